@@ -1,0 +1,28 @@
+"""Fisher vectors and variational autoencoders as scikit-learn transformers."""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+# Loaded on first use, so that the Fisher half never pays for torch.
+_HOMES = {
+    "DiagonalGaussianMixture": "skvae.fisher.mixture",
+    "FisherVectorEncoder": "skvae.fisher.encoder",
+    "ImagePatches": "skvae.fisher.patches",
+    "VAETransformer": "skvae.vae.transformer",
+    "compare_features": "skvae.compare",
+}
+
+__all__ = [*_HOMES, "datasets"]  # noqa: PLE0604
+
+
+def __getattr__(name):
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    if name == "datasets":
+        return import_module("skvae.datasets")
+    raise AttributeError(f"module 'skvae' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])
