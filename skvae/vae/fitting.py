@@ -1,0 +1,188 @@
+"""An estimator's fit: model, optimizer and training loop put together, results stored."""
+
+import math
+import warnings
+
+import numpy as np
+import torch
+
+from skvae.exceptions import PosteriorCollapseWarning
+from skvae.vae.inference import posterior_summary, row_scores
+from skvae.vae.model import VAE, load_arrays, to_arrays
+from skvae.vae.monitoring import EarlyStopping, run_epochs
+from skvae.vae.noise import INIT, stream_seed
+from skvae.vae.optimizers import OPTIMIZERS, load_state, state_to_arrays
+from skvae.vae.runtime import resolve_device, scoped_runtime
+from skvae.vae.training import Schedule, train
+
+__all__ = ["fit_model", "partial_fit_model"]
+
+# Variance of the posterior mean above which a dimension counts (Burda et al. 2016, section 5.2).
+_ACTIVE = 0.01
+
+
+def fit_model(estimator, X, y, *, resume):
+    """Run a whole fit.
+
+    Parameters
+    ----------
+    estimator : VAETransformer
+        Changed in place.
+    X : ndarray of shape (n, n_features)
+        Validated rows, in the user's units.
+    y : ndarray of shape (n,) or None
+        Class numbers, -1 where unknown.
+    resume : bool
+        Whether to continue from the estimator's weights.
+
+    Returns
+    -------
+    estimator : VAETransformer
+    """
+    held_out, stopper = None, None
+    if estimator.early_stopping:
+        X, y, held_out = _hold_out(estimator, X, y)
+        stopper = EarlyStopping(estimator.n_iter_no_change, estimator.tol)
+    schedule = Schedule(
+        estimator.max_iter * math.ceil(len(X) / estimator.batch_size),
+        estimator.learning_rate_init,
+        cosine=estimator.learning_rate == "cosine",
+        beta=estimator.beta,
+        warm_up=0.0 if resume else estimator.warm_up,
+    )
+    with scoped_runtime(estimator.n_jobs):
+        model = _model(estimator, resume)
+        _run(estimator, model, _optimizer(estimator, model), schedule, X, y, held_out, stopper)
+        if stopper is not None and stopper.best_parameters is not None:
+            estimator.best_validation_score_ = stopper.best_score
+            load_arrays(model, stopper.best_parameters)
+        _store(estimator, model, X, y)
+
+    return estimator
+
+
+def partial_fit_model(estimator, X, y, *, resume):
+    """Run one pass at constant KL weight and rate; parameters as for :func:`fit_model`."""
+    schedule = Schedule(
+        math.ceil(len(X) / estimator.batch_size),
+        estimator.learning_rate_init,
+        cosine=False,
+        beta=estimator.beta,
+        warm_up=0.0,
+    )
+    with scoped_runtime(estimator.n_jobs):
+        model = _model(estimator, resume)
+        optimizer = _optimizer(estimator, model)
+        if hasattr(estimator, "_optimizer_state"):
+            load_state(optimizer, estimator._optimizer_state)
+        _run(estimator, model, optimizer, schedule, X, y)
+        estimator._optimizer_state = state_to_arrays(optimizer)
+        _store(estimator, model, X, y)
+
+    return estimator
+
+
+def _hold_out(estimator, X, y):
+    """Split into training rows and labels, and the held-out pair of both."""
+    n_validation = max(1, int(estimator.validation_fraction * len(X)))
+    if n_validation >= len(X):
+        raise ValueError(
+            f"early_stopping=True holds out {n_validation} rows, which leaves none to train on: "
+            f"n_samples={len(X)}."
+        )
+    order = np.random.default_rng(stream_seed(estimator.seed_, INIT)).permutation(len(X))
+    out, kept = order[:n_validation], np.sort(order[n_validation:])
+    if y is None:
+        return X[kept], None, (X[out], None)
+
+    return X[kept], y[kept], (X[out], y[out])
+
+
+def _model(estimator, resume):
+    """A model on the device, its weights new or the estimator's."""
+    model = VAE(**estimator._architecture)
+    if resume:
+        load_arrays(model, estimator.parameters_)
+    else:
+        estimator.history_ = {}
+        model.draw_parameters(torch.Generator().manual_seed(stream_seed(estimator.seed_, INIT)))
+    if estimator.conditional is not None:
+        frequencies = estimator.class_counts_ / estimator.class_counts_.sum()
+        log_frequencies = np.log(np.maximum(frequencies, np.finfo(np.float32).tiny))
+        model.prior.log_frequencies.copy_(torch.from_numpy(log_frequencies))
+
+    return model.to(resolve_device(estimator.device))
+
+
+def _optimizer(estimator, model):
+    return OPTIMIZERS[estimator.optimizer](model.parameters(), lr=estimator.learning_rate_init)
+
+
+def _run(estimator, model, optimizer, schedule, X, y, held_out=None, stopper=None):
+    """Train the model and append to the estimator's history."""
+    device = resolve_device(estimator.device)
+    records = train(
+        model,
+        optimizer,
+        torch.from_numpy(np.require(estimator._prepare(X), requirements="W")).to(device),
+        None if y is None else torch.from_numpy(y).to(device),
+        schedule,
+        batch_size=estimator.batch_size,
+        dynamic=estimator.binarize == "dynamic",
+        variational=estimator.variational,
+        seed=estimator.seed_,
+        n_done=len(estimator.history_.get("loss", [])),
+    )
+
+    def after_epoch(record, parameters):
+        stop = False
+        if held_out is not None:
+            name = "validation_elbo" if estimator.variational else "validation_reconstruction"
+            record[name] = _validation_score(estimator, model, *held_out)
+            warm = not estimator.variational or record["kl_weight"] >= estimator.beta
+            stop = warm and stopper.update(record[name], parameters)
+        if estimator.verbose:
+            print("  ".join(f"{name} {value:.4g}" for name, value in record.items()))
+
+        return stop
+
+    parameters, history = run_epochs(records, model, after_epoch)
+    load_arrays(model, parameters)
+    estimator.history_ = {
+        name: estimator.history_.get(name, []) + [record[name] for record in history]
+        for name in history[0]
+    }
+
+
+def _validation_score(estimator, model, X, y):
+    scores = row_scores(
+        model,
+        X,
+        estimator._prepare,
+        y,
+        estimator.seed_,
+        dynamic=estimator.binarize == "dynamic",
+        variational=estimator.variational,
+    )
+
+    return float(scores.mean()) + estimator._log_jacobian()
+
+
+def _store(estimator, model, X, y):
+    """Set the fitted attributes, and warn of a collapse."""
+    estimator.parameters_ = to_arrays(model)
+    if estimator.conditional is not None:
+        estimator.class_means_ = estimator.parameters_["prior.means"]
+    estimator.loss_curve_ = estimator.history_["loss"]
+    estimator.n_iter_ = len(estimator.loss_curve_)
+    kl, variance = posterior_summary(model, estimator._prepare(X), y)
+    estimator.n_active_ = int((variance > _ACTIVE).sum())
+    if estimator.variational:
+        estimator.kl_per_dimension_ = kl
+        if estimator.n_active_ == 0:
+            warnings.warn(
+                "Posterior collapse: no latent dimension depends on the input. Try more epochs "
+                "(max_iter), a longer warm_up, a smaller beta or other units of X.",
+                PosteriorCollapseWarning,
+                stacklevel=5,
+            )

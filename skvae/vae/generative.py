@@ -1,0 +1,151 @@
+"""The estimator's generative side: densities and samples."""
+
+import numpy as np
+from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from skvae.vae.inputs import check_unit_interval, encode_labels
+from skvae.vae.noise import SAMPLE, stream_seed
+
+__all__ = ["GenerativeMixin"]
+
+
+def _is_generative(estimator):
+    if not estimator.variational:
+        raise AttributeError(
+            "variational=False is a plain autoencoder, which has no density: score, "
+            "score_samples and sample need variational=True."
+        )
+    return True
+
+
+class GenerativeMixin:
+    """Scores and samples of a fitted :class:`skvae.VAETransformer`."""
+
+    @available_if(_is_generative)
+    def score_samples(self, X, y=None, n_importance=100):
+        """Importance-weighted lower bound on log p(x) of each row [1]_.
+
+        The noise of a row is a function of ``random_state`` and the row's values, not of its
+        neighbours. The first k samples are the same for every ``n_importance >= k``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,), default=None
+            With class means, p(x|y); rows with -1, or all rows without y, have p(x). Ignored
+            otherwise.
+        n_importance : int, default=100
+            Samples per row; the bound rises to log p(x) with their number.
+
+        Returns
+        -------
+        log_density : ndarray of shape (n_samples,), float64
+            In nats, for densities in the units of X.
+
+        References
+        ----------
+        .. [1] Y. Burda, R. Grosse and R. Salakhutdinov, "Importance weighted autoencoders", ICLR
+           2016.
+        """
+        if n_importance < 1:
+            raise ValueError(f"n_importance must be at least 1, got {n_importance}.")
+
+        return self._row_scores(X, y, n_importance)
+
+    @available_if(_is_generative)
+    def score(self, X, y=None):
+        """Mean evidence lower bound on log p(x), at a KL weight of 1 whatever ``beta`` is.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,), default=None
+            As in :meth:`score_samples`.
+
+        Returns
+        -------
+        elbo : float
+            In nats per row, for densities in the units of X.
+        """
+        return float(self._row_scores(X, y, None).mean())
+
+    @available_if(_is_generative)
+    def sample(self, n_samples=1, y=None, draw=False, random_state=None):
+        """Generate rows.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+        y : label or array-like of shape (n_samples,), default=None
+            With class means, the class of all rows or of each row; None draws classes by their
+            frequency in the fit.
+        draw : bool, default=False
+            Whether to draw x given z, or return its mean.
+        random_state : int, RandomState instance or None, default=None
+            None takes the seed of the fit: each call then gives the same rows.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features), float64
+            In the units of the data.
+        """
+        check_is_fitted(self)
+        if n_samples < 1:
+            raise ValueError(f"n_samples must be at least 1, got {n_samples}.")
+        seed = stream_seed(self.seed_, SAMPLE)
+        if random_state is not None:
+            seed = int(check_random_state(random_state).randint(2**31 - 1))
+        rng = np.random.default_rng(seed)
+        means = self._prior_means(n_samples, y, rng)
+        Z = (means + rng.standard_normal(means.shape)).astype(np.float32)
+        x = self._infer("decode_draws", Z, seed) if draw else self._infer("decode", Z)
+
+        return self._to_units(x.astype(np.float64))
+
+    def _prior_means(self, n_samples, y, rng):
+        if self._architecture["n_classes"] is None:
+            if y is not None:
+                raise ValueError("sample(y=...) needs a fit with conditional='prior'.")
+
+            return np.zeros((n_samples, self._architecture["n_components"]))
+        if y is None:
+            frequencies = self.class_counts_ / self.class_counts_.sum()
+
+            return self.class_means_[rng.choice(len(frequencies), n_samples, p=frequencies)]
+        labels = np.full(n_samples, y) if np.ndim(y) == 0 else np.asarray(y)
+        if labels.shape != (n_samples,) and n_samples != 1:
+            raise ValueError(f"y has shape {labels.shape}, but n_samples={n_samples}.")
+        codes = encode_labels(labels, self.classes_)
+        if (codes < 0).any():
+            raise ValueError("sample needs the labels of classes; -1 means unlabelled.")
+
+        return self.class_means_[codes]
+
+    def _row_scores(self, X, y, n_importance):
+        X = self._check_rows(X)
+        if self.likelihood_ == "bernoulli":
+            check_unit_interval(X, "likelihood='bernoulli'")
+        codes = None
+        if self._architecture["n_classes"] is not None and y is not None:
+            y = column_or_1d(y)
+            check_consistent_length(X, y)
+            codes = encode_labels(y, self.classes_)
+
+        return self._log_jacobian() + self._infer(
+            "row_scores",
+            X,
+            self._prepare,
+            codes,
+            self.seed_,
+            dynamic=self.binarize == "dynamic",
+            n_importance=n_importance,
+        )
+
+    def _log_jacobian(self):
+        """log |d standardised x / d x|."""
+        return 0.0 if self.scale_ is None else -float(np.log(self.scale_).sum())

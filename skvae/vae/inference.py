@@ -1,0 +1,156 @@
+"""A trained model applied to rows, in tiles of one fixed size."""
+
+import numpy as np
+import torch
+
+from skvae._tiles import map_tiles, padded_tiles
+from skvae.vae.noise import row_generators
+from skvae.vae.objectives import elbo_terms, log_importance_weights, log_mean_exp
+from skvae.vae.posteriors import DiagonalNormal
+
+__all__ = ["decode", "decode_draws", "encode", "posterior_summary", "row_scores"]
+
+TILE = 256
+# Importance samples drawn at a time; the numbers do not depend on it.
+_CHUNK = 16
+
+
+def _on(model, array):
+    """Copy an array to the model's device."""
+    return torch.tensor(array, device=next(model.parameters()).device)
+
+
+@torch.no_grad()
+def encode(model, x):
+    """Posterior of each row, as an array of shape (n, 2 d), ``[mean | log_var]``."""
+
+    def function(tile):
+        posterior = model.posterior(_on(model, tile))
+
+        return torch.cat([posterior.mean, posterior.log_var], dim=1).cpu().numpy()
+
+    return map_tiles(function, x, TILE)
+
+
+@torch.no_grad()
+def decode(model, Z):
+    """E[x|z] for each row of Z, (n, n_features)."""
+    return map_tiles(lambda tile: model.decode(_on(model, tile)).cpu().numpy(), Z, TILE)
+
+
+@torch.no_grad()
+def decode_draws(model, Z, seed):
+    """One draw of x given z for each row of Z, (n, n_features)."""
+    z = _on(model, Z)
+    generator = torch.Generator(z.device).manual_seed(seed)
+    tiles = [
+        model.likelihood.sample(model.decoder(tile), generator).cpu().numpy()
+        for tile in z.split(TILE)
+    ]
+
+    return np.concatenate(tiles)
+
+
+@torch.no_grad()
+def posterior_summary(model, x, y=None):
+    """How much each latent dimension carries.
+
+    Parameters
+    ----------
+    model : VAE
+        Trained.
+    x : ndarray of shape (n, n_features), float32
+        Rows as the network sees them.
+    y : ndarray of shape (n,) or None
+        Class numbers; rows with -1 do not count towards the divergence.
+
+    Returns
+    -------
+    kl_per_dimension : ndarray of shape (d,)
+        Mean KL(q(z_j|x) || p(z_j|y)) in nats.
+    variance_of_means : ndarray of shape (d,)
+        Variance over rows of the posterior mean (Burda et al. 2016, section 5.2).
+    """
+    mean, log_var = np.split(encode(model, x), 2, axis=1)
+    rows = slice(None) if y is None else y >= 0
+    posterior = DiagonalNormal(_on(model, mean[rows]), _on(model, log_var[rows]).mul(0.5).exp())
+    kl = model.prior.kl_per_dimension(posterior, None if y is None else _on(model, y[rows]))
+
+    return kl.double().mean(0).cpu().numpy(), mean.astype(np.float64).var(axis=0)
+
+
+@torch.no_grad()
+def row_scores(model, X, prepare, y, seed, *, dynamic, variational=True, n_importance=None):
+    """Bound on log p(x) of each row, with noise that belongs to the row.
+
+    Parameters
+    ----------
+    model : VAE
+        Trained.
+    X : ndarray of shape (n, n_features)
+        In the user's units: their hash is the key of the noise.
+    prepare : callable
+        From rows of X to what the network sees, float32.
+    y : ndarray of shape (n,) or None
+        Class numbers, -1 where unknown.
+    seed : int
+        The estimator's seed.
+    dynamic : bool
+        Whether rows are probabilities, from which one binary row is drawn.
+    variational : bool
+        False scores log p(x|z) at the posterior mean.
+    n_importance : int or None
+        Samples of the importance-weighted bound; None is the evidence lower bound.
+
+    Returns
+    -------
+    scores : ndarray of shape (n,), float64
+        In nats, in the units that the network sees.
+    """
+    scores = np.empty(len(X))
+    for rows, places in padded_tiles(np.arange(len(X)), TILE):
+        generators = row_generators(X[rows], seed)
+        x = np.array(prepare(X[places]))
+        if dynamic:
+            uniform = np.stack([g.random(x.shape[1], np.float32) for g in generators])
+            x[: len(uniform)] = uniform < x[: len(uniform)]
+        x = _on(model, x)
+        labels = None if y is None else _on(model, y[places])
+        if n_importance is None:
+            value = _tile_elbo(model, x, labels, generators if variational else None)
+        else:
+            value = _tile_bound(model, x, labels, generators, n_importance)
+        scores[rows] = value[: len(generators)].cpu().numpy()
+
+    return scores
+
+
+def _normals(generators, k, d):
+    """The next k standard normal vectors of each row, (TILE, k, d), zeros in the padding."""
+    noise = np.zeros((TILE, k, d), np.float32)
+    for row, generator in zip(noise, generators, strict=False):
+        generator.standard_normal(dtype=np.float32, out=row)
+
+    return noise
+
+
+def _tile_elbo(model, x, y, generators):
+    d = model.decoder[0].in_features
+    if generators is None:
+        return elbo_terms(model, x, x.new_zeros(TILE, d), y)[0]
+    reconstruction, kl = elbo_terms(model, x, _on(model, _normals(generators, 1, d)[:, 0]), y)
+
+    return reconstruction.double() - kl.double()
+
+
+def _tile_bound(model, x, y, generators, n_importance):
+    d = model.decoder[0].in_features
+    posterior = model.posterior(x)
+    log_weights = []
+    for start in range(0, n_importance, _CHUNK):
+        noise = _on(model, _normals(generators, min(_CHUNK, n_importance - start), d))
+        log_weights += [
+            log_importance_weights(model, posterior, x, sample, y) for sample in noise.unbind(1)
+        ]
+
+    return log_mean_exp(torch.stack(log_weights, dim=1).double())

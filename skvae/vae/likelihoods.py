@@ -1,0 +1,95 @@
+"""Likelihoods p(x|z): what the decoder's output means.
+
+A likelihood is a module with ``log_prob``, ``mean`` and ``sample``; it owns the parameters that
+the decoder does not compute, such as a noise scale.
+"""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+__all__ = ["LIKELIHOODS", "Bernoulli", "Gaussian"]
+
+
+class Bernoulli(nn.Module):
+    """Independent binary features; the decoder gives their logits.
+
+    On grey levels in [0, 1] ``log_prob`` is the cross-entropy, which is not normalised over x.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skvae.vae.likelihoods import Bernoulli
+    >>> Bernoulli().log_prob(torch.ones(1, 2), torch.zeros(1, 2))
+    tensor([-1.3863])
+    """
+
+    def log_prob(self, x, logits):
+        """log p(x|z) in nats, (n,), summed over features."""
+        cross_entropy = functional.binary_cross_entropy_with_logits(logits, x, reduction="none")
+
+        return -cross_entropy.sum(-1)
+
+    def mean(self, logits):
+        """E[x|z], (n, n_features)."""
+        return logits.sigmoid()
+
+    def sample(self, logits, generator):
+        """One draw of x given z, (n, n_features)."""
+        return torch.bernoulli(logits.sigmoid(), generator=generator)
+
+
+class Gaussian(nn.Module):
+    """Features with normal noise of one learned scale; the decoder gives their means.
+
+    Features are expected in standardised units. The scale has a floor, since the density of data
+    that the decoder reproduces exactly would grow without bound.
+
+    References
+    ----------
+    O. Rybkin, K. Daniilidis and S. Levine, "Simple and effective VAE training with calibrated
+    decoders", ICML 2021, section 3.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skvae.vae.likelihoods import Gaussian
+    >>> Gaussian().log_prob(torch.zeros(1, 2), torch.zeros(1, 2)).detach()
+    tensor([-1.8379])
+    """
+
+    scale_floor = 1e-3
+
+    def __init__(self):
+        super().__init__()
+        raw_scale = math.log(math.expm1(1 - self.scale_floor))
+        self.raw_scale = nn.Parameter(torch.tensor(raw_scale, dtype=torch.float32))
+
+    @property
+    def scale(self):
+        """Standard deviation of the noise, a scalar that starts at 1."""
+        return self.scale_floor + functional.softplus(self.raw_scale)
+
+    def log_prob(self, x, mean):
+        """log p(x|z) in nats, (n,), summed over features."""
+        scale = self.scale
+        squares = ((x - mean) ** 2).sum(-1)
+
+        return -0.5 * squares / scale**2 - x.shape[-1] * (
+            scale.log() + 0.5 * math.log(2 * math.pi)
+        )
+
+    def mean(self, mean):
+        """E[x|z], (n, n_features)."""
+        return mean
+
+    def sample(self, mean, generator):
+        """One draw of x given z, (n, n_features)."""
+        noise = torch.empty_like(mean).normal_(generator=generator)
+
+        return mean + self.scale * noise
+
+
+LIKELIHOODS = {"bernoulli": Bernoulli, "gaussian": Gaussian}

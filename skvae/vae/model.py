@@ -1,0 +1,80 @@
+"""The composition of encoder, decoder, likelihood and prior, and its form as numpy arrays."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from skvae.vae.likelihoods import LIKELIHOODS
+from skvae.vae.networks import initialize, mlp
+from skvae.vae.posteriors import DiagonalNormal
+from skvae.vae.priors import ClassMeans, StandardNormal
+
+__all__ = ["VAE", "load_arrays", "to_arrays"]
+
+
+class VAE(nn.Module):
+    """A variational autoencoder, its parameters unset until drawn or loaded.
+
+    Parameters
+    ----------
+    n_features, n_components : int
+        Dimensions of x and z.
+    hidden_layer_sizes : sequence of int
+        Widths of the encoder's hidden layers; the decoder has them reversed.
+    activation : {"relu", "tanh"}
+        Nonlinearity of the hidden layers.
+    likelihood : str
+        Key of :data:`skvae.vae.likelihoods.LIKELIHOODS`.
+    n_classes : int or None
+        Number of class means in the prior; None is the standard normal prior.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skvae.vae.model import VAE
+    >>> model = VAE(8, 2, (5,), "relu", "bernoulli", None)
+    >>> model.draw_parameters(torch.Generator().manual_seed(0))
+    >>> model.posterior(torch.zeros(3, 8)).mean.shape
+    torch.Size([3, 2])
+    """
+
+    def __init__(
+        self, n_features, n_components, hidden_layer_sizes, activation, likelihood, n_classes
+    ):
+        super().__init__()
+        hidden = list(hidden_layer_sizes)
+        self.encoder = mlp([n_features, *hidden, 2 * n_components], activation)
+        self.decoder = mlp([n_components, *hidden[::-1], n_features], activation)
+        self.likelihood = LIKELIHOODS[likelihood]()
+        self.prior = StandardNormal() if n_classes is None else ClassMeans(n_classes, n_components)
+
+    def draw_parameters(self, generator):
+        """Set the networks' initial weights."""
+        initialize(self.encoder, generator)
+        initialize(self.decoder, generator)
+
+    def posterior(self, x):
+        """q(z|x) for rows x of shape (n, n_features)."""
+        return DiagonalNormal.from_network(self.encoder(x))
+
+    def log_likelihood(self, x, z):
+        """log p(x|z) in nats, (n,)."""
+        return self.likelihood.log_prob(x, self.decoder(z))
+
+    def decode(self, z):
+        """E[x|z], (n, n_features)."""
+        return self.likelihood.mean(self.decoder(z))
+
+
+def to_arrays(module):
+    """Copy a module's state into numpy arrays, name -> ndarray."""
+    return {
+        name: value.detach().cpu().numpy().copy() for name, value in module.state_dict().items()
+    }
+
+
+def load_arrays(module, arrays):
+    """Copy numpy arrays, read-only ones too, into a module; returns it."""
+    module.load_state_dict({name: torch.tensor(np.asarray(a)) for name, a in arrays.items()})
+
+    return module

@@ -1,0 +1,79 @@
+"""Optimizers by name, and their state as numpy arrays."""
+
+import torch
+
+__all__ = ["OPTIMIZERS", "RMSPropTF1", "load_state", "state_to_arrays"]
+
+
+class RMSPropTF1(torch.optim.Optimizer):
+    r"""RMSProp as TensorFlow 1 has it.
+
+    .. math::
+        v \leftarrow 0.9\, v + 0.1\, g^2, \qquad
+        \theta \leftarrow \theta - \eta\, g / \sqrt{v + \epsilon}, \qquad v_0 = 1
+
+    ``torch.optim.RMSprop`` differs: decay (its ``alpha``) 0.99, epsilon 1e-8 added outside the
+    root, and v_0 = 0, so its first steps are about ``1 / sqrt(1 - alpha)`` times the rate, while
+    these are small where gradients are. With ``alpha=0.9, eps=1e-10`` the two agree once v has
+    forgotten its start.
+
+    Parameters
+    ----------
+    params : iterable of torch.nn.Parameter
+        What to optimise.
+    lr : float
+        Learning rate.
+    decay, epsilon : float
+        TensorFlow's defaults.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skvae.vae.optimizers import RMSPropTF1
+    >>> theta = torch.nn.Parameter(torch.zeros(1))
+    >>> theta.grad = torch.ones(1)
+    >>> RMSPropTF1([theta], lr=0.1).step()
+    >>> theta.data
+    tensor([-0.1000])
+    """
+
+    def __init__(self, params, lr=1e-3, decay=0.9, epsilon=1e-10):
+        super().__init__(params, {"lr": lr, "decay": decay, "epsilon": epsilon})
+
+    @torch.no_grad()
+    def step(self):
+        """Take one step along the gradients."""
+        for group in self.param_groups:
+            for theta in group["params"]:
+                state = self.state[theta]
+                if not state:
+                    state["mean_square"] = torch.ones_like(theta)
+                v = state["mean_square"]
+                v.mul_(group["decay"]).addcmul_(theta.grad, theta.grad, value=1 - group["decay"])
+                theta.addcdiv_(theta.grad, (v + group["epsilon"]).sqrt_(), value=-group["lr"])
+
+
+def _adam(params, lr):
+    return torch.optim.Adam(params, lr=lr, fused=True)
+
+
+OPTIMIZERS = {"adam": _adam, "rmsprop": RMSPropTF1}
+
+
+def state_to_arrays(optimizer):
+    """Copy an optimizer's state into numpy arrays, ``"parameter number.name"`` -> ndarray."""
+    return {
+        f"{number}.{name}": value.detach().cpu().numpy().copy()
+        for number, slots in optimizer.state_dict()["state"].items()
+        for name, value in slots.items()
+    }
+
+
+def load_state(optimizer, arrays):
+    """Continue from the state that :func:`state_to_arrays` copied."""
+    state: dict = {}
+    for key, value in arrays.items():
+        number, name = key.split(".")
+        state.setdefault(int(number), {})[name] = torch.tensor(value)
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})

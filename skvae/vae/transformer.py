@@ -1,0 +1,439 @@
+"""The variational autoencoder as a scikit-learn transformer."""
+
+import copy
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_array, check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skvae._sklearn import Interval, StrOptions, fit_context
+from skvae.vae.generative import GenerativeMixin
+from skvae.vae.inputs import (
+    check_unit_interval,
+    encode_labels,
+    in_unit_interval,
+    known_classes,
+    network_input,
+    standardisation,
+)
+
+__all__ = ["VAETransformer"]
+
+
+class VAETransformer(
+    GenerativeMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
+    r"""Features from a variational autoencoder: the posterior mean of each row.
+
+    Encoder and decoder are multi-layer perceptrons, trained to maximise the evidence lower bound
+
+    .. math:: E_{q(z|x)} \log p(x|z) - \beta\, KL(q(z|x) || p(z))
+
+    summed over features, in nats [1]_. The posterior is a diagonal normal whose standard
+    deviation is the softplus of the encoder's output.
+
+    Parameters
+    ----------
+    n_components : int, default=32
+        Latent dimensions d.
+    hidden_layer_sizes : array-like of int, default=(200, 200)
+        Widths of the encoder's hidden layers; the decoder has them in reverse.
+    activation : {"relu", "tanh"}, default="relu"
+        Nonlinearity of the hidden layers.
+    likelihood : {"auto", "bernoulli", "gaussian"}, default="auto"
+        Distribution of x given z. "bernoulli" needs values in [0, 1]; on grey levels its value is
+        a cross-entropy, not a normalised log-likelihood. "gaussian" standardises each feature and
+        learns one noise scale. "auto" is Bernoulli when the data of the fit lie in [0, 1], else
+        Gaussian.
+    conditional : {None, "prior"}, default=None
+        "prior" learns class means: p(z|y) = N(mu_y, I). Only ``fit`` needs labels then; rows with
+        y = -1 are unlabelled. None ignores y.
+    variational : bool, default=True
+        False is the plain autoencoder: z is the mean, and there is no KL term.
+    beta : float, default=1.0
+        Weight of the KL term in training [2]_. Scores always have weight 1.
+    warm_up : float, default=0.2
+        Fraction of the steps of ``fit`` over which the KL weight rises linearly from 0 to
+        ``beta``. Without it many latent dimensions carry nothing.
+    output : {"mean", "params"}, default="mean"
+        What ``transform`` returns: the posterior mean, or ``[mean | log_var]``.
+    binarize : {None, "threshold", "dynamic"}, default=None
+        How pixels in [0, 1] become binary: x > 0.5 everywhere, or a Bernoulli draw that is new in
+        each epoch. With "dynamic", ``transform`` encodes the grey levels, and scores draw each row
+        once.
+    optimizer : {"adam", "rmsprop"}, default="adam"
+        Adam, or RMSProp as in TensorFlow 1.
+    learning_rate_init : float, default=1e-3
+        Step size. The loss is summed over the rows of a batch.
+    learning_rate : {"cosine", "constant"}, default="cosine"
+        "cosine" falls to 0 at ``max_iter``.
+    batch_size : int, default=128
+        Rows per step.
+    max_iter : int, default=50
+        Passes over the data.
+    early_stopping : bool, default=False
+        Whether to hold out rows, stop when their bound no longer rises after the warm-up, and
+        return to the best epoch.
+    validation_fraction : float, default=0.1
+        Fraction of rows held out. Used only with ``early_stopping``.
+    n_iter_no_change : int, default=10
+        Epochs to wait for a rise. Used only with ``early_stopping``.
+    tol : float, default=1e-3
+        Smallest rise that counts, in nats per row. Used only with ``early_stopping``.
+    warm_start : bool, default=False
+        Whether ``fit`` continues from the present weights, with the full KL weight and a new
+        learning-rate schedule.
+    n_jobs : int or None, default=None
+        Threads of torch, inside the methods only. None means 1.
+    device : {None, "cpu", "auto", "cuda"}, default=None
+        Where to compute. None is the CPU; "auto" a GPU where there is one. Never part of the
+        fitted state.
+    random_state : int, RandomState instance or None, default=None
+        Decides initial weights, batches and all noise.
+    verbose : int, default=0
+        Whether to print a line per epoch.
+
+    Attributes
+    ----------
+    parameters_ : dict of ndarray
+        Weights.
+    likelihood_ : str
+        The likelihood in use.
+    mean_, scale_ : ndarray of shape (n_features,) or None
+        Internal standardisation (Gaussian likelihood).
+    classes_ : ndarray of shape (n_classes,)
+        Labels (``conditional="prior"``).
+    class_counts_ : ndarray of shape (n_classes,)
+        Training rows per class (``conditional="prior"``).
+    class_means_ : ndarray of shape (n_classes, n_components)
+        Means of the prior (``conditional="prior"``).
+    history_ : dict of list
+        Per epoch: ``loss``, ``reconstruction``, ``elbo``, ``kl``, ``kl_weight``, and
+        ``validation_elbo`` with early stopping; means per row, in nats.
+    loss_curve_ : list of float
+        ``history_["loss"]``.
+    best_validation_score_ : float
+        Validation bound of the epoch returned to (``early_stopping=True``).
+    n_iter_ : int
+        Epochs run.
+    kl_per_dimension_ : ndarray of shape (n_components,)
+        Mean KL of each latent dimension on the training rows (labelled ones under class means).
+    n_active_ : int
+        Latent dimensions whose posterior mean has a variance over 0.01.
+    seed_ : int
+        Drawn from ``random_state``; all noise derives from it.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if they are strings.
+
+    References
+    ----------
+    .. [1] D. P. Kingma and M. Welling, "Auto-encoding variational Bayes", ICLR 2014.
+    .. [2] I. Higgins et al., "beta-VAE: learning basic visual concepts with a constrained
+       variational framework", ICLR 2017.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skvae import VAETransformer
+    >>> X = load_digits().data / 16
+    >>> vae = VAETransformer(n_components=8, max_iter=3, random_state=0).fit(X)
+    >>> vae.transform(X).shape
+    (1797, 8)
+    >>> vae.likelihood_
+    'bernoulli'
+    """
+
+    _parameter_constraints: dict = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "hidden_layer_sizes": ["array-like"],
+        "activation": [StrOptions({"relu", "tanh"})],
+        "likelihood": [StrOptions({"auto", "bernoulli", "gaussian"})],
+        "conditional": [StrOptions({"prior"}), None],
+        "variational": ["boolean"],
+        "beta": [Interval(Real, 0, None, closed="left")],
+        "warm_up": [Interval(Real, 0, 1, closed="both")],
+        "output": [StrOptions({"mean", "params"})],
+        "binarize": [StrOptions({"threshold", "dynamic"}), None],
+        "optimizer": [StrOptions({"adam", "rmsprop"})],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "learning_rate": [StrOptions({"cosine", "constant"})],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
+        "n_jobs": [Integral, None],
+        "device": [StrOptions({"cpu", "auto", "cuda"}), None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        n_components=32,
+        *,
+        hidden_layer_sizes=(200, 200),
+        activation="relu",
+        likelihood="auto",
+        conditional=None,
+        variational=True,
+        beta=1.0,
+        warm_up=0.2,
+        output="mean",
+        binarize=None,
+        optimizer="adam",
+        learning_rate_init=1e-3,
+        learning_rate="cosine",
+        batch_size=128,
+        max_iter=50,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-3,
+        warm_start=False,
+        n_jobs=None,
+        device=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.n_components = n_components
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.likelihood = likelihood
+        self.conditional = conditional
+        self.variational = variational
+        self.beta = beta
+        self.warm_up = warm_up
+        self.output = output
+        self.binarize = binarize
+        self.optimizer = optimizer
+        self.learning_rate_init = learning_rate_init
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.target_tags.required = self.conditional is not None
+
+        return tags
+
+    @property
+    def _n_features_out(self):
+        return self._architecture["n_components"] * (2 if self.output == "params" else 1)
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Train the model.
+
+        Ctrl-C stops the training at the last whole epoch, with a ``FitInterruptedWarning``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,), default=None
+            Labels, used and needed with ``conditional="prior"`` only.
+
+        Returns
+        -------
+        self : VAETransformer
+        """
+        from skvae.vae.fitting import fit_model
+
+        resume = self.warm_start and hasattr(self, "parameters_")
+        fitted = copy.copy(self)  # nothing is half done if the fit fails
+        X, codes = fitted._check_training_rows(X, y, None, reset=not resume)
+        self.__dict__ = vars(fit_model(fitted, X, codes, resume=resume))
+
+        return self
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, classes=None):
+        """Train for exactly one pass over ``X``, from the present weights and optimizer state.
+
+        The KL weight is ``beta`` and the learning rate ``learning_rate_init`` throughout. The
+        first call decides the likelihood, the standardisation and the classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        y : array-like of shape (n_samples,), default=None
+            Labels, used and needed with ``conditional="prior"`` only.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will come, for the first call; None takes those in ``y``.
+
+        Returns
+        -------
+        self : VAETransformer
+        """
+        from skvae.vae.fitting import partial_fit_model
+
+        resume = hasattr(self, "parameters_")
+        fitted = copy.copy(self)
+        X, codes = fitted._check_training_rows(X, y, classes, reset=not resume)
+        self.__dict__ = vars(partial_fit_model(fitted, X, codes, resume=resume))
+
+        return self
+
+    def transform(self, X):
+        """Encode rows; deterministic, and each row on its own.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows. The range of values is not checked.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_components), or (n_samples, 2 * n_components)
+            Posterior means, or ``[mean | log_var]`` with ``output="params"``.
+        """
+        X = self._check_rows(X)
+        params = self._infer("encode", self._prepare(X)).astype(X.dtype, copy=False)
+
+        return params if self.output == "params" else params[:, : params.shape[1] // 2]
+
+    def inverse_transform(self, X):
+        """Decode latent points.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components) or (n_samples, 2 * n_components)
+            Latent points, or ``[mean | log_var]``, of which the mean is used.
+
+        Returns
+        -------
+        X_original : ndarray of shape (n_samples, n_features)
+            Mean of x given z, in the units of the data.
+        """
+        check_is_fitted(self)
+        Z = check_array(X, dtype=[np.float64, np.float32])
+        d = self._architecture["n_components"]
+        if Z.shape[1] not in (d, 2 * d):
+            raise ValueError(f"X has {Z.shape[1]} columns, but z has {d} (or {2 * d} as params).")
+        decoded = self._infer("decode", Z[:, :d].astype(np.float32, copy=False))
+
+        return self._to_units(decoded).astype(Z.dtype, copy=False)
+
+    def reconstruct(self, X):
+        """Encode to the posterior mean and decode, (n_samples, n_features)."""
+        X = self._check_rows(X)
+        mean = self._infer("encode", self._prepare(X))[:, : self._architecture["n_components"]]
+
+        return self._to_units(self._infer("decode", mean)).astype(X.dtype, copy=False)
+
+    def _check_rows(self, X):
+        check_is_fitted(self)
+
+        return validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+
+    def _check_training_rows(self, X, y, classes, *, reset):
+        """Validate what a fit is given; a fresh fit also settles what the data decide."""
+        self._check_options()
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=reset)
+        if self.conditional is not None:
+            y = self._check_labels(X, y)
+        if reset:
+            self._settle(X, y, classes)
+        if self.likelihood_ == "bernoulli":
+            check_unit_interval(X, "likelihood='bernoulli'")
+        if self.conditional is None:
+            return X, None
+        codes = encode_labels(y, self.classes_)
+        n_new = np.bincount(codes[codes >= 0], minlength=len(self.classes_))
+        self.class_counts_ = (
+            self.class_counts_ + n_new if hasattr(self, "class_counts_") else n_new
+        )
+
+        return X, codes
+
+    def _check_options(self):
+        """Refuse combinations of options that have no meaning."""
+        sizes = np.atleast_1d(self.hidden_layer_sizes)
+        if sizes.size and (sizes.dtype.kind not in "iu" or sizes.ndim != 1 or sizes.min() < 1):
+            raise ValueError(
+                f"hidden_layer_sizes must be positive integers, got {self.hidden_layer_sizes!r}."
+            )
+        if self.binarize is not None and self.likelihood == "gaussian":
+            raise ValueError(f"binarize={self.binarize!r} needs likelihood='bernoulli'.")
+        if not self.variational and self.conditional is not None:
+            raise ValueError(
+                f"conditional={self.conditional!r} acts through the KL term, which "
+                "variational=False leaves out."
+            )
+        if not self.variational and self.output == "params":
+            raise ValueError("output='params' needs variational=True: there is no variance.")
+
+    def _check_labels(self, X, y):
+        if y is None:
+            raise ValueError(
+                "conditional='prior' learns from labels: VAETransformer requires y to be passed, "
+                "but the target y is None. Use conditional=None to fit without labels."
+            )
+        y = column_or_1d(y, warn=True)
+        check_consistent_length(X, y)
+
+        return y
+
+    def _settle(self, X, y, classes):
+        """Set what the first data decide: seed, likelihood, standardisation, classes."""
+        for name in ("classes_", "class_counts_", "class_means_", "_optimizer_state"):
+            vars(self).pop(name, None)
+        self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self.likelihood_ = self.likelihood
+        if self.binarize is not None:
+            check_unit_interval(X, f"binarize={self.binarize!r}")
+        if self.likelihood == "auto":
+            self.likelihood_ = "bernoulli" if in_unit_interval(X) else "gaussian"
+        gaussian = self.likelihood_ == "gaussian"
+        self.mean_, self.scale_ = standardisation(X) if gaussian else (None, None)
+        if len(X) > 1 and not np.ptp(X, axis=0).any():
+            warnings.warn("No feature of X varies: there is nothing to learn.", stacklevel=5)
+        if self.conditional is not None:
+            self.classes_ = known_classes(y if classes is None else np.asarray(classes))
+            if len(self.classes_) == 0:
+                raise ValueError("conditional='prior' needs labels, but all of y is -1.")
+        self._architecture = {
+            "n_features": X.shape[1],
+            "n_components": int(self.n_components),
+            "hidden_layer_sizes": [int(size) for size in np.atleast_1d(self.hidden_layer_sizes)],
+            "activation": self.activation,
+            "likelihood": self.likelihood_,
+            "n_classes": None if self.conditional is None else len(self.classes_),
+        }
+
+    def _prepare(self, X):
+        return network_input(X, self.mean_, self.scale_, self.binarize == "threshold")
+
+    def _to_units(self, x):
+        return x if self.mean_ is None else x * self.scale_ + self.mean_
+
+    def _infer(self, name, *args, **kwargs):
+        """Call a function of :mod:`skvae.vae.inference` with the model."""
+        from skvae.vae import inference
+        from skvae.vae.model import VAE, load_arrays
+        from skvae.vae.runtime import resolve_device, scoped_runtime
+
+        with scoped_runtime(self.n_jobs):
+            model = load_arrays(VAE(**self._architecture), self.parameters_)
+
+            return getattr(inference, name)(model.to(resolve_device(self.device)), *args, **kwargs)
