@@ -1,0 +1,214 @@
+"""Images to sets of patches, one row per image, and back."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from skvae._sklearn import Interval, fit_context
+from skvae.persistence import VersionedMixin
+
+__all__ = ["ImagePatches"]
+
+_POSITIVE = Interval(Integral, 1, None, closed="left")
+
+
+class ImagePatches(VersionedMixin, TransformerMixin, BaseEstimator):
+    """Dense square patches of images: one set of patches per image.
+
+    Parameters
+    ----------
+    image_shape : tuple of int, default=None
+        (height, width) or (height, width, channels) of an image whose pixels are a row of X.
+        None means square grey images; images given as (n, h, w[, c]) need no shape.
+    patch_size : int, default=7
+        Height and width of a patch, in pixels.
+    stride : int, default=1
+        Step between patches, in pixels.
+    padding : int, default=0
+        Zeros put around the image, in pixels.
+
+    Attributes
+    ----------
+    image_shape_ : tuple of int
+        (height, width, channels).
+    positions_ : ndarray of shape (n_patches, 2)
+        (x, y) of each patch, from -1 (first column, first row) to 1 (last).
+    n_features_in_ : int
+        Pixels of an image.
+
+    Notes
+    -----
+    Patches come row by row. Unlike scikit-learn's ``PatchExtractor``, the number of rows is that of
+    the images, so it is legal inside a supervised Pipeline. All patches of many images fill the
+    memory: ``FisherVectorEncoder(extractor=ImagePatches())`` pulls them a few images at a time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae import ImagePatches
+    >>> X = np.arange(16.0).reshape(1, 16)
+    >>> patches = ImagePatches(patch_size=2, stride=2).fit(X)
+    >>> patches.transform(X)[0, 0]
+    array([0., 1., 4., 5.])
+    >>> np.array_equal(patches.inverse_transform(patches.transform(X)), X)
+    True
+    """
+
+    _parameter_constraints = {
+        "image_shape": [tuple, list, None],
+        "patch_size": [_POSITIVE],
+        "stride": [_POSITIVE],
+        "padding": [Interval(Integral, 0, None, closed="left")],
+    }
+
+    def __init__(self, image_shape=None, patch_size=7, stride=1, padding=0):
+        self.image_shape = image_shape
+        self.patch_size = patch_size
+        self.stride = stride
+        self.padding = padding
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn the shape of the images; their values play no part.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, h * w * c) or (n, h, w) or (n, h, w, c)
+            Images.
+        y : Ignored
+            Present for scikit-learn's conventions.
+
+        Returns
+        -------
+        self : ImagePatches
+
+        Raises
+        ------
+        ValueError
+            If the number of pixels does not match ``image_shape``, or a patch does not fit.
+        """
+        X = self._validate(X, reset=True)
+        if X.ndim > 2:
+            shape = (*X.shape[1:], 1)[:3]
+            if self.image_shape is not None and shape != _with_channels(self.image_shape):
+                raise ValueError(
+                    f"X holds images of shape {X.shape[1:]}, but image_shape={self.image_shape}."
+                )
+        else:
+            shape = _shape_of_rows(X.shape[1], self.image_shape)
+        grid = [side + 2 * self.padding - self.patch_size for side in shape[:2]]
+        if min(grid) < 0:
+            raise ValueError(
+                f"patch_size={self.patch_size} does not fit into images of {shape[0]} x "
+                f"{shape[1]} pixels with padding={self.padding}."
+            )
+        rows, columns = (_positions(1 + side // self.stride) for side in grid)
+        self.image_shape_ = shape
+        self.positions_ = np.stack(
+            [np.tile(columns, len(rows)), np.repeat(rows, len(columns))], axis=1
+        )
+        return self
+
+    def _validate(self, X, *, reset):
+        if np.ndim(X) <= 2:
+            return validate_data(self, X, reset=reset, dtype=[np.float64, np.float32])
+        X = check_array(X, dtype=[np.float64, np.float32], allow_nd=True)
+        if X.ndim > 4:
+            raise ValueError(f"Images must be (n, h, w) or (n, h, w, c), got shape {X.shape}.")
+        validate_data(self, X.reshape(len(X), -1), reset=reset, skip_check_array=True)
+        return X
+
+    def transform(self, X):
+        """Cut images into patches.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, h * w * c) or (n, h, w) or (n, h, w, c)
+            Images.
+
+        Returns
+        -------
+        patches : ndarray of shape (n, n_patches, patch_size * patch_size * c)
+            A copy, in the dtype of ``X``.
+        """
+        check_is_fitted(self)
+        X = self._validate(X, reset=False).reshape(-1, *self.image_shape_)
+        pad = (self.padding, self.padding)
+        X = np.pad(X, [(0, 0), pad, pad, (0, 0)])
+        windows = np.lib.stride_tricks.sliding_window_view(X, (self.patch_size,) * 2, axis=(1, 2))
+        windows = windows[:, :: self.stride, :: self.stride]  # (n, rows, columns, c, size, size)
+        windows = windows.transpose(0, 1, 2, 4, 5, 3)
+        return windows.reshape(len(X), len(self.positions_), -1)
+
+    def inverse_transform(self, X):
+        """Put patches back where they came from, overlaps averaged.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_patches, patch_size * patch_size * c)
+            Patches, as ``transform`` returns them.
+
+        Returns
+        -------
+        images : ndarray of shape (n, h * w * c)
+            Exact for unmodified patches; pixels that no patch covers are 0.
+        """
+        check_is_fitted(self)
+        X = check_array(X, dtype=[np.float64, np.float32], allow_nd=True, ensure_2d=False)
+        h, w, c = self.image_shape_
+        expected = (len(self.positions_), self.patch_size**2 * c)
+        if X.shape[1:] != expected:
+            raise ValueError(f"Patches must have shape (n, *{expected}), got {X.shape}.")
+        n_rows, n_columns = (
+            1 + (side + 2 * self.padding - self.patch_size) // self.stride for side in (h, w)
+        )
+        patches = X.reshape(len(X), n_rows, n_columns, self.patch_size, self.patch_size, c)
+        total = np.zeros((len(X), h + 2 * self.padding, w + 2 * self.padding, c), X.dtype)
+        cover = np.zeros(total.shape[1:], X.dtype)
+        for i in range(self.patch_size):
+            for j in range(self.patch_size):
+                rows = slice(i, i + n_rows * self.stride, self.stride)
+                columns = slice(j, j + n_columns * self.stride, self.stride)
+                total[:, rows, columns] += patches[:, :, :, i, j]
+                cover[rows, columns] += 1
+        total /= np.maximum(cover, 1)
+        inside = slice(self.padding, self.padding + h), slice(self.padding, self.padding + w)
+        return total[:, inside[0], inside[1]].reshape(len(X), -1)
+
+
+def _with_channels(image_shape):
+    shape = tuple(image_shape)
+    if len(shape) not in (2, 3) or not all(isinstance(n, Integral) and n > 0 for n in shape):
+        raise ValueError(
+            f"image_shape={image_shape!r} must be (height, width) or (height, width, channels)."
+        )
+    return (*shape, 1)[:3]
+
+
+def _shape_of_rows(n_pixels, image_shape):
+    if image_shape is None:
+        side = round(n_pixels**0.5)
+        if side * side != n_pixels:
+            raise ValueError(
+                f"Rows of {n_pixels} pixels are not square grey images; give image_shape."
+            )
+        return (side, side, 1)
+    shape = _with_channels(image_shape)
+    if np.prod(shape) != n_pixels:
+        raise ValueError(
+            f"X has {n_pixels} features, but image_shape={tuple(image_shape)} means "
+            f"{np.prod(shape)} pixels."
+        )
+    return shape
+
+
+def _positions(n):
+    return np.linspace(-1, 1, n) if n > 1 else np.zeros(1)

@@ -1,0 +1,88 @@
+"""Where descriptors lie: positions as dimensions, and pyramids of cells."""
+
+from functools import reduce
+from math import lcm
+
+import numpy as np
+
+__all__ = ["cells_of", "n_cells", "pyramid", "sort_by_cell"]
+
+
+def n_cells(levels):
+    """Cells of a pyramid whose levels are grids of g x g cells."""
+    return sum(g * g for g in levels)
+
+
+def cells_of(positions, g):
+    """Cell of each position in a grid of g x g cells over [-1, 1]^2, row by row.
+
+    Parameters
+    ----------
+    positions : ndarray of shape (n, 2)
+        (x, y) in [-1, 1].
+    g : int
+        Cells per side.
+
+    Returns
+    -------
+    cells : ndarray of shape (n,)
+        From 0 to g * g - 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.fisher.spatial import cells_of
+    >>> cells_of(np.array([[-1.0, -1.0], [1.0, -1.0], [0.0, 1.0]]), 2)
+    array([0, 1, 3])
+    """
+    x, y = np.clip(np.floor((positions.T + 1) / 2 * g), 0, g - 1).astype(int)
+    return y * g + x
+
+
+def pyramid(levels):
+    """A pyramid as sums over its finest common grid, since statistics add.
+
+    Parameters
+    ----------
+    levels : tuple of int
+        Cells per side of each level.
+
+    Returns
+    -------
+    fine : int
+        Cells per side of the common grid.
+    membership : ndarray of shape (n_cells, fine * fine)
+        1 where a fine cell lies inside a cell of the pyramid.
+    """
+    fine = reduce(lcm, levels)
+    y, x = np.divmod(np.arange(fine * fine), fine)
+    rows = []
+    for g in levels:
+        cell = (y * g // fine) * g + x * g // fine
+        rows.append(cell == np.arange(g * g)[:, None])
+    return fine, np.concatenate(rows).astype(float)
+
+
+def sort_by_cell(cells, offsets, n_fine):
+    """Order descriptors by cell within each set.
+
+    Parameters
+    ----------
+    cells : ndarray of shape (N,)
+        Fine cell of each descriptor.
+    offsets : ndarray of shape (n_sets + 1,)
+        Where each set begins.
+    n_fine : int
+        Number of fine cells.
+
+    Returns
+    -------
+    order : ndarray of shape (N,)
+        Sorted positions in the array of descriptors.
+    fine_offsets : ndarray of shape (n_sets * n_fine + 1,)
+        Where each cell of each set begins.
+    """
+    n_sets = len(offsets) - 1
+    key = np.repeat(np.arange(n_sets), np.diff(offsets)) * n_fine + cells
+    counts = np.bincount(key, minlength=n_sets * n_fine)
+    return np.argsort(key, kind="stable"), np.concatenate([[0], np.cumsum(counts)])
