@@ -1,7 +1,7 @@
-"""The estimator's generative side: densities and samples."""
+"""The estimator's generative side: decoding, densities and samples."""
 
 import numpy as np
-from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils import check_array, check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -21,7 +21,36 @@ def _is_generative(estimator):
 
 
 class GenerativeMixin:
-    """Scores and samples of a fitted :class:`skvae.VAETransformer`."""
+    """Decoding, scores and samples of a fitted :class:`skvae.VAETransformer`."""
+
+    def inverse_transform(self, X):
+        """Decode latent points.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components) or (n_samples, 2 * n_components)
+            Latent points, or ``[mean | log_var]``, of which the mean is used.
+
+        Returns
+        -------
+        X_original : ndarray of shape (n_samples, n_features)
+            Mean of x given z, in the units of the data.
+        """
+        check_is_fitted(self)
+        Z = check_array(X, dtype=[np.float64, np.float32])
+        d = self._architecture["n_components"]
+        if Z.shape[1] not in (d, 2 * d):
+            raise ValueError(f"X has {Z.shape[1]} columns, but z has {d} (or {2 * d} as params).")
+        decoded = self._infer("decode", Z[:, :d].astype(np.float32, copy=False))
+
+        return self._to_units(decoded).astype(Z.dtype, copy=False)
+
+    def reconstruct(self, X):
+        """Encode to the posterior mean and decode, (n_samples, n_features)."""
+        X = self._check_rows(X)
+        mean = self._infer("encode", self._prepare(X))[:, : self._architecture["n_components"]]
+
+        return self._to_units(self._infer("decode", mean)).astype(X.dtype, copy=False)
 
     @available_if(_is_generative)
     def score_samples(self, X, y=None, n_importance=100):

@@ -60,8 +60,8 @@ class ClassMeans(nn.Module):
     >>> import torch
     >>> from skvae.vae.priors import ClassMeans
     >>> prior = ClassMeans(n_classes=10, n_components=2)
-    >>> prior.log_prob(torch.zeros(1, 2), torch.tensor([3]))
-    tensor([-1.8379], grad_fn=<MulBackward0>)
+    >>> prior.log_prob(torch.zeros(1, 2), torch.tensor([3])).detach()
+    tensor([-1.8379])
     """
 
     def __init__(self, n_classes, n_components):

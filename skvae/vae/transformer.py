@@ -1,24 +1,16 @@
 """The variational autoencoder as a scikit-learn transformer."""
 
 import copy
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_array, check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skvae._sklearn import Interval, StrOptions, fit_context
 from skvae.vae.generative import GenerativeMixin
-from skvae.vae.inputs import (
-    check_unit_interval,
-    encode_labels,
-    in_unit_interval,
-    known_classes,
-    network_input,
-    standardisation,
-)
+from skvae.vae.inputs import network_input
+from skvae.vae.settling import check_training_rows
 
 __all__ = ["VAETransformer"]
 
@@ -260,7 +252,7 @@ class VAETransformer(
 
         resume = self.warm_start and hasattr(self, "parameters_")
         fitted = copy.copy(self)  # nothing is half done if the fit fails
-        X, codes = fitted._check_training_rows(X, y, None, reset=not resume)
+        X, codes = check_training_rows(fitted, X, y, reset=not resume)
         self.__dict__ = vars(fit_model(fitted, X, codes, resume=resume))
 
         return self
@@ -289,7 +281,7 @@ class VAETransformer(
 
         resume = hasattr(self, "parameters_")
         fitted = copy.copy(self)
-        X, codes = fitted._check_training_rows(X, y, classes, reset=not resume)
+        X, codes = check_training_rows(fitted, X, y, classes, reset=not resume)
         self.__dict__ = vars(partial_fit_model(fitted, X, codes, resume=resume))
 
         return self
@@ -312,114 +304,10 @@ class VAETransformer(
 
         return params if self.output == "params" else params[:, : params.shape[1] // 2]
 
-    def inverse_transform(self, X):
-        """Decode latent points.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_components) or (n_samples, 2 * n_components)
-            Latent points, or ``[mean | log_var]``, of which the mean is used.
-
-        Returns
-        -------
-        X_original : ndarray of shape (n_samples, n_features)
-            Mean of x given z, in the units of the data.
-        """
-        check_is_fitted(self)
-        Z = check_array(X, dtype=[np.float64, np.float32])
-        d = self._architecture["n_components"]
-        if Z.shape[1] not in (d, 2 * d):
-            raise ValueError(f"X has {Z.shape[1]} columns, but z has {d} (or {2 * d} as params).")
-        decoded = self._infer("decode", Z[:, :d].astype(np.float32, copy=False))
-
-        return self._to_units(decoded).astype(Z.dtype, copy=False)
-
-    def reconstruct(self, X):
-        """Encode to the posterior mean and decode, (n_samples, n_features)."""
-        X = self._check_rows(X)
-        mean = self._infer("encode", self._prepare(X))[:, : self._architecture["n_components"]]
-
-        return self._to_units(self._infer("decode", mean)).astype(X.dtype, copy=False)
-
     def _check_rows(self, X):
         check_is_fitted(self)
 
         return validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-
-    def _check_training_rows(self, X, y, classes, *, reset):
-        """Validate what a fit is given; a fresh fit also settles what the data decide."""
-        self._check_options()
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=reset)
-        if self.conditional is not None:
-            y = self._check_labels(X, y)
-        if reset:
-            self._settle(X, y, classes)
-        if self.likelihood_ == "bernoulli":
-            check_unit_interval(X, "likelihood='bernoulli'")
-        if self.conditional is None:
-            return X, None
-        codes = encode_labels(y, self.classes_)
-        n_new = np.bincount(codes[codes >= 0], minlength=len(self.classes_))
-        self.class_counts_ = (
-            self.class_counts_ + n_new if hasattr(self, "class_counts_") else n_new
-        )
-
-        return X, codes
-
-    def _check_options(self):
-        """Refuse combinations of options that have no meaning."""
-        sizes = np.atleast_1d(self.hidden_layer_sizes)
-        if sizes.size and (sizes.dtype.kind not in "iu" or sizes.ndim != 1 or sizes.min() < 1):
-            raise ValueError(
-                f"hidden_layer_sizes must be positive integers, got {self.hidden_layer_sizes!r}."
-            )
-        if self.binarize is not None and self.likelihood == "gaussian":
-            raise ValueError(f"binarize={self.binarize!r} needs likelihood='bernoulli'.")
-        if not self.variational and self.conditional is not None:
-            raise ValueError(
-                f"conditional={self.conditional!r} acts through the KL term, which "
-                "variational=False leaves out."
-            )
-        if not self.variational and self.output == "params":
-            raise ValueError("output='params' needs variational=True: there is no variance.")
-
-    def _check_labels(self, X, y):
-        if y is None:
-            raise ValueError(
-                "conditional='prior' learns from labels: VAETransformer requires y to be passed, "
-                "but the target y is None. Use conditional=None to fit without labels."
-            )
-        y = column_or_1d(y, warn=True)
-        check_consistent_length(X, y)
-
-        return y
-
-    def _settle(self, X, y, classes):
-        """Set what the first data decide: seed, likelihood, standardisation, classes."""
-        for name in ("classes_", "class_counts_", "class_means_", "_optimizer_state"):
-            vars(self).pop(name, None)
-        self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self.likelihood_ = self.likelihood
-        if self.binarize is not None:
-            check_unit_interval(X, f"binarize={self.binarize!r}")
-        if self.likelihood == "auto":
-            self.likelihood_ = "bernoulli" if in_unit_interval(X) else "gaussian"
-        gaussian = self.likelihood_ == "gaussian"
-        self.mean_, self.scale_ = standardisation(X) if gaussian else (None, None)
-        if len(X) > 1 and not np.ptp(X, axis=0).any():
-            warnings.warn("No feature of X varies: there is nothing to learn.", stacklevel=5)
-        if self.conditional is not None:
-            self.classes_ = known_classes(y if classes is None else np.asarray(classes))
-            if len(self.classes_) == 0:
-                raise ValueError("conditional='prior' needs labels, but all of y is -1.")
-        self._architecture = {
-            "n_features": X.shape[1],
-            "n_components": int(self.n_components),
-            "hidden_layer_sizes": [int(size) for size in np.atleast_1d(self.hidden_layer_sizes)],
-            "activation": self.activation,
-            "likelihood": self.likelihood_,
-            "n_classes": None if self.conditional is None else len(self.classes_),
-        }
 
     def _prepare(self, X):
         return network_input(X, self.mean_, self.scale_, self.binarize == "threshold")

@@ -1,0 +1,131 @@
+"""What a fit checks, and what its first data decide, before any training."""
+
+import warnings
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import validate_data
+
+from skvae.vae.inputs import (
+    check_unit_interval,
+    encode_labels,
+    in_unit_interval,
+    known_classes,
+    standardisation,
+)
+
+__all__ = ["check_training_rows"]
+
+
+def check_training_rows(estimator, X, y, classes=None, *, reset):
+    """Validate what a fit is given; a fresh fit also settles what the data decide.
+
+    Parameters
+    ----------
+    estimator : VAETransformer
+        Gets ``seed_``, ``likelihood_``, ``mean_``, ``scale_`` and the classes.
+    X, y, classes : array-like
+        As given to ``fit`` or ``partial_fit``.
+    reset : bool
+        Whether the fit is a fresh one.
+
+    Returns
+    -------
+    X : ndarray of shape (n, n_features)
+        Rows in the user's units, float32 or float64.
+    y : ndarray of shape (n,) or None
+        Class numbers, -1 where unknown.
+    """
+    _check_options(estimator)
+    dtype = [np.float64, np.float32]
+    if estimator.conditional is None:
+        X = validate_data(estimator, X, dtype=dtype, reset=reset)
+    elif y is None:
+        raise ValueError(
+            "conditional='prior' learns from labels: VAETransformer requires y to be passed, but "
+            "the target y is None. Use conditional=None to fit without labels."
+        )
+    else:
+        X, y = validate_data(estimator, X, y, dtype=dtype, reset=reset)
+    if reset:
+        _settle(estimator, X, y, classes)
+    else:
+        _check_unchanged(estimator)
+    if estimator.likelihood_ == "bernoulli":
+        check_unit_interval(X, "likelihood='bernoulli'")
+
+    return X, None if estimator.conditional is None else _count_labels(estimator, y)
+
+
+def _check_options(estimator):
+    """Refuse combinations of options that have no meaning."""
+    sizes = np.atleast_1d(estimator.hidden_layer_sizes)
+    if sizes.size and (sizes.dtype.kind not in "iu" or sizes.ndim != 1 or sizes.min() < 1):
+        raise ValueError(
+            f"hidden_layer_sizes must be positive integers, got {estimator.hidden_layer_sizes!r}."
+        )
+    if estimator.binarize is not None and estimator.likelihood == "gaussian":
+        raise ValueError(f"binarize={estimator.binarize!r} needs likelihood='bernoulli'.")
+    if not estimator.variational and estimator.conditional is not None:
+        raise ValueError(
+            f"conditional={estimator.conditional!r} acts through the KL term, which "
+            "variational=False leaves out."
+        )
+    if not estimator.variational and estimator.output == "params":
+        raise ValueError("output='params' needs variational=True: there is no variance.")
+
+
+def _settle(estimator, X, y, classes):
+    for name in ("classes_", "class_counts_", "class_means_", "_optimizer_state"):
+        vars(estimator).pop(name, None)
+    estimator.seed_ = int(check_random_state(estimator.random_state).randint(2**31 - 1))
+    if estimator.binarize is not None:
+        check_unit_interval(X, f"binarize={estimator.binarize!r}")
+    estimator.likelihood_ = estimator.likelihood
+    if estimator.likelihood == "auto":
+        estimator.likelihood_ = "bernoulli" if in_unit_interval(X) else "gaussian"
+    gaussian = estimator.likelihood_ == "gaussian"
+    estimator.mean_, estimator.scale_ = standardisation(X) if gaussian else (None, None)
+    if len(X) > 1 and not np.ptp(X, axis=0).any():
+        warnings.warn("No feature of X varies: there is nothing to learn.", stacklevel=5)
+    if estimator.conditional is not None:
+        estimator.classes_ = known_classes(y if classes is None else np.asarray(classes))
+        if len(estimator.classes_) == 0:
+            raise ValueError("conditional='prior' needs labels, but all of y is -1.")
+        estimator.class_counts_ = np.zeros(len(estimator.classes_), np.int64)
+    estimator._architecture = _architecture(estimator)
+
+
+def _architecture(estimator):
+    """Arguments of the model, as plain values."""
+    return {
+        "n_features": estimator.n_features_in_,
+        "n_components": int(estimator.n_components),
+        "hidden_layer_sizes": [int(n) for n in np.atleast_1d(estimator.hidden_layer_sizes)],
+        "activation": estimator.activation,
+        "likelihood": estimator.likelihood_,
+        "n_classes": None if estimator.conditional is None else len(estimator.classes_),
+    }
+
+
+def _check_unchanged(estimator):
+    """Refuse to continue with options that need other weights."""
+    conditional = estimator._architecture["n_classes"] is not None
+    same = conditional == (estimator.conditional is not None) and estimator.likelihood in (
+        "auto",
+        estimator.likelihood_,
+    )
+    if not same or _architecture(estimator) != estimator._architecture:
+        raise ValueError(
+            "n_components, hidden_layer_sizes, activation, likelihood and conditional cannot "
+            "change between fits that continue each other. Fit a clone instead."
+        )
+
+
+def _count_labels(estimator, y):
+    """Labels as class numbers; their counts are added to those of earlier calls."""
+    codes = encode_labels(y, estimator.classes_)
+    n_new = np.bincount(codes[codes >= 0], minlength=len(estimator.classes_))
+    estimator.class_counts_ = estimator.class_counts_ + n_new
+
+    return codes
