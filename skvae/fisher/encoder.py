@@ -13,26 +13,13 @@ from threadpoolctl import ThreadpoolController
 
 from skvae._sklearn import HasMethods, Interval, StrOptions, derive_random_states, fit_context
 from skvae._tiles import map_tiles
-from skvae.fisher.encoding import (
-    BLOCKS,
-    block_starts,
-    flatten,
-    normalize,
-    set_gradients,
-    signed_power,
-    unflatten,
-)
-from skvae.fisher.inversion import (
-    denormalize,
-    mixture_regression,
-    shift,
-    single_descriptor_scale,
-    unwhiten,
-)
+from skvae.fisher.codec import Codec
+from skvae.fisher.encoding import BLOCKS
+from skvae.fisher.inversion import mixture_regression, shift
 from skvae.fisher.mixture import DiagonalGaussianMixture
 from skvae.fisher.sets import is_table, pack_sets
 from skvae.fisher.sources import ExtractedSets, PackedSets
-from skvae.fisher.spatial import cells_of, n_cells, pyramid, sort_by_cell
+from skvae.fisher.spatial import cells_of
 from skvae.fisher.statistics import Mixture
 from skvae.persistence import VersionedMixin
 
@@ -234,9 +221,7 @@ class FisherVectorEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
     def _check_options(self):
         unknown = [g for g in self.gradients if g not in BLOCKS]
         if unknown or not self.gradients:
-            raise ValueError(
-                f"gradients={self.gradients!r} must name one or more of {BLOCKS}."
-            )
+            raise ValueError(f"gradients={self.gradients!r} must name one or more of {BLOCKS}.")
         if not isinstance(self.spatial, (str, type(None))) and not (
             self.spatial and all(isinstance(g, Integral) and g > 0 for g in self.spatial)
         ):
@@ -288,12 +273,12 @@ class FisherVectorEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
         return np.concatenate([local, positions], axis=1)
 
     def _fit_mixture(self, local, rng):
-        mixture = DiagonalGaussianMixture(self.n_components) if self.mixture is None else self.mixture
+        mixture = (
+            DiagonalGaussianMixture(self.n_components) if self.mixture is None else self.mixture
+        )
         kind = getattr(mixture, "covariance_type", "diag")
         if kind != "diag":
-            raise ValueError(
-                f"mixture has covariance_type={kind!r}; Fisher vectors need 'diag'."
-            )
+            raise ValueError(f"mixture has covariance_type={kind!r}; Fisher vectors need 'diag'.")
         try:
             check_is_fitted(mixture, "weights_")
         except NotFittedError:
@@ -307,47 +292,28 @@ class FisherVectorEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
             )
         return mixture
 
-    def _parameters(self):
+    def _codec(self):
         m = self.mixture_
-        return Mixture(*(np.asarray(a, np.float64) for a in (m.weights_, m.means_, m.covariances_)))
+        arrays = (np.asarray(a, np.float64) for a in (m.weights_, m.means_, m.covariances_))
+        levels = (1,) if self.spatial in (None, "xy") else tuple(self.spatial)
+        return Codec(Mixture(*arrays), tuple(self.gradients), self.power, self.norm, levels)
 
-    def _levels(self):
-        return (1,) if self.spatial in (None, "xy") else tuple(self.spatial)
-
-    def _encode(self, descriptors, offsets, positions):
-        """Vectors (n, n_cells, n_features) and what they were divided by."""
-        mixture = self._parameters()
-        n_components, d = mixture.means.shape
-        fine, membership = pyramid(self._levels())
+    def _encode(self, codec, descriptors, offsets, positions):
         local = self._reduce(descriptors)
         if len(local) == 0:
-            local = np.empty((0, d), local.dtype)
-        elif self.spatial is not None:
-            where = np.tile(positions, (len(offsets) - 1, 1))
-            local = self._append_positions(local, where)
-            if fine > 1:
-                order, offsets = sort_by_cell(cells_of(where, fine), offsets, fine * fine)
-                local = local[order]
-        gradients = set_gradients(local, offsets, mixture, membership)
-        vectors = flatten(gradients.reshape(-1, n_components, 1 + 2 * d), self.gradients)
-        vectors, scales = normalize(
-            signed_power(vectors, self.power), self.norm, self._starts(mixture)
-        )
-        shape = (len(gradients), len(membership), -1)
-        return vectors.reshape(shape), scales.reshape(shape)
-
-    def _starts(self, mixture):
-        return block_starts(self.gradients, *mixture.means.shape)
-
-    def _blocks(self, source):
-        k, d = self._parameters().means.shape
-        per_set = 8 * k * (1 + 2 * d) * n_cells(self._levels())
-        return source.blocks(max(1, _STATISTICS_BYTES // per_set))
+            return codec.encode(
+                np.empty((0, codec.mixture.means.shape[1])), offsets, np.empty((0, 2))
+            )
+        if self.spatial is not None:
+            positions = np.tile(positions, (len(offsets) - 1, 1))
+            local = self._append_positions(local, positions)
+        return codec.encode(local, offsets, positions)
 
     def _mean_scales(self, source):
+        codec = self._codec()
         total, count = 0.0, 0
-        for sets in self._blocks(source):
-            vectors, scales = self._encode(*source.take(sets), source.positions)
+        for sets in _blocks(source, codec):
+            vectors, scales = self._encode(codec, *source.take(sets), source.positions)
             seen = vectors.any(axis=2)[:, :, None]
             total, count = total + (scales * seen).sum(axis=0), count + seen.sum(axis=0)
         return np.where(count > 0, total / np.maximum(count, 1), 1.0)
@@ -367,16 +333,17 @@ class FisherVectorEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         source = self._source(self._validate(X, reset=False))
-        out = np.empty((len(source), self._n_features_out), source.dtype)
+        codec = self._codec()
+        out = np.empty((len(source), codec.n_features), source.dtype)
 
         def encode(sets):
-            vectors, _ = self._encode(*source.take(sets), source.positions)
+            vectors, _ = self._encode(codec, *source.take(sets), source.positions)
             out[sets] = vectors.reshape(len(vectors), -1)
 
         # One BLAS thread per worker: small products gain nothing from more, and workers add up.
         with _threadpools().limit(limits=1, user_api="blas"):
             Parallel(n_jobs=self.n_jobs, require="sharedmem", verbose=self.verbose)(
-                delayed(encode)(sets) for sets in self._blocks(source)
+                delayed(encode)(sets) for sets in _blocks(source, codec)
             )
         return out
 
@@ -395,9 +362,7 @@ class FisherVectorEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
         vector : ndarray of shape (n_features_out,)
         """
         check_is_fitted(self)
-        descriptors = check_array(
-            descriptors, dtype=[np.float64, np.float32], ensure_min_samples=0
-        )
+        descriptors = check_array(descriptors, dtype=[np.float64, np.float32], ensure_min_samples=0)
         if descriptors.shape[1] != self._n_local:
             raise ValueError(
                 f"descriptors have {descriptors.shape[1]} features; this encoder was fitted on "
@@ -409,34 +374,17 @@ class FisherVectorEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
                 raise ValueError(
                     f"positions must have shape ({len(descriptors)}, 2), got {positions.shape}."
                 )
-        vectors, _ = self._encode(descriptors, np.array([0, len(descriptors)]), positions)
+        offsets = np.array([0, len(descriptors)])
+        vectors, _ = self._encode(self._codec(), descriptors, offsets, positions)
         return vectors.reshape(-1).astype(descriptors.dtype)
 
     def _decode(self, F):
-        """Statistics per descriptor about the mixture's center: (n, n_cells, K, 1 or d) each."""
         check_is_fitted(self)
         F = check_array(F, dtype=[np.float64, np.float32])
-        if F.shape[1] != self._n_features_out:
-            raise ValueError(
-                f"F has {F.shape[1]} features; this encoder gives {self._n_features_out}."
-            )
-        mixture = self._parameters()
-        n_components, d = mixture.means.shape
-        cells = len(self.mean_scales_)
-        vectors = F.reshape(len(F) * cells, -1)
-        starts = self._starts(mixture)
-        scales = np.tile(self.mean_scales_, (len(F), 1))
-        gradients = unflatten(
-            denormalize(vectors, self.power, scales, starts), self.gradients, n_components, d
-        )
-        if self.norm == "l2" and cells == 1 and set(self.gradients) == set(BLOCKS):
-            unit = gradients / (scales ** (1 / self.power))[:, :, None]
-            factor = single_descriptor_scale(unit, mixture.weights)
-            single = np.isfinite(factor)
-            gradients[single] = unit[single] * factor[single, None, None]
-        center = mixture.center(np.float64)
-        shape = (len(F), cells, n_components, -1)
-        return [s.reshape(shape) for s in unwhiten(gradients, mixture, center)], mixture, center
+        codec = self._codec()
+        if F.shape[1] != codec.n_features:
+            raise ValueError(f"F has {F.shape[1]} features; this encoder gives {codec.n_features}.")
+        return codec.decode(F, self.mean_scales_), codec, F.dtype
 
     def decode_statistics(self, F):
         """Soft counts, means and squares that a Fisher vector was made of.
@@ -458,8 +406,8 @@ class FisherVectorEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
         s1, s2 : ndarray of shape (n_sets, K, d)
             Posterior-weighted sums of reduced descriptors and of their squares, divided by T.
         """
-        statistics, _, center = self._decode(F)
-        s0, s1, s2 = shift(*statistics, center)
+        statistics, codec, _ = self._decode(F)
+        s0, s1, s2 = shift(*statistics, codec.mixture.center(np.float64))
         s0 = s0[..., 0]
         return (s0[:, 0], s1[:, 0], s2[:, 0]) if s0.shape[1] == 1 else (s0, s1, s2)
 
@@ -484,30 +432,25 @@ class FisherVectorEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
         AttributeError
             If the reducer cannot invert.
         """
-        (s0, s1, s2), mixture, center = self._decode(F)
-        dtype = np.asarray(F).dtype if np.asarray(F).dtype == np.float32 else np.float64
+        (s0, s1, s2), codec, dtype = self._decode(F)
+        center = codec.mixture.center(np.float64)
         if not hasattr(self.extractor_, "inverse_transform"):
-            mean = s1[:, 0].sum(axis=1) / np.maximum(s0[:, 0].sum(axis=1), 1e-12) + center
-            return self._unreduce(mean[:, : self._n_reduced]).astype(dtype)
+            mean = s1[:, 0].sum(axis=1) / s0[:, 0].sum(axis=1) + center
+            return self._unreduce(mean).astype(dtype)
         positions = self.extractor_.positions_
+        g = codec.levels[-1]
         images = []
-        for i in range(len(s0)):
-            image = [s[i : i + 1] for s in (s0, s1, s2)]
+        for image in zip(s0, s1, s2, strict=True):
+            last = [s[None, -g * g :] for s in image]
             if self.spatial == "xy":
                 where = self.xy_weight * positions
-                patches = mixture_regression(image, mixture, center, where)
+                patches = mixture_regression(last, codec.mixture, center, where)[0]
             else:
-                g = self._levels()[-1]
-                last = [s[:, -g * g :] for s in image]
-                patches = mixture_regression(last, mixture, center, np.empty((g * g, 0)))
-                patches = patches[:, cells_of(positions, g)]
-            local = self._unreduce(patches[0])
-            images.append(self.extractor_.inverse_transform(local[None])[0])
+                nowhere = np.empty((g * g, 0))
+                cells = mixture_regression(last, codec.mixture, center, nowhere)[0]
+                patches = cells[cells_of(positions, g)]
+            images.append(self.extractor_.inverse_transform(self._unreduce(patches)[None])[0])
         return np.asarray(images, dtype)
-
-    @property
-    def _n_reduced(self):
-        return self._parameters().means.shape[1] - 2 * (self.spatial == "xy")
 
     def _unreduce(self, local):
         if self.reducer_ is None:
@@ -521,9 +464,7 @@ class FisherVectorEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
 
     @property
     def _n_features_out(self):
-        k, d = self._parameters().means.shape
-        widths = dict(zip(BLOCKS, (k, k * d, k * d), strict=True))
-        return n_cells(self._levels()) * sum(widths[b] for b in set(self.gradients))
+        return self._codec().n_features
 
     def get_feature_names_out(self, input_features=None):
         """Names such as ``fisher_mean_k3_d7``; with a pyramid ``fisher_cell2_mean_k3_d7``.
@@ -538,17 +479,7 @@ class FisherVectorEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
         names : ndarray of str
         """
         check_is_fitted(self)
-        k, d = self._parameters().means.shape
-        grid = [f"_k{i}_d{j}" for i in range(k) for j in range(d)]
-        parts = {
-            "weights": [f"weight_k{i}" for i in range(k)],
-            "means": [f"mean{g}" for g in grid],
-            "stds": [f"std{g}" for g in grid],
-        }
-        one = [name for b in BLOCKS if b in self.gradients for name in parts[b]]
-        cells = n_cells(self._levels())
-        prefixes = [""] if cells == 1 else [f"cell{c}_" for c in range(cells)]
-        return np.array([f"fisher_{p}{name}" for p in prefixes for name in one], dtype=object)
+        return self._codec().feature_names()
 
 
 def _fitted_clone(estimator, X, rng):
@@ -565,6 +496,10 @@ def _rows(X, chosen):
         return X[chosen]
     parts = [X.take(slice(i, i + 1))[0] for i in chosen]
     return PackedSets(*pack_sets(parts))
+
+
+def _blocks(source, codec):
+    return source.blocks(max(1, _STATISTICS_BYTES // (8 * codec.statistics_size)))
 
 
 @cache

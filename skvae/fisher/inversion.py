@@ -161,9 +161,9 @@ def mixture_regression(statistics, mixture, center, positions):
     split = means.shape[-1] - positions.shape[1]
     x = positions[:, None, :] - center[split:]  # (P, 1, p)
     v = variances[..., split:]
-    log_joint = np.log(s0[..., 0]) - 0.5 * (
-        np.log(v) + (x - means[..., split:]) ** 2 / v
-    ).sum(axis=-1)  # (n, P, K)
+    log_joint = np.log(s0[..., 0]) - 0.5 * (np.log(v) + (x - means[..., split:]) ** 2 / v).sum(
+        axis=-1
+    )  # (n, P, K)
     log_joint -= log_joint.max(axis=-1, keepdims=True)
     responsibility = np.exp(log_joint)
     responsibility /= responsibility.sum(axis=-1, keepdims=True)

@@ -30,7 +30,7 @@ def is_table(X):
 
 
 def _holds_arrays(X):
-    return getattr(X, "dtype", None) == object
+    return getattr(X, "dtype", None) is np.dtype(object)
 
 
 def _ndim(s):

@@ -4,7 +4,8 @@ With :math:`\phi(x) = [1, x, x^2]` the log-joint of component k is the linear fo
 :math:`\eta_k \cdot \phi(x)`, so that
 
 .. math::
-    \gamma = \mathrm{softmax}(\phi(x)\, \eta^\top), \qquad S = \gamma^\top \phi(x) = [S_0, S_1, S_2].
+    \gamma = \mathrm{softmax}(\phi(x)\, \eta^\top), \qquad
+    S = \gamma^\top \phi(x) = [S_0, S_1, S_2].
 
 Statistics add. EM sums them over all descriptors; a Fisher vector is those of one set, minus their
 expectation, whitened.
