@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from skvae.vae.likelihoods import LIKELIHOODS, Bernoulli, Gaussian
+
+OUTPUT = torch.randn(5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+
+def gaussian(scale):
+    likelihood = Gaussian().double()
+    likelihood.raw_scale.data.fill_(np.log(np.expm1(scale - Gaussian.scale_floor)))
+    return likelihood
+
+
+def test_bernoulli_equals_scipy():
+    x = (OUTPUT.flip(0) > 0).double()
+    expected = stats.bernoulli.logpmf(x.numpy(), OUTPUT.sigmoid().numpy()).sum(1)
+
+    np.testing.assert_allclose(Bernoulli().log_prob(x, OUTPUT).numpy(), expected, rtol=1e-10)
+
+
+def test_bernoulli_survives_certain_logits():
+    log_prob = Bernoulli().log_prob(torch.ones(1, 2), torch.tensor([[-1e3, 1e3]]))
+
+    assert log_prob.item() == -1e3
+
+
+def test_gaussian_equals_scipy():
+    likelihood, x = gaussian(0.7), OUTPUT.flip(0)
+    expected = stats.norm.logpdf(x.numpy(), OUTPUT.numpy(), 0.7).sum(1)
+
+    np.testing.assert_allclose(likelihood.log_prob(x, OUTPUT).detach().numpy(), expected, rtol=1e-6)
+
+
+def test_gaussian_scale_starts_at_one_and_has_a_floor():
+    likelihood = Gaussian()
+    assert likelihood.scale.item() == pytest.approx(1, rel=1e-6)
+
+    likelihood.raw_scale.data.fill_(-1e4)
+    assert likelihood.scale.item() == pytest.approx(Gaussian.scale_floor, rel=1e-5)
+    assert likelihood.log_prob(torch.ones(1, 3), torch.ones(1, 3)).isfinite().all()
+
+
+@pytest.mark.parametrize("name", sorted(LIKELIHOODS))
+def test_draws_have_the_mean(name):
+    likelihood = LIKELIHOODS[name]().double()
+    output = torch.tensor([[-1.0, 0.0, 2.0]], dtype=torch.float64).expand(50_000, 3)
+    draws = likelihood.sample(output, torch.Generator().manual_seed(0))
+
+    torch.testing.assert_close(
+        draws.mean(0), likelihood.mean(output)[0], atol=0.02, rtol=0, check_dtype=False
+    )
+
+
+def test_gaussian_draws_have_the_scale():
+    draws = gaussian(0.3).sample(torch.zeros(50_000, 1), torch.Generator().manual_seed(0))
+
+    assert draws.std().item() == pytest.approx(0.3, rel=0.02)
+
+
+def test_bernoulli_draws_are_binary():
+    draws = Bernoulli().sample(OUTPUT, torch.Generator().manual_seed(0))
+
+    assert set(draws.unique().tolist()) == {0.0, 1.0}

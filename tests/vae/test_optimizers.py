@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+import torch
+
+from skvae.vae.optimizers import OPTIMIZERS, RMSPropTF1, load_state, state_to_arrays
+
+
+def descend(optimizer, theta, n_steps, first=0):
+    """Steps along a fixed sequence of gradients."""
+    for step in range(first, first + n_steps):
+        theta.grad = torch.from_numpy(gradient(step))
+        optimizer.step()
+
+
+def gradient(step):
+    return np.random.default_rng(step).normal(size=(3, 2)) * 10.0 ** (step % 5 - 4)
+
+
+def test_rmsprop_is_tensorflow_1s_formula():
+    theta = torch.nn.Parameter(torch.ones(3, 2, dtype=torch.float64))
+    descend(RMSPropTF1([theta], lr=0.01), theta, 30)
+    expected, v = np.ones((3, 2)), np.ones((3, 2))
+    for step in range(30):
+        g = gradient(step)
+        v = 0.9 * v + 0.1 * g**2
+        expected -= 0.01 * g / np.sqrt(v + 1e-10)
+
+    np.testing.assert_allclose(theta.detach().numpy(), expected, rtol=1e-12)
+
+
+def test_rmsprop_differs_from_torchs_defaults_but_maps_to_it():
+    pair = [torch.nn.Parameter(torch.ones(3, 2, dtype=torch.float64)) for _ in range(3)]
+    ours = RMSPropTF1([pair[0]], lr=0.01)
+    default = torch.optim.RMSprop([pair[1]], lr=0.01)
+    mapped = torch.optim.RMSprop([pair[2]], lr=0.01, alpha=0.9, eps=1e-10)
+    mapped.state[pair[2]] = {
+        "step": torch.tensor(0.0),
+        "square_avg": torch.ones(3, 2, dtype=torch.float64),
+    }
+    for optimizer, theta in zip((ours, default, mapped), pair, strict=True):
+        descend(optimizer, theta, 20)
+
+    torch.testing.assert_close(pair[0], pair[2], rtol=1e-6, atol=0)
+    assert not torch.allclose(pair[0], pair[1], rtol=1e-2)
+
+
+@pytest.mark.parametrize("name", sorted(OPTIMIZERS))
+def test_state_as_arrays_continues_bit_for_bit(name):
+    straight = torch.nn.Parameter(torch.ones(3, 2, dtype=torch.float64))
+    descend(OPTIMIZERS[name]([straight], lr=0.01), straight, 8)
+
+    halves = torch.nn.Parameter(torch.ones(3, 2, dtype=torch.float64))
+    first = OPTIMIZERS[name]([halves], lr=0.01)
+    descend(first, halves, 5)
+    arrays = state_to_arrays(first)
+    second = OPTIMIZERS[name]([halves], lr=0.01)
+    load_state(second, arrays)
+    descend(second, halves, 3, first=5)
+
+    assert all(isinstance(a, np.ndarray) for a in arrays.values())
+    assert torch.equal(straight, halves)
