@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+import torch
+from scipy.special import logsumexp
+
+from skvae.vae.inference import TILE, decode, encode, posterior_summary, row_scores
+from skvae.vae.model import VAE
+from skvae.vae.noise import row_generators
+from skvae.vae.objectives import elbo_terms, log_importance_weights
+
+X = np.random.default_rng(0).random((TILE + 30, 9), dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def model():
+    model = VAE(9, 3, (200, 200), "relu", "bernoulli", None)
+    model.draw_parameters(torch.Generator().manual_seed(0))
+    return model
+
+
+def identity(X):
+    return X.astype(np.float32, copy=False)
+
+
+def functions(model):
+    return {
+        "encode": lambda X: encode(model, X),
+        "decode": lambda X: decode(model, X[:, :3]),
+        "elbo": lambda X: row_scores(model, X, identity, None, 7, dynamic=False),
+        "drawn": lambda X: row_scores(model, X, identity, None, 7, dynamic=True),
+        "bound": lambda X: row_scores(model, X, identity, None, 7, dynamic=False, n_importance=5),
+    }
+
+
+@pytest.mark.parametrize("name", ["encode", "decode", "elbo", "drawn", "bound"])
+def test_each_row_is_on_its_own_bitwise(model, name):
+    function = functions(model)[name]
+    whole = function(X)
+    order = np.random.default_rng(1).permutation(len(X))
+
+    assert np.array_equal(whole[order], function(X[order]))
+    for rows in ([0], [TILE - 1, TILE], list(range(7, 40))):
+        assert np.array_equal(whole[rows], function(X[rows]))
+
+
+def test_encode_is_mean_then_log_var(model):
+    posterior = model.posterior(torch.from_numpy(X))
+    expected = torch.cat([posterior.mean, posterior.log_var], dim=1).detach().numpy()
+
+    np.testing.assert_allclose(encode(model, X), expected, atol=1e-5)
+
+
+def test_scores_are_the_objectives_at_the_rows_noise(model):
+    x = torch.from_numpy(X[:4])
+    generators = row_generators(X[:4], 7)
+    noise = torch.from_numpy(np.stack([g.standard_normal((5, 3), np.float32) for g in generators]))
+    reconstruction, kl = elbo_terms(model, x, noise[:, 0])
+    weights = torch.stack(
+        [log_importance_weights(model, model.posterior(x), x, noise[:, k]) for k in range(5)], 1
+    )
+    bound = logsumexp(weights.detach().numpy(), axis=1) - np.log(5)
+
+    np.testing.assert_allclose(
+        functions(model)["elbo"](X[:4]), (reconstruction - kl).detach().numpy(), rtol=1e-5
+    )
+    np.testing.assert_allclose(functions(model)["bound"](X[:4]), bound, rtol=1e-5)
+
+
+def test_samples_are_a_prefix_across_chunks(model):
+    """So the bound with k samples is a function of the first k log weights alone."""
+
+    def bound(k):
+        return row_scores(model, X[:3], identity, None, 7, dynamic=False, n_importance=k)
+
+    sums = np.exp([bound(k) + np.log(k) for k in (15, 16, 17, 40)])
+
+    assert (np.diff(sums, axis=0) > 0).all()
+
+
+def test_plain_autoencoder_scores_the_reconstruction(model):
+    x = torch.from_numpy(X[:5])
+    expected = model.log_likelihood(x, model.posterior(x).mean).detach().numpy()
+    scores = row_scores(model, X[:5], identity, None, 7, dynamic=False, variational=False)
+
+    np.testing.assert_allclose(scores, expected, rtol=1e-5)
+
+
+def test_summary_is_the_mean_kl_and_the_variance_of_means(model):
+    kl, variance = posterior_summary(model, X)
+    mean, log_var = np.split(encode(model, X).astype(np.float64), 2, axis=1)
+    expected = 0.5 * (np.exp(log_var) + mean**2 - 1 - log_var)
+
+    np.testing.assert_allclose(kl, expected.mean(0), rtol=1e-4)
+    np.testing.assert_allclose(variance, mean.var(0), rtol=1e-6)
+
+
+def test_summary_counts_labelled_rows_only():
+    model = VAE(9, 3, (4,), "relu", "bernoulli", 2)
+    model.draw_parameters(torch.Generator().manual_seed(0))
+    y = np.where(np.arange(len(X)) % 3 == 0, -1, 1)
+    kl, _ = posterior_summary(model, X, y)
+    labelled, _ = posterior_summary(model, X[y >= 0], y[y >= 0])
+
+    np.testing.assert_allclose(kl, labelled, rtol=1e-6)

@@ -1,0 +1,73 @@
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+from torch import nn
+
+from skvae.exceptions import FitInterruptedWarning
+from skvae.vae.monitoring import EarlyStopping, run_epochs
+
+
+def scripted(losses, model, weight=float):
+    """Epoch e sets the weight to e; a loss may be an exception to raise instead."""
+    for epoch, loss in enumerate(losses):
+        if isinstance(loss, BaseException):
+            model.weight.data.fill_(-1)
+            raise loss
+        model.weight.data.fill_(weight(epoch))
+        yield {"loss": loss}
+
+
+def run(losses, stop_at=None, weight=float):
+    model = nn.utils.skip_init(nn.Linear, 1, 1, bias=False)
+    seen = []
+
+    def after_epoch(record, parameters):
+        seen.append(record["loss"])
+        return len(seen) == stop_at
+
+    parameters, history = run_epochs(scripted(losses, model, weight), model, after_epoch)
+    return parameters["weight"].item(), [record["loss"] for record in history]
+
+
+def test_the_last_epoch_is_kept():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert run([3.0, 2.0, 1.0]) == (2, [3.0, 2.0, 1.0])
+        assert run([3.0, 2.0, 1.0], stop_at=2) == (1, [3.0, 2.0])
+
+
+def test_interruption_keeps_the_last_whole_epoch():
+    with pytest.warns(FitInterruptedWarning, match="epoch 2 is kept"):
+        assert run([3.0, 2.0, KeyboardInterrupt()]) == (1, [3.0, 2.0])
+    with pytest.raises(KeyboardInterrupt):
+        run([KeyboardInterrupt()])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_divergence_keeps_the_last_finite_epoch(bad):
+    with pytest.warns(ConvergenceWarning, match="epoch 3; the model of epoch 2.*learning_rate"):
+        assert run([3.0, 2.0, bad, 1.0]) == (1, [3.0, 2.0])
+    with pytest.raises(ValueError, match="first epoch.*learning_rate_init"):
+        run([bad])
+
+
+def test_a_bad_weight_is_divergence_too():
+    with pytest.warns(ConvergenceWarning):
+        assert run([3.0, 2.0], weight=lambda epoch: np.nan if epoch else 0.0) == (0, [3.0])
+
+
+def test_early_stopping_returns_to_the_best_though_within_tol():
+    stopper = EarlyStopping(n_iter_no_change=2, tol=0.5)
+    scores = [-3.0, -2.0, -1.9, -2.1]
+    stops = [stopper.update(score, epoch) for epoch, score in enumerate(scores)]
+
+    assert stops == [False, False, False, True]
+    assert stopper.best_parameters == 2 and stopper.best_score == -1.9
+
+
+def test_slow_rises_add_up():
+    stopper = EarlyStopping(n_iter_no_change=3, tol=0.5)
+
+    assert not any(stopper.update(0.2 * epoch, None) for epoch in range(50))
