@@ -1,0 +1,47 @@
+"""Cells in processes of their own, so that peak memory is that of one cell."""
+
+import signal
+from concurrent.futures import FIRST_COMPLETED, wait
+
+from joblib.externals.loky.process_executor import ProcessPoolExecutor
+
+from skvae.comparison.cells import run_cell
+
+__all__ = ["run_in_processes"]
+
+
+def run_in_processes(cells, n_jobs):
+    """Run cells, each in a fresh process.
+
+    Parameters
+    ----------
+    cells : list of Cell
+    n_jobs : int
+        Processes at a time.
+
+    Yields
+    ------
+    cell : Cell
+        One that has ended.
+    error : Exception or None
+        What ended it early.
+    """
+    waiting, running = list(cells), {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < n_jobs:
+                executor = ProcessPoolExecutor(max_workers=1, initializer=_ignore_interrupt)
+                cell = waiting.pop(0)
+                running[executor.submit(run_cell, cell)] = executor, cell
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                executor, cell = running.pop(future)
+                executor.shutdown()
+                yield cell, future.exception()
+    finally:
+        for executor, _ in running.values():
+            executor.shutdown(kill_workers=True)
+
+
+def _ignore_interrupt():
+    # Ctrl-C reaches the whole process group; the parent alone decides what is kept.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

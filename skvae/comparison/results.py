@@ -1,0 +1,182 @@
+"""The outcome of a comparison: rows, summaries, tests, and the files they go to."""
+
+import csv
+import json
+from dataclasses import asdict, dataclass, field, fields
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from skvae.comparison.rows import Row
+from skvae.comparison.statistics import mcnemar, wilson_interval
+from skvae.comparison.text import format_comparison
+
+__all__ = ["FeatureComparison"]
+
+
+@dataclass(frozen=True)
+class FeatureComparison:
+    """Test errors of features, each with the same classifiers.
+
+    Attributes
+    ----------
+    rows : tuple of Row
+        One per feature, classifier and seed, in the order asked for.
+    n_test : int
+        Test rows.
+    settings : dict
+        What was run, and on what: data, seeds, versions, machine, date.
+    interrupted : bool
+        Whether Ctrl-C stopped it, so that rows are missing.
+    """
+
+    rows: tuple[Row, ...]
+    n_test: int
+    settings: dict = field(default_factory=dict)
+    interrupted: bool = False
+
+    def summary(self):
+        """One record per feature and classifier, over the seeds.
+
+        Returns
+        -------
+        records : list of dict
+            Of means over seeds, ``test_error_std`` (None for one seed), and the Wilson interval of
+            the mean error, which covers the chance of the test rows, not of the seeds.
+        """
+        groups: dict[tuple[str, str], list[Row]] = {}
+        for row in self.rows:
+            groups.setdefault((row.feature, row.classifier), []).append(row)
+
+        return [self._summarise(*names, rows) for names, rows in groups.items()]
+
+    def _summarise(self, feature, classifier, rows):
+        done = [row for row in rows if row.status == "ok"]
+        errors = [row.test_error for row in done]
+        low, high = wilson_interval(np.mean(errors), self.n_test) if done else (None, None)
+        first = done[0] if done else rows[0]
+
+        return {
+            "feature": feature,
+            "classifier": classifier,
+            "status": first.status,
+            "reason": first.reason,
+            "n_seeds": len(done),
+            "n_dims": first.n_dims,
+            "test_error": float(np.mean(errors)) if done else None,
+            "test_error_std": float(np.std(errors, ddof=1)) if len(done) > 1 else None,
+            "error_low": low,
+            "error_high": high,
+            "chosen": [row.chosen for row in done],
+            **{name: _mean(getattr(row, name) for row in done) for name in _SECONDS},
+            "peak_memory_mb": max(
+                (row.peak_memory_mb for row in done if row.peak_memory_mb is not None), default=None
+            ),
+            "notes": list(dict.fromkeys(note for row in rows for note in row.notes)),
+        }
+
+    def mcnemar(self):
+        """McNemar's exact test of each pair of features under each classifier.
+
+        It needs independent cases, and seeds share the test rows, so it takes the first seed that
+        both have finished.
+
+        Returns
+        -------
+        records : list of dict
+            ``classifier``, ``a``, ``b``, ``seed``, the test rows that ``only_a`` and ``only_b``
+            got wrong, and ``p_value``; not corrected for the number of pairs.
+        """
+        done = {(r.classifier, r.feature, r.seed): r for r in self.rows if r.status == "ok"}
+        features, classifiers, seeds = (
+            list(dict.fromkeys(getattr(row, name) for row in self.rows))
+            for name in ("feature", "classifier", "seed")
+        )
+        records = []
+        for classifier in classifiers:
+            for a, b in combinations(features, 2):
+                both = [s for s in seeds if {(classifier, a, s), (classifier, b, s)} <= done.keys()]
+                if both:
+                    pair = [done[classifier, name, both[0]].mistakes for name in (a, b)]
+                    only_a, only_b, p_value = mcnemar(*pair)
+                    records.append(
+                        {
+                            "classifier": classifier,
+                            "a": a,
+                            "b": b,
+                            "seed": both[0],
+                            "only_a": only_a,
+                            "only_b": only_b,
+                            "p_value": p_value,
+                        }
+                    )
+
+        return records
+
+    def table(self):
+        """The comparison as text.
+
+        Returns
+        -------
+        text : str
+        """
+        return format_comparison(self)
+
+    def save(self, directory):
+        """Write ``results.csv``, ``results.json`` and ``comparison.png``, in this order.
+
+        Parameters
+        ----------
+        directory : str or path-like
+            Made if need be.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is missing; the first two files are there nonetheless.
+        """
+        directory = Path(directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        self._save_csv(directory / "results.csv")
+        self._save_json(directory / "results.json")
+        if any(row.status == "ok" for row in self.rows):
+            from skvae.comparison.chart import save_chart
+
+            save_chart(self, directory / "comparison.png")
+
+    def _save_csv(self, path):
+        names = [column.name for column in fields(Row) if column.name != "mistakes"]
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(names)
+            for row in self.rows:
+                cells = {**asdict(row), "chosen": json.dumps(row.chosen, default=str)}
+                cells["notes"] = "; ".join(row.notes)
+                writer.writerow([cells[name] for name in names])
+
+    def _save_json(self, path):
+        content = {
+            "settings": self.settings,
+            "interrupted": self.interrupted,
+            "n_test": self.n_test,
+            "summary": self.summary(),
+            "mcnemar": self.mcnemar(),
+            "rows": [asdict(row) for row in self.rows],
+        }
+        path.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
+
+
+_SECONDS = (
+    "feature_fit_seconds",
+    "transform_seconds",
+    "selection_seconds",
+    "fit_seconds",
+    "predict_seconds",
+)
+
+
+def _mean(values):
+    values = [value for value in values if value is not None]
+
+    return float(np.mean(values)) if values else None

@@ -1,0 +1,107 @@
+"""A comparison as a table of plain text."""
+
+__all__ = ["format_comparison"]
+
+_COLUMNS = {
+    "feature": "feature",
+    "classifier": "classifier",
+    "n_dims": "dims",
+    "test_error": "error %",
+    "interval": "95% interval",
+    "test_error_std": "± seeds",
+    "feature_fit_seconds": "fit s",
+    "transform_seconds": "transform s",
+    "selection_seconds": "select s",
+    "fit_seconds": "refit s",
+    "predict_seconds": "predict s",
+    "peak_memory_mb": "peak MB",
+    "chosen": "chosen",
+}
+_TEXT = {"feature", "classifier", "chosen"}
+
+
+def format_comparison(comparison):
+    """Table, notes and tests of a comparison.
+
+    Parameters
+    ----------
+    comparison : FeatureComparison
+
+    Returns
+    -------
+    text : str
+    """
+    records = comparison.summary()
+    parts = [_table(records), *_notes(records), *_tests(comparison.mcnemar())]
+    if comparison.interrupted:
+        parts.append("Interrupted: rows are missing.")
+
+    return "\n".join(parts)
+
+
+def _table(records):
+    columns = dict(_COLUMNS)
+    if all(record["test_error_std"] is None for record in records):
+        del columns["test_error_std"]
+    lines = [list(columns.values())]
+    lines += [[_cell(name, record) for name in columns] for record in records]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    rows = [
+        "  ".join(
+            cell.ljust(width) if name in _TEXT else cell.rjust(width)
+            for name, cell, width in zip(columns, line, widths, strict=True)
+        ).rstrip()
+        for line in lines
+    ]
+
+    return "\n".join([rows[0], "-" * max(map(len, rows)), *rows[1:]])
+
+
+def _cell(name, record):
+    if name == "chosen":
+        if record["status"] != "ok":
+            return f"{record['status']}: {record['reason']}"
+        return " | ".join(dict.fromkeys(_choice(chosen) for chosen in record["chosen"]))
+    if name == "interval":
+        low, high = record["error_low"], record["error_high"]
+        return "" if low is None else f"{100 * low:.2f} to {100 * high:.2f}"
+    value = record[name]
+    if value is None:
+        return ""
+    if name in ("test_error", "test_error_std"):
+        return f"{100 * value:.2f}"
+    if isinstance(value, float):
+        return f"{value:.0f}" if value >= 100 else f"{value:.1f}"
+
+    return str(value)
+
+
+def _choice(chosen):
+    return " ".join(
+        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in chosen.items()
+    )
+
+
+def _notes(records):
+    lines = [
+        f"  {record['feature']}, {record['classifier']}: {note}"
+        for record in records
+        for note in record["notes"]
+    ]
+
+    return ["", "Notes", *lines] if lines else []
+
+
+def _tests(records):
+    if not records:
+        return []
+    width = max(len(f"{r['a']} - {r['b']}") for r in records)
+    lines = [
+        f"  {r['classifier']:<10}  {r['a'] + ' - ' + r['b']:<{width}}  "
+        f"{r['only_a']:>5} {r['only_b']:>5}  {r['p_value']:.2g}"
+        for r in records
+    ]
+    title = "McNemar's exact test (first seed): errors that only one of two features makes, p"
+
+    return ["", title, *lines]

@@ -1,0 +1,235 @@
+"""Named recipes: the feature pipelines that ``skvae compare`` runs, to import, print or change.
+
+All of them take rows of pixels, float32 in [0, 1], and are unfitted scikit-learn Pipelines without
+a classifier.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sklearn.decomposition import PCA
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import Normalizer
+from sklearn.utils import get_tags
+
+from skvae.fisher.encoder import FisherVectorEncoder
+from skvae.fisher.patches import ImagePatches
+from skvae.vae.transformer import VAETransformer
+
+__all__ = ["FEATURES", "PROFILES", "Profile", "make", "reads_labels"]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Settings that suit images of one kind.
+
+    Attributes
+    ----------
+    image_shape : tuple of int
+        (height, width).
+    n_principal : int
+        Dimensions of ``pca``.
+    patches : dict
+        Arguments of ``ImagePatches``.
+    n_gaussians : int
+        K of the Fisher vectors.
+    n_patch_dims : int
+        Dimensions that PCA leaves of a patch.
+    xy_weight, latent_xy_weight : float
+        Weight of positions against PCA-reduced patches, and against latent ones.
+    vae : dict
+        Arguments of the ``VAETransformer`` of whole images.
+    patch_vae : dict
+        Arguments of the ``VAETransformer`` of patches.
+    """
+
+    image_shape: tuple[int, int]
+    n_principal: int
+    patches: dict
+    n_gaussians: int
+    n_patch_dims: int
+    xy_weight: float
+    latent_xy_weight: float
+    vae: dict
+    patch_vae: dict
+
+
+_MNIST = Profile(
+    image_shape=(28, 28),
+    n_principal=50,
+    patches={"patch_size": 7, "stride": 1, "padding": 2},
+    n_gaussians=128,
+    n_patch_dims=20,
+    xy_weight=1.7,  # the standard deviation of a patch's first principal component
+    latent_xy_weight=1.0,
+    vae={
+        "n_components": 50,
+        "likelihood": "bernoulli",
+        "binarize": "dynamic",
+        "warm_up": 0.2,
+        "max_iter": 60,
+    },
+    patch_vae={
+        "n_components": 16,
+        "hidden_layer_sizes": (128, 128),
+        "activation": "tanh",
+        "likelihood": "gaussian",
+        "warm_up": 0.2,
+        "max_iter": 20,
+    },
+)
+PROFILES = {
+    "digits": Profile(
+        image_shape=(8, 8),
+        n_principal=20,
+        patches={"patch_size": 4, "stride": 1, "padding": 1},
+        n_gaussians=32,
+        n_patch_dims=8,
+        xy_weight=1.0,
+        latent_xy_weight=1.0,
+        vae={
+            "n_components": 20,
+            "likelihood": "bernoulli",
+            "warm_up": 0.2,
+            "max_iter": 100,
+            "batch_size": 32,
+        },
+        patch_vae={
+            "n_components": 6,
+            "hidden_layer_sizes": (64, 64),
+            "activation": "tanh",
+            "likelihood": "gaussian",
+            "warm_up": 0.2,
+            "max_iter": 10,
+        },
+    ),
+    "mnist": _MNIST,
+    "fashion-mnist": _MNIST,
+}
+
+
+def _raw(profile, random_state, n_jobs):
+    return Pipeline([("raw", "passthrough")])
+
+
+def _pca(profile, random_state, n_jobs):
+    return Pipeline([("pca", PCA(profile.n_principal, random_state=random_state))])
+
+
+def _fisher(profile, reducer, xy_weight, random_state, n_jobs):
+    return FisherVectorEncoder(
+        profile.n_gaussians,
+        extractor=ImagePatches(profile.image_shape, **profile.patches),
+        reducer=reducer,
+        gradients=("means", "stds"),
+        spatial="xy",
+        xy_weight=xy_weight,
+        max_descriptors=500_000,
+        n_jobs=n_jobs,
+        random_state=random_state,
+    )
+
+
+def _fv(profile, random_state, n_jobs):
+    reducer = PCA(profile.n_patch_dims)
+    encoder = _fisher(profile, reducer, profile.xy_weight, random_state, n_jobs)
+
+    return Pipeline([("fv", encoder)])
+
+
+def _fv_vae_patches(profile, random_state, n_jobs):
+    reducer = VAETransformer(**profile.patch_vae, n_jobs=n_jobs)
+    encoder = _fisher(profile, reducer, profile.latent_xy_weight, random_state, n_jobs)
+
+    return Pipeline([("fv", encoder)])
+
+
+def _vae(profile, random_state, n_jobs, **kwargs):
+    vae = VAETransformer(**profile.vae, **kwargs, n_jobs=n_jobs, random_state=random_state)
+
+    return Pipeline([("vae", vae)])
+
+
+def _vae_prior(profile, random_state, n_jobs):
+    return _vae(profile, random_state, n_jobs, conditional="prior")
+
+
+def _fv_and_vae(profile, random_state, n_jobs):
+    # Fisher vectors have unit length: without it the VAE's means would outweigh them.
+    vae = _vae(profile, random_state, n_jobs).steps + [("normalizer", Normalizer())]
+    union = FeatureUnion([("fv", _fv(profile, random_state, n_jobs)), ("vae", Pipeline(vae))])
+
+    return Pipeline([("union", union)])
+
+
+FEATURES: dict[str, Callable] = {
+    "raw": _raw,
+    "pca": _pca,
+    "fv": _fv,
+    "vae": _vae,
+    "fv_vae_patches": _fv_vae_patches,
+    "fv+vae": _fv_and_vae,
+    "vae_prior": _vae_prior,
+}
+
+
+def make(name, dataset="mnist", *, random_state=None, n_jobs=None):
+    """Make an unfitted feature pipeline.
+
+    Parameters
+    ----------
+    name : {"raw", "pca", "fv", "vae", "fv_vae_patches", "fv+vae", "vae_prior"}
+        Pixels as they are; principal components; Fisher vectors of patches; posterior means of a
+        VAE; Fisher vectors in the latent space of a patch VAE; both side by side; posterior means
+        of a VAE with class means as priors, the one that reads labels.
+    dataset : {"digits", "mnist", "fashion-mnist"} or Profile, default="mnist"
+        Whose settings to take.
+    random_state : int, RandomState instance or None, default=None
+        Passed on.
+    n_jobs : int or None, default=None
+        Threads, passed on.
+
+    Returns
+    -------
+    pipeline : Pipeline
+
+    Examples
+    --------
+    >>> from skvae import recipes
+    >>> recipes.make("pca", "digits")
+    Pipeline(steps=[('pca', PCA(n_components=20))])
+    """
+    if name not in FEATURES:
+        raise ValueError(f"Feature {name!r} is unknown: choose from {', '.join(FEATURES)}.")
+    if not isinstance(dataset, Profile) and dataset not in PROFILES:
+        raise ValueError(f"Data set {dataset!r} is unknown: choose from {', '.join(PROFILES)}.")
+    profile = dataset if isinstance(dataset, Profile) else PROFILES[dataset]
+
+    return FEATURES[name](profile, random_state, n_jobs)
+
+
+def reads_labels(estimator):
+    """Whether a step of the estimator needs labels, so that it must not see validation rows.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Any nesting of pipelines and unions.
+
+    Returns
+    -------
+    needed : bool
+
+    Examples
+    --------
+    >>> from skvae import recipes
+    >>> [name for name in recipes.FEATURES if recipes.reads_labels(recipes.make(name))]
+    ['vae_prior']
+    """
+    parts = [estimator, *estimator.get_params(deep=True).values()]
+
+    return any(
+        get_tags(part).target_tags.required
+        for part in parts
+        if hasattr(part, "__sklearn_tags__") and not isinstance(part, type)
+    )
