@@ -43,11 +43,11 @@ def compare_features(
 ):
     """Compare features by the test error of the same classifiers on top of them.
 
-    Every feature is fitted on all training rows, without labels, once per seed. Hyperparameters of
-    the classifiers are chosen on a stratified fifth of the training rows, at most 10,000; the
-    classifier is then fitted again on all of them, and meets the test rows once. Features that read
-    labels are fitted a second time without those of the validation rows, for the choice. Each
-    feature and seed has a process of its own.
+    Every feature is fitted on all training rows, once per seed. Hyperparameters of the classifiers
+    are chosen on a stratified fifth of the training rows, at most 10,000; the classifier is then
+    fitted again on all of them, and meets the test rows once. Features that may read labels
+    ("vae_prior" and your own) are fitted a second time without the validation rows, for the choice;
+    the others never see labels. Each feature and seed has a process of its own.
 
     Parameters
     ----------
@@ -130,6 +130,7 @@ def compare_features(
             Cell(
                 feature=name,
                 transformer=transformer,
+                labelled=isinstance(features, Mapping) or name in recipes.LABELLED,
                 classifiers=candidates,
                 seed=seed,
                 n_threads=n_threads,

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from sklearn.decomposition import PCA
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import Normalizer
-from sklearn.utils import get_tags
 
 from skvae.fisher.encoder import FisherVectorEncoder
 from skvae.fisher.patches import ImagePatches
 from skvae.vae.transformer import VAETransformer
 
-__all__ = ["FEATURES", "PROFILES", "Profile", "make", "reads_labels"]
+__all__ = ["FEATURES", "LABELLED", "PROFILES", "Profile", "make"]
 
 
 @dataclass(frozen=True)
@@ -138,14 +137,14 @@ def _fv(profile, random_state, n_jobs):
 
 
 def _fv_vae_patches(profile, random_state, n_jobs):
-    reducer = VAETransformer(**profile.patch_vae, n_jobs=n_jobs)
+    reducer = VAETransformer(**profile.patch_vae)
     encoder = _fisher(profile, reducer, profile.latent_xy_weight, random_state, n_jobs)
 
     return Pipeline([("fv", encoder)])
 
 
-def _vae(profile, random_state, n_jobs, **kwargs):
-    vae = VAETransformer(**profile.vae, **kwargs, n_jobs=n_jobs, random_state=random_state)
+def _vae(profile, random_state, n_jobs, conditional=None):
+    vae = VAETransformer(**profile.vae, conditional=conditional, random_state=random_state)
 
     return Pipeline([("vae", vae)])
 
@@ -171,6 +170,8 @@ FEATURES: dict[str, Callable] = {
     "fv+vae": _fv_and_vae,
     "vae_prior": _vae_prior,
 }
+# Those that read labels, whose fit must not see the labels of validation rows.
+LABELLED = frozenset({"vae_prior"})
 
 
 def make(name, dataset="mnist", *, random_state=None, n_jobs=None):
@@ -187,7 +188,7 @@ def make(name, dataset="mnist", *, random_state=None, n_jobs=None):
     random_state : int, RandomState instance or None, default=None
         Passed on.
     n_jobs : int or None, default=None
-        Threads, passed on.
+        Threads that encode Fisher vectors; VAEs of this size gain nothing from more than one.
 
     Returns
     -------
@@ -206,30 +207,3 @@ def make(name, dataset="mnist", *, random_state=None, n_jobs=None):
     profile = dataset if isinstance(dataset, Profile) else PROFILES[dataset]
 
     return FEATURES[name](profile, random_state, n_jobs)
-
-
-def reads_labels(estimator):
-    """Whether a step of the estimator needs labels, so that it must not see validation rows.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Any nesting of pipelines and unions.
-
-    Returns
-    -------
-    needed : bool
-
-    Examples
-    --------
-    >>> from skvae import recipes
-    >>> [name for name in recipes.FEATURES if recipes.reads_labels(recipes.make(name))]
-    ['vae_prior']
-    """
-    parts = [estimator, *estimator.get_params(deep=True).values()]
-
-    return any(
-        get_tags(part).target_tags.required
-        for part in parts
-        if hasattr(part, "__sklearn_tags__") and not isinstance(part, type)
-    )

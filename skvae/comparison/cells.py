@@ -16,7 +16,6 @@ from threadpoolctl import threadpool_limits
 from skvae.comparison.rows import Row, append_row
 from skvae.comparison.selection import Candidates, Split, choose, fit_recording, seeded
 from skvae.comparison.statistics import wilson_interval
-from skvae.recipes import reads_labels
 
 __all__ = ["Cell", "run_cell"]
 
@@ -33,6 +32,8 @@ class Cell:
         Name of the feature.
     transformer : transformer
         Unfitted.
+    labelled : bool
+        Whether its fit may read labels.
     classifiers : mapping of str to Candidates
         In the order to run them.
     seed : int
@@ -47,6 +48,7 @@ class Cell:
 
     feature: str
     transformer: Any
+    labelled: bool
     classifiers: Mapping[str, Candidates]
     seed: int
     n_threads: int
@@ -100,17 +102,16 @@ def _load_training(cell):
 
 def _fit_feature(cell, X, y, n_train):
     X_test = np.load(cell.data / "X_test.npy", mmap_mode="r")
-    labelled = reads_labels(cell.transformer)
     transformer = clone(cell.transformer)
     cell.report(f"fitting on {len(X)} rows")
     with _timed() as fit_time:
-        notes = fit_recording(transformer, X, y if labelled else None)
+        notes = fit_recording(transformer, X, y if cell.labelled else None)
     cell.report(f"fitted in {fit_time.seconds:.1f} s")
     with _timed() as transform_time:
         train, test = transformer.transform(X), transformer.transform(X_test)
     cell.report(f"transformed to {train.shape[1]} dims in {transform_time.seconds:.1f} s")
     selection = train
-    if labelled:
+    if cell.labelled:
         # Its fit has seen the labels of the validation rows, so they would look too easy.
         selector = clone(cell.transformer).fit(X[:n_train], y[:n_train])
         selection = selector.transform(X)

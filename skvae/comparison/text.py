@@ -32,7 +32,8 @@ def format_comparison(comparison):
     text : str
     """
     records = comparison.summary()
-    parts = [_table(records), *_notes(records), *_tests(comparison.mcnemar())]
+    tests = comparison.mcnemar()
+    parts = [_table(records), *_notes(records), *(_tests(tests) if tests else [])]
     if comparison.interrupted:
         parts.append("Interrupted: rows are missing.")
 
@@ -94,14 +95,22 @@ def _notes(records):
 
 
 def _tests(records):
-    if not records:
-        return []
-    width = max(len(f"{r['a']} - {r['b']}") for r in records)
-    lines = [
-        f"  {r['classifier']:<10}  {r['a'] + ' - ' + r['b']:<{width}}  "
-        f"{r['only_a']:>5} {r['only_b']:>5}  {r['p_value']:.2g}"
-        for r in records
-    ]
-    title = "McNemar's exact test (first seed): errors that only one of two features makes, p"
+    """A triangle of p-values per classifier."""
+    lines = []
+    for classifier in dict.fromkeys(record["classifier"] for record in records):
+        values = {(r["a"], r["b"]): r["p_value"] for r in records if r["classifier"] == classifier}
+        rows, columns = (list(dict.fromkeys(pair[side] for pair in values)) for side in (0, 1))
+        left = max(map(len, [*rows, classifier]))
+        widths = [max(len(name), 7) for name in columns]
+        cells = [[classifier, *columns]]
+        cells += [[a, *(_p_value(values.get((a, b))) for b in columns)] for a in rows]
+        lines += [""]
+        lines += [
+            "  ".join([f"  {line[0]:<{left}}", *map(str.rjust, line[1:], widths)]) for line in cells
+        ]
 
-    return ["", title, *lines]
+    return ["", "p-values of McNemar's exact test (first seed, not corrected)", *lines[1:]]
+
+
+def _p_value(value):
+    return "" if value is None else f"{value:.2g}"
