@@ -33,7 +33,10 @@ def wilson_interval(proportion, n, confidence=0.95):
     centre = (proportion + z**2 / (2 * n)) / (1 + z**2 / n)
     spread = z / (1 + z**2 / n) * np.sqrt(proportion * (1 - proportion) / n + (z / (2 * n)) ** 2)
 
-    return float(max(centre - spread, 0)), float(min(centre + spread, 1))
+    # Rounding must not put the proportion outside of its interval.
+    low, high = min(centre - spread, proportion), max(centre + spread, proportion)
+
+    return float(max(low, 0)), float(min(high, 1))
 
 
 def mcnemar(mistakes_a, mistakes_b):

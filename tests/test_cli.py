@@ -1,0 +1,89 @@
+"""The command line, as a user meets it: in a process of its own, in an empty folder."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import pytest
+
+from skvae import cli, recipes
+from skvae.comparison.results import FeatureComparison
+
+
+def test_compare_writes_its_files(tmp_path):
+    command = [sys.executable, "-m", "skvae", "compare", "--features", "raw", "pca"]
+    command += ["--classifiers", "linear", "knn", "--n-train", "200", "--n-seeds", "2"]
+    done = subprocess.run(
+        [*command, "--output", "out"], cwd=tmp_path, capture_output=True, text=True, timeout=240
+    )
+    content = json.loads((tmp_path / "out" / "results.json").read_text("utf-8"))
+    with open(tmp_path / "out" / "results.csv", newline="", encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+
+    assert done.returncode == 0, done.stderr
+    assert "McNemar" in done.stdout
+    assert "± seeds" in done.stdout
+    assert "[pca, seed 1] knn:" in done.stderr
+    assert len(lines) == len(content["rows"]) == 2 * 2 * 2
+    assert all(0 < float(line["test_error"]) < 0.5 for line in lines)
+    assert all(float(line["peak_memory_mb"]) > 50 for line in lines)
+    assert content["settings"]["n_train"] == 200
+    assert content["settings"]["versions"]["skvae"]
+    assert (tmp_path / "out" / "comparison.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "choices"),
+    [
+        (["compare", "--features", "sift"], "fv_vae_patches"),
+        (["compare", "--classifiers", "forest"], "svm"),
+        (["compare", "--dataset", "imagenet"], "fashion-mnist"),
+        (["compare", "--n-seeds", "0"], "less than 1"),
+        (["recipe", "sift"], "fv_vae_patches"),
+        ([], "COMMAND"),
+    ],
+)
+def test_unknown_options_list_the_choices(arguments, choices, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(arguments)
+
+    assert exit_.value.code == 2
+    assert choices in capsys.readouterr().err
+
+
+def test_missing_data_are_a_message_not_a_traceback(tmp_path, monkeypatch, capsys):
+    def load(data_home):
+        raise FileNotFoundError(f"nothing in {data_home}")
+
+    monkeypatch.setitem(cli.datasets.DATASETS, "mnist", load)
+
+    assert cli.main(["compare", "--dataset", "mnist", "--data-home", "there"]) == 1
+    assert capsys.readouterr().err == "skvae: nothing in there\n"
+
+
+def test_more_training_images_than_there_are_is_an_error(capsys):
+    assert cli.main(["compare", "--n-train", "5000"]) == 1
+    assert "there are only 1297 training images" in capsys.readouterr().err
+
+
+def test_recipe_prints_the_pipeline(capsys):
+    assert cli.main(["recipe", "fv", "--dataset", "mnist"]) == 0
+    assert capsys.readouterr().out.strip() == repr(recipes.make("fv", "mnist"))
+
+
+def test_images_are_scaled_to_one(monkeypatch):
+    seen = {}
+
+    def compare(X_train, y_train, X_test, y_test, **options):
+        seen.update(X_train=X_train, X_test=X_test, **options)
+        return FeatureComparison((), n_test=len(y_test), interrupted=True)
+
+    monkeypatch.setattr(cli, "compare_features", compare)
+
+    assert cli.main(["compare", "--n-train", "100", "--quiet"]) == 130
+    assert seen["X_train"].shape == (100, 64)
+    assert seen["X_test"].shape == (500, 64)
+    assert seen["X_test"].dtype == "float32"
+    assert seen["X_test"].max() == 1
+    assert not seen["verbose"]
