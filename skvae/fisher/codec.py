@@ -13,7 +13,7 @@ from skvae.fisher.encoding import (
     signed_power,
     unflatten,
 )
-from skvae.fisher.inversion import denormalize, single_descriptor_scale, unwhiten
+from skvae.fisher.inversion import denormalize, lost_scale, unwhiten
 from skvae.fisher.spatial import cells_of, n_cells, pyramid, sort_by_cell
 from skvae.fisher.statistics import Mixture
 
@@ -115,8 +115,7 @@ class Codec:
         F : ndarray of shape (n_sets, n_features)
             Vectors.
         mean_scales : ndarray of shape (n_cells, 1 or n_blocks)
-            Stand in for the scales that normalisation took away, except where a vector is that of
-            one distinct descriptor, which fixes its scale.
+            Stand in for the scales that normalisation took away, where the vector does not tell.
 
         Returns
         -------
@@ -128,11 +127,11 @@ class Codec:
         scales = np.tile(mean_scales, (len(F), 1))
         gradients = denormalize(vectors, self.power, scales, self._starts)
         gradients = unflatten(gradients, self.gradients, k, d)
-        if self.norm == "l2" and self.n_cells == 1 and set(self.gradients) == set(BLOCKS):
-            unit = gradients / (scales ** (1 / self.power))[:, :, None]
-            factor = single_descriptor_scale(unit, self.mixture.weights)
-            single = np.isfinite(factor)
-            gradients[single] = unit[single] * factor[single, None, None]
+        if self.norm == "l2" and set(self.gradients) == set(BLOCKS):
+            mean_scales = scales ** (1 / self.power)
+            unit = gradients / mean_scales[:, :, None]
+            factor = lost_scale(unit, self.mixture.weights, mean_scales[:, 0])
+            gradients = unit * factor[:, None, None]
         shape = (len(F), self.n_cells, k, -1)
         center = self.mixture.center(np.float64)
         return [s.reshape(shape) for s in unwhiten(gradients, self.mixture, center)]

@@ -1,6 +1,5 @@
 """Fisher vectors of sets of local descriptors, as a scikit-learn transformer."""
 
-from functools import cache
 from numbers import Integral, Real
 
 import numpy as np
@@ -9,10 +8,10 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
-from threadpoolctl import ThreadpoolController
 
 from skvae._sklearn import HasMethods, Interval, StrOptions, derive_random_states, fit_context
-from skvae._tiles import map_tiles
+from skvae._threads import single_threaded
+from skvae._tiles import map_aligned_sets
 from skvae.fisher.codec import Codec
 from skvae.fisher.encoding import BLOCKS
 from skvae.fisher.inversion import mixture_regression, shift
@@ -26,7 +25,7 @@ from skvae.persistence import VersionedMixin
 __all__ = ["FisherVectorEncoder"]
 
 # Rows that a reducer transforms at a time: fixed, see skvae._tiles.
-_REDUCER_TILE = 4096
+_REDUCER_TILE = 1920
 # Bytes of statistics held at a time.
 _STATISTICS_BYTES = 2**26
 # Sets whose norms are averaged in fit, for decoding.
@@ -211,11 +210,12 @@ class FisherVectorEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
             )
         self._check_n_descriptors(len(sample))
         self._n_local = sample.shape[1]
-        self.reducer_ = _fitted_clone(self.reducer, sample, rng)
-        local = self._append_positions(self._reduce(sample), positions)
-        self.mixture_ = self._fit_mixture(local, rng)
         chosen = np.sort(rng.permutation(len(source))[:_NORM_SETS])
-        self.mean_scales_ = self._mean_scales(self._source(_rows(X, chosen)))
+        with single_threaded():
+            self.reducer_ = _fitted_clone(self.reducer, sample, rng)
+            local = self._reduce(sample, np.array([0, len(sample)]))
+            self.mixture_ = self._fit_mixture(self._append_positions(local, positions), rng)
+            self.mean_scales_ = self._mean_scales(self._source(_rows(X, chosen)))
         return self
 
     def _check_options(self):
@@ -247,6 +247,8 @@ class FisherVectorEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
             X = check_array(X, dtype=check["dtype"], allow_nd=True)
             validate_data(self, X.reshape(len(X), -1), reset=reset, skip_check_array=True)
             return X
+        if isinstance(X, (list, tuple)) and not X:
+            raise ValueError("X is empty: found 0 sample(s), at least one set is required.")
         if is_table(X):
             X = validate_data(self, X, **check)
             return PackedSets(X, np.arange(len(X) + 1))
@@ -258,11 +260,14 @@ class FisherVectorEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
     def _source(self, X):
         return X if self.extractor is None else ExtractedSets(X, self.extractor_)
 
-    def _reduce(self, descriptors):
+    def _reduce(self, descriptors, offsets):
         if self.reducer_ is None or len(descriptors) == 0:
             return descriptors
-        reduced = map_tiles(
-            lambda tile: np.asarray(self.reducer_.transform(tile)), descriptors, _REDUCER_TILE
+        reduced = map_aligned_sets(
+            lambda tile: np.asarray(self.reducer_.transform(tile)),
+            descriptors,
+            offsets,
+            _REDUCER_TILE,
         )
         return reduced.astype(descriptors.dtype, copy=False)
 
@@ -299,7 +304,7 @@ class FisherVectorEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
         return Codec(Mixture(*arrays), tuple(self.gradients), self.power, self.norm, levels)
 
     def _encode(self, codec, descriptors, offsets, positions):
-        local = self._reduce(descriptors)
+        local = self._reduce(descriptors, offsets)
         if len(local) == 0:
             return codec.encode(
                 np.empty((0, codec.mixture.means.shape[1])), offsets, np.empty((0, 2))
@@ -340,8 +345,7 @@ class FisherVectorEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
             vectors, _ = self._encode(codec, *source.take(sets), source.positions)
             out[sets] = vectors.reshape(len(vectors), -1)
 
-        # One BLAS thread per worker: small products gain nothing from more, and workers add up.
-        with _threadpools().limit(limits=1, user_api="blas"):
+        with single_threaded():
             Parallel(n_jobs=self.n_jobs, require="sharedmem", verbose=self.verbose)(
                 delayed(encode)(sets) for sets in _blocks(source, codec)
             )
@@ -375,7 +379,8 @@ class FisherVectorEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
                     f"positions must have shape ({len(descriptors)}, 2), got {positions.shape}."
                 )
         offsets = np.array([0, len(descriptors)])
-        vectors, _ = self._encode(self._codec(), descriptors, offsets, positions)
+        with single_threaded():
+            vectors, _ = self._encode(self._codec(), descriptors, offsets, positions)
         return vectors.reshape(-1).astype(descriptors.dtype)
 
     def _decode(self, F):
@@ -487,7 +492,7 @@ def _fitted_clone(estimator, X, rng):
         return None
     estimator = clone(estimator)
     derive_random_states(estimator, rng)
-    return estimator.fit(X)
+    return estimator.fit(X, None)
 
 
 def _rows(X, chosen):
@@ -500,8 +505,3 @@ def _rows(X, chosen):
 
 def _blocks(source, codec):
     return source.blocks(max(1, _STATISTICS_BYTES // (8 * codec.statistics_size)))
-
-
-@cache
-def _threadpools():
-    return ThreadpoolController()

@@ -4,9 +4,9 @@ import numpy as np
 
 from skvae.fisher.encoding import expand, signed_power
 
-__all__ = ["denormalize", "mixture_regression", "shift", "single_descriptor_scale", "unwhiten"]
+__all__ = ["denormalize", "mixture_regression", "shift", "lost_scale", "unwhiten"]
 
-# A vector counts as that of one descriptor when the equations below hold to this precision.
+# A vector counts as that of one descriptor when its components agree to this on the lost scale.
 _SINGLE_TOL = 1e-4
 # Weight of the fitted mixture against a component's own statistics, as a share of its weight.
 _SHRINKAGE = 1e-3
@@ -69,15 +69,23 @@ def shift(s0, s1, s2, center):
     return s0, s1 + center * s0, s2 + 2 * center * s1 + center**2 * s0
 
 
-def single_descriptor_scale(gradients, weights):
-    r"""The factor that normalisation took from the vector of a single descriptor.
+def lost_scale(gradients, weights, mean_scale):
+    r"""The factor that L2 normalisation took from a vector with all three blocks.
 
-    For one descriptor :math:`S_0 S_2 = S_1^2` about each mean. With gradients known up to a factor
-    c, and t = 1/c, that reads for every component and dimension
+    With gradients known up to a factor c and t = 1/c, averages over the dimensions of component k
+    being written with a bar,
 
     .. math::
-        w\, t^2 + \sqrt w\, (2 g_w + \sqrt 2 g_\sigma)\, t
-        + g_w^2 + \sqrt 2 g_w g_\sigma - g_\mu^2 = 0.
+        t S_0 / w = t + p, \quad t \bar S_2 / w = t + q, \quad t^2 \overline{S_1^2} / w^2 = m^2,
+        \qquad p = g_w / \sqrt w, \quad q = (g_w + \sqrt 2\, \bar g_\sigma) / \sqrt w, \quad
+        m^2 = \overline{g_\mu^2} / w
+
+    about the component's own mean and deviation. For a single descriptor S0 S2 = S1^2, so that
+    every component gives (t + p)(t + q) = m^2, hence the same
+
+    .. math:: t_k = -\tfrac{p + q}{2} + \sqrt{\left(\tfrac{p - q}{2}\right)^2 + m^2}.
+
+    For larger sets S0 S2 >= S1^2, so that t is at least every t_k.
 
     Parameters
     ----------
@@ -85,46 +93,29 @@ def single_descriptor_scale(gradients, weights):
         Whitened gradients divided by an unknown c > 0.
     weights : ndarray of shape (K,)
         Mixture weights.
+    mean_scale : float
+        The c of an average set, for sets of several distinct descriptors; lowered where it would
+        make S0 S2 < S1^2.
 
     Returns
     -------
     c : ndarray of shape (n,)
-        NaN where no c solves all equations: the set held more than one distinct descriptor.
     """
     d = (gradients.shape[2] - 1) // 2
     g_w, g_mu, g_sigma = np.split(gradients, [1, 1 + d], axis=2)
-    quadratic = np.repeat(weights, d)
-    linear = (np.sqrt(weights)[:, None] * (2 * g_w + np.sqrt(2) * g_sigma)).reshape(len(g_w), -1)
-    constant = (g_w**2 + np.sqrt(2) * g_w * g_sigma - g_mu**2).reshape(len(g_w), -1)
-    scales = np.full(len(g_w), np.nan)
-    for i, (beta, a) in enumerate(zip(linear, constant, strict=True)):
-        t = _common_root(quadratic, beta, a)
-        if t is not None:
-            scales[i] = 1 / t
-    return scales
-
-
-def _common_root(alpha, beta, a):
-    """The t > 0 with alpha t^2 + beta t + a = 0 for all entries, or None."""
-    # Roots of the derivative of the summed squares, then Gauss-Newton to the last digit.
-    derivative = [
-        4 * alpha @ alpha,
-        6 * alpha @ beta,
-        2 * (beta @ beta + 2 * alpha @ a),
-        2 * beta @ a,
-    ]
-    roots = np.roots(derivative)
-    roots = roots.real[(np.abs(roots.imag) < 1e-3 * np.abs(roots)) & (roots.real > 0)]
-    if not len(roots):
-        return None
-    residuals = alpha * roots[:, None] ** 2 + beta * roots[:, None] + a
-    t = roots[np.argmin((residuals**2).sum(axis=1))]
-    for _ in range(4):
-        slope = 2 * alpha * t + beta
-        t -= slope @ (alpha * t**2 + beta * t + a) / max(slope @ slope, np.finfo(float).tiny)
-    size = np.linalg.norm(alpha * t**2) + np.linalg.norm(beta * t) + np.linalg.norm(a)
-    solved = t > 0 and np.linalg.norm(alpha * t**2 + beta * t + a) < _SINGLE_TOL * size
-    return t if solved else None
+    root = np.sqrt(weights)
+    p = g_w[:, :, 0] / root
+    q = p + np.sqrt(2) * g_sigma.mean(axis=2) / root
+    m = np.sqrt((g_mu**2).mean(axis=2)) / root
+    t_k = -(p + q) / 2 + np.hypot((p - q) / 2, m)
+    # Each is as precise as its terms are small; all terms vanish in the vector of an empty set.
+    precision = 1 / np.maximum(p**2 + q**2 + m**2, np.finfo(float).tiny)
+    precision /= precision.sum(axis=1, keepdims=True)
+    t = (precision * t_k).sum(axis=1)
+    spread = np.sqrt((precision * (t_k - t[:, None]) ** 2).sum(axis=1))
+    bound = 1 / np.maximum(t_k.max(axis=1), 1 / mean_scale)
+    with np.errstate(divide="ignore"):
+        return np.where(spread < _SINGLE_TOL * t, 1 / t, bound)
 
 
 def mixture_regression(statistics, mixture, center, positions):

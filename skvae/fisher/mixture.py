@@ -9,6 +9,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skvae._sklearn import Interval, StrOptions, fit_context
+from skvae._threads import single_threaded
 from skvae.exceptions import FitInterruptedWarning
 from skvae.fisher.em import START_METHODS, floor_of, m_step, revive, start
 from skvae.fisher.statistics import Mixture, Statistics, accumulate, log_posteriors
@@ -180,8 +181,9 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
         warm = self.warm_start and hasattr(self, "weights_")
         best = None
         for _ in range(1 if warm else self.n_init):
-            first = self._mixture() if warm else self._start(X, center, floor, rng)
-            run = self._expectation_maximization(X, first, center, floor)
+            with single_threaded():
+                first = self._mixture() if warm else self._start(X, center, floor, rng)
+                run = self._expectation_maximization(X, first, center, floor)
             if best is None or run["lower_bound_"] > best["lower_bound_"]:
                 best = run
         vars(self).update(best, _floor=floor)

@@ -29,10 +29,8 @@ __all__ = [
     "set_statistics",
 ]
 
-# Rows of one matrix product. Fixed, so that a row's last bits do not depend on its neighbours.
-_TILE = 512
 # Bytes of posteriors and features worked on at a time: about a core's second-level cache.
-_BLOCK_BYTES = 2**21
+_BLOCK_BYTES = 2**20
 
 
 class Mixture(NamedTuple):
@@ -116,44 +114,34 @@ def natural_parameters(mixture, center):
 
 
 def _fill_features(x, center, phi):
-    """Write phi(x - c) into the first rows of ``phi``, phi(0) into the rest of their last tile."""
-    n, d = x.shape
-    centred = phi[:n, 1 : 1 + d]
+    """Write phi(x - c) into ``phi``."""
+    d = x.shape[1]
     phi[:, 0] = 1
-    phi[n : n + _TILE, 1:] = 0
-    np.subtract(x, center, out=centred, casting="same_kind")
-    np.multiply(centred, centred, out=phi[:n, 1 + d :])
-
-
-def _joint(phi, eta, out):
-    """Write exp(logit - max) into ``out``; return the maxima and the sums, each (n, 1)."""
-    np.matmul(phi, eta.T, out=out)
-    peak = out.max(axis=1, keepdims=True)
-    out -= peak
-    # Far components: their true posterior, below 1e-37, would be a slow denormal number.
-    np.maximum(out, -80, out=out)
-    np.exp(out, out=out)
-    return peak, out.sum(axis=1, keepdims=True)
-
-
-def _block_rows(n_components, d, itemsize):
-    """Rows of a block: a multiple of the tile that keeps all work arrays in the cache."""
-    per_row = itemsize * (n_components + 2 * (1 + 2 * d))
-    return _TILE * int(np.clip(_BLOCK_BYTES // (per_row * _TILE), 1, 16))
+    np.subtract(x, center, out=phi[:, 1 : 1 + d], casting="same_kind")
+    np.multiply(phi[:, 1 : 1 + d], phi[:, 1 : 1 + d], out=phi[:, 1 + d :])
 
 
 class _Workspace:
-    """Buffers for one block of descriptors, and the E-step that fills them."""
+    """Buffers for one block of descriptors, and the E-step that fills them.
+
+    A run (start, n_sets, size) is consecutive sets of one size. Products are per set, so that their
+    shapes are the set's own: neither its neighbours nor its place change a bit.
+    """
 
     def __init__(self, mixture, center, dtype):
         self.eta = natural_parameters(mixture, center).astype(dtype)
         self.center = center.astype(dtype)
         n_components, width = self.eta.shape
-        self.rows = _block_rows(n_components, (width - 1) // 2, self.eta.itemsize)
+        per_row = self.eta.itemsize * (n_components + 2 * width)
+        self.rows = int(np.clip(_BLOCK_BYTES // per_row, 256, 8192))
         self.phi = np.zeros((self.rows, width), dtype)
         self.joint = np.zeros((self.rows, n_components), dtype)
 
-    def e_step(self, x):
+    def _sets(self, buffer, run):
+        start, n_sets, size = run
+        return buffer[start : start + n_sets * size].reshape(n_sets, size, buffer.shape[1])
+
+    def e_step(self, x, runs):
         """Fill ``joint`` and ``phi`` such that gamma.T @ features == joint.T @ phi.
 
         Dividing the narrow phi by the softmax's sums replaces dividing the wide joint.
@@ -163,25 +151,36 @@ class _Workspace:
         log_likelihood : ndarray of shape (n,)
             Per descriptor, in nats.
         """
-        n = len(x)
-        _fill_features(x, self.center, self.phi)
-        log_likelihood = np.empty(-(-n // _TILE) * _TILE)
-        for start in range(0, n, _TILE):
-            tile = slice(start, start + _TILE)
-            peak, total = _joint(self.phi[tile], self.eta, self.joint[tile])
-            log_likelihood[tile] = (peak + np.log(total))[:, 0]
-            self.phi[tile] /= total
-        return log_likelihood[:n]
+        phi, joint = self.phi[: len(x)], self.joint[: len(x)]
+        _fill_features(x, self.center, phi)
+        for run in runs:
+            np.matmul(self._sets(phi, run), self.eta.T, out=self._sets(joint, run))
+        peak = joint.max(axis=1, keepdims=True)
+        joint -= peak
+        # Far components: their true posterior, below 1e-34, would be a slow denormal number.
+        np.maximum(joint, -80, out=joint)
+        np.exp(joint, out=joint)
+        total = joint.sum(axis=1, keepdims=True)
+        phi /= total
+        return (peak + np.log(total))[:, 0]
 
-    def totals(self, start, n_sets, size):
-        """Statistics of ``n_sets`` consecutive sets of ``size`` descriptors: (n_sets, K, 1 + 2d).
+    def totals(self, run):
+        """Statistics of the sets of a run: (n_sets, K, 1 + 2d)."""
+        return np.matmul(self._sets(self.joint, run).transpose(0, 2, 1), self._sets(self.phi, run))
 
-        One matrix product per set, whose shape is the set's own: set order changes no bit.
+    def single_totals(self, x, run):
+        """Statistics of sets of one descriptor each: (n_sets, K, 1 + 2d), float64.
+
+        Nothing is summed, so float64 costs little here, and S0 S2 = S1^2 then holds far beyond
+        float32: decoding rests on it.
         """
-        rows = slice(start, start + n_sets * size)
-        joint = self.joint[rows].reshape(n_sets, size, -1)
-        phi = self.phi[rows].reshape(n_sets, size, -1)
-        return np.matmul(joint.transpose(0, 2, 1), phi)
+        start, n_sets, _ = run
+        rows = slice(start, start + n_sets)
+        phi = np.zeros((n_sets, self.phi.shape[1]))
+        _fill_features(x[rows].astype(np.float64), self.center, phi)
+        gamma = self.joint[rows].astype(np.float64)
+        gamma /= gamma.sum(axis=1, keepdims=True)
+        return gamma[:, :, None] * phi[:, None, :]
 
 
 def accumulate(X, mixture, center):
@@ -215,8 +214,9 @@ def accumulate(X, mixture, center):
     log_likelihood = 0.0
     for start in range(0, len(X), work.rows):
         block = X[start : start + work.rows]
-        log_likelihood += work.e_step(block).sum()
-        totals += work.totals(0, 1, len(block))[0]
+        run = (0, 1, len(block))
+        log_likelihood += work.e_step(block, [run]).sum()
+        totals += work.totals(run)[0]
     return Statistics(totals, len(X), log_likelihood, center)
 
 
@@ -269,7 +269,7 @@ def log_posteriors(X, mixture):
     work = _Workspace(mixture, mixture.center(X.dtype), X.dtype)
     for start in range(0, len(X), work.rows):
         block = X[start : start + work.rows]
-        log_likelihood = work.e_step(block)
+        log_likelihood = work.e_step(block, [(0, len(block), 1)])
         gamma = work.joint[: len(block)]
         gamma /= gamma.sum(axis=1, keepdims=True)
         yield slice(start, start + len(block)), log_likelihood, gamma
@@ -278,9 +278,9 @@ def log_posteriors(X, mixture):
 def set_statistics(descriptors, offsets, mixture):
     """Statistics of each set, block of sets by block of sets.
 
-    The E-step runs on tiles that span sets, so that small sets cost no more than large ones; the
-    sums are one product per set. A set larger than a block is summed in pieces that start at its
-    own first descriptor.
+    Everything but the matrix products runs on blocks that span sets, so that small sets cost little
+    more than large ones. A set larger than a block is summed in pieces that start at its own first
+    descriptor.
 
     Parameters
     ----------
@@ -309,18 +309,24 @@ def set_statistics(descriptors, offsets, mixture):
         if len(block) > work.rows:
             for start in range(0, len(block), work.rows):
                 piece = block[start : start + work.rows]
-                work.e_step(piece)
-                totals += work.totals(0, 1, len(piece))
+                run = (0, 1, len(piece))
+                work.e_step(piece, [run])
+                totals += work.totals(run)
         else:
-            work.e_step(block)
-            for run in _equal_runs(sizes[first:last]):
-                size, begin = sizes[first + run.start], offsets[first + run.start] - offsets[first]
-                totals[run] = work.totals(begin, run.stop - run.start, size)
+            runs = _equal_runs(sizes[first:last])
+            work.e_step(block, [run for _, run in runs])
+            for sets, run in runs:
+                single = run[2] == 1
+                totals[sets] = work.single_totals(block, run) if single else work.totals(run)
         yield slice(first, last), totals
         first = last
 
 
 def _equal_runs(sizes):
-    """Slices of consecutive equal values."""
+    """(slice of sets, run) for all stretches of consecutive sets of one size."""
     breaks = np.flatnonzero(np.diff(sizes)) + 1
-    return [slice(a, b) for a, b in zip([0, *breaks], [*breaks, len(sizes)], strict=True)]
+    begins = np.cumsum(sizes) - sizes
+    return [
+        (slice(a, b), (begins[a], b - a, sizes[a]))
+        for a, b in zip([0, *breaks], [*breaks, len(sizes)], strict=True)
+    ]

@@ -1,0 +1,412 @@
+import pickle
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+from sklearn.base import clone
+from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.mixture import GaussianMixture
+from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skvae import DiagonalGaussianMixture, FisherVectorEncoder, ImagePatches
+
+
+@parametrize_with_checks(
+    [
+        FisherVectorEncoder(2),
+        FisherVectorEncoder(3, norm="intra", gradients=("means", "stds"), power=0.3),
+        FisherVectorEncoder(2, reducer=PCA(1), norm=None, power=1.0),
+        FisherVectorEncoder(
+            mixture=GaussianMixture(
+                2, covariance_type="diag", init_params="random_from_data", reg_covar=1e-3
+            )
+        ),
+    ],
+    xfail_strict=True,
+)
+def test_scikit_learn_conventions(estimator, check):
+    check(estimator)
+
+
+def ragged(rng, n=30, d=4, low=5, high=60):
+    return [rng.normal(size=(t, d)) + i % 2 for i, t in enumerate(rng.integers(low, high, n))]
+
+
+def digits_encoder(n_components=16, **params):
+    params = {"spatial": "xy", "reducer": PCA(6), "random_state": 0} | params
+    return FisherVectorEncoder(
+        n_components, extractor=ImagePatches(patch_size=3, padding=1), **params
+    )
+
+
+# Input
+
+
+def test_every_container_gives_the_same_vectors(rng):
+    X = rng.normal(size=(10, 12, 4))
+    fv = FisherVectorEncoder(4, random_state=0).fit(X)
+    expected = fv.transform(X)
+    objects = np.empty(10, dtype=object)
+    objects[:] = list(X)
+    for same in (list(X), tuple(X), objects, pd.Series(list(X))):
+        assert np.array_equal(fv.transform(same), expected)
+        again = clone(fv).fit(same)
+        assert np.array_equal(again.transform(X), expected)
+    assert fv.n_features_in_ == 4
+
+
+def test_rows_of_a_table_are_sets_of_one_descriptor(rng):
+    X = rng.normal(size=(50, 4))
+    fv = FisherVectorEncoder(4, random_state=0).fit(X)
+    assert np.array_equal(fv.transform(X), fv.transform(X[:, None]))
+
+
+def test_encode_is_the_vector_of_one_set(rng):
+    X = ragged(rng)
+    fv = FisherVectorEncoder(4, random_state=0).fit(X)
+    assert np.array_equal(fv.encode(X[3]), fv.transform(X)[3])
+    assert fv.encode(X[3].astype(np.float32)).dtype == np.float32
+
+
+def test_empty_sets_are_zeros(rng):
+    X = ragged(rng)
+    fv = FisherVectorEncoder(4, random_state=0).fit([*X, np.empty((0, 4))])
+    F = fv.transform([np.empty((0, 4)), X[0]])
+    assert not F[0].any()
+    assert np.array_equal(F[1], fv.encode(X[0]))
+    assert not fv.transform([np.empty((0, 4))]).any()
+    assert not fv.encode(np.empty((0, 4))).any()
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_neighbours_change_no_bit(rng, n_jobs):
+    X = [x.astype(np.float32) for x in ragged(rng, n=200, high=900)]
+    fv = FisherVectorEncoder(8, reducer=PCA(3), n_jobs=n_jobs, random_state=0).fit(X)
+    F = fv.transform(X)
+    order = rng.permutation(200)
+    assert np.array_equal(fv.transform([X[i] for i in order]), F[order])
+    for i in range(0, 200, 17):
+        assert np.array_equal(fv.transform(X[i : i + 1])[0], F[i])
+
+
+def test_images_change_no_bit_in_other_company(digits):
+    X, _ = digits
+    fv = digits_encoder().fit(X[:500])
+    F = fv.transform(X)
+    assert F.dtype == np.float32
+    assert np.array_equal(fv.transform(X[1000:1003]), F[1000:1003])
+    assert np.array_equal(fv.transform(X.reshape(-1, 8, 8)[:5]), F[:5])
+    assert fv.n_features_in_ == 64
+
+
+# Parts
+
+
+def test_a_fitted_mixture_is_used_as_it_is(rng):
+    X = ragged(rng)
+    mixture = DiagonalGaussianMixture(3, random_state=0).fit(np.concatenate(X))
+    fv = FisherVectorEncoder(mixture=mixture).fit(X[:5])
+    assert fv.mixture_ is mixture
+
+
+@pytest.mark.parametrize("kind", [DiagonalGaussianMixture, GaussianMixture])
+def test_an_unfitted_mixture_is_cloned(rng, kind):
+    mixture = kind(3)
+    if kind is GaussianMixture:
+        mixture.set_params(covariance_type="diag")
+    fv = FisherVectorEncoder(mixture=mixture, random_state=0).fit(ragged(rng))
+    assert fv.mixture_ is not mixture
+    assert not hasattr(mixture, "weights_")
+    assert mixture.random_state is None
+    assert isinstance(fv.mixture_.random_state, int)
+    assert fv._n_features_out == 3 + 2 * 3 * 4
+
+
+def test_scikit_learns_mixture_gives_the_same_vectors(rng):
+    X = ragged(rng)
+    theirs = GaussianMixture(3, covariance_type="diag", random_state=0).fit(np.concatenate(X))
+    ours = DiagonalGaussianMixture(
+        3,
+        weights_init=theirs.weights_,
+        means_init=theirs.means_,
+        precisions_init=theirs.precisions_,
+        max_iter=1,
+    )
+    ours.fit(np.concatenate(X))
+    ours.weights_, ours.means_ = theirs.weights_, theirs.means_
+    ours.covariances_ = theirs.covariances_
+    a, b = (FisherVectorEncoder(mixture=m).fit(X).transform(X) for m in (theirs, ours))
+    assert np.array_equal(a, b)
+
+
+def test_frozen_parts_survive_a_grid_search(digits):
+    X, y = digits[0][:300], digits[1][:300]
+    donor = digits_encoder(8).fit(X)
+    fv = FisherVectorEncoder(
+        extractor=FrozenEstimator(donor.extractor_),
+        reducer=FrozenEstimator(donor.reducer_),
+        mixture=FrozenEstimator(donor.mixture_),
+        spatial="xy",
+    )
+    search = GridSearchCV(
+        Pipeline([("fv", fv), ("knn", KNeighborsClassifier())]), {"fv__power": [0.5, 1]}, cv=2
+    ).fit(X, y)
+    found = search.best_estimator_["fv"]
+    assert np.array_equal(found.mixture_.means_, donor.mixture_.means_)
+    same = donor.set_params(power=search.best_params_["fv__power"])
+    assert np.array_equal(found.transform(X), same.transform(X))
+
+
+def test_nested_seeds_are_derived_and_kept(rng):
+    X = ragged(rng)
+    settings = {"reducer": PCA(2, svd_solver="randomized"), "random_state": 3}
+    a, b = (FisherVectorEncoder(4, **settings).fit(X) for _ in range(2))
+    assert np.array_equal(a.transform(X), b.transform(X))
+    assert a.reducer_.random_state == b.reducer_.random_state is not None
+    settings["reducer"] = PCA(2, random_state=11)
+    assert FisherVectorEncoder(4, **settings).fit(X).reducer_.random_state == 11
+
+
+def test_global_state_is_untouched(rng):
+    state = np.random.get_state()[1].copy()
+    FisherVectorEncoder(4, random_state=0).fit_transform(ragged(rng))
+    assert np.array_equal(np.random.get_state()[1], state)
+
+
+def test_max_descriptors_bounds_what_is_fitted(rng):
+    seen = []
+
+    class Spy(PCA):
+        def fit(self, X, y=None):
+            seen.append(len(X))
+            return super().fit(X)
+
+    FisherVectorEncoder(4, reducer=Spy(2), max_descriptors=100).fit(ragged(rng))
+    assert seen == [100]
+
+
+def test_positions_are_appended_in_their_own_units(digits):
+    fv = digits_encoder(xy_weight=0.5).fit(digits[0])
+    means = fv.mixture_.means_
+    assert means.shape[1] == 8
+    assert 0.3 < np.abs(means[:, 6:]).max() <= 0.5
+
+
+def test_encode_uses_positions(digits):
+    X = digits[0]
+    fv = digits_encoder().fit(X)
+    P = fv.extractor_.transform(X[:1])[0]
+    assert np.allclose(fv.encode(P), fv.transform(X[:1])[0], atol=1e-6)
+    half = fv.encode(P[:30], fv.extractor_.positions_[:30])
+    assert not np.allclose(half, fv.encode(P), atol=1e-2)
+    with pytest.raises(ValueError, match="positions must have shape"):
+        fv.encode(P[:30])
+
+
+# Inverse
+
+
+@pytest.mark.parametrize("power", [1, 0.5])
+@pytest.mark.parametrize("norm", [None, "l2"])
+@pytest.mark.parametrize("n_components", [1, 8, 64])
+def test_rows_come_back(rng, power, norm, n_components):
+    X = rng.normal(size=(300, 5)) * [1, 2, 3, 4, 5] + 100
+    fv = FisherVectorEncoder(n_components, power=power, norm=norm, random_state=0).fit(X)
+    back = fv.inverse_transform(fv.transform(X))
+    assert np.allclose(back, X, rtol=0, atol=1e-9)
+    X32 = X.astype(np.float32)
+    back = fv.inverse_transform(fv.transform(X32))
+    assert back.dtype == np.float32
+    assert (np.abs(back - X32) / X.std(axis=0)).max() < 1e-5
+
+
+def test_rows_come_back_through_a_reducer(rng):
+    X = rng.normal(size=(200, 3)) @ rng.normal(size=(3, 6)) + 5
+    fv = FisherVectorEncoder(4, reducer=PCA(3), random_state=0).fit(X)
+    assert np.allclose(fv.inverse_transform(fv.transform(X)), X, atol=1e-9)
+
+
+def test_sets_give_their_mean(rng):
+    X = ragged(rng)
+    fv = FisherVectorEncoder(4, norm=None, random_state=0).fit(X)
+    means = np.stack([x.mean(axis=0) for x in X])
+    assert np.allclose(fv.inverse_transform(fv.transform(X)), means, atol=1e-9)
+    fv = FisherVectorEncoder(4, random_state=0).fit(X)
+    error = np.abs(fv.inverse_transform(fv.transform(X)) - means).mean()
+    assert error < 0.3 * np.abs(means - means.mean(axis=0)).mean()
+
+
+def test_statistics_are_soft_counts_means_and_squares(rng):
+    X = ragged(rng)
+    fv = FisherVectorEncoder(4, norm=None, power=0.5, random_state=0).fit(X)
+    s0, s1, s2 = fv.decode_statistics(fv.transform(X))
+    for i, x in enumerate(X):
+        gamma = fv.mixture_.predict_proba(x)
+        assert np.allclose(s0[i], gamma.mean(axis=0), atol=1e-10)
+        assert np.allclose(s1[i], gamma.T @ x / len(x), atol=1e-10)
+        assert np.allclose(s2[i], gamma.T @ x**2 / len(x), atol=1e-10)
+
+
+def test_statistics_of_a_pyramid_have_an_axis_of_cells(digits):
+    X = digits[0][:50]
+    fv = digits_encoder(4, spatial=(1, 2), norm=None).fit(X)
+    s0, s1, s2 = fv.decode_statistics(fv.transform(X))
+    assert s0.shape == (50, 5, 4)
+    assert s1.shape == s2.shape == (50, 5, 4, 6)
+    # 8 x 8 patch positions: a quarter of them in each cell.
+    assert np.allclose(s1[:, 0], s1[:, 1:].mean(axis=1), atol=1e-4)
+
+
+@pytest.mark.parametrize(("spatial", "n_components"), [("xy", 64), ((1, 4), 16)])
+def test_images_come_back_recognisably(digits, spatial, n_components):
+    X, y = digits
+    fv = digits_encoder(n_components, spatial=spatial, xy_weight=0.7).fit(X[:1200])
+    back = fv.inverse_transform(fv.transform(X[1200:]))
+    error = ((back - X[1200:]) ** 2).mean()
+    assert error < 0.65 * X.var(axis=0).mean()
+    assert KNeighborsClassifier(1).fit(X[:1200], y[:1200]).score(back, y[1200:]) > 0.75
+
+
+def test_an_extractor_without_inverse_gives_the_mean_descriptor(rng):
+    class Halves(ImagePatches):
+        inverse_transform = property()
+
+    X = rng.normal(size=(40, 16))
+    fv = FisherVectorEncoder(2, extractor=Halves(patch_size=2), norm=None).fit(X)
+    expected = fv.extractor_.transform(X).mean(axis=1)
+    assert np.allclose(fv.inverse_transform(fv.transform(X)), expected, atol=1e-9)
+
+
+# In a pipeline
+
+
+def test_pipeline_with_memory_and_grid_search(digits, tmp_path):
+    X, y = digits[0][:400], digits[1][:400]
+    pipeline = Pipeline(
+        [("fv", digits_encoder(8)), ("classify", LogisticRegression(C=10, max_iter=500))],
+        memory=str(tmp_path),
+    )
+    grid = {"fv__reducer__n_components": [2, 6], "fv__extractor__patch_size": [3]}
+    search = GridSearchCV(pipeline, grid, cv=2, n_jobs=2).fit(X, y)
+    assert search.best_params_["fv__reducer__n_components"] == 6
+    assert search.best_score_ > 0.85
+
+
+def test_ragged_sets_in_a_grid_search(rng):
+    X = ragged(rng, n=40)
+    y = np.arange(40) % 2
+    pipeline = make_pipeline(FisherVectorEncoder(4, random_state=0), LogisticRegression())
+    grid = {"fishervectorencoder__n_components": [1, 4]}
+    assert GridSearchCV(pipeline, grid, cv=2).fit(X, y).best_score_ > 0.9
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_set_output(rng, library):
+    X = ragged(rng)
+    fv = FisherVectorEncoder(2, random_state=0).set_output(transform=library).fit(X)
+    frame = fv.transform(X)
+    assert list(frame.columns)[:3] == ["fisher_weight_k0", "fisher_weight_k1", "fisher_mean_k0_d0"]
+    assert frame.shape == (30, 2 + 2 * 2 * 4)
+
+
+def test_names_of_a_pyramid(digits):
+    fv = digits_encoder(2, spatial=(1, 2)).fit(digits[0][:50])
+    names = fv.get_feature_names_out()
+    assert names[0] == "fisher_cell0_weight_k0"
+    assert names[-1] == "fisher_cell4_std_k1_d5"
+
+
+def test_saved_and_loaded_gives_the_same_bits(rng, tmp_path):
+    X = ragged(rng)
+    fv = FisherVectorEncoder(3, reducer=PCA(2), random_state=0).fit(X)
+    F = fv.transform(X)
+    assert np.array_equal(pickle.loads(pickle.dumps(fv)).transform(X), F)
+    joblib.dump(fv, tmp_path / "fv.joblib")
+    assert np.array_equal(joblib.load(tmp_path / "fv.joblib").transform(X), F)
+    data = skops.io.dumps(fv)
+    untrusted = skops.io.get_untrusted_types(data=data)
+    assert all(name.startswith("skvae.") for name in untrusted)
+    assert np.array_equal(skops.io.loads(data, trusted=untrusted).transform(X), F)
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("params", "X", "message"),
+    [
+        ({}, [], "0 sample"),
+        ({}, [np.ones((3, 2)), np.ones((3, 4))], "set 0 has 2, set 1 has 4"),
+        ({}, [np.empty((0, 2))], "no descriptors"),
+        ({"n_components": 9}, [np.ones((3, 2))], "n_samples=3"),
+        ({}, [np.full((9, 2), np.nan)], "NaN"),
+        ({}, [np.full((9, 2), np.inf)], "infinity"),
+        ({"spatial": "xy"}, np.ones((4, 3, 2)), "positions_"),
+        ({"spatial": (1, 0)}, np.ones((4, 3, 2)), "positive integers"),
+        ({"spatial": "grid"}, np.ones((4, 3, 2)), "spatial"),
+        ({"norm": "l1"}, np.ones((4, 3, 2)), "norm"),
+        ({"power": 0}, np.ones((4, 3, 2)), "power"),
+        ({"gradients": ("mean",)}, np.ones((4, 3, 2)), "gradients"),
+        ({"gradients": ()}, np.ones((4, 3, 2)), "gradients"),
+        ({"mixture": GaussianMixture(2)}, np.ones((4, 3, 2)), "'diag'"),
+        ({"extractor": ImagePatches()}, np.ones((4, 10)), "not square"),
+    ],
+)
+def test_bad_input_is_named(params, X, message):
+    with pytest.raises(ValueError, match=message):
+        FisherVectorEncoder(**{"n_components": 2} | params).fit(X)
+
+
+def test_a_mixture_of_another_dimension_is_refused(rng):
+    mixture = DiagonalGaussianMixture(2).fit(rng.normal(size=(20, 3)))
+    with pytest.raises(ValueError, match="fitted on 3 features"):
+        FisherVectorEncoder(mixture=mixture).fit(ragged(rng))
+
+
+def test_wrong_d_after_fit(rng):
+    fv = FisherVectorEncoder(2, random_state=0).fit(ragged(rng))
+    with pytest.raises(ValueError, match="expecting 4 features"):
+        fv.transform([np.ones((3, 5))])
+    with pytest.raises(ValueError, match="fitted on 4"):
+        fv.encode(np.ones((3, 5)))
+    with pytest.raises(ValueError, match="this encoder gives 18"):
+        fv.inverse_transform(np.ones((3, 5)))
+
+
+def test_a_reducer_without_inverse_is_named(rng):
+    class OneWay(PCA):
+        inverse_transform = property()
+
+    X = ragged(rng)
+    fv = FisherVectorEncoder(2, reducer=OneWay(2), random_state=0).fit(X)
+    with pytest.raises(AttributeError, match="OneWay has no inverse_transform"):
+        fv.inverse_transform(fv.transform(X))
+
+
+def test_not_fitted(rng):
+    for method in ("transform", "inverse_transform", "encode", "decode_statistics"):
+        with pytest.raises(NotFittedError):
+            getattr(FisherVectorEncoder(), method)(np.ones((2, 2)))
+
+
+def test_constant_features_are_no_error(recwarn, rng):
+    X = ragged(rng)
+    for x in X:
+        x[:, 1] = 3.0
+    F = FisherVectorEncoder(3, random_state=0).fit_transform(X)
+    assert np.isfinite(F).all()
+    assert not recwarn.list
+
+
+def test_progress_is_printed_when_asked(rng, capfd):
+    FisherVectorEncoder(2, random_state=0, verbose=1).fit_transform(ragged(rng))
+    out = "".join(capfd.readouterr())
+    assert "Done" in out or "done" in out

@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+
+from skvae.fisher.encoding import set_gradients, whiten
+from skvae.fisher.inversion import (
+    lost_scale,
+    mixture_regression,
+    shift,
+    unwhiten,
+)
+from skvae.fisher.statistics import Mixture, accumulate
+
+
+@pytest.fixture
+def mixture(rng):
+    return Mixture(np.array([0.2, 0.5, 0.3]), rng.normal(size=(3, 4)), rng.uniform(0.5, 2, (3, 4)))
+
+
+def test_unwhiten_undoes_whiten(rng, mixture):
+    center = rng.normal(size=4)
+    X = rng.normal(size=(50, 4))
+    totals = accumulate(X, mixture, center).totals
+    gradients = whiten(totals[None], np.array([50]), mixture, center)
+    back = np.concatenate(unwhiten(gradients, mixture, center), axis=2)
+    assert np.allclose(back[0], totals / 50, atol=1e-13)
+
+
+def test_shift_moves_the_origin_of_statistics(rng, mixture):
+    X, center = rng.normal(size=(50, 4)), rng.normal(size=4)
+    here = np.split(accumulate(X, mixture, center).totals[None], [1, 5], axis=2)
+    there = np.concatenate(shift(*here, center), axis=2)[0]
+    assert np.allclose(there, accumulate(X, mixture, np.zeros(4)).totals, atol=1e-11)
+
+
+def gradients_of(X, offsets, mixture):
+    return set_gradients(X, offsets, mixture, np.ones((1, 1)))[:, 0]
+
+
+@pytest.mark.parametrize("factor", [1e-3, 1.0, 70.0])
+@pytest.mark.parametrize("spread", [0.3, 1.0, 5.0])
+def test_one_descriptor_fixes_the_lost_scale(rng, mixture, factor, spread):
+    X = spread * rng.normal(size=(200, 4))
+    gradients = gradients_of(X, np.arange(201), mixture)
+    c = lost_scale(gradients / factor, mixture.weights, 1.0)
+    assert np.allclose(c, factor, rtol=1e-12)
+
+
+def test_one_gaussian_in_one_dimension_fixes_the_scale_too(rng):
+    one = Mixture(np.ones(1), np.zeros((1, 1)), np.ones((1, 1)))
+    gradients = gradients_of(rng.normal(size=(50, 1)), np.arange(51), one)
+    assert np.allclose(lost_scale(gradients / 3, one.weights, 1.0), 3)
+
+
+def test_a_descriptor_on_a_mean_fixes_the_scale(mixture):
+    gradients = gradients_of(mixture.means, np.arange(4), mixture)
+    assert np.allclose(lost_scale(gradients / 3, mixture.weights, 1.0), 3)
+
+
+def test_several_descriptors_get_the_mean_scale(rng, mixture):
+    gradients = gradients_of(rng.normal(size=(2000, 4)), np.arange(0, 2001, 100), mixture)
+    assert np.allclose(lost_scale(gradients, mixture.weights, 0.3), 0.3)
+
+
+def test_the_scale_of_a_set_never_passes_the_bound_of_its_empty_components(rng):
+    far = Mixture(np.full(3, 1 / 3), np.array([[0.0], [50.0], [100.0]]), np.ones((3, 1)))
+    # Nothing near the third component: its gradient tells the scale exactly.
+    X = np.concatenate([rng.normal(size=(20, 1)), 50 + rng.normal(size=(20, 1))])
+    gradients = gradients_of(X, np.array([0, 40]), far)
+    assert lost_scale(gradients / 5, far.weights, 1e9) == pytest.approx(5)
+    assert lost_scale(gradients / 5, far.weights, 2.0) == 2
+
+
+def test_repeated_descriptors_pass_for_one(rng, mixture):
+    X = np.repeat(rng.normal(size=(1, 4)), 5, axis=0)
+    gradients = gradients_of(X, np.array([0, 5]), mixture)
+    assert np.allclose(lost_scale(gradients / 2, mixture.weights, 1.0), 2)
+
+
+def test_regression_recovers_a_value_that_depends_on_position(rng):
+    # One component per corner of the square, each with its own descriptor.
+    corners = np.array([[-1, -1], [1, -1], [-1, 1], [1, 1]], float)
+    values = np.array([[0.0], [1.0], [2.0], [3.0]])
+    mixture = Mixture(
+        np.full(4, 0.25), np.concatenate([values, corners], axis=1), np.full((4, 3), 0.01)
+    )
+    center = mixture.center(np.float64)
+    s0 = np.full((1, 1, 4, 1), 0.25)
+    m = mixture.means - center
+    statistics = (s0, s0 * m, s0 * (m**2 + 0.01))
+    found = mixture_regression(statistics, mixture, center, corners)
+    assert np.allclose(found[0], values, atol=1e-6)
+    between = mixture_regression(statistics, mixture, center, np.array([[0.0, -1.0]]))
+    assert between[0, 0, 0] == pytest.approx(0.5)
+
+
+def test_regression_without_positions_is_the_mean_of_the_set(rng, mixture):
+    X = rng.normal(size=(3000, 4))
+    center = mixture.center(np.float64)
+    s = np.split(accumulate(X, mixture, center).totals / 3000, [1, 5], axis=1)
+    found = mixture_regression([a[None, None] for a in s], mixture, center, np.empty((1, 0)))
+    assert np.allclose(found[0, 0], X.mean(axis=0), atol=2e-3)
