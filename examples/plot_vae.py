@@ -1,0 +1,72 @@
+"""
+A tour of the variational autoencoder
+=====================================
+
+Features, reconstructions, samples, likelihoods and class means, on scikit-learn's digits. Runs in
+about half a minute.
+"""
+
+# %%
+# Fit
+# ---
+# Pixels in [0, 1] get a Bernoulli likelihood; any other real matrix a Gaussian one.
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.svm import SVC
+
+from skvae import VAETransformer
+
+X, y = load_digits(return_X_y=True)
+X = X / 16
+X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
+
+vae = VAETransformer(10, max_iter=150, random_state=0).fit(X_train)
+print(f"likelihood: {vae.likelihood_}")
+print(f"ELBO of test images: {vae.score(X_test):.2f} nats")
+print(f"importance-weighted bound: {vae.score_samples(X_test, n_importance=50).mean():.2f} nats")
+print(f"{vae.n_active_} of {vae.n_components} latent dimensions are active")
+
+# %%
+# How it learned. The KL weight warms up over the first fifth of the steps, so that no dimension is
+# given up before it had a chance.
+figure, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
+axes[0].plot(vae.history_["elbo"], color="black")
+axes[0].set(xlabel="epoch", ylabel="ELBO (nats)")
+axes[1].bar(np.arange(10), np.sort(vae.kl_per_dimension_)[::-1], color="0.5")
+axes[1].set(xlabel="latent dimension, sorted", ylabel="KL (nats)")
+
+# %%
+# Features in a Pipeline
+# ----------------------
+pipeline = Pipeline([("vae", vae), ("svm", SVC(C=10))]).fit(X_train, y_train)
+print(f"10 posterior means + RBF SVM: {1 - pipeline.score(X_test, y_test):.2%} test error")
+
+# %%
+# There and back: ``transform``, then ``inverse_transform``.
+figure, axes = plt.subplots(2, 10, figsize=(9, 2.1), layout="constrained")
+for column, image, back in zip(axes.T, X_test, vae.reconstruct(X_test), strict=False):
+    for ax, pixels in zip(column, (image, back), strict=True):
+        ax.imshow(pixels.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
+        ax.set(xticks=[], yticks=[])
+figure.suptitle("Test images and their reconstructions")
+
+# %%
+# Class means as priors
+# ---------------------
+# With ``conditional="prior"`` the labels pull each class toward a mean of its own. ``transform``
+# still needs no labels, so the model sits in a Pipeline; ``sample`` can be asked for a class.
+prior = VAETransformer(10, conditional="prior", max_iter=150, random_state=0).fit(X_train, y_train)
+knn = KNeighborsClassifier(5).fit(prior.transform(X_train), y_train)
+print(f"5 nearest neighbours: {1 - knn.score(prior.transform(X_test), y_test):.2%} test error")
+
+figure, axes = plt.subplots(4, 10, figsize=(9, 3.9), layout="constrained")
+for k, column in enumerate(axes.T):
+    for ax, pixels in zip(column, prior.sample(4, y=k), strict=True):
+        ax.imshow(pixels.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
+        ax.set(xticks=[], yticks=[])
+figure.suptitle("Samples of each class")
+plt.show()
