@@ -20,6 +20,9 @@ __all__ = ["fit_model", "partial_fit_model"]
 # Variance of the posterior mean above which a dimension counts (Burda et al. 2016, section 5.2).
 _ACTIVE = 0.01
 
+# Class means travel several units, weights a fraction of one, and a step is about the rate.
+_PRIOR_LR_RATIO = 10.0
+
 
 def fit_model(estimator, X, y, *, resume):
     """Run a whole fit.
@@ -115,7 +118,13 @@ def _model(estimator, resume):
 
 
 def _optimizer(estimator, model):
-    return OPTIMIZERS[estimator.optimizer](model.parameters(), lr=estimator.learning_rate_init)
+    prior = list(model.prior.parameters())
+    others = [theta for theta in model.parameters() if all(theta is not p for p in prior)]
+    groups = [{"params": others}, {"params": prior, "lr_ratio": _PRIOR_LR_RATIO}]
+
+    return OPTIMIZERS[estimator.optimizer](
+        [group for group in groups if group["params"]], lr=estimator.learning_rate_init
+    )
 
 
 def _run(estimator, model, optimizer, schedule, X, y, held_out=None, stopper=None):

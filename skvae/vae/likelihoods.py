@@ -77,9 +77,7 @@ class Gaussian(nn.Module):
         scale = self.scale
         squares = ((x - mean) ** 2).sum(-1)
 
-        return -0.5 * squares / scale**2 - x.shape[-1] * (
-            scale.log() + 0.5 * math.log(2 * math.pi)
-        )
+        return -0.5 * squares / scale**2 - x.shape[-1] * (scale.log() + 0.5 * math.log(2 * math.pi))
 
     def mean(self, mean):
         """E[x|z], (n, n_features)."""

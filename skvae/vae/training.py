@@ -67,7 +67,7 @@ def train(model, optimizer, x, y, schedule, *, batch_size, dynamic, variational,
     model : VAE
         On the device of ``x``.
     optimizer : torch.optim.Optimizer
-        Of the model's parameters.
+        Of the model's parameters. A group's rate is the schedule's times its ``lr_ratio``.
     x : tensor of shape (n, n_features)
         Rows as the network sees them.
     y : tensor of shape (n,) or None
@@ -109,7 +109,7 @@ def train(model, optimizer, x, y, schedule, *, batch_size, dynamic, variational,
                     x.dtype
                 )
             for group in optimizer.param_groups:
-                group["lr"] = schedule.learning_rate(step)
+                group["lr"] = schedule.learning_rate(step) * group.get("lr_ratio", 1.0)
             totals += _step(model, optimizer, batch_x, noise, None if y is None else y[rows], beta)
         loss, reconstruction, kl = (totals / len(x)).tolist()
         record = {"loss": loss, "reconstruction": reconstruction}

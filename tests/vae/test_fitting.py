@@ -1,0 +1,273 @@
+"""What fit and partial_fit do over epochs and over calls."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from skvae import VAETransformer
+from skvae.exceptions import FitInterruptedWarning, PosteriorCollapseWarning
+from skvae.vae import fitting
+
+X, Y = load_digits(return_X_y=True)
+X = X[:300] / 16
+Y = Y[:300]
+
+
+def vae(**options):
+    return VAETransformer(
+        **{"n_components": 4, "hidden_layer_sizes": (32,), "max_iter": 4, "random_state": 0}
+        | options
+    )
+
+
+def same_weights(a, b):
+    return all(np.array_equal(a.parameters_[k], b.parameters_[k]) for k in a.parameters_)
+
+
+def test_history_is_consistent():
+    fitted = vae(beta=2.0, warm_up=0.5).fit(X)
+    history = {name: np.array(values) for name, values in fitted.history_.items()}
+
+    assert {len(values) for values in history.values()} == {fitted.n_iter_} == {4}
+    np.testing.assert_allclose(history["elbo"], history["reconstruction"] - history["kl"])
+    np.testing.assert_allclose(history["kl_weight"], [1, 2, 2, 2])
+    np.testing.assert_allclose(
+        history["loss"][2:], 2 * history["kl"][2:] - history["reconstruction"][2:]
+    )
+    assert fitted.loss_curve_ == fitted.history_["loss"]
+
+
+def test_one_epoch_still_reaches_beta():
+    assert vae(max_iter=1, warm_up=1.0, beta=0.3).fit(X).history_["kl_weight"] == [0.3]
+
+
+def test_kl_per_dimension_sums_to_the_kl_of_the_training_rows():
+    fitted = vae(output="params", max_iter=10).fit(X)
+    mean, log_var = np.split(fitted.transform(X), 2, axis=1)
+    expected = 0.5 * (np.exp(log_var) + mean**2 - 1 - log_var).mean(0)
+
+    np.testing.assert_allclose(fitted.kl_per_dimension_, expected, rtol=1e-4)
+    assert fitted.n_active_ == (mean.var(0) > 0.01).sum() > 0
+
+
+def test_collapse_is_reported_and_success_is_not():
+    with pytest.warns(PosteriorCollapseWarning, match="smaller beta"):
+        collapsed = vae(beta=1e3, warm_up=0.0, max_iter=60, learning_rate_init=1e-2).fit(X)
+    assert collapsed.n_active_ == 0
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        vae(max_iter=10).fit(X)
+
+
+def test_seed_model_is_one_setting():
+    fitted = VAETransformer(
+        100,
+        batch_size=64,
+        optimizer="rmsprop",
+        learning_rate="constant",
+        likelihood="bernoulli",
+        binarize="threshold",
+        warm_up=0.0,
+        max_iter=20,
+        random_state=0,
+    ).fit(X)
+    shapes = {name: a.shape for name, a in fitted.parameters_.items() if name.endswith("weight")}
+
+    assert shapes == {
+        "encoder.0.weight": (200, 64),
+        "encoder.2.weight": (200, 200),
+        "encoder.4.weight": (200, 200),
+        "decoder.0.weight": (200, 100),
+        "decoder.2.weight": (200, 200),
+        "decoder.4.weight": (64, 200),
+    }
+    assert fitted.history_["elbo"][-1] > fitted.history_["elbo"][0] + 5
+    assert set(fitted.history_["kl_weight"]) == {1.0}
+    np.testing.assert_array_equal(fitted.transform(X), fitted.transform((X > 0.5).astype(float)))
+
+
+def test_early_stopping_waits_for_the_warm_up_and_returns_to_the_best():
+    fitted = vae(
+        early_stopping=True, warm_up=0.5, max_iter=40, n_iter_no_change=2, tol=1e6, beta=1.0
+    ).fit(X)
+    curve = fitted.history_["validation_elbo"]
+
+    assert fitted.n_iter_ == 22  # 20th epoch is the first at full weight, then two of no rise
+    assert fitted.best_validation_score_ == max(curve[19:])
+
+
+def test_early_stopping_scores_rows_it_does_not_train_on(monkeypatch):
+    seen = {}
+    original = fitting.train
+
+    def spy(model, optimizer, x, *args, **kwargs):
+        seen["n"] = len(x)
+        return original(model, optimizer, x, *args, **kwargs)
+
+    monkeypatch.setattr(fitting, "train", spy)
+    vae(early_stopping=True, validation_fraction=0.25).fit(X)
+
+    assert seen["n"] == 225
+
+
+def test_early_stopping_works_for_a_plain_autoencoder_and_for_labels():
+    assert (
+        "validation_reconstruction" in vae(early_stopping=True, variational=False).fit(X).history_
+    )
+    assert "validation_elbo" in vae(early_stopping=True, conditional="prior").fit(X, Y).history_
+
+
+def test_validation_elbo_is_the_score_of_the_held_out_rows(monkeypatch):
+    seen = {}
+    original = fitting._hold_out
+
+    def spy(*args):
+        result = original(*args)
+        seen["X"] = result[2][0]
+        return result
+
+    monkeypatch.setattr(fitting, "_hold_out", spy)
+    fitted = vae(early_stopping=True, beta=0.5, likelihood="gaussian").fit(X)
+
+    assert fitted.score(seen["X"]) == pytest.approx(fitted.best_validation_score_, abs=1e-6)
+
+
+def test_one_row_cannot_be_split():
+    with pytest.raises(ValueError, match="n_samples=1"):
+        vae(early_stopping=True).fit(X[:1])
+
+
+def test_partial_fit_is_one_pass_and_keeps_the_optimizer():
+    calls = vae().partial_fit(X)
+    assert calls.n_iter_ == 1 and calls.history_["kl_weight"] == [1.0]
+    calls.partial_fit(X).partial_fit(X)
+    assert calls.n_iter_ == 3
+
+    whole = vae(max_iter=3, warm_up=0.0, learning_rate="constant").fit(X)
+    assert same_weights(calls, whole)
+
+
+def test_partial_fit_takes_classes_that_come_later():
+    few = Y < 5
+    estimator = vae(conditional="prior").partial_fit(X[few], Y[few], classes=np.arange(10))
+    estimator.partial_fit(X, Y)
+    assert estimator.class_means_.shape == (10, 4)
+    assert estimator.class_counts_.sum() == 300 + few.sum()
+
+    with pytest.raises(ValueError, match="not seen"):
+        vae(conditional="prior").partial_fit(X[few], Y[few]).partial_fit(X, Y)
+
+
+def test_warm_start_continues_and_cold_start_does_not():
+    warm = vae(warm_start=True, max_iter=5).fit(X)
+    first = warm.history_["elbo"][-1]
+    warm.fit(X)
+    assert warm.n_iter_ == 10
+    assert warm.history_["kl_weight"][5:] == [1.0] * 5
+    assert warm.history_["elbo"][5] > first - 1
+
+    cold = vae(max_iter=5).fit(X)
+    assert same_weights(cold, vae(max_iter=5).fit(X).fit(X))
+    assert not same_weights(cold, warm)
+
+
+def test_class_means_move_apart_and_attract_their_rows():
+    fitted = vae(conditional="prior", max_iter=60, n_components=8, batch_size=16).fit(X, Y)
+    distances = ((fitted.transform(X)[:, None] - fitted.class_means_) ** 2).sum(2)
+
+    assert (fitted.classes_[distances.argmin(1)] == Y).mean() > 0.8
+
+
+def test_unlabelled_rows_take_part():
+    y = np.where(np.arange(len(Y)) % 2, Y, -1)
+    fitted = vae(conditional="prior", max_iter=30).fit(X, y)
+    other = vae(conditional="prior", max_iter=30).fit(X[y >= 0], y[y >= 0])
+
+    assert -1 not in fitted.classes_
+    assert fitted.score(X[y < 0]) > other.score(X[y < 0])
+
+
+def interrupt_after(monkeypatch, n_epochs):
+    original = fitting.train
+
+    def interrupted(*args, **kwargs):
+        records = original(*args, **kwargs)
+        for _ in range(n_epochs):
+            yield next(records)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fitting, "train", interrupted)
+
+
+def test_ctrl_c_keeps_whole_epochs(monkeypatch):
+    interrupt_after(monkeypatch, 2)
+    options = {"learning_rate": "constant", "warm_up": 0.0}
+    with pytest.warns(FitInterruptedWarning, match="epoch 2"):
+        interrupted = vae(**options).fit(X)
+    monkeypatch.undo()
+
+    assert interrupted.n_iter_ == 2
+    assert same_weights(interrupted, vae(**options, max_iter=2).fit(X))
+
+
+def test_ctrl_c_before_an_epoch_leaves_the_estimator_as_it_was(monkeypatch):
+    fitted = vae().fit(X)
+    before = dict(vars(fitted))
+    interrupt_after(monkeypatch, 0)
+    with pytest.raises(KeyboardInterrupt):
+        fitted.set_params(n_components=4).fit(2 * X - 1)
+
+    assert vars(fitted) == before
+
+
+def test_divergence_says_what_to_try():
+    with pytest.raises(ValueError, match="smaller learning_rate_init"):
+        vae(learning_rate_init=1e30, optimizer="rmsprop").fit(X)
+
+
+def test_verbose_prints_a_line_per_epoch(capsys):
+    vae(verbose=1).fit(X)
+
+    assert capsys.readouterr().out.count("elbo") == 4
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"binarize": "dynamic"}, {"likelihood": "gaussian"}, {"conditional": "prior"}]
+)
+def test_random_state_alone_decides(options):
+    outputs = []
+    for state, seed in ((1, 0), (2, 0), (1, 1)):
+        np.random.seed(state)  # noqa: NPY002
+        torch.manual_seed(state)
+        outputs.append(vae(**options, random_state=seed).fit(X, Y))
+
+    assert same_weights(outputs[0], outputs[1])
+    assert not same_weights(outputs[0], outputs[2])
+
+
+def test_global_state_is_untouched():
+    torch.set_num_threads(2)
+    default = torch.get_default_dtype()
+    plain = vae().fit(X).transform(X)
+    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    try:
+        torch.set_default_dtype(torch.float64)
+        fitted = vae(conditional="prior", early_stopping=True, binarize="dynamic").fit(X, Y)
+        fitted.score(X)
+        fitted.score_samples(X[:2], n_importance=2)
+        fitted.sample(3, draw=True)
+        fitted.partial_fit(X, Y)
+        assert torch.get_default_dtype() == torch.float64
+        assert np.array_equal(plain, vae().fit(X).transform(X))
+    finally:
+        torch.set_default_dtype(default)
+
+    assert torch.equal(torch_state, torch.get_rng_state())
+    assert np.array_equal(numpy_state, np.random.get_state()[1])  # noqa: NPY002
+    assert torch.get_num_threads() == 2
+    assert (torch.tensor([2.0**-126]) * 0.5).item() > 0
+    torch.set_num_threads(1)

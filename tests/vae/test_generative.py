@@ -1,0 +1,264 @@
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
+
+from skvae import VAETransformer
+from skvae.vae import inference
+
+X, Y = load_digits(return_X_y=True)
+X = X[:200] / 16
+Y = Y[:200]
+
+
+def vae(**options):
+    return VAETransformer(
+        **{"n_components": 3, "hidden_layer_sizes": (32,), "max_iter": 10, "random_state": 0}
+        | options
+    )
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return vae().fit(X)
+
+
+@pytest.fixture(scope="module")
+def labelled():
+    return vae(
+        conditional="prior", n_components=6, hidden_layer_sizes=(64,), batch_size=8, max_iter=60
+    ).fit(X, Y)
+
+
+@pytest.fixture(scope="module")
+def linear_gaussian():
+    """x = W z + b + noise, whose density is known: N(b, W W' + sigma^2 I) in the units of X."""
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=(400, 2)) @ rng.normal(size=(2, 4)) + 0.4 * rng.normal(size=(400, 4))
+    data = data * [1.0, 10.0, 0.1, 3.0] + 5
+    model = vae(n_components=2, hidden_layer_sizes=(), likelihood="gaussian", max_iter=60)
+    model.set_params(learning_rate_init=1e-2, batch_size=20).fit(data)
+    a, scale = model.parameters_, model.scale_[:, None]
+    sigma = 1e-3 + np.log1p(np.exp(a["raw_scale" if "raw_scale" in a else "likelihood.raw_scale"]))
+    W = a["decoder.0.weight"].astype(float) * scale
+    covariance = W @ W.T + (sigma * scale) ** 2 * np.eye(4)
+    mean = a["decoder.0.bias"] * model.scale_ + model.mean_
+    return model, data, stats.multivariate_normal(mean, covariance).logpdf(data)
+
+
+def test_bound_reaches_the_exact_density(linear_gaussian):
+    model, data, exact = linear_gaussian
+
+    np.testing.assert_allclose(model.score_samples(data, n_importance=2000), exact, atol=0.05)
+
+
+def test_elbo_is_below_the_bound_and_the_bound_rises_to_the_density(linear_gaussian):
+    model, data, exact = linear_gaussian
+    bounds = [model.score_samples(data, n_importance=k).mean() for k in (1, 5, 50)]
+
+    assert model.score(data) < bounds[1] < bounds[2] < exact.mean() + 0.01
+    assert bounds[0] == pytest.approx(model.score(data), abs=0.2)
+
+
+def test_density_changes_by_the_jacobian(monkeypatch):
+    """The noise of a row follows its values; it is fixed here to compare row by row."""
+
+    def same_noise(X, seed):
+        return [np.random.default_rng(seed) for _ in X]
+
+    monkeypatch.setattr(inference, "row_generators", same_noise)
+    rows = X[:, X.std(0) > 0]
+    a, b = np.random.default_rng(0).choice([4.0, 0.5], rows.shape[1]), 3.0
+    options = {"likelihood": "gaussian", "max_iter": 5}
+    before, after = vae(**options).fit(rows), vae(**options).fit(rows * a + b)
+    expected = before.score_samples(rows) - np.log(a).sum()
+
+    np.testing.assert_allclose(after.score_samples(rows * a + b), expected, atol=0.1)
+    assert after.score(rows * a + b) == pytest.approx(
+        before.score(rows) - np.log(a).sum(), abs=0.01
+    )
+
+
+@pytest.mark.parametrize("options", [{}, {"binarize": "dynamic"}, {"likelihood": "gaussian"}])
+def test_scores_belong_to_rows(options):
+    model = vae(**options).fit(X)
+    scores = model.score_samples(X, n_importance=3)
+    order = np.random.default_rng(0).permutation(len(X))
+
+    assert np.array_equal(scores[order], model.score_samples(X[order], n_importance=3))
+    assert np.array_equal(scores[7:9], model.score_samples(X[7:9], n_importance=3))
+    assert np.array_equal(
+        model.score_samples(X.astype(np.float32), n_importance=3),
+        model.score_samples(X.astype(np.float32).astype(float), n_importance=3),
+    )
+
+
+def test_score_ignores_beta(fitted):
+    other = vae(beta=0.01).fit(X)
+    other.parameters_, other.seed_ = fitted.parameters_, fitted.seed_
+
+    assert other.score(X) == fitted.score(X)
+
+
+def test_dynamic_draws_do_not_depend_on_the_number_of_samples():
+    """Bernoulli draws come before the normals, so that all bounds are on the same pixels."""
+    model = vae(binarize="dynamic", max_iter=1).fit(X)
+    for name in model.parameters_:
+        if name.startswith("decoder"):
+            model.parameters_[name] = np.zeros_like(model.parameters_[name])
+    model.parameters_["decoder.2.bias"] = np.linspace(-2, 2, 64).astype(np.float32)
+    model.parameters_["encoder.2.weight"] = np.zeros_like(model.parameters_["encoder.2.weight"])
+    unit = np.repeat([0.0, np.log(np.expm1(1.0))], 3).astype(np.float32)
+    model.parameters_["encoder.2.bias"] = unit  # the posterior is the prior: log p(x) exactly
+
+    np.testing.assert_allclose(
+        model.score_samples(X, n_importance=1), model.score_samples(X, n_importance=4), atol=1e-3
+    )
+
+
+def test_labels_in_scores(labelled):
+    right = labelled.score_samples(X, Y)
+    marginal = labelled.score_samples(X)
+    wrong = labelled.score_samples(X, (Y + 1) % 10)
+    mixed = labelled.score_samples(X, np.where(np.arange(200) < 50, -1, Y))
+
+    assert right.mean() > marginal.mean() > wrong.mean()
+    assert np.array_equal(mixed, np.r_[marginal[:50], right[50:]])
+    assert labelled.score(X, Y) > labelled.score(X)
+
+
+def test_marginal_is_the_mixture_of_conditionals(labelled):
+    frequencies = labelled.class_counts_ / labelled.class_counts_.sum()
+    n = 1000
+    by_class = np.stack(
+        [labelled.score_samples(X[:20], np.full(20, k), n_importance=n) for k in range(10)], axis=1
+    )
+    mixture = np.log((np.exp(by_class - by_class.max()) * frequencies).sum(1)) + by_class.max()
+
+    np.testing.assert_allclose(labelled.score_samples(X[:20], n_importance=n), mixture, atol=0.15)
+
+
+def test_y_is_ignored_without_conditional(fitted):
+    assert fitted.score(X, ["anything"] * 200) == fitted.score(X)
+
+
+def test_inverse_transform_is_the_decoders_mean_in_units(linear_gaussian):
+    model, data, _ = linear_gaussian
+    Z = np.random.default_rng(0).normal(size=(7, 2))
+    a = model.parameters_
+    decoded = Z @ a["decoder.0.weight"].T + a["decoder.0.bias"]
+
+    np.testing.assert_allclose(
+        model.inverse_transform(Z), decoded * model.scale_ + model.mean_, rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        model.reconstruct(data), model.inverse_transform(model.transform(data)), rtol=1e-6
+    )
+    params = np.c_[Z, np.full_like(Z, 9.0)]
+    assert np.array_equal(model.inverse_transform(params), model.inverse_transform(Z))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_decoding_keeps_the_float_type(fitted, dtype):
+    assert fitted.inverse_transform(np.zeros((2, 3), dtype)).dtype == dtype
+    assert fitted.reconstruct(X.astype(dtype)).dtype == dtype
+
+
+def test_reconstruction_beats_the_mean():
+    fitted = vae(n_components=8, max_iter=60, batch_size=8, beta=0.1).fit(X)
+
+    assert ((X - fitted.reconstruct(X)) ** 2).mean() < 0.7 * X.var(0).mean()
+
+
+def test_samples_look_like_the_data():
+    fitted = vae(max_iter=100, batch_size=20).fit(X)
+    draws = fitted.sample(2000, draw=True)
+
+    assert set(np.unique(draws)) == {0.0, 1.0}
+    assert np.abs(draws.mean(0) - X.mean(0)).mean() < 0.05
+    means = fitted.sample(2000)
+    assert 0 <= means.min() < means.max() <= 1
+    assert np.abs(means.mean(0) - draws.mean(0)).max() < 0.06
+
+
+def test_gaussian_samples_have_the_datas_units(linear_gaussian):
+    model, data, _ = linear_gaussian
+    draws = model.sample(20_000, draw=True)
+
+    np.testing.assert_allclose(draws.std(0), data.std(0), rtol=0.1)
+    np.testing.assert_allclose(draws.mean(0), data.mean(0), atol=0.1 * data.std(0).max())
+    assert (model.sample(20_000).std(0) < draws.std(0)).all()
+
+
+@pytest.mark.parametrize("draw", [False, True])
+def test_sampling_is_deterministic_given_the_seed(fitted, draw):
+    assert np.array_equal(fitted.sample(4, draw=draw), fitted.sample(4, draw=draw))
+    assert np.array_equal(
+        fitted.sample(4, draw=draw, random_state=3), fitted.sample(4, draw=draw, random_state=3)
+    )
+    assert not np.array_equal(
+        fitted.sample(4, draw=draw, random_state=3), fitted.sample(4, draw=draw, random_state=4)
+    )
+
+
+def test_sampling_a_class(labelled):
+    templates = np.stack([X[np.equal(Y, k)].mean(0) for k in range(10)])
+
+    def nearest(image):
+        return ((image - templates) ** 2).sum(1).argmin()
+
+    averages = [labelled.sample(100, y=k).mean(0) for k in range(10)]
+    assert [nearest(image) for image in averages] == list(range(10))
+
+    rows = labelled.sample(10, y=np.arange(10))
+    assert rows.shape == (10, 64)
+    assert np.array_equal(labelled.sample(y=np.arange(10)), rows)
+    assert len({nearest(image) for image in labelled.sample(300)}) > 7
+
+
+def test_sampling_refuses_what_it_cannot_do(fitted, labelled):
+    with pytest.raises(ValueError, match="conditional='prior'"):
+        fitted.sample(3, y=0)
+    with pytest.raises(ValueError, match="not seen in fit"):
+        labelled.sample(3, y=12)
+    with pytest.raises(ValueError, match="unlabelled"):
+        labelled.sample(3, y=-1)
+    with pytest.raises(ValueError, match="n_samples=3"):
+        labelled.sample(3, y=[0, 1])
+    with pytest.raises(ValueError, match="n_samples must be at least 1"):
+        fitted.sample(0)
+
+
+def test_scoring_refuses_what_it_cannot_do(fitted, labelled):
+    with pytest.raises(ValueError, match="MinMaxScaler"):
+        fitted.score(255 * X)
+    with pytest.raises(ValueError, match="X / 255"):
+        fitted.score_samples(255 * X)
+    with pytest.raises(ValueError, match="not seen in fit"):
+        labelled.score(X, Y + 5)
+    with pytest.raises(ValueError, match="inconsistent"):
+        labelled.score(X, Y[:5])
+    with pytest.raises(ValueError, match="n_importance"):
+        fitted.score_samples(X, n_importance=0)
+    with pytest.raises(ValueError, match="4 columns, but z has 3"):
+        fitted.inverse_transform(np.zeros((2, 4)))
+
+
+def test_a_plain_autoencoder_has_no_density_but_decodes():
+    fitted = vae(variational=False).fit(X)
+    for name in ("score", "score_samples", "sample"):
+        assert not hasattr(fitted, name)
+        with pytest.raises(AttributeError, match=name):
+            getattr(fitted, name)
+
+    assert fitted.reconstruct(X).shape == X.shape
+    assert not hasattr(fitted, "kl_per_dimension_")
+
+
+@pytest.mark.parametrize("method", ["score", "score_samples", "reconstruct", "inverse_transform"])
+def test_unfitted_use_is_refused(method):
+    with pytest.raises(NotFittedError):
+        getattr(vae(), method)(X)
+    with pytest.raises(NotFittedError):
+        vae().sample()

@@ -1,0 +1,102 @@
+import warnings
+
+import numpy as np
+import pytest
+
+from skvae import VAETransformer
+from skvae.vae.settling import check_training_rows
+
+RNG = np.random.default_rng(0)
+PIXELS = RNG.random((20, 3))
+REALS = RNG.normal(size=(20, 3))
+Y = np.arange(20) % 4
+
+
+def settle(X, y=None, classes=None, **options):
+    estimator = VAETransformer(**options)
+    X, codes = check_training_rows(estimator, X, y, classes, reset=True)
+    return estimator, X, codes
+
+
+@pytest.mark.parametrize(
+    ("X", "name"), [(PIXELS, "bernoulli"), (REALS, "gaussian"), (255 * PIXELS, "gaussian")]
+)
+def test_auto_follows_the_range(X, name):
+    estimator, _, codes = settle(X)
+
+    assert estimator.likelihood_ == name
+    assert (estimator.mean_ is None) == (name == "bernoulli")
+    assert codes is None
+
+
+@pytest.mark.parametrize(
+    ("X", "options", "message"),
+    [
+        (255 * PIXELS, {"likelihood": "bernoulli"}, "X / 255"),
+        (REALS, {"binarize": "threshold"}, r"binarize='threshold' needs values in \[0, 1\]"),
+        (REALS, {"binarize": "dynamic"}, r"binarize='dynamic' needs values in \[0, 1\]"),
+        (PIXELS, {"binarize": "dynamic", "likelihood": "gaussian"}, "needs likelihood"),
+        (PIXELS, {"conditional": "prior"}, "requires y to be passed, but the target y is None"),
+        (PIXELS, {"variational": False, "output": "params"}, "variational=True"),
+        (PIXELS, {"hidden_layer_sizes": (5, 0)}, "hidden_layer_sizes must be positive"),
+        (PIXELS, {"hidden_layer_sizes": (5.5,)}, "hidden_layer_sizes must be positive"),
+        (np.where(PIXELS > 0.9, np.nan, PIXELS), {}, "NaN"),
+        (np.where(PIXELS > 0.9, np.inf, PIXELS), {}, "infinity"),
+    ],
+)
+def test_bad_input_is_refused(X, options, message):
+    with pytest.raises(ValueError, match=message):
+        settle(X, **options)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [(np.full(20, -1), "all of y is -1"), (Y[:5], "inconsistent"), (Y + np.nan, "NaN")],
+)
+def test_bad_labels_are_refused_if_used(y, message):
+    with pytest.raises(ValueError, match=message):
+        settle(PIXELS, y, conditional="prior")
+    settle(PIXELS, y, conditional=None)
+
+
+def test_conditional_needs_a_kl_term():
+    with pytest.raises(ValueError, match="KL term"):
+        settle(PIXELS, Y, conditional="prior", variational=False)
+
+
+def test_classes_and_counts():
+    y = np.where(Y == 3, -1, Y)
+    estimator, _, codes = settle(PIXELS, y, conditional="prior", classes=[2, 0, 1, 9])
+
+    assert estimator.classes_.tolist() == [0, 1, 2, 9]
+    assert estimator.class_counts_.tolist() == [5, 5, 5, 0]
+    assert np.array_equal(codes, y)
+
+
+def test_no_warning_unless_nothing_varies():
+    X = REALS.copy()
+    X[:, 1] = 5.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        settle(X)
+    with pytest.warns(UserWarning, match="nothing to learn") as record:
+        settle(np.full((20, 3), 5.0))
+    assert len(record) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"n_components": 3},
+        {"hidden_layer_sizes": (9,)},
+        {"activation": "tanh"},
+        {"likelihood": "gaussian"},
+        {"conditional": "prior"},
+    ],
+)
+def test_a_continued_fit_keeps_its_architecture(change):
+    estimator, *_ = settle(PIXELS, n_components=2)
+    estimator.set_params(**change)
+
+    with pytest.raises(ValueError, match="cannot change between fits"):
+        check_training_rows(estimator, PIXELS, Y, reset=False)

@@ -1,0 +1,261 @@
+import copy
+import io
+import pickle
+import subprocess
+import sys
+import warnings
+
+import joblib
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import skops.io
+import torch
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skvae import VAETransformer
+
+X, Y = load_digits(return_X_y=True)
+X = X[:240] / 16
+Y = Y[:240]
+
+
+def vae(**options):
+    return VAETransformer(
+        **{"n_components": 3, "hidden_layer_sizes": (32,), "max_iter": 3, "random_state": 0}
+        | options
+    )
+
+
+@parametrize_with_checks(
+    [
+        VAETransformer(max_iter=2, **options)
+        for options in (
+            {},
+            {"conditional": "prior"},
+            {"output": "params"},
+            {"likelihood": "gaussian", "activation": "tanh"},
+            {"variational": False},
+            {"early_stopping": True, "optimizer": "rmsprop"},
+            {"hidden_layer_sizes": (300, 250, 200)},
+        )
+    ],
+    xfail_strict=True,
+)
+def test_scikit_learns_checks(estimator, check):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # two epochs collapse, and some of the data are constant
+        check(estimator)
+
+
+@pytest.mark.parametrize("n", [1, 255, 256, 257, 600])
+@pytest.mark.parametrize("options", [{}, {"likelihood": "gaussian"}])
+def test_a_row_does_not_feel_its_neighbours(n, options):
+    fitted = vae(hidden_layer_sizes=(200, 200), **options).fit(X)
+    many = np.concatenate([X, X[::-1], X])[:n]
+    Z = fitted.transform(many)
+
+    assert np.array_equal(Z[-1:], fitted.transform(many[-1:]))
+    assert np.array_equal(Z[::-1], fitted.transform(many[::-1]))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("output", ["mean", "params"])
+def test_output(dtype, output):
+    fitted = vae(output=output).fit(X.astype(dtype))
+    Z = fitted.transform(X.astype(dtype))
+
+    assert Z.dtype == dtype
+    assert Z.shape[1] == len(fitted.get_feature_names_out()) == (6 if output == "params" else 3)
+    assert np.array_equal(Z[:, :3], vae().fit(X.astype(dtype)).transform(X.astype(dtype)))
+
+
+def test_transform_follows_the_encoder_formula():
+    fitted = vae(output="params").fit(X)
+    a = fitted.parameters_
+    hidden = np.maximum(X @ a["encoder.0.weight"].T + a["encoder.0.bias"], 0)
+    mean, raw_scale = np.split(hidden @ a["encoder.2.weight"].T + a["encoder.2.bias"], 2, axis=1)
+
+    np.testing.assert_allclose(fitted.transform(X)[:, :3], mean, atol=1e-5)
+    np.testing.assert_allclose(
+        fitted.transform(X)[:, 3:], 2 * np.log(np.log1p(np.exp(raw_scale))), atol=1e-4
+    )
+
+
+def test_threshold_is_applied_in_transform_and_score():
+    fitted = vae(binarize="threshold").fit(X)
+    binary = (X > 0.5).astype(float)
+
+    assert np.array_equal(fitted.transform(X), fitted.transform(binary))
+    assert not np.array_equal(fitted.transform(X), vae(binarize="dynamic").fit(X).transform(X))
+
+
+def test_transform_does_not_check_the_range():
+    assert np.isfinite(vae().fit(X).transform(1.1 * X)).all()
+
+
+def test_importing_does_not_load_torch():
+    code = (
+        "import sys; from skvae import VAETransformer; VAETransformer(); "
+        "assert 'torch' not in sys.modules"
+    )
+
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def plain(value):
+    """Whether a value holds nothing but numpy arrays and plain Python."""
+    if isinstance(value, dict):
+        return all(map(plain, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(plain, value))
+    return value is None or isinstance(value, np.ndarray | np.generic | int | float | str | bool)
+
+
+def by_pickle(estimator):
+    return pickle.loads(pickle.dumps(estimator))
+
+
+def by_joblib(estimator):
+    buffer = io.BytesIO()
+    joblib.dump(estimator, buffer)
+    buffer.seek(0)
+    return joblib.load(buffer)
+
+
+def by_skops(estimator):
+    data = skops.io.dumps(estimator)
+    untrusted = skops.io.get_untrusted_types(data=data)
+    assert untrusted == ["skvae.vae.transformer.VAETransformer"]
+    return skops.io.loads(data, trusted=untrusted)
+
+
+@pytest.mark.parametrize("copied", [by_pickle, by_joblib, by_skops, copy.deepcopy])
+def test_artefacts_are_arrays_and_give_the_same_bits(copied):
+    fitted = vae(conditional="prior").fit(X, Y).partial_fit(X, Y)
+    assert plain(vars(fitted))
+    again = copied(fitted)
+
+    assert np.array_equal(fitted.transform(X), again.transform(X))
+    assert np.array_equal(fitted.score_samples(X[:5]), again.score_samples(X[:5]))
+    assert np.array_equal(
+        fitted.partial_fit(X, Y).transform(X), again.partial_fit(X, Y).transform(X)
+    )
+
+
+def test_memory_mapped_artefact(tmp_path):
+    fitted = vae(likelihood="gaussian").fit(X)
+    joblib.dump(fitted, tmp_path / "vae.joblib")
+    mapped = joblib.load(tmp_path / "vae.joblib", mmap_mode="r")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.array_equal(fitted.transform(X), mapped.transform(X))
+
+
+def test_read_only_rows():
+    frozen = X.astype(np.float32)
+    frozen.flags.writeable = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        vae(max_iter=20).fit(frozen).transform(frozen)
+        vae(max_iter=20).fit(frozen).score(frozen)
+
+
+def test_pipeline_with_memory(tmp_path):
+    pipeline = make_pipeline(
+        MinMaxScaler(), vae(conditional="prior"), LogisticRegression(), memory=str(tmp_path)
+    )
+    first = pipeline.fit(X, Y).predict(X)
+
+    assert np.array_equal(first, clone(pipeline).fit(X, Y).predict(X))
+    assert pipeline[:-1].transform(X).shape == (240, 3)
+
+
+@pytest.mark.parametrize("conditional", [None, "prior"])
+def test_grid_search_by_likelihood(conditional):
+    grid = {"n_components": [1, 4], "max_iter": [1, 20]}
+    search = GridSearchCV(vae(conditional=conditional), grid, cv=2, n_jobs=2)
+    search.fit(X, Y)
+
+    assert search.best_params_["max_iter"] == 20
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    serial = clone(search).set_params(n_jobs=1).fit(X, Y)
+    assert np.array_equal(
+        search.cv_results_["mean_test_score"], serial.cv_results_["mean_test_score"]
+    )
+
+
+def test_n_jobs_is_scoped():
+    n_threads = torch.get_num_threads()
+    vae(n_jobs=2).fit(X)
+
+    assert torch.get_num_threads() == n_threads
+
+
+@pytest.mark.parametrize(
+    ("container", "frame"), [("pandas", pd.DataFrame), ("polars", pl.DataFrame)]
+)
+def test_set_output(container, frame):
+    fitted = vae().set_output(transform=container).fit(X)
+    Z = fitted.transform(X)
+
+    assert isinstance(Z, frame)
+    assert list(Z.columns) == ["vaetransformer0", "vaetransformer1", "vaetransformer2"]
+    assert np.array_equal(fitted.inverse_transform(Z), fitted.inverse_transform(Z.to_numpy()))
+
+
+def test_tags_tell_whether_labels_are_needed():
+    assert not vae().__sklearn_tags__().target_tags.required
+    assert vae(conditional="prior").__sklearn_tags__().target_tags.required
+
+
+def test_string_labels():
+    names = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "9"])
+    named = vae(conditional="prior").fit(X, names[Y].tolist())
+    numbered = vae(conditional="prior").fit(X, Y)
+
+    assert named.sample(2, y="six").shape == (2, 64)
+    assert named.score(X, names[Y]) != named.score(X)
+    assert numbered.class_means_.shape == named.class_means_.shape
+
+
+def test_parameters_changed_after_the_fit_do_not_break_it():
+    fitted = vae().fit(X)
+    Z = fitted.transform(X)
+    fitted.set_params(n_components=9, hidden_layer_sizes=(7,), activation="tanh")
+
+    assert np.array_equal(Z, fitted.transform(X))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"likelihood": "poisson"}, "likelihood"),
+        ({"conditional": "decoder"}, "conditional"),
+        ({"activation": "gelu"}, "activation"),
+        ({"optimizer": "sgd"}, "optimizer"),
+        ({"n_components": 0}, "n_components"),
+        ({"warm_up": 1.5}, "warm_up"),
+        ({"device": "gpu"}, "device"),
+        ({"max_iter": 0}, "max_iter"),
+    ],
+)
+def test_unknown_options_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        vae(**options).fit(X)
+
+
+def test_device_is_resolved_in_each_call(monkeypatch):
+    fitted = vae(device="auto").fit(X)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="no CUDA GPU"):
+        fitted.set_params(device="cuda").transform(X)
+
+    assert np.isfinite(fitted.set_params(device=None).transform(X)).all()
