@@ -90,6 +90,15 @@ def test_linear_classifier_stays_in_float32(digits):
     assert classifier.fit(X[:300], y[:300]).coef_.dtype == np.float32
 
 
+def test_linear_classifier_is_at_its_optimum_on_short_features(digits):
+    X, y = digits[0][:300] / 100, digits[1][:300]
+    classifier = selection.seeded(CLASSIFIERS["linear"].estimator, 0).set_params(C=1000.0)
+    exact = LogisticRegression(C=1000.0, tol=1e-9, max_iter=5000).fit(X.astype(np.float64), y)
+    probabilities = classifier.fit(X, y).predict_proba(X)
+
+    np.testing.assert_allclose(probabilities, exact.predict_proba(X), atol=0.01)
+
+
 def test_recording_keeps_the_first_line_of_each_warning_once():
     class Noisy:
         def fit(self):
