@@ -56,17 +56,17 @@ class Profile:
 _MNIST = Profile(
     image_shape=(28, 28),
     n_principal=50,
-    patches={"patch_size": 7, "stride": 1, "padding": 2},
+    patches={"patch_size": 9, "stride": 1, "padding": 2},
     n_gaussians=128,
     n_patch_dims=20,
-    xy_weight=1.7,  # the standard deviation of a patch's first principal component
+    xy_weight=1.7,  # about the standard deviation of a patch's first principal component
     latent_xy_weight=1.0,
     vae={
         "n_components": 50,
         "likelihood": "bernoulli",
         "binarize": "dynamic",
         "warm_up": 0.2,
-        "max_iter": 60,
+        "max_iter": 80,
     },
     patch_vae={
         "n_components": 16,

@@ -130,6 +130,8 @@ def _optimizer(estimator, model):
 def _run(estimator, model, optimizer, schedule, X, y, held_out=None, stopper=None):
     """Train the model and append to the estimator's history."""
     device = resolve_device(estimator.device)
+    n_done = len(estimator.history_.get("loss", []))
+    log_jacobian = estimator._log_jacobian()
     records = train(
         model,
         optimizer,
@@ -140,11 +142,14 @@ def _run(estimator, model, optimizer, schedule, X, y, held_out=None, stopper=Non
         dynamic=estimator.binarize == "dynamic",
         variational=estimator.variational,
         seed=estimator.seed_,
-        n_done=len(estimator.history_.get("loss", [])),
+        n_done=n_done,
     )
 
     def after_epoch(record, parameters):
         stop = False
+        for name in {"elbo", "reconstruction"} & record.keys():
+            record[name] += log_jacobian
+        record["loss"] -= log_jacobian
         if held_out is not None:
             name = "validation_elbo" if estimator.variational else "validation_reconstruction"
             record[name] = _validation_score(estimator, model, *held_out)
@@ -158,8 +163,9 @@ def _run(estimator, model, optimizer, schedule, X, y, held_out=None, stopper=Non
     parameters, history = run_epochs(records, model, after_epoch)
     load_arrays(model, parameters)
     estimator.history_ = {
-        name: estimator.history_.get(name, []) + [record[name] for record in history]
-        for name in history[0]
+        name: estimator.history_.get(name, [np.nan] * n_done)
+        + [record.get(name, np.nan) for record in history]
+        for name in dict.fromkeys([*estimator.history_, *history[0]])
     }
 
 

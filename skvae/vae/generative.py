@@ -46,7 +46,18 @@ class GenerativeMixin:
         return self._to_units(decoded).astype(Z.dtype, copy=False)
 
     def reconstruct(self, X):
-        """Encode to the posterior mean and decode, (n_samples, n_features)."""
+        """Encode to the posterior mean and decode.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        X_reconstructed : ndarray of shape (n_samples, n_features)
+            In the units of the data.
+        """
         X = self._check_rows(X)
         mean = self._infer("encode", self._prepare(X))[:, : self._architecture["n_components"]]
 

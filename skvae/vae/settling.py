@@ -16,6 +16,16 @@ from skvae.vae.inputs import (
 
 __all__ = ["check_training_rows"]
 
+# Fitted attributes that not every fit sets, so that a new one must forget them.
+_OPTIONAL = (
+    "best_validation_score_",
+    "class_counts_",
+    "class_means_",
+    "classes_",
+    "kl_per_dimension_",
+    "_optimizer_state",
+)
+
 
 def check_training_rows(estimator, X, y, classes=None, *, reset):
     """Validate what a fit is given; a fresh fit also settles what the data decide.
@@ -76,7 +86,7 @@ def _check_options(estimator):
 
 
 def _settle(estimator, X, y, classes):
-    for name in ("classes_", "class_counts_", "class_means_", "_optimizer_state"):
+    for name in _OPTIONAL:
         vars(estimator).pop(name, None)
     estimator.seed_ = int(check_random_state(estimator.random_state).randint(2**31 - 1))
     if estimator.binarize is not None:

@@ -104,7 +104,8 @@ class VAETransformer(
         Means of the prior (``conditional="prior"``).
     history_ : dict of list
         Per epoch: ``loss``, ``reconstruction``, ``elbo``, ``kl``, ``kl_weight``, and
-        ``validation_elbo`` with early stopping; means per row, in nats.
+        ``validation_elbo`` with early stopping; means per row, in nats, for densities in the
+        units of X.
     loss_curve_ : list of float
         ``history_["loss"]``.
     best_validation_score_ : float

@@ -40,6 +40,33 @@ def test_history_is_consistent():
     assert fitted.loss_curve_ == fitted.history_["loss"]
 
 
+def test_history_is_in_the_units_of_the_data():
+    """At convergence the training bound is close to the score of the same rows."""
+    options = {"likelihood": "gaussian", "max_iter": 40, "batch_size": 16, "warm_up": 0.0}
+    fitted = vae(**options).fit(100 * X)
+
+    assert fitted.history_["elbo"][-1] == pytest.approx(fitted.score(100 * X), abs=2)
+    assert -fitted.loss_curve_[-1] == pytest.approx(fitted.score(100 * X), abs=2)
+    assert fitted.score(100 * X) < -100
+
+
+def test_history_stays_aligned_when_fits_differ():
+    fitted = vae(warm_start=True).fit(X).set_params(early_stopping=True).fit(X).partial_fit(X)
+
+    assert {len(values) for values in fitted.history_.values()} == {9}
+    assert np.isfinite(fitted.history_["validation_elbo"]).tolist() == [False] * 4 + [True] * 4 + [
+        False
+    ]
+
+
+def test_a_new_fit_forgets_the_old_one():
+    fitted = vae(conditional="prior", early_stopping=True).fit(X, Y)
+    fitted.set_params(conditional=None, early_stopping=False, variational=False).fit(X)
+
+    for name in ("classes_", "class_means_", "best_validation_score_", "kl_per_dimension_"):
+        assert not hasattr(fitted, name)
+
+
 def test_one_epoch_still_reaches_beta():
     assert vae(max_iter=1, warm_up=1.0, beta=0.3).fit(X).history_["kl_weight"] == [0.3]
 
