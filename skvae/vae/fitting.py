@@ -20,6 +20,9 @@ __all__ = ["fit_model", "partial_fit_model"]
 # Variance of the posterior mean above which a dimension counts (Burda et al. 2016, section 5.2).
 _ACTIVE = 0.01
 
+# Least and most rows of an automatic batch.
+_AUTO_BATCH = 32, 128
+
 # Class means travel several units, weights a fraction of one, and a step is about the rate.
 _PRIOR_LR_RATIO = 10.0
 
@@ -47,7 +50,7 @@ def fit_model(estimator, X, y, *, resume):
         X, y, held_out = _hold_out(estimator, X, y)
         stopper = EarlyStopping(estimator.n_iter_no_change, estimator.tol)
     schedule = Schedule(
-        estimator.max_iter * math.ceil(len(X) / estimator.batch_size),
+        estimator.max_iter * math.ceil(len(X) / _batch_size(estimator, X)),
         estimator.learning_rate_init,
         cosine=estimator.learning_rate == "cosine",
         beta=estimator.beta,
@@ -67,7 +70,7 @@ def fit_model(estimator, X, y, *, resume):
 def partial_fit_model(estimator, X, y, *, resume):
     """Run one pass at constant KL weight and rate; parameters as for :func:`fit_model`."""
     schedule = Schedule(
-        math.ceil(len(X) / estimator.batch_size),
+        math.ceil(len(X) / _batch_size(estimator, X)),
         estimator.learning_rate_init,
         cosine=False,
         beta=estimator.beta,
@@ -83,6 +86,13 @@ def partial_fit_model(estimator, X, y, *, resume):
         _store(estimator, model, X, y)
 
     return estimator
+
+
+def _batch_size(estimator, X):
+    if estimator.batch_size == "auto":
+        return int(np.clip(len(X) // 100, *_AUTO_BATCH))
+
+    return estimator.batch_size
 
 
 def _hold_out(estimator, X, y):
@@ -138,7 +148,7 @@ def _run(estimator, model, optimizer, schedule, X, y, held_out=None, stopper=Non
         torch.from_numpy(np.require(estimator._prepare(X), requirements="W")).to(device),
         None if y is None else torch.from_numpy(y).to(device),
         schedule,
-        batch_size=estimator.batch_size,
+        batch_size=_batch_size(estimator, X),
         dynamic=estimator.binarize == "dynamic",
         variational=estimator.variational,
         seed=estimator.seed_,

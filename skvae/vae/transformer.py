@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skvae._sklearn import Interval, StrOptions, fit_context
+from skvae.persistence import VersionedMixin
 from skvae.vae.generative import GenerativeMixin
 from skvae.vae.inputs import network_input
 from skvae.vae.settling import check_training_rows
@@ -16,7 +17,11 @@ __all__ = ["VAETransformer"]
 
 
 class VAETransformer(
-    GenerativeMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+    VersionedMixin,
+    GenerativeMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
 ):
     r"""Features from a variational autoencoder: the posterior mean of each row.
 
@@ -62,8 +67,9 @@ class VAETransformer(
         Step size. The loss is summed over the rows of a batch.
     learning_rate : {"cosine", "constant"}, default="cosine"
         "cosine" falls to 0 at ``max_iter``.
-    batch_size : int, default=128
-        Rows per step.
+    batch_size : int or "auto", default="auto"
+        Rows per step. "auto" is a hundredth of the rows, but at least 32 and at most 128: few rows
+        need small batches to take enough steps.
     max_iter : int, default=50
         Passes over the data.
     early_stopping : bool, default=False
@@ -155,7 +161,7 @@ class VAETransformer(
         "optimizer": [StrOptions({"adam", "rmsprop"})],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "learning_rate": [StrOptions({"cosine", "constant"})],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
@@ -184,7 +190,7 @@ class VAETransformer(
         optimizer="adam",
         learning_rate_init=1e-3,
         learning_rate="cosine",
-        batch_size=128,
+        batch_size="auto",
         max_iter=50,
         early_stopping=False,
         validation_fraction=0.1,
