@@ -59,6 +59,17 @@ def test_history_stays_aligned_when_fits_differ():
     ]
 
 
+@pytest.mark.parametrize(("n", "size"), [(10, 32), (3200, 32), (5000, 50), (60_000, 128)])
+def test_automatic_batch_size(n, size):
+    assert fitting._batch_size(vae(), np.empty((n, 1))) == size
+    assert fitting._batch_size(vae(batch_size=7), np.empty((n, 1))) == 7
+
+
+def test_automatic_batches_are_used():
+    assert same_weights(vae().fit(X), vae(batch_size=32).fit(X))
+    assert not same_weights(vae().fit(X), vae(batch_size=33).fit(X))
+
+
 def test_a_new_fit_forgets_the_old_one():
     fitted = vae(conditional="prior", early_stopping=True).fit(X, Y)
     fitted.set_params(conditional=None, early_stopping=False, variational=False).fit(X)
