@@ -38,6 +38,8 @@ class Profile:
         Weight of positions against PCA-reduced patches, and against latent ones.
     vae : dict
         Arguments of the ``VAETransformer`` of whole images.
+    vae_prior : dict
+        Those that differ with class means as priors.
     patch_vae : dict
         Arguments of the ``VAETransformer`` of patches.
     """
@@ -50,6 +52,7 @@ class Profile:
     xy_weight: float
     latent_xy_weight: float
     vae: dict
+    vae_prior: dict
     patch_vae: dict
 
 
@@ -68,6 +71,7 @@ _MNIST = Profile(
         "warm_up": 0.2,
         "max_iter": 80,
     },
+    vae_prior={"batch_size": 64, "max_iter": 100},
     patch_vae={
         "n_components": 16,
         "hidden_layer_sizes": (128, 128),
@@ -97,6 +101,7 @@ PROFILES = {
             "batch_size": 64,
             "max_iter": 150,
         },
+        vae_prior={},
         patch_vae={
             "n_components": 8,
             "hidden_layer_sizes": (64, 64),
@@ -148,14 +153,16 @@ def _fv_vae_patches(profile, random_state, n_jobs):
     return Pipeline([("fv", encoder)])
 
 
-def _vae(profile, random_state, n_jobs, conditional=None):
-    vae = VAETransformer(**profile.vae, conditional=conditional, random_state=random_state)
-
-    return Pipeline([("vae", vae)])
+def _vae(profile, random_state, n_jobs):
+    return Pipeline([("vae", VAETransformer(**profile.vae, random_state=random_state))])
 
 
 def _vae_prior(profile, random_state, n_jobs):
-    return _vae(profile, random_state, n_jobs, conditional="prior")
+    vae = _vae(profile, random_state, n_jobs)
+
+    return vae.set_params(
+        vae__conditional="prior", **{f"vae__{k}": v for k, v in profile.vae_prior.items()}
+    )
 
 
 def _fv_and_vae(profile, random_state, n_jobs):
