@@ -1,5 +1,7 @@
 """Expectation maximisation on sufficient statistics: the M-step, the start and the revival."""
 
+import warnings
+
 import numpy as np
 from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.metrics import pairwise_distances_argmin
@@ -33,7 +35,7 @@ def floor_of(X, center, variance_floor):
     Returns
     -------
     float
-        One when nothing varies.
+        One, with a warning, when nothing varies.
     """
     squares = np.zeros(X.shape[1])
     for rows in gen_batches(len(X), _PASS_ROWS):
@@ -41,7 +43,12 @@ def floor_of(X, center, variance_floor):
     largest = squares.max() / len(X)
     # Constant data vary by the rounding of their mean.
     noise = (np.finfo(X.dtype).eps * np.abs(center).max()) ** 2
-    return variance_floor * largest if largest > noise else 1.0
+    if largest <= noise:
+        warnings.warn(
+            "No feature of X varies: every variance is set to 1.", UserWarning, stacklevel=2
+        )
+        return 1.0
+    return variance_floor * largest
 
 
 def m_step(statistics, floor):

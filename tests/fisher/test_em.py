@@ -29,7 +29,14 @@ def test_floor_is_relative_to_the_largest_variance(rng, offset):
 
 def test_floor_is_one_when_nothing_varies():
     X = np.full((10, 2), 0.1, dtype=np.float32)
-    assert floor_of(X, X.mean(axis=0, dtype=float), 1e-3) == 1
+    with pytest.warns(UserWarning, match="No feature of X varies"):
+        assert floor_of(X, X.mean(axis=0, dtype=float), 1e-3) == 1
+
+
+def test_one_feature_that_varies_is_enough(rng, recwarn):
+    X = np.column_stack([np.full(10, 3.0), rng.normal(size=10)])
+    assert floor_of(X, X.mean(axis=0), 1e-3) == pytest.approx(1e-3 * X[:, 1].var())
+    assert not recwarn.list
 
 
 def test_revival_splits_the_heaviest_component():

@@ -102,7 +102,8 @@ def test_more_components_than_distinct_points_stays_finite():
 
 
 def test_constant_data_have_unit_variance():
-    fitted = DiagonalGaussianMixture(1).fit(np.full((10, 2), 3.0))
+    with pytest.warns(UserWarning, match="No feature of X varies"):
+        fitted = DiagonalGaussianMixture(1).fit(np.full((10, 2), 3.0))
     assert np.allclose(fitted.means_, 3)
     assert np.allclose(fitted.covariances_, 1)
 
