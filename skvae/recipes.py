@@ -71,7 +71,7 @@ _MNIST = Profile(
         "warm_up": 0.2,
         "max_iter": 80,
     },
-    vae_prior={"batch_size": 64, "max_iter": 100},
+    vae_prior={"learning_rate_init": 2e-3},
     patch_vae={
         "n_components": 16,
         "hidden_layer_sizes": (128, 128),
@@ -92,11 +92,11 @@ PROFILES = {
         latent_xy_weight=1.0,
         # Little data: noise in the pixels and a weak prior keep most of what is in an image.
         vae={
-            "n_components": 64,
+            "n_components": 150,
             "hidden_layer_sizes": (500,),
             "likelihood": "bernoulli",
             "binarize": "dynamic",
-            "beta": 0.2,
+            "beta": 0.5,
             "warm_up": 0.2,
             "batch_size": 64,
             "max_iter": 150,
