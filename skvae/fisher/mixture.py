@@ -213,11 +213,13 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
             self._center = _center_of(X)
             self._floor = floor_of(X, self._center, self.variance_floor)
             rng = check_random_state(self.random_state)
-            self._set_mixture(self._start(X, self._center, self._floor, rng))
+            with single_threaded():
+                self._set_mixture(self._start(X, self._center, self._floor, rng))
             self.lower_bounds_, self.n_iter_, self.n_revived_ = [], 0, 0
         if not np.array_equal(self._center, self._center.astype(X.dtype)):
             X = X.astype(np.float64)
-        batch = accumulate(X, self._mixture(), self._center)
+        with single_threaded():
+            batch = accumulate(X, self._mixture(), self._center)
         bound = batch.log_likelihood / len(X)
         step = 1.0 if first else (self.n_iter_ + 1) ** -self.learning_decay
         past = 0.0 if first else (1 - step) * self._running_totals
