@@ -92,7 +92,7 @@ def choose(candidates, split, random_state):
     Returns
     -------
     parameters : dict
-        Of the first best candidate.
+        Of the best candidate, the middle one of several.
     error : float
         Its validation error.
     unconverged : list of str
@@ -124,9 +124,16 @@ def _choose_on_grid(candidates, split, random_state):
         if any(ConvergenceWarning.__name__ in message for message in messages):
             unconverged.append(", ".join(f"{name}={v}" for name, v in parameters.items()))
         errors.append(np.mean(estimator.predict(split.X_validation) != split.y_validation))
-    best = int(np.argmin(errors))
+    best = _middle_of_best(errors)
 
     return grid[best], float(errors[best]), unconverged
+
+
+def _middle_of_best(errors):
+    """The middle one of equally good candidates: a grid is in order, and its edges are riskier."""
+    best = np.flatnonzero(np.asarray(errors) == np.min(errors))
+
+    return int(best[len(best) // 2])
 
 
 def _choose_neighbors(candidates, split):
@@ -141,7 +148,7 @@ def _choose_neighbors(candidates, split):
         nearest = codes[neighbors[:, :k]]  # (n_validation, k)
         votes = np.stack([(nearest == c).sum(axis=1) for c in range(len(classes))], axis=1)
         errors.append(np.mean(classes[votes.argmax(axis=1)] != split.y_validation))
-    best = int(np.argmin(errors))
+    best = _middle_of_best(errors)
 
     return {"n_neighbors": numbers[best]}, float(errors[best]), []
 

@@ -109,3 +109,11 @@ def test_recording_keeps_the_first_line_of_each_warning_once():
             warnings.warn("not for users", DeprecationWarning, stacklevel=1)
 
     assert selection.fit_recording(Noisy()) == ["UserWarning: first"]
+
+
+@pytest.mark.parametrize(
+    ("errors", "best"),
+    [([3, 1, 2], 1), ([1, 1, 1], 1), ([1, 1, 2, 1, 1], 3), ([0, 0], 1), ([2], 0)],
+)
+def test_of_equal_candidates_the_middle_one_is_taken(errors, best):
+    assert selection._middle_of_best(errors) == best
