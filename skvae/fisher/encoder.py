@@ -17,7 +17,7 @@ from skvae.fisher.encoding import BLOCKS
 from skvae.fisher.inversion import mixture_regression, shift
 from skvae.fisher.mixture import DiagonalGaussianMixture
 from skvae.fisher.sets import is_table, pack_sets
-from skvae.fisher.sources import ExtractedSets, PackedSets
+from skvae.fisher.sources import ExtractedSets, PackedSets, validate_images
 from skvae.fisher.spatial import cells_of
 from skvae.fisher.statistics import Mixture
 from skvae.persistence import VersionedMixin
@@ -240,13 +240,9 @@ class FisherVectorEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
 
     def _validate(self, X, *, reset):
         """X as an array of rows for the extractor, or as sets."""
-        check = {"dtype": [np.float64, np.float32], "reset": reset}
         if self.extractor is not None:
-            if np.ndim(X) <= 2:
-                return validate_data(self, X, **check)
-            X = check_array(X, dtype=check["dtype"], allow_nd=True)
-            validate_data(self, X.reshape(len(X), -1), reset=reset, skip_check_array=True)
-            return X
+            return validate_images(self, X, reset=reset)
+        check = {"dtype": [np.float64, np.float32], "reset": reset}
         if isinstance(X, (list, tuple)) and not X:
             raise ValueError("X is empty: found 0 sample(s), at least one set is required.")
         if is_table(X):

@@ -4,9 +4,10 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted
 
 from skvae._sklearn import Interval, fit_context
+from skvae.fisher.sources import validate_images
 from skvae.persistence import VersionedMixin
 
 __all__ = ["ImagePatches"]
@@ -104,26 +105,27 @@ class ImagePatches(VersionedMixin, TransformerMixin, BaseEstimator):
                 )
         else:
             shape = _shape_of_rows(X.shape[1], self.image_shape)
-        grid = [side + 2 * self.padding - self.patch_size for side in shape[:2]]
-        if min(grid) < 0:
+        if min(shape[:2]) + 2 * self.padding < self.patch_size:
             raise ValueError(
                 f"patch_size={self.patch_size} does not fit into images of {shape[0]} x "
                 f"{shape[1]} pixels with padding={self.padding}."
             )
-        rows, columns = (_positions(1 + side // self.stride) for side in grid)
         self.image_shape_ = shape
+        rows, columns = (_positions(n) for n in self._grid())
         self.positions_ = np.stack(
             [np.tile(columns, len(rows)), np.repeat(rows, len(columns))], axis=1
         )
         return self
 
+    def _grid(self):
+        """Rows and columns of patches."""
+        room = (side + 2 * self.padding - self.patch_size for side in self.image_shape_[:2])
+        return [1 + n // self.stride for n in room]
+
     def _validate(self, X, *, reset):
-        if np.ndim(X) <= 2:
-            return validate_data(self, X, reset=reset, dtype=[np.float64, np.float32])
-        X = check_array(X, dtype=[np.float64, np.float32], allow_nd=True)
+        X = validate_images(self, X, reset=reset)
         if X.ndim > 4:
             raise ValueError(f"Images must be (n, h, w) or (n, h, w, c), got shape {X.shape}.")
-        validate_data(self, X.reshape(len(X), -1), reset=reset, skip_check_array=True)
         return X
 
     def transform(self, X):
@@ -167,9 +169,7 @@ class ImagePatches(VersionedMixin, TransformerMixin, BaseEstimator):
         expected = (len(self.positions_), self.patch_size**2 * c)
         if X.shape[1:] != expected:
             raise ValueError(f"Patches must have shape (n, *{expected}), got {X.shape}.")
-        n_rows, n_columns = (
-            1 + (side + 2 * self.padding - self.patch_size) // self.stride for side in (h, w)
-        )
+        n_rows, n_columns = self._grid()
         patches = X.reshape(len(X), n_rows, n_columns, self.patch_size, self.patch_size, c)
         total = np.zeros((len(X), h + 2 * self.padding, w + 2 * self.padding, c), X.dtype)
         cover = np.zeros(total.shape[1:], X.dtype)

@@ -1,10 +1,11 @@
 """Where descriptors come from: sets that the user gave, or an extractor pulled tile by tile."""
 
 import numpy as np
+from sklearn.utils.validation import check_array, validate_data
 
 from skvae.fisher.sets import pack_sets
 
-__all__ = ["ExtractedSets", "PackedSets"]
+__all__ = ["ExtractedSets", "PackedSets", "validate_images"]
 
 # Descriptors pulled at a time: bounds memory, and is enough to keep the matrix products busy.
 _BLOCK_DESCRIPTORS = 32_768
@@ -107,3 +108,28 @@ class ExtractedSets:
         index = np.concatenate(where)
         positions = None if self.positions is None else self.positions[index]
         return np.concatenate(found), positions
+
+
+def validate_images(estimator, X, *, reset):
+    """Validate rows of pixels or images (n, h, w[, c]), whose features are their pixels.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its ``n_features_in_`` is set or compared with.
+    X : array-like of shape (n, ...)
+        Rows or images.
+    reset : bool
+        Whether to set or to compare.
+
+    Returns
+    -------
+    X : ndarray
+        float32 or float64, in the shape it came in.
+    """
+    dtype = [np.float64, np.float32]
+    if np.ndim(X) <= 2:
+        return validate_data(estimator, X, reset=reset, dtype=dtype)
+    X = check_array(X, dtype=dtype, allow_nd=True)
+    validate_data(estimator, X.reshape(len(X), -1), reset=reset, skip_check_array=True)
+    return X
