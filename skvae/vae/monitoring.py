@@ -23,7 +23,7 @@ class EarlyStopping:
 
     Examples
     --------
-    >>> from skvae.vae.fitting import EarlyStopping
+    >>> from skvae.vae.monitoring import EarlyStopping
     >>> stopper = EarlyStopping(n_iter_no_change=2, tol=0.1)
     >>> [stopper.update(score, {}) for score in (-5.0, -4.0, -3.95, -4.2)]
     [False, False, False, True]
