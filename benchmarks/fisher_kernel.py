@@ -8,7 +8,8 @@ import time
 import numpy as np
 
 from skvae._threads import single_threaded
-from skvae.fisher.encoding import set_gradients
+from skvae.fisher.codec import Codec
+from skvae.fisher.encoding import BLOCKS
 from skvae.fisher.statistics import Mixture
 
 SHAPES = [  # descriptors, dimensions, components, descriptors per set
@@ -25,10 +26,11 @@ FLOOR_TILE = 1024
 def encode(X, offsets, mixture):
     """Seconds to encode all sets."""
     start = time.perf_counter()
+    codec = Codec(mixture, BLOCKS, 0.5, "l2")
     sets = max(1, BLOCK // int(offsets[1]))
     for first in range(0, len(offsets) - 1, sets):
         part = offsets[first : first + sets + 1]
-        set_gradients(X[part[0] : part[-1]], part - part[0], mixture, np.ones((1, 1)))
+        codec.vectors(*codec.statistics(X[part[0] : part[-1]], part - part[0], None), X.dtype)
     return time.perf_counter() - start
 
 

@@ -7,22 +7,24 @@ import numpy as np
 from skvae.fisher.encoding import (
     BLOCKS,
     block_starts,
+    cell_statistics,
     flatten,
     normalize,
-    set_gradients,
+    residuals,
     signed_power,
     unflatten,
+    whiten,
 )
 from skvae.fisher.inversion import denormalize, lost_scale, unwhiten
 from skvae.fisher.spatial import cells_of, n_cells, pyramid, sort_by_cell
-from skvae.fisher.statistics import Mixture
+from skvae.fisher.statistics import Assignment, Mixture
 
 __all__ = ["Codec"]
 
 
 @dataclass(frozen=True)
 class Codec:
-    """A mixture and the choices that fix a Fisher vector.
+    """A mixture and the choices that fix a vector of a set.
 
     Parameters
     ----------
@@ -32,10 +34,16 @@ class Codec:
         Blocks that are kept.
     power : float
         Of the signed power.
-    norm : {"l2", "intra"} or None
+    norm : {"l2", "l1", "intra"} or None
         As in ``encoding.normalize``.
     levels : tuple of int
         Cells per side of each level of a pyramid; (1,) is none.
+    assignment : Assignment or None
+        Which posteriors are kept; None keeps all.
+    whitened : bool
+        Gradients in Fisher's metric; otherwise plain sums of residuals.
+    prefix : str
+        That names of features begin with.
     """
 
     mixture: Mixture
@@ -43,6 +51,9 @@ class Codec:
     power: float
     norm: str | None
     levels: tuple = (1,)
+    assignment: Assignment | None = None
+    whitened: bool = True
+    prefix: str = "fisher"
 
     @property
     def n_cells(self):
@@ -73,14 +84,16 @@ class Codec:
         }
         one = [name for b in BLOCKS if b in self.gradients for name in parts[b]]
         prefixes = [""] if self.n_cells == 1 else [f"cell{c}_" for c in range(self.n_cells)]
-        return np.array([f"fisher_{p}{name}" for p in prefixes for name in one], dtype=object)
+        return np.array(
+            [f"{self.prefix}_{p}{name}" for p in prefixes for name in one], dtype=object
+        )
 
     @property
     def _starts(self):
         return block_starts(self.gradients, *self.mixture.means.shape)
 
-    def encode(self, local, offsets, positions):
-        """Vectors of sets, and what each was divided by.
+    def statistics(self, local, offsets, positions, weights=None):
+        """Statistics of the cells of sets; those of parts of a set add.
 
         Parameters
         ----------
@@ -90,21 +103,47 @@ class Codec:
             Where each set begins.
         positions : ndarray of shape (N, 2) or None
             Of each descriptor; needed by a pyramid.
+        weights : ndarray of shape (N,), default=None
+            How often each descriptor counts; None means once.
+
+        Returns
+        -------
+        totals : ndarray of shape (n_sets, n_cells, K, 1 + 2 d), float64
+        counts : ndarray of shape (n_sets, n_cells)
+        """
+        fine, membership = pyramid(self.levels)
+        if fine > 1:
+            order, offsets = sort_by_cell(cells_of(positions, fine), offsets, fine * fine)
+            local = local[order]
+            weights = None if weights is None else weights[order]
+        return cell_statistics(local, offsets, self.mixture, membership, self.assignment, weights)
+
+    def vectors(self, totals, counts, dtype):
+        """Normalised vectors of statistics, and what each was divided by.
+
+        Parameters
+        ----------
+        totals : ndarray of shape (n_sets, n_cells, K, 1 + 2 d)
+            [S0 | S1 | S2] about ``mixture.center(dtype)``.
+        counts : ndarray of shape (n_sets, n_cells)
+            Descriptors in each cell.
+        dtype : dtype
+            That the descriptors had.
 
         Returns
         -------
         vectors : ndarray of shape (n_sets, n_cells, n_features / n_cells), float64
         scales : ndarray of shape (n_sets, n_cells, 1 or n_blocks)
         """
-        fine, membership = pyramid(self.levels)
-        if fine > 1:
-            order, offsets = sort_by_cell(cells_of(positions, fine), offsets, fine * fine)
-            local = local[order]
-        gradients = set_gradients(local, offsets, self.mixture, membership)
-        vectors = flatten(gradients.reshape(-1, *gradients.shape[2:]), self.gradients)
-        vectors = signed_power(vectors, self.power)
+        shape = counts.shape
+        totals = totals.reshape(-1, *totals.shape[2:])
+        center = self.mixture.center(dtype)
+        if self.whitened:
+            gradients = whiten(totals, counts.reshape(-1), self.mixture, center)
+        else:
+            gradients = residuals(totals, self.mixture.means - center)
+        vectors = signed_power(flatten(gradients, self.gradients), self.power)
         vectors, scales = normalize(vectors, self.norm, self._starts)
-        shape = gradients.shape[:2]
         return vectors.reshape(*shape, -1), scales.reshape(*shape, -1)
 
     def decode(self, F, mean_scales):

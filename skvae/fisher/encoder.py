@@ -3,36 +3,27 @@
 from numbers import Integral, Real
 
 import numpy as np
-from joblib import Parallel, delayed
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import check_array, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted
 
-from skvae._sklearn import HasMethods, Interval, StrOptions, derive_random_states, fit_context
-from skvae._threads import single_threaded
-from skvae._tiles import map_aligned_sets
+from skvae._sklearn import HasMethods, Interval, derive_random_states
+from skvae.fisher.base import SetEncoder, blocks_of
 from skvae.fisher.codec import Codec
 from skvae.fisher.encoding import BLOCKS
 from skvae.fisher.inversion import mixture_regression, shift
 from skvae.fisher.mixture import DiagonalGaussianMixture
-from skvae.fisher.sets import is_table, pack_sets
-from skvae.fisher.sources import ExtractedSets, PackedSets, validate_images
 from skvae.fisher.spatial import cells_of
-from skvae.fisher.statistics import Mixture
-from skvae.persistence import VersionedMixin
+from skvae.fisher.statistics import Assignment, Mixture
 
 __all__ = ["FisherVectorEncoder"]
 
-# Rows that a reducer transforms at a time: fixed, see skvae._tiles.
-_REDUCER_TILE = 1920
-# Bytes of statistics held at a time.
-_STATISTICS_BYTES = 2**26
 # Sets whose norms are averaged in fit, for decoding.
 _NORM_SETS = 500
 
 
-class FisherVectorEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
+class FisherVectorEncoder(SetEncoder):
     r"""Fisher vectors: a set of local descriptors as a gradient of its log-likelihood.
 
     A Gaussian mixture :math:`p(x) = \sum_k w_k N(x; \mu_k, \sigma_k^2)` of local descriptors is
@@ -55,22 +46,32 @@ class FisherVectorEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
         scikit-learn's needs ``covariance_type="diag"``.
     gradients : tuple of {"weights", "means", "stds"}, default=("weights", "means", "stds")
         Parameters whose gradients are kept; always laid out in this order.
+    top_k : int, default=None
+        Posteriors of a descriptor that are kept, the largest; 1 is hard assignment. None keeps all.
+    min_posterior : float, default=0.0
+        Smaller posteriors count as zero, except a descriptor's largest. What is kept is divided by
+        its sum.
     power : float, default=0.5
         Exponent of the signed power; 1 leaves the gradients as they are.
-    norm : {"l2", "intra"} or None, default="l2"
-        ``"l2"`` of the whole; ``"intra"``: L2 of the weights, of each component's means and of each
-        component's deviations, then of the whole.
-    spatial : "xy", tuple of int or None, default=None
+    norm : {"l2", "l1", "intra"} or None, default="l2"
+        ``"l2"`` and ``"l1"`` of the whole; ``"intra"``: L2 of the weights, of each component's
+        means and of each component's deviations, then of the whole.
+    spatial : "xy", tuple or None, default=None
         ``"xy"`` appends positions, in [-1, 1] times ``xy_weight``, to the reduced descriptors.
-        ``(1, 2)`` is a pyramid: one cell and 2 x 2 cells, each with a vector of its own. Both need
-        an extractor with ``positions_``.
+        ``(1, 2)`` is a pyramid: one cell and 2 x 2 cells, each with a vector of its own.
+        ``("xy", 1, 2)`` is both. They need an extractor that says where descriptors lie: the same
+        ``positions_`` (n_descriptors, 2) for every image, or a method ``extract(X)`` that returns
+        sets and the positions of each.
     xy_weight : float, default=1.0
         Scale of appended positions, in units of the reduced descriptors. It acts through the
         k-means start and the variance floor.
     max_descriptors : int, default=200_000
         Random descriptors that reducer and mixture are fitted on, at most.
+    dtype : {"float16", "float32", "float64"} or None, default=None
+        Of the vectors. None: float32 for float32 X, else float64.
     n_jobs : int, default=None
-        Threads that encode; None means 1. Each uses one BLAS thread.
+        Workers that encode; None means 1. They are threads, with one BLAS thread each, unless
+        ``joblib.parallel_config`` names another backend.
     random_state : int, RandomState instance or None, default=None
         Decides the sample of descriptors, and seeds every nested ``random_state`` that is None.
     verbose : int, default=0
@@ -124,19 +125,11 @@ class FisherVectorEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints = {
-        "n_components": [Interval(Integral, 1, None, closed="left")],
-        "extractor": [HasMethods(["fit", "transform"]), None],
-        "reducer": [HasMethods(["fit", "transform"]), None],
+        **SetEncoder._parameter_constraints,
         "mixture": [HasMethods(["fit"]), None],
         "gradients": [tuple, list],
-        "power": [Interval(Real, 0, None, closed="neither")],
-        "norm": [StrOptions({"l2", "intra"}), None],
-        "spatial": [StrOptions({"xy"}), tuple, list, None],
-        "xy_weight": [Interval(Real, 0, None, closed="neither")],
-        "max_descriptors": [Interval(Integral, 1, None, closed="left")],
-        "n_jobs": [Integral, None],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
+        "top_k": [Interval(Integral, 1, None, closed="left"), None],
+        "min_posterior": [Interval(Real, 0, 1, closed="left")],
     }
 
     def __init__(
@@ -147,11 +140,14 @@ class FisherVectorEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
         reducer=None,
         mixture=None,
         gradients=BLOCKS,
+        top_k=None,
+        min_posterior=0.0,
         power=0.5,
         norm="l2",
         spatial=None,
         xy_weight=1.0,
         max_descriptors=200_000,
+        dtype=None,
         n_jobs=None,
         random_state=None,
         verbose=0,
@@ -161,74 +157,23 @@ class FisherVectorEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
         self.reducer = reducer
         self.mixture = mixture
         self.gradients = gradients
+        self.top_k = top_k
+        self.min_posterior = min_posterior
         self.power = power
         self.norm = norm
         self.spatial = spatial
         self.xy_weight = xy_weight
         self.max_descriptors = max_descriptors
+        self.dtype = dtype
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
-    @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None):
-        """Fit extractor, reducer and mixture.
-
-        Parameters
-        ----------
-        X : array or sequence
-            Sets of descriptors (see Notes), or rows for the extractor.
-        y : Ignored
-            Present for scikit-learn's conventions.
-
-        Returns
-        -------
-        self : FisherVectorEncoder
-
-        Raises
-        ------
-        ValueError
-            If sets disagree in d, there are fewer descriptors than components, values are not
-            finite, or the mixture does not fit the descriptors.
-        """
-        self._check_options()
-        rng = check_random_state(self.random_state)
-        X = self._validate(X, reset=True)
-        self.extractor_ = _fitted_clone(self.extractor, X, rng)
-        source = self._source(X)
-        sample, positions = source.sample(self.max_descriptors, rng)
-        if self.spatial is not None and positions is None:
-            raise ValueError(
-                f"spatial={self.spatial!r} needs an extractor whose positions_ say where "
-                "descriptors lie, such as ImagePatches()."
-            )
-        self._check_n_descriptors(len(sample))
-        self._n_local = sample.shape[1]
-        chosen = np.sort(rng.permutation(len(source))[:_NORM_SETS])
-        with single_threaded():
-            self.reducer_ = _fitted_clone(self.reducer, sample, rng)
-            local = self._reduce(sample, np.array([0, len(sample)]))
-            self.mixture_ = self._fit_mixture(self._append_positions(local, positions), rng)
-            self.mean_scales_ = self._mean_scales(self._source(_rows(X, chosen)))
-        return self
-
     def _check_options(self):
+        super()._check_options()
         unknown = [g for g in self.gradients if g not in BLOCKS]
         if unknown or not self.gradients:
             raise ValueError(f"gradients={self.gradients!r} must name one or more of {BLOCKS}.")
-        if not isinstance(self.spatial, (str, type(None))) and not (
-            self.spatial and all(isinstance(g, Integral) and g > 0 for g in self.spatial)
-        ):
-            raise ValueError(
-                f"spatial={self.spatial!r} must be 'xy', None or a tuple of positive integers, the "
-                "cells per side of each level of a pyramid."
-            )
 
     def _check_n_descriptors(self, n):
         n_components = getattr(self.mixture, "n_components", self.n_components)
@@ -238,42 +183,12 @@ class FisherVectorEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
                 f"got n_samples={n}. Use more data or fewer components."
             )
 
-    def _validate(self, X, *, reset):
-        """X as an array of rows for the extractor, or as sets."""
-        if self.extractor is not None:
-            return validate_images(self, X, reset=reset)
-        check = {"dtype": [np.float64, np.float32], "reset": reset}
-        if isinstance(X, (list, tuple)) and not X:
-            raise ValueError("X is empty: found 0 sample(s), at least one set is required.")
-        if is_table(X):
-            X = validate_data(self, X, **check)
-            return PackedSets(X, np.arange(len(X) + 1))
-        descriptors, offsets = pack_sets(X)
-        if len(descriptors) == 0 and reset:
-            raise ValueError("X holds no descriptors: every set is empty.")
-        return PackedSets(validate_data(self, descriptors, ensure_min_samples=0, **check), offsets)
+    def _fit_parts(self, source, sample, positions, rng):
+        chosen = np.sort(rng.permutation(len(source))[:_NORM_SETS])
+        super()._fit_parts(source, sample, positions, rng)
+        self.mean_scales_ = self._mean_scales(source.part(chosen))
 
-    def _source(self, X):
-        return X if self.extractor is None else ExtractedSets(X, self.extractor_)
-
-    def _reduce(self, descriptors, offsets):
-        if self.reducer_ is None or len(descriptors) == 0:
-            return descriptors
-        reduced = map_aligned_sets(
-            lambda tile: np.asarray(self.reducer_.transform(tile)),
-            descriptors,
-            offsets,
-            _REDUCER_TILE,
-        )
-        return reduced.astype(descriptors.dtype, copy=False)
-
-    def _append_positions(self, local, positions):
-        if self.spatial != "xy":
-            return local
-        positions = (self.xy_weight * positions).astype(local.dtype)
-        return np.concatenate([local, positions], axis=1)
-
-    def _fit_mixture(self, local, rng):
+    def _fit_model(self, local, rng):
         mixture = (
             DiagonalGaussianMixture(self.n_components) if self.mixture is None else self.mixture
         )
@@ -285,99 +200,32 @@ class FisherVectorEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
         except NotFittedError:
             mixture = clone(mixture)
             derive_random_states(mixture, rng)
-            return mixture.fit(local)
-        if mixture.means_.shape[1] != local.shape[1]:
-            raise ValueError(
-                f"mixture was fitted on {mixture.means_.shape[1]} features, but the local "
-                f"descriptors have {local.shape[1]} after reducer and spatial."
-            )
-        return mixture
+            mixture.fit(local)
+        else:
+            _check_mixture(mixture, local.shape[1])
+        self.mixture_ = mixture
 
     def _codec(self):
         m = self.mixture_
         arrays = (np.asarray(a, np.float64) for a in (m.weights_, m.means_, m.covariances_))
-        levels = (1,) if self.spatial in (None, "xy") else tuple(self.spatial)
-        return Codec(Mixture(*arrays), tuple(self.gradients), self.power, self.norm, levels)
-
-    def _encode(self, codec, descriptors, offsets, positions):
-        local = self._reduce(descriptors, offsets)
-        if len(local) == 0:
-            return codec.encode(
-                np.empty((0, codec.mixture.means.shape[1])), offsets, np.empty((0, 2))
-            )
-        if self.spatial is not None:
-            positions = np.tile(positions, (len(offsets) - 1, 1))
-            local = self._append_positions(local, positions)
-        return codec.encode(local, offsets, positions)
+        soft = self.top_k is None and self.min_posterior == 0
+        return Codec(
+            Mixture(*arrays),
+            tuple(self.gradients),
+            self.power,
+            self.norm,
+            self._levels,
+            None if soft else Assignment(self.top_k, self.min_posterior),
+        )
 
     def _mean_scales(self, source):
         codec = self._codec()
         total, count = 0.0, 0
-        for sets in _blocks(source, codec):
-            vectors, scales = self._encode(codec, *source.take(sets), source.positions)
+        for sets in blocks_of(source, codec):
+            vectors, scales = self._vectors(codec, source.part(sets).pull())
             seen = vectors.any(axis=2)[:, :, None]
             total, count = total + (scales * seen).sum(axis=0), count + seen.sum(axis=0)
         return np.where(count > 0, total / np.maximum(count, 1), 1.0)
-
-    def transform(self, X):
-        """Fisher vectors of sets.
-
-        Parameters
-        ----------
-        X : array or sequence
-            Sets of descriptors (see Notes), or rows for the extractor.
-
-        Returns
-        -------
-        vectors : ndarray of shape (n_sets, n_features_out)
-            float32 for float32 X, else float64.
-        """
-        check_is_fitted(self)
-        source = self._source(self._validate(X, reset=False))
-        codec = self._codec()
-        out = np.empty((len(source), codec.n_features), source.dtype)
-
-        def encode(sets):
-            vectors, _ = self._encode(codec, *source.take(sets), source.positions)
-            out[sets] = vectors.reshape(len(vectors), -1)
-
-        with single_threaded():
-            Parallel(n_jobs=self.n_jobs, require="sharedmem", verbose=self.verbose)(
-                delayed(encode)(sets) for sets in _blocks(source, codec)
-            )
-        return out
-
-    def encode(self, descriptors, positions=None):
-        """Fisher vector of one set.
-
-        Parameters
-        ----------
-        descriptors : array-like of shape (n_descriptors, d)
-            Local descriptors, before the reducer; with an extractor, such as it returns them.
-        positions : array-like of shape (n_descriptors, 2), default=None
-            (x, y) in [-1, 1], where ``spatial`` asks for them; by default the extractor's.
-
-        Returns
-        -------
-        vector : ndarray of shape (n_features_out,)
-        """
-        check_is_fitted(self)
-        descriptors = check_array(descriptors, dtype=[np.float64, np.float32], ensure_min_samples=0)
-        if descriptors.shape[1] != self._n_local:
-            raise ValueError(
-                f"descriptors have {descriptors.shape[1]} features; this encoder was fitted on "
-                f"{self._n_local}."
-            )
-        if self.spatial is not None:
-            positions = self.extractor_.positions_ if positions is None else check_array(positions)
-            if positions.shape != (len(descriptors), 2):
-                raise ValueError(
-                    f"positions must have shape ({len(descriptors)}, 2), got {positions.shape}."
-                )
-        offsets = np.array([0, len(descriptors)])
-        with single_threaded():
-            vectors, _ = self._encode(self._codec(), descriptors, offsets, positions)
-        return vectors.reshape(-1).astype(descriptors.dtype)
 
     def _decode(self, F):
         check_is_fitted(self)
@@ -436,20 +284,22 @@ class FisherVectorEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
         (s0, s1, s2), codec, dtype = self._decode(F)
         center = codec.mixture.center(np.float64)
         if not hasattr(self.extractor_, "inverse_transform"):
-            mean = s1[:, 0].sum(axis=1) / s0[:, 0].sum(axis=1) + center
-            return self._unreduce(mean).astype(dtype)
+            first = slice(codec.levels[0] ** 2)
+            mean = s1[:, first].sum(axis=(1, 2)) / s0[:, first].sum(axis=(1, 2)) + center
+            return self._unreduce(mean[:, : mean.shape[1] - 2 * self._has_xy]).astype(dtype)
         positions = self.extractor_.positions_
+        where = self.xy_weight * positions if self._has_xy else np.empty((1, 0))
         g = codec.levels[-1]
+        cells = cells_of(positions, g)
         images = []
         for image in zip(s0, s1, s2, strict=True):
             last = [s[None, -g * g :] for s in image]
-            if self.spatial == "xy":
-                where = self.xy_weight * positions
+            if self._has_xy:
+                if g > 1:
+                    last = [s[:, cells] for s in last]
                 patches = mixture_regression(last, codec.mixture, center, where)[0]
             else:
-                nowhere = np.empty((g * g, 0))
-                cells = mixture_regression(last, codec.mixture, center, nowhere)[0]
-                patches = cells[cells_of(positions, g)]
+                patches = mixture_regression(last, codec.mixture, center, where)[0][cells]
             images.append(self.extractor_.inverse_transform(self._unreduce(patches)[None])[0])
         return np.asarray(images, dtype)
 
@@ -463,41 +313,19 @@ class FisherVectorEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
             )
         return np.asarray(self.reducer_.inverse_transform(local))
 
-    @property
-    def _n_features_out(self):
-        return self._codec().n_features
 
-    def get_feature_names_out(self, input_features=None):
-        """Names such as ``fisher_mean_k3_d7``; with a pyramid ``fisher_cell2_mean_k3_d7``.
-
-        Parameters
-        ----------
-        input_features : Ignored
-            Present for scikit-learn's conventions.
-
-        Returns
-        -------
-        names : ndarray of str
-        """
-        check_is_fitted(self)
-        return self._codec().feature_names()
-
-
-def _fitted_clone(estimator, X, rng):
-    if estimator is None:
-        return None
-    estimator = clone(estimator)
-    derive_random_states(estimator, rng)
-    return estimator.fit(X, None)
-
-
-def _rows(X, chosen):
-    """Some sets of a validated collection."""
-    if not isinstance(X, PackedSets):
-        return X[chosen]
-    parts = [X.take(slice(i, i + 1))[0] for i in chosen]
-    return PackedSets(*pack_sets(parts))
-
-
-def _blocks(source, codec):
-    return source.blocks(max(1, _STATISTICS_BYTES // (8 * codec.statistics_size)))
+def _check_mixture(mixture, n_features):
+    """Refuse a fitted mixture that is not one of these descriptors."""
+    if mixture.means_.shape[1] != n_features:
+        raise ValueError(
+            f"mixture was fitted on {mixture.means_.shape[1]} features, but the local "
+            f"descriptors have {n_features} after reducer and spatial."
+        )
+    weights = np.asarray(mixture.weights_)
+    if weights.min() <= 0 or not np.isclose(weights.sum(), 1):
+        raise ValueError(
+            "mixture needs weights_ that are positive and sum to 1; the least is "
+            f"{weights.min():g}, the sum {weights.sum():g}."
+        )
+    if np.min(mixture.covariances_) <= 0:
+        raise ValueError("mixture needs positive covariances_.")

@@ -18,10 +18,11 @@ from skvae.fisher.statistics import set_statistics
 __all__ = [
     "BLOCKS",
     "block_starts",
+    "cell_statistics",
     "expand",
     "flatten",
     "normalize",
-    "set_gradients",
+    "residuals",
     "signed_power",
     "unflatten",
     "whiten",
@@ -30,8 +31,8 @@ __all__ = [
 BLOCKS = ("weights", "means", "stds")
 
 
-def set_gradients(descriptors, offsets, mixture, membership):
-    """Whitened gradients of every cell of every set.
+def cell_statistics(descriptors, offsets, mixture, membership, assignment=None, weights=None):
+    """Statistics of every cell of every set.
 
     Parameters
     ----------
@@ -43,21 +44,53 @@ def set_gradients(descriptors, offsets, mixture, membership):
         Parameters.
     membership : ndarray of shape (n_cells, n_fine)
         1 where a fine cell lies in a cell; statistics add.
+    assignment : Assignment, default=None
+        Which posteriors are kept; None keeps all.
+    weights : ndarray of shape (N,), default=None
+        How often each descriptor counts; None means once.
 
     Returns
     -------
-    gradients : ndarray of shape (n_sets, n_cells, K, 1 + 2 d), float64
+    totals : ndarray of shape (n_sets, n_cells, K, 1 + 2 d), float64
+        [S0 | S1 | S2] about the mixture's center.
+    counts : ndarray of shape (n_sets, n_cells)
+        Descriptors in each cell, or the sum of their weights.
     """
     n_cells, n_fine = membership.shape
-    totals = np.concatenate([t for _, t in set_statistics(descriptors, offsets, mixture)])
+    blocks = [t for _, t in set_statistics(descriptors, offsets, mixture, assignment, weights)]
+    totals = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
     shape = totals.shape[1:]
-    totals = totals.reshape(-1, n_fine, shape[0] * shape[1])
-    counts = np.diff(offsets).reshape(-1, n_fine)
+    until = offsets if weights is None else np.concatenate([[0], np.cumsum(weights)])[offsets]
+    counts = np.diff(until).reshape(-1, n_fine)
     if n_fine > 1:
-        totals, counts = membership @ totals, counts @ membership.T
-    center = mixture.center(descriptors.dtype)
-    gradients = whiten(totals.reshape(-1, *shape), counts.reshape(-1), mixture, center)
-    return gradients.reshape(-1, n_cells, *shape)
+        totals = membership @ totals.reshape(-1, n_fine, shape[0] * shape[1])
+        counts = counts @ membership.T
+    return totals.reshape(-1, n_cells, *shape), counts
+
+
+def residuals(totals, means):
+    """Statistics of each component about its own mean.
+
+    Parameters
+    ----------
+    totals : ndarray of shape (..., K, 1 + 2 d)
+        [S0 | S1 | S2].
+    means : ndarray of shape (K, d)
+        About the same center.
+
+    Returns
+    -------
+    residuals : ndarray of shape (..., K, 1 + 2 d)
+        [sum of gamma | sum of gamma (x - mu) | sum of gamma (x - mu)^2].
+    """
+    d = means.shape[1]
+    s0, s1, s2 = np.split(totals, [1, 1 + d], axis=-1)
+    out = np.empty(totals.shape)
+    r0, r1, r2 = np.split(out, [1, 1 + d], axis=-1)
+    r0[...] = s0
+    np.subtract(s1, means * s0, out=r1)
+    np.subtract(s2, means * (s1 + r1), out=r2)
+    return out
 
 
 def whiten(totals, n_descriptors, mixture, center):
@@ -68,7 +101,7 @@ def whiten(totals, n_descriptors, mixture, center):
     totals : ndarray of shape (n_sets, K, 1 + 2 d)
         [S0 | S1 | S2] of each set about ``center``.
     n_descriptors : ndarray of shape (n_sets,)
-        T of each set; a set without descriptors gets zeros.
+        T of each set, or the sum of their weights; a set without descriptors gets zeros.
     mixture : Mixture
         Parameters.
     center : ndarray of shape (d,)
@@ -80,16 +113,14 @@ def whiten(totals, n_descriptors, mixture, center):
         [G_w | G_mu | G_sigma] of each component.
     """
     w, mu, sigma = mixture.weights[:, None], mixture.means - center, np.sqrt(mixture.covariances)
-    d = mu.shape[1]
-    n = np.maximum(n_descriptors, 1)[:, None, None]
-    s0, s1, s2 = np.split(totals / n, [1, 1 + d], axis=2)
-    gradients = np.empty(totals.shape)
-    gradients[:, :, :1] = s0 - w
-    gradients[:, :, 1 : 1 + d] = (s1 - mu * s0) / sigma
-    gradients[:, :, 1 + d :] = (s2 - 2 * mu * s1 + (mu**2 - sigma**2) * s0) / (
-        np.sqrt(2) * sigma**2
-    )
-    gradients /= np.sqrt(w)
+    gradients = residuals(totals, mu)
+    gradients /= np.where(n_descriptors == 0, 1, n_descriptors)[:, None, None]
+    g_w, g_mu, g_sigma = np.split(gradients, [1, 1 + mu.shape[1]], axis=2)
+    g_sigma -= sigma**2 * g_w
+    g_w -= w
+    g_w /= np.sqrt(w)
+    g_mu /= np.sqrt(w) * sigma
+    g_sigma /= np.sqrt(2 * w) * sigma**2
     gradients[n_descriptors == 0] = 0
     return gradients
 
@@ -166,9 +197,9 @@ def normalize(vectors, norm, starts):
     ----------
     vectors : ndarray of shape (n, n_features)
         Vectors.
-    norm : {"l2", "intra"} or None
-        ``"intra"``: L2 of every block, then of the whole (Arandjelović and Zisserman, "All about
-        VLAD", CVPR 2013).
+    norm : {"l2", "l1", "intra"} or None
+        Of the whole; ``"intra"``: L2 of every block, then of the whole (Arandjelović and Zisserman,
+        "All about VLAD", CVPR 2013).
     starts : ndarray
         Where the blocks of ``"intra"`` begin.
 
@@ -187,7 +218,8 @@ def normalize(vectors, norm, starts):
         n_blocks = np.sqrt((scales > 0).sum(axis=1, keepdims=True))
         scales = np.where(scales > 0, scales * n_blocks, 1)
     else:
-        scales = np.linalg.norm(vectors, axis=1, keepdims=True)
+        order = {"l1": 1, "l2": 2}[norm]
+        scales = np.linalg.norm(vectors, ord=order, axis=1, keepdims=True)
         scales[scales == 0] = 1
     return vectors / expand(scales, starts, vectors.shape[1]), scales
 

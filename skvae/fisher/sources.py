@@ -1,16 +1,26 @@
 """Where descriptors come from: sets that the user gave, or an extractor pulled tile by tile."""
 
+from typing import NamedTuple
+
 import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
 from skvae.fisher.sets import pack_sets
 
-__all__ = ["ExtractedSets", "PackedSets", "validate_images"]
+__all__ = ["ExtractedSets", "PackedSets", "Sets", "check_positions", "validate_images"]
 
 # Descriptors pulled at a time: bounds memory, and is enough to keep the matrix products busy.
 _BLOCK_DESCRIPTORS = 32_768
 # Of a large collection of images, at least this share of a pulled image's descriptors is used.
 _LEAST_SHARE = 1 / 16
+
+
+class Sets(NamedTuple):
+    """Descriptors of some sets, one set after the other."""
+
+    descriptors: np.ndarray  # (N, d)
+    offsets: np.ndarray  # (n_sets + 1,), where each set begins
+    positions: np.ndarray | None  # (N, 2), (x, y) in [-1, 1]
 
 
 class PackedSets:
@@ -23,8 +33,6 @@ class PackedSets:
     offsets : ndarray of shape (n_sets + 1,)
         Where each set begins.
     """
-
-    positions = None
 
     def __init__(self, descriptors, offsets):
         self.descriptors, self.offsets = descriptors, offsets
@@ -41,10 +49,17 @@ class PackedSets:
         cuts = np.unique([0, *by_size, *range(0, len(self), max_sets), len(self)])
         return [slice(int(a), int(b)) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
 
-    def take(self, sets):
-        """(descriptors, offsets) of a slice of sets."""
-        offsets = self.offsets[sets.start : sets.stop + 1]
-        return self.descriptors[offsets[0] : offsets[-1]], offsets - offsets[0]
+    def part(self, sets):
+        """Some of the sets, by a slice or an array of their numbers."""
+        if isinstance(sets, slice):
+            offsets = self.offsets[sets.start : sets.stop + 1]
+            return PackedSets(self.descriptors[offsets[0] : offsets[-1]], offsets - offsets[0])
+        pieces = [self.descriptors[self.offsets[i] : self.offsets[i + 1]] for i in sets]
+        return PackedSets(*pack_sets(pieces))
+
+    def pull(self):
+        """All descriptors, without positions."""
+        return Sets(self.descriptors, self.offsets, None)
 
     def sample(self, n, rng):
         """At most n random descriptors, and no positions."""
@@ -62,52 +77,98 @@ class ExtractedSets:
     X : ndarray of shape (n_sets, ...)
         What the extractor transforms.
     extractor : transformer
-        Rows to sets; ``positions_`` (n_descriptors, 2) where it knows them.
+        ``transform`` makes sets of rows; ``positions_`` (n_descriptors, 2) says where descriptors
+        lie if that is the same in every set. Otherwise ``extract(X)`` returns the sets and, for
+        each, its (n_i, 2) positions.
     """
 
     def __init__(self, X, extractor):
         self.X, self.extractor = X, extractor
         self.dtype = X.dtype
-        self.positions = getattr(extractor, "positions_", None)
 
     def __len__(self):
         return len(self.X)
 
     def blocks(self, max_sets):
         """Slices of at most ``max_sets`` images and about ``_BLOCK_DESCRIPTORS`` descriptors."""
-        descriptors, _ = self.take(slice(0, 1))
-        step = max(1, min(max_sets, _BLOCK_DESCRIPTORS // max(1, len(descriptors))))
+        n_descriptors = len(self.part(slice(0, 1)).pull().descriptors)
+        step = max(1, min(max_sets, _BLOCK_DESCRIPTORS // max(1, n_descriptors)))
         return [slice(a, min(a + step, len(self))) for a in range(0, len(self), step)]
 
-    def take(self, sets):
-        """(descriptors, offsets) of a slice of images."""
-        descriptors, offsets = pack_sets(self.extractor.transform(self.X[sets]))
-        if self.positions is not None and np.any(np.diff(offsets) != len(self.positions)):
-            raise ValueError(
-                f"extractor gives {np.diff(offsets).max()} descriptors for an image, but its "
-                f"positions_ has {len(self.positions)} rows."
-            )
-        return descriptors.astype(self.dtype, copy=False), offsets
+    def part(self, sets):
+        """Some of the sets, by a slice or an array of their numbers."""
+        return ExtractedSets(self.X[sets], self.extractor)
+
+    def pull(self):
+        """All descriptors with their positions."""
+        if hasattr(self.extractor, "extract"):
+            sets, positions = self.extractor.extract(self.X)
+            descriptors, offsets = pack_sets(sets)
+            positions, ends = pack_sets(positions)
+            if not np.array_equal(offsets, ends):
+                i = np.flatnonzero(offsets != ends)[0] - 1
+                raise ValueError(
+                    f"extractor gives {np.diff(offsets)[i]} descriptors for set {i}, but "
+                    f"{np.diff(ends)[i]} positions."
+                )
+            positions = check_positions(positions, len(descriptors))
+        else:
+            descriptors, offsets = pack_sets(self.extractor.transform(self.X))
+            positions = getattr(self.extractor, "positions_", None)
+            if positions is not None:
+                sizes = np.diff(offsets)
+                if np.any(sizes != len(positions)):
+                    raise ValueError(
+                        f"extractor gives {sizes.max()} descriptors for an image, but its "
+                        f"positions_ has {len(positions)} rows. Where the number varies, it needs "
+                        "a method extract(X) that returns sets and their positions."
+                    )
+                positions = np.tile(check_positions(positions, len(positions)), (len(self), 1))
+        return Sets(descriptors.astype(self.dtype, copy=False), offsets, positions)
 
     def sample(self, n, rng):
         """At most n random descriptors and their positions, from images in random order."""
         order = rng.permutation(len(self))
         share, found, where, total = None, [], [], 0
         for block in self.blocks(len(self)):
-            rows = ExtractedSets(self.X[order[block]], self.extractor)
-            descriptors, offsets = rows.take(slice(0, len(rows)))
+            rows = order[block]
+            descriptors, _, positions = self.part(rows).pull()
             if share is None:
                 expected = len(descriptors) / len(rows) * len(self)
                 share = np.clip(n / max(expected, 1), _LEAST_SHARE, 1)
             keep = np.flatnonzero(rng.random_sample(len(descriptors)) < share)[: n - total]
             found.append(descriptors[keep])
-            where.append(np.concatenate([np.arange(t) for t in np.diff(offsets)])[keep])
+            if positions is not None:
+                where.append(positions[keep])
             total += len(keep)
             if total >= n:
                 break
-        index = np.concatenate(where)
-        positions = None if self.positions is None else self.positions[index]
-        return np.concatenate(found), positions
+        return np.concatenate(found), np.concatenate(where) if where else None
+
+
+def check_positions(positions, n_descriptors):
+    """Validate (x, y) of each descriptor.
+
+    Parameters
+    ----------
+    positions : array-like of shape (n_descriptors, 2)
+        In [-1, 1].
+    n_descriptors : int
+        How many there must be.
+
+    Returns
+    -------
+    positions : ndarray of shape (n_descriptors, 2)
+    """
+    positions = check_array(
+        positions, dtype=[np.float64, np.float32], ensure_min_samples=0, input_name="positions"
+    )
+    if positions.shape != (n_descriptors, 2):
+        raise ValueError(
+            f"positions must have shape ({n_descriptors}, 2), an (x, y) for every descriptor; got "
+            f"{positions.shape}."
+        )
+    return positions
 
 
 def validate_images(estimator, X, *, reset):

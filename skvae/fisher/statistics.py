@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 __all__ = [
+    "Assignment",
     "Mixture",
     "Statistics",
     "accumulate",
@@ -43,6 +44,31 @@ class Mixture(NamedTuple):
     def center(self, dtype):
         """Mean of the mixture, rounded to ``dtype`` so that subtracting it there is exact."""
         return (self.weights @ self.means).astype(dtype).astype(np.float64)
+
+
+class Assignment(NamedTuple):
+    """Which posteriors of a descriptor are kept; those kept are divided by their sum."""
+
+    top_k: int | None = None  # the largest ones; 1 is hard assignment
+    min_posterior: float = 0.0  # and no smaller ones, except the largest
+
+    def sparsify(self, joint):
+        """Set what is not kept to zero.
+
+        Parameters
+        ----------
+        joint : ndarray of shape (n, K)
+            Posteriors times any factor per row; changed in place.
+        """
+        n_components = joint.shape[1]
+        if self.top_k is not None and self.top_k < n_components:
+            # By place and not by value: of equal posteriors, too, only top_k remain.
+            dropped = np.argpartition(joint, n_components - self.top_k, axis=1)
+            np.put_along_axis(joint, dropped[:, : n_components - self.top_k], 0, axis=1)
+        if self.min_posterior > 0:
+            least = self.min_posterior * joint.sum(axis=1, keepdims=True)
+            np.minimum(least, joint.max(axis=1, keepdims=True), out=least)
+            joint[joint < least] = 0
 
 
 @dataclass(frozen=True)
@@ -128,7 +154,8 @@ class _Workspace:
     shapes are the set's own: neither its neighbours nor its place change a bit.
     """
 
-    def __init__(self, mixture, center, dtype):
+    def __init__(self, mixture, center, dtype, assignment=None):
+        self.assignment = assignment
         self.eta = natural_parameters(mixture, center).astype(dtype)
         self.center = center.astype(dtype)
         n_components, width = self.eta.shape
@@ -141,15 +168,16 @@ class _Workspace:
         start, n_sets, size = run
         return buffer[start : start + n_sets * size].reshape(n_sets, size, buffer.shape[1])
 
-    def e_step(self, x, runs):
+    def e_step(self, x, runs, weights=None):
         """Fill ``joint`` and ``phi`` such that gamma.T @ features == joint.T @ phi.
 
-        Dividing the narrow phi by the softmax's sums replaces dividing the wide joint.
+        Dividing the narrow phi by the softmax's sums replaces dividing the wide joint. Weights of
+        descriptors, of shape (n, 1), multiply it.
 
         Returns
         -------
         log_likelihood : ndarray of shape (n,)
-            Per descriptor, in nats.
+            Per descriptor, in nats; of the posteriors that are kept.
         """
         phi, joint = self.phi[: len(x)], self.joint[: len(x)]
         _fill_features(x, self.center, phi)
@@ -160,15 +188,20 @@ class _Workspace:
         # Far components: their true posterior, below 1e-34, would be a slow denormal number.
         np.maximum(joint, -80, out=joint)
         np.exp(joint, out=joint)
+        if self.assignment is not None:
+            self.assignment.sparsify(joint)
         total = joint.sum(axis=1, keepdims=True)
-        phi /= total
+        if weights is None:
+            phi /= total
+        else:
+            phi *= weights / total
         return (peak + np.log(total))[:, 0]
 
     def totals(self, run):
         """Statistics of the sets of a run: (n_sets, K, 1 + 2d)."""
         return np.matmul(self._sets(self.joint, run).transpose(0, 2, 1), self._sets(self.phi, run))
 
-    def single_totals(self, x, run):
+    def single_totals(self, x, run, weights=None):
         """Statistics of sets of one descriptor each: (n_sets, K, 1 + 2d), float64.
 
         Nothing is summed, so float64 costs little here, and S0 S2 = S1^2 then holds far beyond
@@ -180,6 +213,8 @@ class _Workspace:
         _fill_features(x[rows].astype(np.float64), self.center, phi)
         gamma = self.joint[rows].astype(np.float64)
         gamma /= gamma.sum(axis=1, keepdims=True)
+        if weights is not None:
+            gamma *= weights[rows]
         return gamma[:, :, None] * phi[:, None, :]
 
 
@@ -275,7 +310,7 @@ def log_posteriors(X, mixture):
         yield slice(start, start + len(block)), log_likelihood, gamma
 
 
-def set_statistics(descriptors, offsets, mixture):
+def set_statistics(descriptors, offsets, mixture, assignment=None, weights=None):
     """Statistics of each set, block of sets by block of sets.
 
     Everything but the matrix products runs on blocks that span sets, so that small sets cost little
@@ -290,6 +325,10 @@ def set_statistics(descriptors, offsets, mixture):
         Where each set begins.
     mixture : Mixture
         Parameters.
+    assignment : Assignment, default=None
+        Which posteriors are kept; None keeps all.
+    weights : ndarray of shape (N,), default=None
+        How often each descriptor counts; None means once.
 
     Yields
     ------
@@ -298,26 +337,33 @@ def set_statistics(descriptors, offsets, mixture):
     totals : ndarray of shape (n_block, K, 1 + 2 d), float64
         [S0 | S1 | S2] of each set about ``mixture.center(descriptors.dtype)``.
     """
-    work = _Workspace(mixture, mixture.center(descriptors.dtype), descriptors.dtype)
+    center = mixture.center(descriptors.dtype)
+    work = _Workspace(mixture, center, descriptors.dtype, assignment)
+    if weights is not None:
+        weights = weights.astype(descriptors.dtype)[:, None]
     sizes = np.diff(offsets)
     first = 0
     while first < len(sizes):
         last = int(np.searchsorted(offsets, offsets[first] + work.rows, side="right")) - 1
         last = max(last, first + 1)
-        block = descriptors[offsets[first] : offsets[last]]
+        rows = slice(offsets[first], offsets[last])
+        block, weight = descriptors[rows], None if weights is None else weights[rows]
         totals = np.zeros((last - first, *work.eta.shape))
         if len(block) > work.rows:
             for start in range(0, len(block), work.rows):
-                piece = block[start : start + work.rows]
-                run = (0, 1, len(piece))
-                work.e_step(piece, [run])
+                piece = slice(start, start + work.rows)
+                x = block[piece]
+                run = (0, 1, len(x))
+                work.e_step(x, [run], None if weight is None else weight[piece])
                 totals += work.totals(run)
         else:
             runs = _equal_runs(sizes[first:last])
-            work.e_step(block, [run for _, run in runs])
+            work.e_step(block, [run for _, run in runs], weight)
             for sets, run in runs:
                 single = run[2] == 1
-                totals[sets] = work.single_totals(block, run) if single else work.totals(run)
+                totals[sets] = (
+                    work.single_totals(block, run, weight) if single else work.totals(run)
+                )
         yield slice(first, last), totals
         first = last
 

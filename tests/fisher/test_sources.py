@@ -1,8 +1,10 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from skvae import ImagePatches
-from skvae.fisher.sources import ExtractedSets, PackedSets
+from skvae.fisher.sources import ExtractedSets, PackedSets, check_positions
 
 
 @pytest.fixture
@@ -28,9 +30,9 @@ def test_blocks_cover_every_set_once(rng, packed, max_sets):
 
 
 def test_taken_blocks_make_up_the_whole(packed):
-    parts = [packed.take(b) for b in packed.blocks(1000)]
-    assert np.array_equal(np.concatenate([d for d, _ in parts]), packed.descriptors)
-    sizes = np.concatenate([np.diff(o) for _, o in parts])
+    parts = [packed.part(b).pull() for b in packed.blocks(1000)]
+    assert np.array_equal(np.concatenate([p.descriptors for p in parts]), packed.descriptors)
+    sizes = np.concatenate([np.diff(p.offsets) for p in parts])
     assert np.array_equal(sizes, np.diff(packed.offsets))
 
 
@@ -63,8 +65,57 @@ def test_sample_takes_all_when_there_is_room(rng):
     assert len(sample) == 50 * 16
 
 
+def test_chosen_sets_are_those_sets(packed):
+    chosen = packed.part(np.array([3, 7])).pull()
+    for i, j in enumerate((3, 7)):
+        a, b = chosen.offsets[i : i + 2]
+        assert np.array_equal(
+            chosen.descriptors[a:b], packed.part(slice(j, j + 1)).pull().descriptors
+        )
+
+
 def test_extractor_whose_positions_do_not_match_is_refused(rng):
-    source = images(rng)
-    source.positions = source.positions[:-1]
-    with pytest.raises(ValueError, match="positions_ has 15 rows"):
-        source.take(slice(0, 2))
+    extractor = SimpleNamespace(transform=lambda X: [x[:, None] for x in X], positions_=[[0, 0]])
+    with pytest.raises(ValueError, match="positions_ has 1 rows"):
+        ExtractedSets(np.ones((2, 36)), extractor).pull()
+
+
+class Bright:
+    """As many descriptors as there are bright pixels."""
+
+    def __init__(self, surplus=0):
+        self.surplus = surplus
+
+    def extract(self, X):
+        bright = [np.flatnonzero(x > 0) for x in X]
+        sets = [x[i][:, None] for x, i in zip(X, bright, strict=True)]
+        extra = np.zeros(self.surplus, int)
+        where = [np.concatenate([i, extra]) for i in bright]
+        return sets, [np.stack([i % 6, i // 6], axis=1) / 2.5 - 1 for i in where]
+
+
+def test_positions_of_each_set_are_pulled_and_sampled_with_it(rng):
+    X = np.where(rng.random((40, 36)) < 0.5, np.arange(36.0), 0)
+    source = ExtractedSets(X, Bright())
+    descriptors, offsets, positions = source.pull()
+    assert len(set(np.diff(offsets))) > 3
+    expected = np.stack([descriptors[:, 0] % 6, descriptors[:, 0] // 6], axis=1) / 2.5 - 1
+    assert np.array_equal(positions, expected)
+    sample, where = source.sample(100, np.random.RandomState(0))
+    assert np.array_equal(where[:, 0], (sample[:, 0] % 6) / 2.5 - 1)
+
+
+def test_ragged_positions_that_do_not_match_are_refused(rng):
+    with pytest.raises(ValueError, match=r"36 descriptors for set 0, but 37 positions"):
+        ExtractedSets(np.ones((2, 36)), Bright(surplus=1)).pull()
+
+
+@pytest.mark.parametrize("bad", [np.ones((3, 2)), np.ones((4, 3))])
+def test_positions_of_the_wrong_shape_are_named(bad):
+    with pytest.raises(ValueError, match=r"positions must have shape \(4, 2\)"):
+        check_positions(bad, 4)
+
+
+def test_positions_that_are_not_finite_are_named():
+    with pytest.raises(ValueError, match="Input positions contains NaN"):
+        check_positions(np.full((4, 2), np.nan), 4)

@@ -1,0 +1,343 @@
+"""What encoders of sets have in common: everything but the vector itself."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skvae._sklearn import HasMethods, Interval, StrOptions, derive_random_states, fit_context
+from skvae._threads import single_threaded
+from skvae._tiles import map_aligned_sets
+from skvae.fisher.sets import is_table, pack_sets
+from skvae.fisher.sources import ExtractedSets, PackedSets, Sets, check_positions, validate_images
+from skvae.persistence import VersionedMixin
+
+__all__ = ["SetEncoder", "blocks_of", "fitted_clone"]
+
+# Rows that a reducer transforms at a time: fixed, see skvae._tiles.
+_REDUCER_TILE = 1920
+# Descriptors of one set that are reduced and summed at a time.
+_PIECE = 65_536
+# Bytes of statistics held at a time.
+_STATISTICS_BYTES = 2**26
+
+
+class SetEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
+    """Base of transformers that make one vector of each set of local descriptors.
+
+    A subclass fits its model of local descriptors in ``_fit_model`` and puts it into a ``Codec`` in
+    ``_codec``. Extractor, reducer, positions, sampling, parallel encoding and names are here.
+    """
+
+    _parameter_constraints = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "extractor": [HasMethods(["fit", "transform"]), None],
+        "reducer": [HasMethods(["fit", "transform"]), None],
+        "power": [Interval(Real, 0, None, closed="neither")],
+        "norm": [StrOptions({"l2", "l1", "intra"}), None],
+        "spatial": [StrOptions({"xy"}), tuple, list, None],
+        "xy_weight": [Interval(Real, 0, None, closed="neither")],
+        "max_descriptors": [Interval(Integral, 1, None, closed="left")],
+        "dtype": [StrOptions({"float16", "float32", "float64"}), None],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        if self.dtype is None:
+            tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None):
+        """Fit extractor, reducer and the model of local descriptors.
+
+        Parameters
+        ----------
+        X : array or sequence
+            Sets of descriptors (see Notes), or rows for the extractor.
+        y : Ignored
+            Present for scikit-learn's conventions.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        ValueError
+            If sets disagree in d, there are fewer descriptors than components, values are not
+            finite, or a fitted model does not fit the descriptors.
+        """
+        self._check_options()
+        rng = check_random_state(self.random_state)
+        X = self._validate(X, reset=True)
+        self.extractor_ = fitted_clone(self.extractor, X, rng)
+        source = self._source(X)
+        sample, positions = source.sample(self.max_descriptors, rng)
+        if self.spatial is not None and positions is None:
+            raise ValueError(
+                f"spatial={self.spatial!r} needs an extractor that says where descriptors lie, by "
+                "positions_ or extract, such as ImagePatches()."
+            )
+        self._check_n_descriptors(len(sample))
+        self._n_local = sample.shape[1]
+        with single_threaded():
+            self._fit_parts(source, sample, positions, rng)
+        return self
+
+    def _fit_parts(self, source, sample, positions, rng):
+        """Fit reducer and model to a sample of the descriptors."""
+        self.reducer_ = fitted_clone(self.reducer, sample, rng)
+        local = self._reduce(sample, np.array([0, len(sample)]))
+        self._fit_model(self._append_positions(local, positions), rng)
+
+    def _check_options(self):
+        if not isinstance(self.spatial, (str, type(None))) and not (
+            self.spatial
+            and all(g == "xy" or (isinstance(g, Integral) and g > 0) for g in self.spatial)
+        ):
+            raise ValueError(
+                f"spatial={self.spatial!r} must be 'xy', None or a tuple of positive integers, the "
+                "cells per side of each level of a pyramid, with or without 'xy' among them."
+            )
+
+    @property
+    def _has_xy(self):
+        return self.spatial is not None and "xy" in self.spatial
+
+    @property
+    def _levels(self):
+        return tuple(g for g in self.spatial or () if isinstance(g, Integral)) or (1,)
+
+    def _check_n_descriptors(self, n):
+        if n < self.n_components:
+            raise ValueError(
+                f"n_components={self.n_components} needs at least as many descriptors, got "
+                f"n_samples={n}. Use more data or fewer components."
+            )
+
+    def _validate(self, X, *, reset):
+        """X as an array of rows for the extractor, or as sets."""
+        if self.extractor is not None:
+            return validate_images(self, X, reset=reset)
+        check = {"dtype": [np.float64, np.float32], "reset": reset}
+        if isinstance(X, (list, tuple)) and not X:
+            raise ValueError("X is empty: found 0 sample(s), at least one set is required.")
+        if is_table(X):
+            X = validate_data(self, X, **check)
+            return PackedSets(X, np.arange(len(X) + 1))
+        descriptors, offsets = pack_sets(X)
+        if len(descriptors) == 0 and reset:
+            raise ValueError("X holds no descriptors: every set is empty.")
+        return PackedSets(validate_data(self, descriptors, ensure_min_samples=0, **check), offsets)
+
+    def _source(self, X):
+        return X if self.extractor is None else ExtractedSets(X, self.extractor_)
+
+    def _reduce(self, descriptors, offsets):
+        if self.reducer_ is None or len(descriptors) == 0:
+            return descriptors
+        reduced = map_aligned_sets(
+            lambda tile: np.asarray(self.reducer_.transform(tile)),
+            descriptors,
+            offsets,
+            _REDUCER_TILE,
+        )
+        return reduced.astype(descriptors.dtype, copy=False)
+
+    def _append_positions(self, local, positions):
+        if not self._has_xy:
+            return local
+        positions = (self.xy_weight * positions).astype(local.dtype)
+        return np.concatenate([local, positions], axis=1)
+
+    def _statistics(self, codec, sets, weights=None):
+        """(totals, counts) of sets, of which a large one is summed piece by piece."""
+        sizes = np.diff(sets.offsets)
+        if len(sizes) > 1 and sizes.max() > _PIECE:
+            parts = [self._statistics(codec, one) for one in _one_by_one(sets)]
+            totals, counts = (np.concatenate(a) for a in zip(*parts, strict=True))
+            return totals, counts
+        if len(sets.descriptors) > _PIECE:
+            totals, counts = 0.0, 0.0
+            for piece, weight in _pieces(sets, weights):
+                more = self._statistics(codec, piece, weight)
+                totals, counts = totals + more[0], counts + more[1]
+            return totals, counts
+        local = self._reduce(sets.descriptors, sets.offsets)
+        if len(local) == 0:
+            local = np.empty((0, codec.mixture.means.shape[1]), local.dtype)
+        else:
+            local = self._append_positions(local, sets.positions)
+        return codec.statistics(local, sets.offsets, sets.positions, weights)
+
+    def _vectors(self, codec, sets, weights=None):
+        """Vectors of sets, and what each cell was divided by."""
+        totals, counts = self._statistics(codec, sets, weights)
+        return codec.vectors(totals, counts, sets.descriptors.dtype)
+
+    def _encode_part(self, codec, part, dtype):
+        # The limit is set here as well for workers that are processes.
+        with single_threaded():
+            vectors, _ = self._vectors(codec, part.pull())
+            return _cast(vectors.reshape(len(part), -1), dtype)
+
+    def transform(self, X):
+        """Vectors of sets.
+
+        Parameters
+        ----------
+        X : array or sequence
+            Sets of descriptors (see Notes), or rows for the extractor.
+
+        Returns
+        -------
+        vectors : ndarray of shape (n_sets, n_features_out)
+            In ``dtype``; if that is None, float32 for float32 X, else float64.
+        """
+        check_is_fitted(self)
+        source = self._source(self._validate(X, reset=False))
+        codec = self._codec()
+        out = np.empty((len(source), codec.n_features), self.dtype or source.dtype)
+        blocks = blocks_of(source, codec)
+        with single_threaded():
+            parallel = Parallel(
+                n_jobs=self.n_jobs, prefer="threads", return_as="generator", verbose=self.verbose
+            )
+            parts = parallel(
+                delayed(self._encode_part)(codec, source.part(sets), out.dtype) for sets in blocks
+            )
+            for sets, vectors in zip(blocks, parts, strict=True):
+                out[sets] = vectors
+        return out
+
+    def encode(self, descriptors, positions=None, weights=None):
+        """Vector of one set.
+
+        Parameters
+        ----------
+        descriptors : array-like of shape (n_descriptors, d)
+            Local descriptors, before the reducer; with an extractor, such as it returns them.
+        positions : array-like of shape (n_descriptors, 2), default=None
+            (x, y) in [-1, 1], where ``spatial`` asks for them; by default the extractor's.
+        weights : array-like of shape (n_descriptors,), default=None
+            How much each descriptor counts; a weight of 2 is the descriptor twice.
+
+        Returns
+        -------
+        vector : ndarray of shape (n_features_out,)
+
+        Raises
+        ------
+        ValueError
+            If positions or weights do not match the descriptors, or weights are negative or all
+            zero.
+        """
+        check_is_fitted(self)
+        descriptors = check_array(descriptors, dtype=[np.float64, np.float32], ensure_min_samples=0)
+        if descriptors.shape[1] != self._n_local:
+            raise ValueError(
+                f"descriptors have {descriptors.shape[1]} features; this encoder was fitted on "
+                f"{self._n_local}."
+            )
+        if self.spatial is not None:
+            if positions is None:
+                positions = getattr(self.extractor_, "positions_", None)
+            if positions is None:
+                raise ValueError(
+                    f"spatial={self.spatial!r} needs positions of the descriptors, for the "
+                    "extractor has no positions_ of its own."
+                )
+            positions = check_positions(positions, len(descriptors))
+        if weights is not None:
+            weights = _check_weights(weights, len(descriptors))
+        sets = Sets(descriptors, np.array([0, len(descriptors)]), positions)
+        with single_threaded():
+            vectors, _ = self._vectors(self._codec(), sets, weights)
+        return _cast(vectors.reshape(-1), self.dtype or descriptors.dtype)
+
+    @property
+    def _n_features_out(self):
+        return self._codec().n_features
+
+    def get_feature_names_out(self, input_features=None):
+        """Names such as ``fisher_mean_k3_d7``; with a pyramid ``fisher_cell2_mean_k3_d7``.
+
+        Parameters
+        ----------
+        input_features : Ignored
+            Present for scikit-learn's conventions.
+
+        Returns
+        -------
+        names : ndarray of str
+        """
+        check_is_fitted(self)
+        return self._codec().feature_names()
+
+
+def fitted_clone(estimator, X, rng):
+    """A fitted clone whose unset seeds come from ``rng``; None for None."""
+    if estimator is None:
+        return None
+    estimator = clone(estimator)
+    derive_random_states(estimator, rng)
+    return estimator.fit(X, None)
+
+
+def blocks_of(source, codec):
+    """Slices of sets whose statistics fit into memory together."""
+    return source.blocks(max(1, _STATISTICS_BYTES // (8 * codec.statistics_size)))
+
+
+def _one_by_one(sets):
+    descriptors, offsets, positions = sets
+    for a, b in zip(offsets[:-1], offsets[1:], strict=True):
+        where = None if positions is None else positions[a:b]
+        yield Sets(descriptors[a:b], np.array([0, b - a]), where)
+
+
+def _pieces(sets, weights):
+    for start in range(0, len(sets.descriptors), _PIECE):
+        rows = slice(start, start + _PIECE)
+        x = sets.descriptors[rows]
+        where = None if sets.positions is None else sets.positions[rows]
+        yield (
+            Sets(x, np.array([0, len(x)]), where),
+            None if weights is None else weights[rows],
+        )
+
+
+def _cast(vectors, dtype):
+    with np.errstate(over="ignore"):
+        cast = vectors.astype(dtype)
+    if cast.dtype == np.float16 and not np.isfinite(cast).all():
+        raise ValueError(
+            f"Values up to {np.abs(vectors).max():.3g} do not fit into dtype='float16' (65,504 at "
+            "most). Use norm='l2', or dtype='float32'."
+        )
+    return cast
+
+
+def _check_weights(weights, n_descriptors):
+    weights = check_array(
+        weights, dtype=np.float64, ensure_2d=False, ensure_min_samples=0, input_name="weights"
+    )
+    if weights.shape != (n_descriptors,):
+        raise ValueError(
+            f"weights must have shape ({n_descriptors},), one for every descriptor; got "
+            f"{weights.shape}."
+        )
+    if n_descriptors and (weights.min() < 0 or weights.max() == 0):
+        raise ValueError(
+            "weights must be non-negative and not all zero; they lie between "
+            f"{weights.min():g} and {weights.max():g}."
+        )
+    return weights
