@@ -6,10 +6,13 @@ __version__ = "0.1.0"
 
 # Loaded on first use, so that the Fisher half never pays for torch.
 _HOMES = {
+    "BagOfVisualWordsEncoder": "skvae.fisher.words",
     "DiagonalGaussianMixture": "skvae.fisher.mixture",
     "FisherVectorEncoder": "skvae.fisher.encoder",
+    "ImageKeypoints": "skvae.fisher.keypoints",
     "ImagePatches": "skvae.fisher.patches",
     "VAETransformer": "skvae.vae.transformer",
+    "VLADEncoder": "skvae.fisher.words",
     "compare_features": "skvae.compare",
 }
 

@@ -5,6 +5,7 @@ from numbers import Integral, Real
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -15,7 +16,7 @@ from skvae.fisher.sets import is_table, pack_sets
 from skvae.fisher.sources import ExtractedSets, PackedSets, Sets, check_positions, validate_images
 from skvae.persistence import VersionedMixin
 
-__all__ = ["SetEncoder", "blocks_of", "fitted_clone"]
+__all__ = ["SetEncoder", "blocks_of", "fitted_model"]
 
 # Rows that a reducer transforms at a time: fixed, see skvae._tiles.
 _REDUCER_TILE = 1920
@@ -29,7 +30,8 @@ class SetEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
     """Base of transformers that make one vector of each set of local descriptors.
 
     A subclass fits its model of local descriptors in ``_fit_model`` and puts it into a ``Codec`` in
-    ``_codec``. Extractor, reducer, positions, sampling, parallel encoding and names are here.
+    ``_codec``; ``_n_model_components`` is the model's size. Extractor, reducer, positions,
+    sampling, parallel encoding and names are here.
     """
 
     _parameter_constraints = {
@@ -78,7 +80,7 @@ class SetEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
         self._check_options()
         rng = check_random_state(self.random_state)
         X = self._validate(X, reset=True)
-        self.extractor_ = fitted_clone(self.extractor, X, rng)
+        self.extractor_ = _fitted_clone(self.extractor, X, rng)
         source = self._source(X)
         sample, positions = source.sample(self.max_descriptors, rng)
         if self.spatial is not None and positions is None:
@@ -86,7 +88,11 @@ class SetEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
                 f"spatial={self.spatial!r} needs an extractor that says where descriptors lie, by "
                 "positions_ or extract, such as ImagePatches()."
             )
-        self._check_n_descriptors(len(sample))
+        if len(sample) < self._n_model_components:
+            raise ValueError(
+                f"n_components={self._n_model_components} needs at least as many descriptors, got "
+                f"n_samples={len(sample)}. Use more data or fewer components."
+            )
         self._n_local = sample.shape[1]
         with single_threaded():
             self._fit_parts(source, sample, positions, rng)
@@ -94,7 +100,7 @@ class SetEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
 
     def _fit_parts(self, source, sample, positions, rng):
         """Fit reducer and model to a sample of the descriptors."""
-        self.reducer_ = fitted_clone(self.reducer, sample, rng)
+        self.reducer_ = _fitted_clone(self.reducer, sample, rng)
         local = self._reduce(sample, np.array([0, len(sample)]))
         self._fit_model(self._append_positions(local, positions), rng)
 
@@ -115,13 +121,6 @@ class SetEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
     @property
     def _levels(self):
         return tuple(g for g in self.spatial or () if isinstance(g, Integral)) or (1,)
-
-    def _check_n_descriptors(self, n):
-        if n < self.n_components:
-            raise ValueError(
-                f"n_components={self.n_components} needs at least as many descriptors, got "
-                f"n_samples={n}. Use more data or fewer components."
-            )
 
     def _validate(self, X, *, reset):
         """X as an array of rows for the extractor, or as sets."""
@@ -283,13 +282,46 @@ class SetEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
         return self._codec().feature_names()
 
 
-def fitted_clone(estimator, X, rng):
+def _fitted_clone(estimator, X, rng):
     """A fitted clone whose unset seeds come from ``rng``; None for None."""
     if estimator is None:
         return None
     estimator = clone(estimator)
     derive_random_states(estimator, rng)
     return estimator.fit(X, None)
+
+
+def fitted_model(model, attribute, local, rng, name):
+    """A model of local descriptors: itself if it is fitted already, otherwise a fitted clone.
+
+    Parameters
+    ----------
+    model : estimator
+        As the user gave it.
+    attribute : str
+        What it has once fitted, of shape (K, n_features).
+    local : ndarray of shape (n, d)
+        Reduced descriptors, with positions where those are appended.
+    rng : numpy.random.RandomState
+        Of unset seeds.
+    name : str
+        Of the parameter, for errors.
+
+    Returns
+    -------
+    model : estimator
+    """
+    try:
+        check_is_fitted(model, attribute)
+    except NotFittedError:
+        return _fitted_clone(model, local, rng)
+    n_features = getattr(model, attribute).shape[1]
+    if n_features != local.shape[1]:
+        raise ValueError(
+            f"{name} was fitted on {n_features} features, but the local descriptors have "
+            f"{local.shape[1]} after reducer and spatial."
+        )
+    return model
 
 
 def blocks_of(source, codec):

@@ -76,12 +76,14 @@ class Codec:
     def feature_names(self):
         """Block, component and dimension of every feature, after its cell."""
         k, d = self.mixture.means.shape
-        grid = [f"_k{i}_d{j}" for i in range(k) for j in range(d)]
+        grid = [f"k{i}_d{j}" for i in range(k) for j in range(d)]
         parts = {
             "weights": [f"weight_k{i}" for i in range(k)],
-            "means": [f"mean{g}" for g in grid],
-            "stds": [f"std{g}" for g in grid],
+            "means": [f"mean_{g}" for g in grid],
+            "stds": [f"std_{g}" for g in grid],
         }
+        if not self.whitened:  # of one block, which then needs no name
+            parts = {"weights": [f"k{i}" for i in range(k)], "means": grid}
         one = [name for b in BLOCKS if b in self.gradients for name in parts[b]]
         prefixes = [""] if self.n_cells == 1 else [f"cell{c}_" for c in range(self.n_cells)]
         return np.array(

@@ -3,13 +3,11 @@
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from skvae._sklearn import HasMethods, Interval, derive_random_states
-from skvae.fisher.base import SetEncoder, blocks_of
+from skvae._sklearn import HasMethods, Interval
+from skvae.fisher.base import SetEncoder, blocks_of, fitted_model
 from skvae.fisher.codec import Codec
 from skvae.fisher.encoding import BLOCKS
 from skvae.fisher.inversion import mixture_regression, shift
@@ -175,13 +173,9 @@ class FisherVectorEncoder(SetEncoder):
         if unknown or not self.gradients:
             raise ValueError(f"gradients={self.gradients!r} must name one or more of {BLOCKS}.")
 
-    def _check_n_descriptors(self, n):
-        n_components = getattr(self.mixture, "n_components", self.n_components)
-        if n < n_components:
-            raise ValueError(
-                f"A mixture of n_components={n_components} needs at least as many descriptors, "
-                f"got n_samples={n}. Use more data or fewer components."
-            )
+    @property
+    def _n_model_components(self):
+        return getattr(self.mixture, "n_components", self.n_components)
 
     def _fit_parts(self, source, sample, positions, rng):
         chosen = np.sort(rng.permutation(len(source))[:_NORM_SETS])
@@ -195,15 +189,8 @@ class FisherVectorEncoder(SetEncoder):
         kind = getattr(mixture, "covariance_type", "diag")
         if kind != "diag":
             raise ValueError(f"mixture has covariance_type={kind!r}; Fisher vectors need 'diag'.")
-        try:
-            check_is_fitted(mixture, "weights_")
-        except NotFittedError:
-            mixture = clone(mixture)
-            derive_random_states(mixture, rng)
-            mixture.fit(local)
-        else:
-            _check_mixture(mixture, local.shape[1])
-        self.mixture_ = mixture
+        self.mixture_ = fitted_model(mixture, "means_", local, rng, "mixture")
+        _check_mixture(self.mixture_)
 
     def _codec(self):
         m = self.mixture_
@@ -314,18 +301,12 @@ class FisherVectorEncoder(SetEncoder):
         return np.asarray(self.reducer_.inverse_transform(local))
 
 
-def _check_mixture(mixture, n_features):
-    """Refuse a fitted mixture that is not one of these descriptors."""
-    if mixture.means_.shape[1] != n_features:
-        raise ValueError(
-            f"mixture was fitted on {mixture.means_.shape[1]} features, but the local "
-            f"descriptors have {n_features} after reducer and spatial."
-        )
-    weights = np.asarray(mixture.weights_)
+def _check_mixture(mixture):
+    weights, variances = np.asarray(mixture.weights_), np.asarray(mixture.covariances_)
     if weights.min() <= 0 or not np.isclose(weights.sum(), 1):
         raise ValueError(
             "mixture needs weights_ that are positive and sum to 1; the least is "
             f"{weights.min():g}, the sum {weights.sum():g}."
         )
-    if np.min(mixture.covariances_) <= 0:
-        raise ValueError("mixture needs positive covariances_.")
+    if variances.min() <= 0:
+        raise ValueError(f"mixture needs positive covariances_; the least is {variances.min():g}.")

@@ -211,6 +211,150 @@ def test_encode_uses_positions(digits):
         fv.encode(P[:30])
 
 
+def test_positions_and_a_pyramid_together(digits):
+    X = digits[0][:200]
+    fv = digits_encoder(4, spatial=("xy", 1, 2), power=1).fit(X)
+    F = fv.transform(X).reshape(200, 5, -1)
+    whole = clone(fv).set_params(
+        spatial="xy", mixture=fv.mixture_, reducer=FrozenEstimator(fv.reducer_)
+    )
+    assert np.allclose(whole.fit(X).transform(X), F[:, 0], atol=1e-5)
+    P, where = fv.extractor_.transform(X[:1])[0], fv.extractor_.positions_
+    corner = (where < 0).all(axis=1)
+    assert np.allclose(whole.encode(P[corner], where[corner]), F[0, 1], atol=1e-5)
+
+
+class Bright(ImagePatches):
+    """The patches around bright pixels only, with their positions."""
+
+    def extract(self, X):
+        patches = super().transform(X)
+        bright = patches[:, :, patches.shape[2] // 2] > 0.3
+        pairs = list(zip(patches, bright, strict=True))
+        return [p[b] for p, b in pairs], [self.positions_[b] for _, b in pairs]
+
+
+@pytest.mark.parametrize("spatial", ["xy", (1, 2), ("xy", 2)])
+def test_ragged_positions_go_with_their_descriptors(digits, spatial):
+    X = digits[0][:60]
+    fv = digits_encoder(4, spatial=spatial)
+    fv.set_params(extractor=Bright(patch_size=3, padding=1)).fit(X)
+    F = fv.transform(X)
+    sets, positions = fv.extractor_.extract(X)
+    assert len({len(s) for s in sets}) > 5
+    for i in (0, 7, 59):
+        assert np.allclose(fv.encode(sets[i], positions[i]), F[i], atol=1e-5)
+        assert np.array_equal(fv.transform(X[i : i + 1])[0], F[i])
+
+
+# Weights, sparse posteriors, size
+
+
+def test_a_weight_of_two_is_the_descriptor_twice(rng):
+    X = ragged(rng)
+    fv = FisherVectorEncoder(4, reducer=PCA(3), random_state=0).fit(X)
+    weights = rng.integers(0, 4, len(X[0]))
+    repeated = np.repeat(X[0], weights, axis=0)
+    assert np.allclose(fv.encode(X[0], weights=weights), fv.encode(repeated), atol=1e-12)
+    assert np.allclose(fv.encode(X[0], weights=0.01 * weights), fv.encode(repeated), atol=1e-12)
+
+
+def test_weights_in_a_pyramid(digits):
+    X = digits[0][:60]
+    fv = digits_encoder(4, spatial=(1, 4)).fit(X)
+    P, where = fv.extractor_.transform(X[:1])[0], fv.extractor_.positions_
+    weights = (where[:, 0] < 0) * 1.0
+    left = fv.encode(P[weights > 0], where[weights > 0])
+    assert np.allclose(fv.encode(P, weights=weights), left, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([1.0], "one for every descriptor"),
+        ([1, -1, 1], "non-negative"),
+        ([0, 0, 0], "not all zero"),
+        ([1, np.nan, 1], "weights contains NaN"),
+    ],
+)
+def test_bad_weights_are_named(rng, weights, message):
+    fv = FisherVectorEncoder(4, random_state=0).fit(ragged(rng))
+    with pytest.raises(ValueError, match=message):
+        fv.encode(np.ones((3, 4)), weights=weights)
+
+
+def test_sparse_posteriors(rng):
+    X = ragged(rng)
+    settings = {"norm": None, "power": 1, "random_state": 0}
+    soft = FisherVectorEncoder(5, **settings).fit(X)
+
+    def with_posteriors(keep):
+        out = []
+        for x in X:
+            gamma = keep(soft.mixture_.predict_proba(x))
+            gamma /= gamma.sum(axis=1, keepdims=True)
+            z = (x[:, None] - soft.mixture_.means_) / np.sqrt(soft.mixture_.covariances_)
+            w = soft.mixture_.weights_
+            g_w = (gamma - w).mean(axis=0) / np.sqrt(w)
+            g_mu = (gamma[:, :, None] * z).mean(axis=0) / np.sqrt(w)[:, None]
+            g_sigma = (gamma[:, :, None] * (z**2 - 1)).mean(axis=0) / np.sqrt(2 * w)[:, None]
+            out.append(np.concatenate([g_w, g_mu.ravel(), g_sigma.ravel()]))
+        return np.array(out)
+
+    def found(**params):
+        return soft.set_params(top_k=None, min_posterior=0.0).set_params(**params).transform(X)
+
+    def largest(k):
+        return lambda gamma: gamma * (gamma >= np.sort(gamma, axis=1)[:, [-k]])
+
+    assert np.allclose(found(), with_posteriors(lambda gamma: gamma))
+    for k in (1, 2, 4):
+        assert np.allclose(found(top_k=k), with_posteriors(largest(k)))
+    assert np.array_equal(found(top_k=5), found())
+    assert np.array_equal(found(top_k=50), found())
+    least = with_posteriors(lambda g: g * ((g >= 0.2) | (g == g.max(axis=1, keepdims=True))))
+    assert np.allclose(found(min_posterior=0.2), least)
+    assert np.allclose(found(min_posterior=0.99), found(top_k=1))
+
+
+def test_large_sets_are_summed_in_pieces(rng):
+    X = rng.normal(size=(150_000, 3)).astype(np.float32)
+    fv = FisherVectorEncoder(4, reducer=PCA(2), power=1, norm=None, random_state=0).fit(X[:5000])
+    exact = fv.encode(X.astype(np.float64))
+    assert np.allclose(fv.encode(X), exact, atol=1e-6)
+    assert np.array_equal(fv.transform([X[:9], X, X[:70_000]])[1], fv.encode(X))
+    weights = rng.uniform(size=len(X))
+    kept = fv.encode(X.astype(np.float64), weights=weights)
+    assert np.allclose(fv.encode(X, weights=weights), kept, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_dtype_is_that_of_the_vectors(rng, dtype):
+    X = ragged(rng)
+    full = FisherVectorEncoder(4, random_state=0).fit(X)
+    F = full.transform(X)
+    small = clone(full).set_params(dtype=dtype).fit(X)
+    assert small.transform(X).dtype == small.encode(X[0]).dtype == dtype
+    assert np.allclose(small.transform(X), F, atol=np.finfo(dtype).eps)
+    assert np.isfinite(small.inverse_transform(small.transform(X))).all()
+
+
+def test_float16_that_overflows_is_an_error(rng):
+    X = ragged(rng)
+    fv = FisherVectorEncoder(4, norm=None, power=1, dtype="float16", random_state=0).fit(X)
+    with pytest.raises(ValueError, match="do not fit into dtype='float16'"):
+        fv.transform([1e6 * x for x in X])
+
+
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_joblib_backends_are_honoured(rng, backend):
+    X = [x.astype(np.float32) for x in ragged(rng, n=60, high=2000)]
+    fv = FisherVectorEncoder(4, reducer=PCA(2), random_state=0).fit(X)
+    F = fv.transform(X)
+    with joblib.parallel_config(backend=backend, n_jobs=2):
+        assert np.array_equal(fv.transform(X), F)
+
+
 # Inverse
 
 
@@ -356,6 +500,10 @@ def test_saved_and_loaded_gives_the_same_bits(rng, tmp_path):
         ({"power": 0}, np.ones((4, 3, 2)), "power"),
         ({"gradients": ("mean",)}, np.ones((4, 3, 2)), "gradients"),
         ({"gradients": ()}, np.ones((4, 3, 2)), "gradients"),
+        ({"spatial": (1, "x")}, np.ones((4, 3, 2)), "positive integers"),
+        ({"top_k": 0}, np.ones((4, 3, 2)), "top_k"),
+        ({"min_posterior": 1.0}, np.ones((4, 3, 2)), "min_posterior"),
+        ({"dtype": "int8"}, np.ones((4, 3, 2)), "dtype"),
         ({"mixture": GaussianMixture(2)}, np.ones((4, 3, 2)), "'diag'"),
         ({"extractor": ImagePatches()}, np.ones((4, 10)), "not square"),
     ],
@@ -369,6 +517,23 @@ def test_a_mixture_of_another_dimension_is_refused(rng):
     mixture = DiagonalGaussianMixture(2).fit(rng.normal(size=(20, 3)))
     with pytest.raises(ValueError, match="fitted on 3 features"):
         FisherVectorEncoder(mixture=mixture).fit(ragged(rng))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("weights_", [1.5, -0.5], "weights_ that are positive"),
+        ("weights_", [0.0, 0.0], "weights_ that are positive"),
+        ("weights_", [0.4, 0.4], "sum to 1"),
+        ("covariances_", np.zeros((2, 4)), "positive covariances_"),
+    ],
+)
+def test_a_mixture_that_is_none_is_refused(rng, name, value, message):
+    X = ragged(rng)
+    mixture = DiagonalGaussianMixture(2).fit(np.concatenate(X))
+    setattr(mixture, name, np.asarray(value))
+    with pytest.raises(ValueError, match=message):
+        FisherVectorEncoder(mixture=mixture).fit(X)
 
 
 def test_wrong_d_after_fit(rng):
