@@ -1,34 +1,77 @@
-"""Expectation maximisation on sufficient statistics: the M-step, the start and the revival."""
+"""Expectation maximisation on sums over blocks: start, steps and passes, revival."""
 
 import warnings
+from functools import partial
 
 import numpy as np
 from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.metrics import pairwise_distances_argmin
-from sklearn.utils import gen_batches
 
-from skvae.fisher.statistics import Mixture, hard_statistics
+from skvae.fisher.statistics import Mixture, Statistics, accumulate, hard_statistics
 
-__all__ = ["START_METHODS", "floor_of", "m_step", "revive", "start"]
+__all__ = [
+    "START_METHODS",
+    "describe",
+    "e_step",
+    "em_passes",
+    "expected_statistics",
+    "floor_of",
+    "m_step",
+    "revive",
+    "start",
+    "stepwise",
+]
 
 # A component with less than this share of one descriptor is empty.
 _EMPTY = 0.5
 # Descriptors per component that a k-means start looks at, and its least number.
 _START_ROWS_PER_COMPONENT = 200
 _START_ROWS = 20_000
-# Rows that a pass over the data converts to float64 at a time.
-_PASS_ROWS = 65_536
 
 
-def floor_of(X, center, variance_floor):
+def _count_and_sum(X):
+    return np.append(X.sum(axis=0, dtype=np.float64), len(X))
+
+
+def _squares(X, center):
+    return ((X - center) ** 2).sum(axis=0)
+
+
+def describe(data):
+    """Number, center and variances of all descriptors, in two passes.
+
+    Parameters
+    ----------
+    data : ArrayBlocks, IteratedBlocks or DaskBlocks
+        Descriptors.
+
+    Returns
+    -------
+    n : int
+        How many.
+    center : ndarray of shape (d,)
+        Their mean, rounded to their dtype so that subtracting it there is exact.
+    variances : ndarray of shape (d,)
+        About the center.
+    """
+    *total, n = data.total(_count_and_sum)
+    center = (np.array(total) / max(n, 1)).astype(data.dtype).astype(np.float64)
+    variances = data.total(partial(_squares, center=center)) / max(n, 1)
+
+    return int(n), center, variances
+
+
+def floor_of(variances, center, dtype, variance_floor):
     """The least variance that a component may have, in the squared units of the descriptors.
 
     Parameters
     ----------
-    X : ndarray of shape (n, d)
-        Descriptors.
+    variances : ndarray of shape (d,)
+        Of the descriptors.
     center : ndarray of shape (d,)
         Their mean.
+    dtype : dtype
+        Theirs.
     variance_floor : float
         Share of the largest variance over dimensions.
 
@@ -37,18 +80,37 @@ def floor_of(X, center, variance_floor):
     float
         One, with a warning, when nothing varies.
     """
-    squares = np.zeros(X.shape[1])
-    for rows in gen_batches(len(X), _PASS_ROWS):
-        squares += ((X[rows] - center) ** 2).sum(axis=0)
-    largest = squares.max() / len(X)
+    largest = variances.max()
     # Constant data vary by the rounding of their mean.
-    noise = (np.finfo(X.dtype).eps * np.abs(center).max()) ** 2
+    noise = (np.finfo(dtype).eps * np.abs(center).max()) ** 2
     if largest <= noise:
         warnings.warn(
             "No feature of X varies: every variance is set to 1.", UserWarning, stacklevel=2
         )
         return 1.0
     return variance_floor * largest
+
+
+def e_step(X, mixture, center):
+    """Statistics of one block of descriptors, of either dtype.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d), float32 or float64
+        Descriptors.
+    mixture : Mixture
+        Current parameters.
+    center : ndarray of shape (d,)
+        Subtracted from the descriptors.
+
+    Returns
+    -------
+    Statistics
+        In float64 where float32 cannot hold the center.
+    """
+    if not np.array_equal(center, center.astype(X.dtype)):
+        X = X.astype(np.float64)
+    return accumulate(X, mixture, center)
 
 
 def m_step(statistics, floor):
@@ -81,14 +143,110 @@ def m_step(statistics, floor):
     return Mixture(s0[:, 0] / s0.sum(), statistics.center + means, covariances)
 
 
-def revive(mixture, statistics, floor):
+def expected_statistics(mixture, center):
+    """Mean statistics of descriptors that are distributed as the mixture says.
+
+    ``m_step`` gives the mixture back: parameters and mean statistics are one and the same state, so
+    that stepwise EM can go on from any mixture.
+
+    Parameters
+    ----------
+    mixture : Mixture
+        Parameters.
+    center : ndarray of shape (d,)
+        What the statistics are about.
+
+    Returns
+    -------
+    Statistics
+        Of one descriptor on average, with a log-likelihood of NaN.
+    """
+    mu = mixture.means - center
+    phi = np.concatenate([np.ones((len(mu), 1)), mu, mixture.covariances + mu**2], axis=1)
+    return Statistics(mixture.weights[:, None] * phi, 1.0, np.nan, center)
+
+
+def stepwise(mixture, batch, rate, floor):
+    """One step of stepwise EM: an M-step on a running mean of statistics.
+
+    Parameters
+    ----------
+    mixture : Mixture
+        That the statistics were made with.
+    batch : Statistics
+        From the E-step on a batch.
+    rate : float
+        Weight of the batch; with 1 the past is forgotten, as in one iteration of EM.
+    floor : float
+        Least variance.
+
+    Returns
+    -------
+    Mixture
+
+    References
+    ----------
+    O. Cappé and E. Moulines, "On-line expectation-maximization algorithm for latent data models",
+    J. R. Stat. Soc. B 71, 2009.
+    """
+    past = (1 - rate) * expected_statistics(mixture, batch.center)
+    return m_step(past + (rate / batch.n_descriptors) * batch, floor)
+
+
+def em_passes(data, mixture, center, floor, *, batch_size, decay, n_steps, rng):
+    """EM without end: one pass over the data after the other.
+
+    Parameters
+    ----------
+    data : ArrayBlocks, IteratedBlocks or DaskBlocks
+        Descriptors.
+    mixture : Mixture
+        To start from.
+    center : ndarray of shape (d,)
+        Subtracted from the descriptors.
+    floor : float
+        Least variance.
+    batch_size : int or None
+        Descriptors per step of stepwise EM; None is EM, one step a pass.
+    decay : float
+        The t-th batch weighs (t + 1)^-decay.
+    n_steps : int
+        Steps that the start counts for.
+    rng : numpy.random.RandomState
+        Of the batches.
+
+    Yields
+    ------
+    mixture : Mixture
+        After the pass.
+    bound : float
+        Mean log-likelihood of each descriptor under the mixture that met it, in nats.
+    n_revived : int
+        Empty components replaced after the pass.
+    n_steps : int
+        So far.
+    """
+    while True:
+        log_likelihood, n = 0.0, 0
+        for batch in [data] if batch_size is None else data.batches(batch_size, rng):
+            statistics = batch.total(partial(e_step, mixture=mixture, center=center))
+            rate = 1.0 if batch_size is None else (n_steps + 1) ** -decay
+            mixture = stepwise(mixture, statistics, rate, floor)
+            log_likelihood += statistics.log_likelihood
+            n += statistics.n_descriptors
+            n_steps += 1
+        mixture, n_revived = revive(mixture, n, floor)
+        yield mixture, log_likelihood / n, n_revived, n_steps
+
+
+def revive(mixture, n_descriptors, floor):
     """Split the heaviest component once for every empty one, along its widest dimension.
 
     Parameters
     ----------
     mixture : Mixture
         From the M-step.
-    statistics : Statistics
+    n_descriptors : int
         That it came from.
     floor : float
         Components no wider than this in every dimension are not split.
@@ -100,7 +258,7 @@ def revive(mixture, statistics, floor):
     n_revived : int
         How many components were replaced.
     """
-    counts = statistics.totals[:, 0].copy()
+    counts = mixture.weights * n_descriptors
     empty = np.flatnonzero(counts < _EMPTY)
     weights, means, covariances = (a.copy() for a in mixture)
     n_revived = 0
@@ -130,21 +288,24 @@ def _kmeans_plusplus(X, n_components, rng):
 START_METHODS = {"kmeans": _kmeans, "k-means++": _kmeans_plusplus}
 
 
-def start(X, n_components, method, center, rng):
+def start(data, n, n_components, method, center, rng):
     """Statistics of a k-means partition of a sample of the descriptors, for the first M-step.
 
-    A sample is enough to start from, and k-means on all descriptors would cost more than EM.
+    A sample is enough to start from, and k-means on all descriptors would cost more than EM. What
+    is drawn depends on the number of descriptors alone, never on the blocks they come in.
 
     Parameters
     ----------
-    X : ndarray of shape (n, d)
-        Descriptors, n >= n_components.
+    data : ArrayBlocks, IteratedBlocks or DaskBlocks
+        Descriptors.
+    n : int
+        How many, at least n_components.
     n_components : int
         K.
     method : {"kmeans", "k-means++"}
         scikit-learn's algorithm for the centers.
     center : ndarray of shape (d,)
-        Subtracted first, for the precision of float32.
+        What the statistics are about.
     rng : numpy.random.RandomState
         Of the sample and the algorithm.
 
@@ -152,8 +313,14 @@ def start(X, n_components, method, center, rng):
     -------
     Statistics
     """
-    size = min(len(X), max(_START_ROWS, _START_ROWS_PER_COMPONENT * n_components))
-    sample = X if size == len(X) else X[np.sort(rng.choice(len(X), size, replace=False))]
-    centred = sample - center.astype(X.dtype)
+    size = min(n, max(_START_ROWS, _START_ROWS_PER_COMPONENT * n_components))
+    if size == n:
+        rows = np.arange(n)
+    else:  # not RandomState.choice, which permutes all n
+        draw = np.random.default_rng(rng.randint(2**31 - 1))
+        rows = np.sort(draw.choice(n, size, replace=False, shuffle=False))
+    sample = data.take(rows)
+    # Centred for the precision of float32; by its own mean, whose bits do not depend on blocks.
+    centred = sample - sample.mean(axis=0, dtype=np.float64).astype(sample.dtype)
     labels = pairwise_distances_argmin(centred, START_METHODS[method](centred, n_components, rng))
     return hard_statistics(sample, labels, n_components, center)

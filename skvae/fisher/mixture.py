@@ -1,6 +1,8 @@
 """A diagonal Gaussian mixture, fitted by EM on additive sufficient statistics."""
 
 import warnings
+from functools import partial
+from itertools import islice
 from numbers import Integral, Real
 
 import numpy as np
@@ -11,8 +13,18 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skvae._sklearn import Interval, StrOptions, fit_context
 from skvae._threads import single_threaded
 from skvae.exceptions import FitInterruptedWarning
-from skvae.fisher.em import START_METHODS, floor_of, m_step, revive, start
-from skvae.fisher.statistics import Mixture, Statistics, accumulate, log_posteriors
+from skvae.fisher.blocks import FLOATS, ArrayBlocks, lazy_blocks
+from skvae.fisher.em import (
+    START_METHODS,
+    describe,
+    e_step,
+    em_passes,
+    floor_of,
+    m_step,
+    start,
+    stepwise,
+)
+from skvae.fisher.statistics import Mixture, log_posteriors
 from skvae.persistence import VersionedMixin
 
 __all__ = ["DiagonalGaussianMixture"]
@@ -24,7 +36,7 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
     Maximises the mean log-likelihood :math:`\frac1n \sum_i \log \sum_k w_k N(x_i; \mu_k,
     \sigma_k^2)` by expectation maximisation. The E-step reads the data in blocks and keeps sums
     only, in float64, about the mean of the data: memory does not grow with n times K, and float32
-    data far from zero lose nothing.
+    data far from zero lose nothing. So the data may lie on disk or on a cluster (see Notes).
 
     Parameters
     ----------
@@ -33,7 +45,10 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
     tol : float, default=1e-3
         EM stops when the mean log-likelihood gains less than this (nats per descriptor).
     max_iter : int, default=100
-        EM iterations at most.
+        EM iterations, or passes of stepwise EM, at most.
+    batch_size : int, default=None
+        Descriptors per step of stepwise EM, which takes a step after every batch and comes near the
+        solution in a few passes over the data: 10,000 suits millions of descriptors. None is EM.
     n_init : int, default=1
         Starts; the one with the highest log-likelihood is kept.
     init_params : {"kmeans", "k-means++"}, default="kmeans"
@@ -48,12 +63,12 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
         Least variance of a component, as a share of the largest variance over the features of the
         data.
     learning_decay : float, default=0.7
-        ``partial_fit`` weighs its t-th batch by :math:`(t + 1)^{-\text{learning\_decay}}`; between
-        0.5 and 1 stepwise EM converges.
+        Stepwise EM weighs its t-th batch by :math:`(t + 1)^{-\text{learning\_decay}}`; between
+        0.5 and 1 it converges.
     warm_start : bool, default=False
         Whether ``fit`` starts from the present solution.
     random_state : int, RandomState instance or None, default=None
-        Decides the start and ``sample``.
+        Decides the start, the batches and ``sample``.
     verbose : int, default=0
         Prints the mean log-likelihood every ``verbose`` iterations.
 
@@ -66,11 +81,14 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
     covariances_ : ndarray of shape (n_components, n_features), float64
         Variances.
     lower_bounds_ : list of float
-        Mean log-likelihood before each M-step, in nats.
+        Mean log-likelihood in each pass over the data, in nats; descriptors count under the mixture
+        that they met, before the M-step that they led to.
     lower_bound_ : float
         The last of them.
     n_iter_ : int
-        EM iterations done, or batches seen by ``partial_fit``.
+        Passes over the data done, or batches seen by ``partial_fit``.
+    n_steps_ : int
+        M-steps done, from which ``partial_fit`` counts on; the start of stepwise EM is one.
     converged_ : bool
         Whether ``tol`` was reached.
     n_revived_ : int
@@ -82,7 +100,15 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
     -----
     With ``variance_floor=0`` and no empty component, parameters agree with scikit-learn's
     ``GaussianMixture(covariance_type="diag", reg_covar=0)`` from the same start. A component that
-    owns less than half a descriptor is revived; between revivals the log-likelihood never falls.
+    owns less than half a descriptor is revived; between revivals the log-likelihood of EM never
+    falls.
+
+    **X** of ``fit``, ``partial_fit`` and ``score`` is an array, a memory map, of which a few
+    megabytes are held at a time, an iterable of 2-D blocks whose ``__iter__`` starts anew, since
+    every pass reads it once, or a 2-D dask array, whose blocks stay where they are. All give the
+    same result: the start is drawn by row, and nothing else depends on the blocks but the rounding
+    of sums. Batches of stepwise EM are drawn from all over an array; of an iterable they are
+    consecutive, so sorted data should be shuffled; a dask array has none.
 
     References
     ----------
@@ -90,7 +116,7 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
     EM algorithm", J. R. Stat. Soc. B 39, 1977.
 
     O. Cappé and E. Moulines, "On-line expectation-maximization algorithm for latent data models",
-    J. R. Stat. Soc. B 71, 2009 (``partial_fit``).
+    J. R. Stat. Soc. B 71, 2009 (``batch_size`` and ``partial_fit``).
 
     Examples
     --------
@@ -106,6 +132,7 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "init_params": [StrOptions(set(START_METHODS))],
         "weights_init": ["array-like", None],
@@ -124,6 +151,7 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
         *,
         tol=1e-3,
         max_iter=100,
+        batch_size=None,
         n_init=1,
         init_params="kmeans",
         weights_init=None,
@@ -138,6 +166,7 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
         self.n_components = n_components
         self.tol = tol
         self.max_iter = max_iter
+        self.batch_size = batch_size
         self.n_init = n_init
         self.init_params = init_params
         self.weights_init = weights_init
@@ -156,12 +185,12 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
-        """Fit the mixture to all descriptors at once.
+        """Fit the mixture to all descriptors.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Descriptors; float32 is worked on as float32.
+        X : array-like, iterable of blocks or dask array of shape (n_samples, n_features)
+            Descriptors (see Notes); float32 is worked on as float32.
         y : Ignored
             Present for scikit-learn's conventions.
 
@@ -172,21 +201,23 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If there are fewer descriptors than components, or X or a start is not finite.
+            If there are fewer descriptors than components, X or a start is not finite, or a dask
+            array does not know its chunks.
+        TypeError
+            If X can be read only once.
         """
-        X = self._validate(X, reset=True, ensure_min=self.n_components)
-        center = _center_of(X)
-        floor = floor_of(X, center, self.variance_floor)
+        data = self._read(X, reset=True)
         rng = check_random_state(self.random_state)
         warm = self.warm_start and hasattr(self, "weights_")
         best = None
-        for _ in range(1 if warm else self.n_init):
-            with single_threaded():
-                first = self._mixture() if warm else self._start(X, center, floor, rng)
-                run = self._expectation_maximization(X, first, center, floor)
-            if best is None or run["lower_bound_"] > best["lower_bound_"]:
-                best = run
-        vars(self).update(best, _floor=floor)
+        with single_threaded():
+            n, center, floor = self._describe(data)
+            for _ in range(1 if warm else self.n_init):
+                first = self._mixture() if warm else self._start(data, n, center, floor, rng)
+                run = self._run(data, first, center, floor, rng, self.n_steps_ if warm else 1)
+                if best is None or run["lower_bound_"] > best["lower_bound_"]:
+                    best = run
+        vars(self).update(best, _center=center, _floor=floor)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -198,7 +229,7 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like, iterable of blocks or dask array of shape (n_samples, n_features)
             A batch; the first needs at least ``n_components`` descriptors.
         y : Ignored
             Present for scikit-learn's conventions.
@@ -208,50 +239,53 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
         self : DiagonalGaussianMixture
         """
         first = not hasattr(self, "weights_")
-        X = self._validate(X, reset=first, ensure_min=self.n_components if first else 1)
-        if first:
-            self._center = _center_of(X)
-            self._floor = floor_of(X, self._center, self.variance_floor)
-            rng = check_random_state(self.random_state)
-            with single_threaded():
-                self._set_mixture(self._start(X, self._center, self._floor, rng))
-            self.lower_bounds_, self.n_iter_, self.n_revived_ = [], 0, 0
-        if not np.array_equal(self._center, self._center.astype(X.dtype)):
-            X = X.astype(np.float64)
+        data = self._read(X, reset=first)
         with single_threaded():
-            batch = accumulate(X, self._mixture(), self._center)
-        bound = batch.log_likelihood / len(X)
-        step = 1.0 if first else (self.n_iter_ + 1) ** -self.learning_decay
-        past = 0.0 if first else (1 - step) * self._running_totals
-        self._running_totals = past + step / len(X) * batch.totals
-        running = Statistics(self._running_totals, 1.0, bound, self._center)
-        self._set_mixture(m_step(running, self._floor))
-        self.lower_bounds_ = [*self.lower_bounds_, bound]
-        self.lower_bound_ = bound
+            if first:
+                n, self._center, self._floor = self._describe(data)
+                rng = check_random_state(self.random_state)
+                mixture = self._start(data, n, self._center, self._floor, rng)
+                self.lower_bounds_, self.n_iter_, self.n_steps_, self.n_revived_ = [], 0, 0, 0
+            else:
+                mixture = self._mixture()
+            batch = data.total(partial(e_step, mixture=mixture, center=self._center))
+        rate = (self.n_steps_ + 1) ** -self.learning_decay
+        self._set_mixture(stepwise(mixture, batch, rate, self._floor))
+        self.lower_bound_ = batch.log_likelihood / batch.n_descriptors
+        self.lower_bounds_ = [*self.lower_bounds_, self.lower_bound_]
         self.n_iter_ += 1
+        self.n_steps_ += 1
         self.converged_ = False
         return self
 
-    def _validate(self, X, *, reset, ensure_min=1):
-        X = validate_data(self, X, reset=reset, dtype=[np.float64, np.float32])
-        if len(X) < ensure_min:
-            raise ValueError(
-                f"A mixture of n_components={ensure_min} needs at least as many descriptors, got "
-                f"n_samples={len(X)}. Use more data or fewer components."
-            )
-        return X
+    def _read(self, X, *, reset):
+        """Blocks of X, validated: at once in memory, else when they are read."""
+        blocks = lazy_blocks(X)
+        if blocks is None:
+            return ArrayBlocks(validate_data(self, X, reset=reset, dtype=FLOATS))
+        validate_data(self, blocks.head, reset=reset, dtype=FLOATS, ensure_min_samples=0)
+        return blocks
 
-    def _start(self, X, center, floor, rng):
+    def _describe(self, data):
+        """Number of descriptors, their center and the least variance."""
+        n, center, variances = describe(data)
+        if n < self.n_components:
+            raise ValueError(
+                f"A mixture of n_components={self.n_components} needs at least as many "
+                f"descriptors, got n_samples={n}. Use more data or fewer components."
+            )
+        return n, center, floor_of(variances, center, data.dtype, self.variance_floor)
+
+    def _start(self, data, n, center, floor, rng):
         """The first mixture: what the user gave, the rest from k-means."""
-        shape = (self.n_components, X.shape[1])
+        shape = (self.n_components, len(center))
         given = (
             _check_weights(self.weights_init, self.n_components),
             _check_init(self.means_init, shape, "means_init"),
             _check_init(self.precisions_init, shape, "precisions_init", positive=True),
         )
         if any(value is None for value in given):
-            statistics = start(X, self.n_components, self.init_params, center, rng)
-            found = m_step(statistics, floor)
+            found = m_step(start(data, n, self.n_components, self.init_params, center, rng), floor)
         else:
             found = (None, None, None)
         weights, means, precisions = given
@@ -261,17 +295,21 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
             found[2] if precisions is None else 1 / precisions,
         )
 
-    def _expectation_maximization(self, X, mixture, center, floor):
+    def _run(self, data, mixture, center, floor, rng, n_steps):
+        """Passes of EM until convergence, as fitted attributes."""
         bounds, n_revived, converged = [], 0, False
+        settings = {"batch_size": self.batch_size, "decay": self.learning_decay, "rng": rng}
+        passes = em_passes(data, mixture, center, floor, n_steps=n_steps, **settings)
         try:
-            while len(bounds) < self.max_iter and not converged:
-                statistics = accumulate(X, mixture, center)
-                mixture, revived = revive(m_step(statistics, floor), statistics, floor)
+            for done in islice(passes, self.max_iter):
+                mixture, bound, revived, n_steps = done
                 n_revived += revived
-                bounds.append(statistics.log_likelihood / len(X))
-                converged = not revived and abs(np.diff([-np.inf, *bounds])[-1]) < self.tol
+                bounds.append(bound)
                 if self.verbose and len(bounds) % self.verbose == 0:
-                    print(f"Iteration {len(bounds)}: log-likelihood {bounds[-1]:.6f} nats")
+                    print(f"Iteration {len(bounds)}: log-likelihood {bound:.6f} nats")
+                converged = not revived and abs(np.diff([-np.inf, *bounds])[-1]) < self.tol
+                if converged:
+                    break
         except KeyboardInterrupt:
             if not bounds:
                 raise
@@ -288,10 +326,9 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
             "lower_bounds_": bounds,
             "lower_bound_": bounds[-1],
             "n_iter_": len(bounds),
+            "n_steps_": n_steps,
             "converged_": converged,
             "n_revived_": n_revived,
-            "_center": center,
-            "_running_totals": statistics.totals / len(X),
         }
 
     def _mixture(self):
@@ -300,10 +337,12 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
     def _set_mixture(self, mixture):
         self.weights_, self.means_, self.covariances_ = mixture
 
-    def _posterior_blocks(self, X):
+    def _posteriors(self, X):
+        """(log-likelihoods, posteriors) of tiles of descriptors."""
         check_is_fitted(self)
-        X = self._validate(X, reset=False)
-        return X, log_posteriors(X, self._mixture())
+        for block in self._read(X, reset=False):
+            for _, log_likelihood, gamma in log_posteriors(block, self._mixture()):
+                yield log_likelihood, gamma
 
     def score_samples(self, X):
         """Log-likelihood of each descriptor.
@@ -318,15 +357,14 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
         log_likelihood : ndarray of shape (n_samples,)
             log p(x), in nats.
         """
-        X, blocks = self._posterior_blocks(X)
-        return np.concatenate([log_likelihood for _, log_likelihood, _ in blocks])
+        return np.concatenate([log_likelihood for log_likelihood, _ in self._posteriors(X)])
 
     def score(self, X, y=None):
         """Mean log-likelihood.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like, iterable of blocks or dask array of shape (n_samples, n_features)
             Descriptors.
         y : Ignored
             Present for scikit-learn's conventions.
@@ -336,7 +374,12 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
         float
             In nats per descriptor.
         """
-        return float(self.score_samples(X).mean())
+        check_is_fitted(self)
+        data, mixture = self._read(X, reset=False), self._mixture()
+        center = mixture.center(data.dtype)
+        with single_threaded():
+            total = data.total(partial(e_step, mixture=mixture, center=center))
+        return float(total.log_likelihood / total.n_descriptors)
 
     def predict_proba(self, X):
         """Posterior probability of each component.
@@ -351,11 +394,7 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
         gamma : ndarray of shape (n_samples, n_components)
             In the dtype of ``X``; rows sum to 1.
         """
-        X, blocks = self._posterior_blocks(X)
-        out = np.empty((len(X), len(self.weights_)), X.dtype)
-        for rows, _, gamma in blocks:
-            out[rows] = gamma
-        return out
+        return np.concatenate([gamma.copy() for _, gamma in self._posteriors(X)])
 
     def predict(self, X):
         """Most probable component of each descriptor.
@@ -369,8 +408,7 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
         -------
         labels : ndarray of shape (n_samples,)
         """
-        _, blocks = self._posterior_blocks(X)
-        return np.concatenate([gamma.argmax(axis=1) for _, _, gamma in blocks])
+        return np.concatenate([gamma.argmax(axis=1) for _, gamma in self._posteriors(X)])
 
     def sample(self, n_samples=1):
         """Draw descriptors from the mixture.
@@ -426,11 +464,6 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
         float
         """
         return float(-2 * self.score_samples(X).sum() + 2 * self._n_parameters())
-
-
-def _center_of(X):
-    """Mean of the data, rounded to their dtype so that subtracting it there is exact."""
-    return X.mean(axis=0, dtype=np.float64).astype(X.dtype).astype(np.float64)
 
 
 def _check_weights(weights, n_components):

@@ -1,7 +1,18 @@
 import numpy as np
 import pytest
 
-from skvae.fisher.em import floor_of, m_step, revive, start
+from skvae.fisher.blocks import ArrayBlocks
+from skvae.fisher.em import (
+    describe,
+    e_step,
+    em_passes,
+    expected_statistics,
+    floor_of,
+    m_step,
+    revive,
+    start,
+    stepwise,
+)
 from skvae.fisher.statistics import Mixture, Statistics, accumulate, hard_statistics
 
 
@@ -21,22 +32,84 @@ def test_m_step_floors_variances():
     assert np.allclose(mixture.covariances, [[0.25, 1.0]])
 
 
+def described_floor(X, share):
+    _, center, variances = describe(ArrayBlocks(X))
+    return floor_of(variances, center, X.dtype, share)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_description_has_the_moments_and_a_center_of_the_data_s_type(rng, dtype):
+    X = (rng.normal(size=(1000, 3)) * [1, 10, 0.1] + 1e3).astype(dtype)
+    n, center, variances = describe(ArrayBlocks(X))
+    assert n == 1000
+    assert np.allclose(center, X.mean(axis=0, dtype=float), rtol=np.finfo(dtype).eps)
+    assert np.array_equal(center, center.astype(dtype))
+    assert np.allclose(variances, X.var(axis=0, dtype=float), rtol=1e-5)
+
+
 @pytest.mark.parametrize("offset", [0, 1e4])
 def test_floor_is_relative_to_the_largest_variance(rng, offset):
     X = rng.normal(size=(1000, 2)) * [1, 10] + offset
-    assert floor_of(X, X.mean(axis=0), 1e-3) == pytest.approx(1e-3 * X.var(axis=0).max())
+    assert described_floor(X, 1e-3) == pytest.approx(1e-3 * X.var(axis=0).max())
 
 
 def test_floor_is_one_when_nothing_varies():
-    X = np.full((10, 2), 0.1, dtype=np.float32)
     with pytest.warns(UserWarning, match="No feature of X varies"):
-        assert floor_of(X, X.mean(axis=0, dtype=float), 1e-3) == 1
+        assert described_floor(np.full((10, 2), 0.1, dtype=np.float32), 1e-3) == 1
 
 
 def test_one_feature_that_varies_is_enough(rng, recwarn):
     X = np.column_stack([np.full(10, 3.0), rng.normal(size=10)])
-    assert floor_of(X, X.mean(axis=0), 1e-3) == pytest.approx(1e-3 * X[:, 1].var())
+    assert described_floor(X, 1e-3) == pytest.approx(1e-3 * X[:, 1].var())
     assert not recwarn.list
+
+
+def test_a_center_that_float32_cannot_hold_costs_no_precision(rng):
+    center = np.array([1e4 + 1e-5, 0])
+    X = (rng.normal(size=(500, 2)) + center).astype(np.float32)
+    mixture = Mixture(np.array([0.3, 0.7]), center + [[0, 0], [1, 1]], np.ones((2, 2)))
+    totals = e_step(X, mixture, center).totals
+    assert np.allclose(totals, e_step(X.astype(float), mixture, center).totals, rtol=1e-12)
+
+
+def random_mixture(rng, k=4, d=3):
+    return Mixture(rng.dirichlet(np.ones(k)), rng.normal(size=(k, d)), rng.gamma(2, size=(k, d)))
+
+
+def test_m_step_inverts_expected_statistics(rng):
+    mixture = random_mixture(rng)
+    again = m_step(expected_statistics(mixture, rng.normal(size=3)), floor=0)
+    for found, given in zip(again, mixture, strict=True):
+        assert np.allclose(found, given, rtol=1e-12)
+
+
+def test_a_step_at_full_rate_is_an_iteration_of_em(rng):
+    mixture = random_mixture(rng)
+    statistics = accumulate(rng.normal(size=(200, 3)), mixture, np.zeros(3))
+    step = stepwise(mixture, statistics, 1.0, floor=0)
+    for found, expected in zip(step, m_step(statistics, floor=0), strict=True):
+        assert np.allclose(found, expected, rtol=1e-12)
+
+
+def test_steps_average_statistics(rng):
+    X, mixture = rng.normal(size=(200, 3)), random_mixture(rng)
+    center = np.zeros(3)
+    statistics = accumulate(X, mixture, center)
+    step = stepwise(mixture, statistics, 0.25, floor=0)
+    mean = 0.75 * expected_statistics(mixture, center).totals + 0.25 * statistics.totals / 200
+    assert np.allclose(expected_statistics(step, center).totals, mean, rtol=1e-12)
+
+
+def test_a_pass_of_one_batch_and_full_rate_is_an_iteration_of_em(rng):
+    X, mixture = rng.normal(size=(200, 3)), random_mixture(rng)
+    settings = {"decay": 0.7, "n_steps": 0, "rng": np.random.RandomState(0)}
+    both = [
+        next(em_passes(ArrayBlocks(X), mixture, np.zeros(3), 0, batch_size=size, **settings))
+        for size in (None, 200)
+    ]
+    assert both[0][1] == pytest.approx(both[1][1], rel=1e-12)
+    for one, other in zip(both[0][0], both[1][0], strict=True):
+        assert np.allclose(one, other, rtol=1e-12)
 
 
 def test_revival_splits_the_heaviest_component():
@@ -44,7 +117,7 @@ def test_revival_splits_the_heaviest_component():
     totals = np.array([[10, 0, 0, 10, 90], [0, 0, 0, 0, 0], [4, 40, 0, 404, 4]], float)
     statistics = Statistics(totals, 14, 0.0, center)
     mixture = m_step(statistics, floor=1e-3)
-    revived, n = revive(mixture, statistics, floor=1e-3)
+    revived, n = revive(mixture, 14, floor=1e-3)
     assert n == 1
     assert revived.weights.sum() == pytest.approx(1)
     assert revived.weights[0] == pytest.approx(revived.weights[1])
@@ -57,13 +130,14 @@ def test_nothing_is_revived_without_an_empty_component(rng):
     X = rng.normal(size=(50, 2))
     statistics = hard_statistics(X, np.arange(50) % 2, 2, np.zeros(2))
     mixture = m_step(statistics, 1e-6)
-    assert revive(mixture, statistics, 1e-6) == (mixture, 0)
+    assert revive(mixture, 50, 1e-6) == (mixture, 0)
 
 
 @pytest.mark.parametrize("method", ["kmeans", "k-means++"])
 def test_start_separates_far_clusters(rng, method):
     X = np.concatenate([rng.normal(size=(40, 2)) + m for m in ([0, 0], [50, 0], [0, 50])])
-    statistics = start(X, 3, method, X.mean(axis=0), np.random.RandomState(0))
+    rng = np.random.RandomState(0)
+    statistics = start(ArrayBlocks(X), len(X), 3, method, X.mean(axis=0), rng)
     assert sorted(statistics.totals[:, 0]) == [40, 40, 40]
 
 

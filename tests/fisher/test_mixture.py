@@ -10,7 +10,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skvae import DiagonalGaussianMixture
 from skvae.exceptions import FitInterruptedWarning
-from skvae.fisher import mixture as mixture_module
+from skvae.fisher import em
 
 
 @parametrize_with_checks(
@@ -136,6 +136,134 @@ def test_partial_fit_continues_from_fit(rng):
     assert not np.array_equal(fitted.means_, before)
 
 
+class Blocks:
+    """A re-iterable of unequal blocks, one of them empty."""
+
+    def __init__(self, X):
+        self.X = X
+
+    def __iter__(self):
+        yield from np.split(self.X, [1, 700, 700, 1900])
+
+
+def memory_map(X, path):
+    file = path / f"{len(list(path.iterdir()))}.npy"
+    np.save(file, X)
+    return np.load(file, mmap_mode="r")
+
+
+def forms_of(X, path):
+    """The data in every form that is not an array in memory."""
+    return [memory_map(X, path), np.asarray(memory_map(X, path)), Blocks(X)]
+
+
+def assert_same_mixture(a, b, rtol=1e-10):
+    for name in ("weights_", "means_", "covariances_", "lower_bounds_"):
+        assert np.allclose(getattr(a, name), getattr(b, name), rtol=rtol, atol=0)
+
+
+@pytest.mark.parametrize("init", ["kmeans", "k-means++"])
+def test_every_form_of_data_gives_the_same_mixture(rng, tmp_path, monkeypatch, init):
+    monkeypatch.setattr(em, "_START_ROWS", 300)
+    monkeypatch.setattr(em, "_START_ROWS_PER_COMPONENT", 0)
+    X = blobs(rng)
+    settings = {"init_params": init, "max_iter": 20, "tol": 0, "random_state": 0}
+    whole = DiagonalGaussianMixture(5, **settings).fit(X)
+    for form in forms_of(X, tmp_path):
+        fitted = DiagonalGaussianMixture(5, **settings).fit(form)
+        assert_same_mixture(fitted, whole)
+        assert fitted.score(form) == pytest.approx(whole.score(X), rel=1e-12)
+        assert np.array_equal(fitted.predict(form), whole.predict(X))
+
+
+def test_every_form_of_data_gives_the_same_partial_fit(rng, tmp_path):
+    X = blobs(rng)
+    whole = DiagonalGaussianMixture(5, random_state=0).partial_fit(X).partial_fit(X[::2])
+    for form, half in zip(forms_of(X, tmp_path), forms_of(X[::2], tmp_path), strict=True):
+        fitted = DiagonalGaussianMixture(5, random_state=0).partial_fit(form).partial_fit(half)
+        assert_same_mixture(fitted, whole)
+
+
+def test_integers_on_disk_are_read_as_float64(rng, tmp_path):
+    X = rng.integers(0, 256, size=(500, 3)).astype(np.uint8)
+    on_disk = DiagonalGaussianMixture(3, random_state=0).fit(memory_map(X, tmp_path))
+    assert_same_mixture(on_disk, DiagonalGaussianMixture(3, random_state=0).fit(X.astype(float)))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_values_that_are_not_finite_are_found_in_every_form(rng, tmp_path, bad):
+    X = blobs(rng)
+    X[1234, 2] = bad
+    for form in forms_of(X, tmp_path):
+        with pytest.raises(ValueError, match="Input X contains"):
+            DiagonalGaussianMixture(2).fit(form)
+
+
+def test_every_form_knows_the_number_of_features(rng, tmp_path):
+    fitted = DiagonalGaussianMixture(2, random_state=0).fit(blobs(rng))
+    for form in forms_of(blobs(rng, d=3), tmp_path):
+        with pytest.raises(ValueError, match="X has 3 features"):
+            fitted.score(form)
+
+
+def test_a_generator_cannot_be_read_again(rng):
+    with pytest.raises(TypeError, match="X is a generator.*partial_fit"):
+        DiagonalGaussianMixture(2).fit(block for block in np.split(blobs(rng), 4))
+
+
+@pytest.mark.parametrize("order", ["shuffled", "sorted"])
+def test_two_passes_of_batches_do_more_than_fifteen_of_em(rng, order):
+    X = rng.laplace(size=(40_000, 4))
+    if order == "sorted":
+        X = X[np.argsort(X.sum(axis=1))]
+    whole = DiagonalGaussianMixture(8, max_iter=15, tol=0, random_state=0).fit(X)
+    batches = DiagonalGaussianMixture(8, max_iter=2, batch_size=100, random_state=0).fit(X)
+    assert batches.n_iter_ == 2
+    assert batches.n_steps_ == 1 + 2 * 400
+    assert batches.score(X) > whole.score(X)
+
+
+def test_passes_of_batches_stop_by_tol(rng):
+    X = blobs(rng, n=4000)
+    fitted = DiagonalGaussianMixture(3, batch_size=100, tol=1e-3, random_state=0).fit(X)
+    assert fitted.converged_
+    assert np.all(np.abs(np.diff(fitted.lower_bounds_)[:-1]) >= 1e-3)
+    assert abs(np.diff(fitted.lower_bounds_)[-1]) < 1e-3
+
+
+def test_batches_of_a_memory_map_are_those_of_the_array(rng, tmp_path):
+    X = blobs(rng)
+    settings = {"batch_size": 300, "max_iter": 3, "tol": 0, "random_state": 0}
+    whole = DiagonalGaussianMixture(4, **settings).fit(X)
+    assert_same_mixture(DiagonalGaussianMixture(4, **settings).fit(memory_map(X, tmp_path)), whole)
+
+
+def test_batches_of_an_iterable_do_not_depend_on_its_blocks(rng):
+    X = blobs(rng)
+    settings = {"batch_size": 300, "max_iter": 3, "tol": 0, "random_state": 0}
+    one, other = (DiagonalGaussianMixture(4, **settings) for _ in range(2))
+    one.fit(Blocks(X))
+    other.fit(type("Halves", (Blocks,), {"__iter__": lambda self: iter(np.split(self.X, 2))})(X))
+    assert_same_mixture(one, other)
+
+
+def test_a_component_without_descriptors_is_revived_between_passes_of_batches(rng):
+    X = blobs(rng)
+    means = np.concatenate([X[:2], np.full((1, 4), 1e3)])
+    start = {"weights_init": np.full(3, 1 / 3), "precisions_init": np.ones((3, 4))}
+    fitted = DiagonalGaussianMixture(3, means_init=means, batch_size=100, max_iter=30, **start)
+    fitted.fit(X)
+    assert fitted.n_revived_ == 1
+    assert fitted.weights_.min() > 0.2
+
+
+def test_warm_start_continues_the_count_of_batches(rng):
+    X = blobs(rng)
+    settings = {"batch_size": 500, "max_iter": 2, "tol": 0, "warm_start": True, "random_state": 0}
+    fitted = DiagonalGaussianMixture(3, **settings).fit(X)
+    assert fitted.fit(X).n_steps_ == 1 + 2 * 2 * 4
+
+
 def test_warm_start_continues(rng):
     X = blobs(rng)
     warm = DiagonalGaussianMixture(4, max_iter=3, tol=0, warm_start=True, random_state=0)
@@ -190,7 +318,7 @@ def test_verbose_reports_the_log_likelihood(rng, capsys):
 
 
 def test_interrupt_keeps_the_last_iteration(rng, monkeypatch):
-    calls, accumulate = [], mixture_module.accumulate
+    calls, accumulate = [], em.accumulate
 
     def interrupted(*args):
         calls.append(1)
@@ -198,7 +326,7 @@ def test_interrupt_keeps_the_last_iteration(rng, monkeypatch):
             raise KeyboardInterrupt
         return accumulate(*args)
 
-    monkeypatch.setattr(mixture_module, "accumulate", interrupted)
+    monkeypatch.setattr(em, "accumulate", interrupted)
     X = blobs(rng)
     with pytest.warns(FitInterruptedWarning, match="after 2 iterations"):
         stopped = DiagonalGaussianMixture(3, tol=0, random_state=0).fit(X)
