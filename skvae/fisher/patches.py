@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skvae._sklearn import Interval, fit_context
-from skvae.fisher.sources import validate_images
+from skvae.fisher.images import shape_of_images, validate_pixels
 from skvae.persistence import VersionedMixin
 
 __all__ = ["ImagePatches"]
@@ -96,15 +96,8 @@ class ImagePatches(VersionedMixin, TransformerMixin, BaseEstimator):
         ValueError
             If the number of pixels does not match ``image_shape``, or a patch does not fit.
         """
-        X = self._validate(X, reset=True)
-        if X.ndim > 2:
-            shape = (*X.shape[1:], 1)[:3]
-            if self.image_shape is not None and shape != _with_channels(self.image_shape):
-                raise ValueError(
-                    f"X holds images of shape {X.shape[1:]}, but image_shape={self.image_shape}."
-                )
-        else:
-            shape = _shape_of_rows(X.shape[1], self.image_shape)
+        X = validate_pixels(self, X, reset=True)
+        shape = shape_of_images(X, self.image_shape)
         if min(shape[:2]) + 2 * self.padding < self.patch_size:
             raise ValueError(
                 f"patch_size={self.patch_size} does not fit into images of {shape[0]} x "
@@ -122,12 +115,6 @@ class ImagePatches(VersionedMixin, TransformerMixin, BaseEstimator):
         room = (side + 2 * self.padding - self.patch_size for side in self.image_shape_[:2])
         return [1 + n // self.stride for n in room]
 
-    def _validate(self, X, *, reset):
-        X = validate_images(self, X, reset=reset)
-        if X.ndim > 4:
-            raise ValueError(f"Images must be (n, h, w) or (n, h, w, c), got shape {X.shape}.")
-        return X
-
     def transform(self, X):
         """Cut images into patches.
 
@@ -142,7 +129,7 @@ class ImagePatches(VersionedMixin, TransformerMixin, BaseEstimator):
             A copy, in the dtype of ``X``.
         """
         check_is_fitted(self)
-        X = self._validate(X, reset=False).reshape(-1, *self.image_shape_)
+        X = validate_pixels(self, X, reset=False).reshape(-1, *self.image_shape_)
         pad = (self.padding, self.padding)
         X = np.pad(X, [(0, 0), pad, pad, (0, 0)])
         windows = np.lib.stride_tricks.sliding_window_view(X, (self.patch_size,) * 2, axis=(1, 2))
@@ -182,32 +169,6 @@ class ImagePatches(VersionedMixin, TransformerMixin, BaseEstimator):
         total /= np.maximum(cover, 1)
         inside = slice(self.padding, self.padding + h), slice(self.padding, self.padding + w)
         return total[:, inside[0], inside[1]].reshape(len(X), -1)
-
-
-def _with_channels(image_shape):
-    shape = tuple(image_shape)
-    if len(shape) not in (2, 3) or not all(isinstance(n, Integral) and n > 0 for n in shape):
-        raise ValueError(
-            f"image_shape={image_shape!r} must be (height, width) or (height, width, channels)."
-        )
-    return (*shape, 1)[:3]
-
-
-def _shape_of_rows(n_pixels, image_shape):
-    if image_shape is None:
-        side = round(n_pixels**0.5)
-        if side * side != n_pixels:
-            raise ValueError(
-                f"Rows of {n_pixels} pixels are not square grey images; give image_shape."
-            )
-        return (side, side, 1)
-    shape = _with_channels(image_shape)
-    if np.prod(shape) != n_pixels:
-        raise ValueError(
-            f"X has {n_pixels} features, but image_shape={tuple(image_shape)} means "
-            f"{np.prod(shape)} pixels."
-        )
-    return shape
 
 
 def _positions(n):
