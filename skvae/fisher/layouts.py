@@ -30,7 +30,7 @@ def convert_layout(vectors, n_components, *, source="skvae", target="vlfeat", no
         K of their mixture.
     source, target : {"skvae", "scikit-image", "vlfeat"}
         Layouts to read and to write.
-    norm : {"l2", "intra"} or None, default="l2"
+    norm : {"l2", "l1", "intra"} or None, default="l2"
         How ``vectors`` were normalised. Losing the weights shortens a normalised vector, so what
         remains is divided by its length, which gives the other library's vector exactly; with None
         nothing is divided.
@@ -59,8 +59,8 @@ def convert_layout(vectors, n_components, *, source="skvae", target="vlfeat", no
     for name, layout in (("source", source), ("target", target)):
         if layout not in LAYOUTS:
             raise ValueError(f"{name}={layout!r} must be one of {tuple(LAYOUTS)}.")
-    if norm not in ("l2", "intra", None):
-        raise ValueError(f"norm={norm!r} must be 'l2', 'intra' or None.")
+    if norm not in ("l2", "l1", "intra", None):
+        raise ValueError(f"norm={norm!r} must be 'l2', 'l1', 'intra' or None.")
     (has_weights, sign), (wants_weights, target_sign) = LAYOUTS[source], LAYOUTS[target]
     if wants_weights and not has_weights:
         raise ValueError(
@@ -80,6 +80,7 @@ def convert_layout(vectors, n_components, *, source="skvae", target="vlfeat", no
     if has_weights and not wants_weights:
         vectors = vectors[:, n_components:]
         if norm is not None:
-            length = np.linalg.norm(vectors, axis=1, keepdims=True)
+            order = 1 if norm == "l1" else 2
+            length = np.linalg.norm(vectors, ord=order, axis=1, keepdims=True)
             vectors = vectors / np.where(length > 0, length, 1)
     return vectors

@@ -1,0 +1,241 @@
+"""Fisher vectors and EM against their floor and their peers, in turns, float32.
+
+``OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python fisher_peers.py``, about three minutes. Peers are
+optional: scikit-image, cyvlfeat, and VLFeat's C library (``apt-get install libvlfeat-dev``).
+"""
+
+import argparse
+import warnings
+from functools import partial
+
+import numpy as np
+from interleaved import clock, floor, take_turns, times_as_long
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+from threadpoolctl import threadpool_limits
+from vlfeat import NORMALIZED, SQUARE_ROOT, VLFeat
+
+from skvae import DiagonalGaussianMixture, FisherVectorEncoder
+from skvae.fisher.conversion import from_parameters, to_sklearn
+from skvae.fisher.layouts import convert_layout
+
+ENCODED = [  # sets, descriptors of each, dimensions, components
+    (1, 100_000, 64, 64),
+    (1, 100_000, 64, 256),
+    (2000, 64, 24, 32),
+    (200, 676, 22, 128),
+]
+ITERATED = [(100_000, 64, 64), (100_000, 64, 256)]
+THREADED = [(8, 12_500, 64, 64), (20_000, 64, 24, 32)]
+N_ITER = 3
+SPREAD = 0.45  # of the means, in standard deviations: about half the posteriors count
+CHANGES = {  # shift, scale
+    "as they are": (0, 1),
+    "shifted by 10,000 standard deviations": (1e4, 1),
+    "times 1e-6": (0, 1e-6),
+    "times 1e6": (0, 1e6),
+}
+
+
+# Peers: from a mixture to a function of one set and of whether to take roots and normalise.
+
+
+def scikit_image():
+    from skimage.feature import fisher_vector
+
+    def prepare(mixture):
+        gm = to_sklearn(mixture)
+        for name in ("weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_"):
+            setattr(gm, name, getattr(gm, name).astype(np.float32))
+        return lambda X, improved: fisher_vector(X, gm, improved=improved)
+
+    return prepare
+
+
+def cyvlfeat():
+    from cyvlfeat.fisher import fisher
+
+    def prepare(mixture):
+        weights, means, covariances = parameters(mixture, np.float32)
+        return lambda X, improved: fisher(X, means, covariances, weights, improved=improved)
+
+    return prepare
+
+
+def c_library():
+    library = VLFeat()
+
+    def prepare(mixture):
+        arrays = parameters(mixture, np.float32)
+        return lambda X, improved: library.encode(X, arrays, improved * (SQUARE_ROOT | NORMALIZED))
+
+    return prepare
+
+
+PEERS = {"scikit-image": scikit_image, "cyvlfeat": cyvlfeat, "VLFeat": c_library}
+
+
+def installed_peers():
+    peers = {}
+    for name, load in PEERS.items():
+        try:
+            peers[name] = load()
+        except (ImportError, OSError) as error:
+            print(f"Missing: {name} ({error}).\n")
+    return peers
+
+
+# Work
+
+
+def parameters(mixture, dtype=np.float64):
+    return [a.astype(dtype) for a in (mixture.weights_, mixture.means_, mixture.covariances_)]
+
+
+def problem(*shape, k, shift=0, scale=1):
+    """Descriptors of a normal distribution, and a mixture around it."""
+    rng = np.random.default_rng(0)
+    means = shift + scale * SPREAD * rng.normal(size=(k, shape[-1]))
+    covariances = scale**2 * rng.uniform(0.5, 2, means.shape)
+    mixture = from_parameters(rng.dirichlet(np.full(k, 5.0)), means, covariances)
+    return (shift + scale * rng.normal(size=shape)).astype(np.float32), mixture
+
+
+def encoder(mixture, **options):
+    return FisherVectorEncoder(mixture=mixture, **options).fit(mixture.means_[None])
+
+
+def encoding(n_sets, size, d, k, peers):
+    X, mixture = problem(n_sets, size, d, k=k)
+    fv = encoder(mixture)
+    contenders = {
+        "floor": floor(n_sets * size, d, k, size if n_sets > 1 else None),
+        "skvae": lambda: clock(lambda: fv.transform(X)),
+    }
+    for name, prepare in peers.items():
+        contenders[name] = partial(clock, partial(encode_all, prepare(mixture), X))
+    return contenders
+
+
+def encode_all(encode, X):
+    return [encode(x, improved=True) for x in X]
+
+
+def iteration(n, d, k):
+    """Each contender's seconds are those of 1 + N_ITER iterations less 1, divided by N_ITER."""
+    X, mixture = problem(n, d, k=k)
+
+    def start(dtype):
+        weights, means, covariances = parameters(mixture, dtype)
+        return {"weights_init": weights, "means_init": means, "precisions_init": 1 / covariances}
+
+    def ours(n_iter):
+        DiagonalGaussianMixture(k, tol=0, max_iter=n_iter, **start(np.float64)).fit(X)
+
+    def scikit_learn(n_iter):
+        GaussianMixture(k, covariance_type="diag", tol=0, max_iter=n_iter, **start(np.float32)).fit(
+            X
+        )
+
+    fits = {"skvae": ours, "scikit-learn": scikit_learn}
+    try:
+        library = VLFeat()
+    except OSError:
+        pass
+    else:
+        arrays = parameters(mixture, np.float32)
+        fits["VLFeat"] = lambda n_iter: library.expectation_maximization(X, arrays, n_iter)
+
+    def difference(fit):
+        return lambda: (clock(lambda: fit(1 + N_ITER)) - clock(lambda: fit(1))) / N_ITER
+
+    return {"floor": floor(n, d, k)} | {name: difference(fit) for name, fit in fits.items()}
+
+
+def threading(n_sets, size, d, k):
+    X, mixture = problem(n_sets, size, d, k=k)
+    encoders = {n_jobs: encoder(mixture, n_jobs=n_jobs) for n_jobs in (1, 2)}
+    return {n: lambda fv=fv: clock(lambda: fv.transform(X)) for n, fv in encoders.items()}
+
+
+# Tables
+
+
+def table(title, header, rows):
+    print(f"{title}\n")
+    print("| " + " | ".join(header) + " |\n" + "|---" * len(header) + "|")
+    for row in rows:
+        print("| " + " | ".join(row) + " |", flush=True)
+    print()
+
+
+def ratios(seconds, names):
+    """Our milliseconds, how often we are the floor, and how often each peer is us."""
+    peers = [
+        f"{times_as_long(seconds, name, 'skvae'):.1f}" if name in seconds else "" for name in names
+    ]
+    ours = f"{1e3 * seconds['skvae'].min():.0f}"
+    return [ours, f"{times_as_long(seconds, 'skvae', 'floor'):.2f}", *peers]
+
+
+def encoding_rows(peers, repeats):
+    for shape in ENCODED:
+        seconds = take_turns(encoding(*shape, peers), repeats)
+        rate = shape[0] * shape[1] / seconds["skvae"].min()
+        yield [*(f"{n:,}" for n in shape), f"{rate / 1e6:.2f}", *ratios(seconds, PEERS)]
+
+
+def iteration_rows(repeats):
+    for shape in ITERATED:
+        seconds = take_turns(iteration(*shape), repeats)
+        yield [*(f"{n:,}" for n in shape), *ratios(seconds, ["scikit-learn", "VLFeat"])]
+
+
+def threading_rows(repeats):
+    for shape in THREADED:
+        seconds = take_turns(threading(*shape), repeats)
+        yield [*(f"{n:,}" for n in shape), f"{times_as_long(seconds, 1, 2):.2f}"]
+
+
+def accuracy_rows(peers):
+    """Errors before the power, against our float64 of the same float32 descriptors."""
+    for change, (shift, scale) in CHANGES.items():
+        X, mixture = problem(100_000, 64, k=256, shift=shift, scale=scale)
+        fv = encoder(mixture, power=1, norm=None)
+        right = fv.encode(X.astype(np.float64))
+        found = {"skvae": fv.encode(X)}
+        for name, prepare in peers.items():
+            with np.errstate(all="ignore"):
+                found[name] = prepare(mixture)(X, improved=False).ravel()
+        yield [change, *(error(found.get(name), right, name) for name in ("skvae", *PEERS))]
+
+
+def error(vector, right, name):
+    """Length of the error relative to the vector's."""
+    if vector is None:
+        return ""
+    layout = {"skvae": "skvae", "scikit-image": "scikit-image"}.get(name, "vlfeat")
+    right = convert_layout(right[None], 256, target=layout, norm=None)[0]
+    return f"{np.linalg.norm(vector - right) / np.linalg.norm(right):.1e}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=9)
+    repeats = parser.parse_args().repeats
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    peers = installed_peers()
+    with threadpool_limits(1):
+        slower = [f"{name} x" for name in PEERS]
+        shape = ["sets", "descriptors of each", "D", "K"]
+        header = [*shape, "million descriptors/s", "ms", "x floor", *slower]
+        table("Encoding", header, encoding_rows(peers, repeats))
+        header = ["N", "D", "K", "ms", "x floor", "scikit-learn x", "VLFeat x"]
+        table("One EM iteration", header, iteration_rows(repeats))
+        table("Two threads", [*shape, "x one thread"], threading_rows(repeats))
+        header = ["descriptors", "skvae", *PEERS]
+        table("Error of N = 100,000, D = 64, K = 256", header, accuracy_rows(peers))
+
+
+if __name__ == "__main__":
+    main()
