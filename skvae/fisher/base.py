@@ -43,6 +43,7 @@ class SetEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
         "spatial": [StrOptions({"xy"}), tuple, list, None],
         "xy_weight": [Interval(Real, 0, None, closed="neither")],
         "max_descriptors": [Interval(Integral, 1, None, closed="left")],
+        "device": [StrOptions({"cpu", "auto", "cuda"}), None],
         "dtype": [StrOptions({"float16", "float32", "float64"}), None],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],

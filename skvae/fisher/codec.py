@@ -1,6 +1,7 @@
 """Everything between local descriptors and normalised vectors, both ways, as one value."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from skvae.fisher.encoding import (
 )
 from skvae.fisher.inversion import denormalize, lost_scale, unwhiten
 from skvae.fisher.spatial import cells_of, n_cells, pyramid, sort_by_cell
-from skvae.fisher.statistics import Assignment, Mixture
+from skvae.fisher.statistics import Assignment, Mixture, set_statistics
 
 __all__ = ["Codec"]
 
@@ -44,6 +45,8 @@ class Codec:
         Gradients in Fisher's metric; otherwise plain sums of residuals.
     prefix : str
         That names of features begin with.
+    device : torch.device or None
+        Where statistics are computed; None is numpy.
     """
 
     mixture: Mixture
@@ -54,6 +57,7 @@ class Codec:
     assignment: Assignment | None = None
     whitened: bool = True
     prefix: str = "fisher"
+    device: object = None
 
     @property
     def n_cells(self):
@@ -118,7 +122,13 @@ class Codec:
             order, offsets = sort_by_cell(cells_of(positions, fine), offsets, fine * fine)
             local = local[order]
             weights = None if weights is None else weights[order]
-        return cell_statistics(local, offsets, self.mixture, membership, self.assignment, weights)
+        compute = set_statistics
+        if self.device is not None:
+            from skvae.fisher import torch_statistics
+
+            compute = partial(torch_statistics.set_statistics, device=self.device)
+        blocks = compute(local, offsets, self.mixture, self.assignment, weights)
+        return cell_statistics(blocks, offsets, membership, weights)
 
     def vectors(self, totals, counts, dtype):
         """Normalised vectors of statistics, and what each was divided by.

@@ -68,7 +68,7 @@ def from_parameters(weights, means, covariances):
     mixture.n_features_in_ = means.shape[1]
     mixture.n_iter_, mixture.n_steps_, mixture.n_revived_, mixture.converged_ = 1, 1, 0, False
     mixture.lower_bound_, mixture.lower_bounds_ = np.nan, []
-    _remember(mixture, parameters)
+    mixture._floor = _floor_of(parameters, mixture.variance_floor)
     return mixture
 
 
@@ -169,13 +169,8 @@ def _copy_common(source, target):
     return target
 
 
-def _remember(mixture, parameters):
-    """Make ``partial_fit`` go on from ``parameters``: what it remembers of past batches."""
+def _floor_of(parameters, variance_floor):
+    """The least variance, as data that the mixture describes would have given it."""
     weights, means, covariances = parameters
-    center = parameters.center(np.float32)
-    means = means - center
-    moments = [np.ones((len(weights), 1)), means, covariances + means**2]
-    mixture._center = center
-    mixture._running_totals = weights[:, None] * np.concatenate(moments, axis=1)
-    total_variance = weights @ moments[2] - (weights @ means) ** 2
-    mixture._floor = mixture.variance_floor * total_variance.max()
+    variances = weights @ (covariances + (means - weights @ means) ** 2)
+    return variance_floor * variances.max()

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.metrics import pairwise_distances_argmin
 
+from skvae.fisher.blocks import random_rows
 from skvae.fisher.statistics import Mixture, Statistics, accumulate, hard_statistics
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "revive",
     "start",
     "stepwise",
+    "total_statistics",
 ]
 
 # A component with less than this share of one descriptor is empty.
@@ -113,6 +115,24 @@ def e_step(X, mixture, center):
     return accumulate(X, mixture, center)
 
 
+def total_statistics(data, mixture):
+    """Statistics of all descriptors, about the mixture's center.
+
+    Parameters
+    ----------
+    data : ArrayBlocks, IteratedBlocks or DaskBlocks
+        Descriptors.
+    mixture : Mixture
+        Current parameters.
+
+    Returns
+    -------
+    Statistics
+    """
+    center = mixture.center(data.dtype)
+    return data.total(partial(e_step, mixture=mixture, center=center))
+
+
 def m_step(statistics, floor):
     """Maximise the expected log-likelihood over weights, means and floored variances.
 
@@ -193,7 +213,7 @@ def stepwise(mixture, batch, rate, floor):
     return m_step(past + (rate / batch.n_descriptors) * batch, floor)
 
 
-def em_passes(data, mixture, center, floor, *, batch_size, decay, n_steps, rng):
+def em_passes(data, mixture, floor, *, batch_size, decay, n_steps, rng):
     """EM without end: one pass over the data after the other.
 
     Parameters
@@ -202,8 +222,6 @@ def em_passes(data, mixture, center, floor, *, batch_size, decay, n_steps, rng):
         Descriptors.
     mixture : Mixture
         To start from.
-    center : ndarray of shape (d,)
-        Subtracted from the descriptors.
     floor : float
         Least variance.
     batch_size : int or None
@@ -229,7 +247,7 @@ def em_passes(data, mixture, center, floor, *, batch_size, decay, n_steps, rng):
     while True:
         log_likelihood, n = 0.0, 0
         for batch in [data] if batch_size is None else data.batches(batch_size, rng):
-            statistics = batch.total(partial(e_step, mixture=mixture, center=center))
+            statistics = total_statistics(batch, mixture)
             rate = 1.0 if batch_size is None else (n_steps + 1) ** -decay
             mixture = stepwise(mixture, statistics, rate, floor)
             log_likelihood += statistics.log_likelihood
@@ -313,13 +331,8 @@ def start(data, n, n_components, method, center, rng):
     -------
     Statistics
     """
-    size = min(n, max(_START_ROWS, _START_ROWS_PER_COMPONENT * n_components))
-    if size == n:
-        rows = np.arange(n)
-    else:  # not RandomState.choice, which permutes all n
-        draw = np.random.default_rng(rng.randint(2**31 - 1))
-        rows = np.sort(draw.choice(n, size, replace=False, shuffle=False))
-    sample = data.take(rows)
+    size = max(_START_ROWS, _START_ROWS_PER_COMPONENT * n_components)
+    sample = data.take(random_rows(n, size, rng))
     # Centred for the precision of float32; by its own mean, whose bits do not depend on blocks.
     centred = sample - sample.mean(axis=0, dtype=np.float64).astype(sample.dtype)
     labels = pairwise_distances_argmin(centred, START_METHODS[method](centred, n_components, rng))

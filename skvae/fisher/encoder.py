@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
+from skvae._devices import gpu_or_none
 from skvae._sklearn import HasMethods, Interval
 from skvae.fisher.base import SetEncoder, blocks_of, fitted_model
 from skvae.fisher.codec import Codec
@@ -65,6 +66,9 @@ class FisherVectorEncoder(SetEncoder):
         k-means start and the variance floor.
     max_descriptors : int, default=200_000
         Random descriptors that reducer and mixture are fitted on, at most.
+    device : {None, "cpu", "auto", "cuda"}, default=None
+        Where statistics are computed: on a GPU by torch, else by numpy. "auto" is a GPU where there
+        is one. Decided at each call, and no part of what was fitted.
     dtype : {"float16", "float32", "float64"} or None, default=None
         Of the vectors. None: float32 for float32 X, else float64.
     n_jobs : int, default=None
@@ -145,6 +149,7 @@ class FisherVectorEncoder(SetEncoder):
         spatial=None,
         xy_weight=1.0,
         max_descriptors=200_000,
+        device=None,
         dtype=None,
         n_jobs=None,
         random_state=None,
@@ -162,6 +167,7 @@ class FisherVectorEncoder(SetEncoder):
         self.spatial = spatial
         self.xy_weight = xy_weight
         self.max_descriptors = max_descriptors
+        self.device = device
         self.dtype = dtype
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -203,6 +209,7 @@ class FisherVectorEncoder(SetEncoder):
             self.norm,
             self._levels,
             None if soft else Assignment(self.top_k, self.min_posterior),
+            device=gpu_or_none(self.device),
         )
 
     def _mean_scales(self, source):

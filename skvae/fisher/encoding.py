@@ -13,8 +13,6 @@ and Verbeek, "Image classification with the Fisher vector: theory and practice",
 
 import numpy as np
 
-from skvae.fisher.statistics import set_statistics
-
 __all__ = [
     "BLOCKS",
     "block_starts",
@@ -31,21 +29,17 @@ __all__ = [
 BLOCKS = ("weights", "means", "stds")
 
 
-def cell_statistics(descriptors, offsets, mixture, membership, assignment=None, weights=None):
+def cell_statistics(blocks, offsets, membership, weights=None):
     """Statistics of every cell of every set.
 
     Parameters
     ----------
-    descriptors : ndarray of shape (N, d), float32 or float64
-        Descriptors of n_sets * n_fine fine cells, one after the other.
+    blocks : iterable
+        What ``set_statistics`` yields for n_sets * n_fine fine cells, one after the other.
     offsets : ndarray of shape (n_sets * n_fine + 1,)
         Where each fine cell begins.
-    mixture : Mixture
-        Parameters.
     membership : ndarray of shape (n_cells, n_fine)
         1 where a fine cell lies in a cell; statistics add.
-    assignment : Assignment, default=None
-        Which posteriors are kept; None keeps all.
     weights : ndarray of shape (N,), default=None
         How often each descriptor counts; None means once.
 
@@ -57,8 +51,8 @@ def cell_statistics(descriptors, offsets, mixture, membership, assignment=None, 
         Descriptors in each cell, or the sum of their weights.
     """
     n_cells, n_fine = membership.shape
-    blocks = [t for _, t in set_statistics(descriptors, offsets, mixture, assignment, weights)]
-    totals = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+    totals = [t for _, t in blocks]
+    totals = totals[0] if len(totals) == 1 else np.concatenate(totals)
     shape = totals.shape[1:]
     until = offsets if weights is None else np.concatenate([[0], np.cumsum(weights)])[offsets]
     counts = np.diff(until).reshape(-1, n_fine)

@@ -1,7 +1,6 @@
 """A diagonal Gaussian mixture, fitted by EM on additive sufficient statistics."""
 
 import warnings
-from functools import partial
 from itertools import islice
 from numbers import Integral, Real
 
@@ -17,12 +16,12 @@ from skvae.fisher.blocks import FLOATS, ArrayBlocks, lazy_blocks
 from skvae.fisher.em import (
     START_METHODS,
     describe,
-    e_step,
     em_passes,
     floor_of,
     m_step,
     start,
     stepwise,
+    total_statistics,
 )
 from skvae.fisher.statistics import Mixture, log_posteriors
 from skvae.persistence import VersionedMixin
@@ -214,10 +213,10 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
             n, center, floor = self._describe(data)
             for _ in range(1 if warm else self.n_init):
                 first = self._mixture() if warm else self._start(data, n, center, floor, rng)
-                run = self._run(data, first, center, floor, rng, self.n_steps_ if warm else 1)
+                run = self._run(data, first, floor, rng, self.n_steps_ if warm else 1)
                 if best is None or run["lower_bound_"] > best["lower_bound_"]:
                     best = run
-        vars(self).update(best, _center=center, _floor=floor)
+        vars(self).update(best, _floor=floor)
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -242,13 +241,13 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
         data = self._read(X, reset=first)
         with single_threaded():
             if first:
-                n, self._center, self._floor = self._describe(data)
+                n, center, self._floor = self._describe(data)
                 rng = check_random_state(self.random_state)
-                mixture = self._start(data, n, self._center, self._floor, rng)
+                mixture = self._start(data, n, center, self._floor, rng)
                 self.lower_bounds_, self.n_iter_, self.n_steps_, self.n_revived_ = [], 0, 0, 0
             else:
                 mixture = self._mixture()
-            batch = data.total(partial(e_step, mixture=mixture, center=self._center))
+            batch = total_statistics(data, mixture)
         rate = (self.n_steps_ + 1) ** -self.learning_decay
         self._set_mixture(stepwise(mixture, batch, rate, self._floor))
         self.lower_bound_ = batch.log_likelihood / batch.n_descriptors
@@ -295,11 +294,11 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
             found[2] if precisions is None else 1 / precisions,
         )
 
-    def _run(self, data, mixture, center, floor, rng, n_steps):
+    def _run(self, data, mixture, floor, rng, n_steps):
         """Passes of EM until convergence, as fitted attributes."""
         bounds, n_revived, converged = [], 0, False
         settings = {"batch_size": self.batch_size, "decay": self.learning_decay, "rng": rng}
-        passes = em_passes(data, mixture, center, floor, n_steps=n_steps, **settings)
+        passes = em_passes(data, mixture, floor, n_steps=n_steps, **settings)
         try:
             for done in islice(passes, self.max_iter):
                 mixture, bound, revived, n_steps = done
@@ -376,9 +375,8 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
         """
         check_is_fitted(self)
         data, mixture = self._read(X, reset=False), self._mixture()
-        center = mixture.center(data.dtype)
         with single_threaded():
-            total = data.total(partial(e_step, mixture=mixture, center=center))
+            total = total_statistics(data, mixture)
         return float(total.log_likelihood / total.n_descriptors)
 
     def predict_proba(self, X):

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.cluster import KMeans
 
+from skvae._devices import gpu_or_none
 from skvae._sklearn import HasMethods
 from skvae.fisher.base import SetEncoder, fitted_model
 from skvae.fisher.codec import Codec
@@ -35,6 +36,7 @@ class _WordsEncoder(SetEncoder):
         spatial=None,
         xy_weight=1.0,
         max_descriptors=200_000,
+        device=None,
         dtype=None,
         n_jobs=None,
         random_state=None,
@@ -49,6 +51,7 @@ class _WordsEncoder(SetEncoder):
         self.spatial = spatial
         self.xy_weight = xy_weight
         self.max_descriptors = max_descriptors
+        self.device = device
         self.dtype = dtype
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -77,6 +80,7 @@ class _WordsEncoder(SetEncoder):
             Assignment(top_k=1),
             whitened=False,
             prefix=self._prefix,
+            device=gpu_or_none(self.device),
         )
 
 
@@ -108,6 +112,8 @@ class VLADEncoder(_WordsEncoder):
         Scale of appended positions, in units of the reduced descriptors.
     max_descriptors : int, default=200_000
         Random descriptors that reducer and vocabulary are fitted on, at most.
+    device : {None, "cpu", "auto", "cuda"}, default=None
+        Where statistics are computed.
     dtype : {"float16", "float32", "float64"} or None, default=None
         Of the vectors. None: float32 for float32 X, else float64.
     n_jobs : int, default=None
@@ -183,6 +189,8 @@ class BagOfVisualWordsEncoder(_WordsEncoder):
         Scale of appended positions, in units of the reduced descriptors.
     max_descriptors : int, default=200_000
         Random descriptors that reducer and vocabulary are fitted on, at most.
+    device : {None, "cpu", "auto", "cuda"}, default=None
+        Where statistics are computed.
     dtype : {"float16", "float32", "float64"} or None, default=None
         Of the vectors. None: float32 for float32 X, else float64.
     n_jobs : int, default=None

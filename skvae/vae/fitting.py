@@ -6,13 +6,14 @@ import warnings
 import numpy as np
 import torch
 
+from skvae._devices import resolve_device
 from skvae.exceptions import PosteriorCollapseWarning
 from skvae.vae.inference import posterior_summary, row_scores
 from skvae.vae.model import VAE, load_arrays, to_arrays
 from skvae.vae.monitoring import EarlyStopping, run_epochs
 from skvae.vae.noise import INIT, stream_seed
 from skvae.vae.optimizers import OPTIMIZERS, load_state, state_to_arrays
-from skvae.vae.runtime import resolve_device, scoped_runtime
+from skvae.vae.runtime import scoped_runtime
 from skvae.vae.training import Schedule, train
 
 __all__ = ["fit_model", "partial_fit_model"]

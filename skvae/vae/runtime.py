@@ -1,33 +1,11 @@
-"""Where and how torch computes: device, threads, denormal numbers. All of it scoped."""
+"""How torch computes: threads and denormal numbers, scoped."""
 
 from contextlib import contextmanager
 
 import torch
 from joblib import effective_n_jobs
 
-__all__ = ["resolve_device", "scoped_runtime"]
-
-
-def resolve_device(device):
-    """Turn the ``device`` parameter of an estimator into a torch device.
-
-    Parameters
-    ----------
-    device : {None, "cpu", "auto", "cuda"}
-        None is the CPU, "auto" a GPU where there is one.
-
-    Returns
-    -------
-    device : torch.device
-    """
-    has_cuda = torch.cuda.is_available()
-    if device == "cuda" and not has_cuda:
-        raise ValueError(
-            "device='cuda' but torch finds no CUDA GPU. Use device='auto' to take a GPU only "
-            "where there is one, or device=None for the CPU."
-        )
-
-    return torch.device("cuda" if has_cuda and device in ("cuda", "auto") else "cpu")
+__all__ = ["scoped_runtime"]
 
 
 def _flushes_denormals():

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skvae._devices import resolve_device
 from skvae._sklearn import Interval, StrOptions, fit_context
 from skvae.persistence import VersionedMixin
 from skvae.vae.generative import GenerativeMixin
@@ -326,7 +327,7 @@ class VAETransformer(
         """Call a function of :mod:`skvae.vae.inference` with the model."""
         from skvae.vae import inference
         from skvae.vae.model import VAE, load_arrays
-        from skvae.vae.runtime import resolve_device, scoped_runtime
+        from skvae.vae.runtime import scoped_runtime
 
         with scoped_runtime(self.n_jobs):
             model = load_arrays(VAE(**self._architecture), self.parameters_)

@@ -104,7 +104,7 @@ def test_a_pass_of_one_batch_and_full_rate_is_an_iteration_of_em(rng):
     X, mixture = rng.normal(size=(200, 3)), random_mixture(rng)
     settings = {"decay": 0.7, "n_steps": 0, "rng": np.random.RandomState(0)}
     both = [
-        next(em_passes(ArrayBlocks(X), mixture, np.zeros(3), 0, batch_size=size, **settings))
+        next(em_passes(ArrayBlocks(X), mixture, 0, batch_size=size, **settings))
         for size in (None, 200)
     ]
     assert both[0][1] == pytest.approx(both[1][1], rel=1e-12)

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
+import torch
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
@@ -344,6 +345,27 @@ def test_float16_that_overflows_is_an_error(rng):
     fv = FisherVectorEncoder(4, norm=None, power=1, dtype="float16", random_state=0).fit(X)
     with pytest.raises(ValueError, match="do not fit into dtype='float16'"):
         fv.transform([1e6 * x for x in X])
+
+
+@pytest.mark.parametrize("spatial", ["xy", (1, 2)])
+def test_a_torch_device_gives_the_same_vectors(digits, monkeypatch, spatial):
+    X = digits[0][:100]
+    fv = digits_encoder(8, spatial=spatial, power=1).fit(X.astype(np.float64))
+    F = fv.transform(X)
+    # torch on the CPU stands in for the GPU, whose code is the same.
+    monkeypatch.setattr("skvae.fisher.encoder.gpu_or_none", lambda device: torch.device("cpu"))
+    found = fv.set_params(device="auto").transform(X)
+    assert not np.array_equal(found, F)
+    assert np.abs(found - F).max() < 1e-5 * np.abs(F).max()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="torch finds a CUDA GPU")
+def test_a_gpu_that_is_not_there_is_an_error(rng):
+    with pytest.raises(ValueError, match="device='cuda' but torch finds no CUDA GPU"):
+        FisherVectorEncoder(2, device="cuda").fit(ragged(rng))
+    fv = FisherVectorEncoder(2, device="auto", random_state=0).fit(ragged(rng))
+    with pytest.raises(ValueError, match="device='cuda' but torch finds no CUDA GPU"):
+        fv.set_params(device="cuda").transform(ragged(rng))
 
 
 @pytest.mark.parametrize("backend", ["threading", "loky"])

@@ -14,7 +14,7 @@ from skvae.fisher.encoding import (
     unflatten,
     whiten,
 )
-from skvae.fisher.statistics import Mixture
+from skvae.fisher.statistics import Mixture, set_statistics
 
 K, D = 5, 3
 
@@ -29,7 +29,8 @@ def mixture(rng):
 def gradients_of(sets, mixture):
     offsets = np.concatenate([[0], np.cumsum([len(s) for s in sets])])
     X = np.concatenate(sets)
-    totals, counts = cell_statistics(X, offsets, mixture, np.ones((1, 1)))
+    blocks = set_statistics(X, offsets, mixture)
+    totals, counts = cell_statistics(blocks, offsets, np.ones((1, 1)))
     return whiten(totals[:, 0], counts[:, 0], mixture, mixture.center(X.dtype))
 
 
@@ -128,6 +129,19 @@ def test_float32_is_accurate_far_from_zero(rng, mixture, scale):
     # Scaling by a power of ten rounds the data themselves, by 2^-24 of 2^13.
     tol = 2e-5 if scale == 1 else 2e-3
     assert np.linalg.norm(found - exact) <= tol * np.linalg.norm(exact)
+
+
+def test_float32_is_accurate_for_components_a_thousand_times_narrower_than_far(rng):
+    # As blank patches of images are: at one point, with almost no variance.
+    means = np.concatenate([np.zeros((1, D)), 3 + rng.normal(size=(K - 1, D))])
+    deviations = np.concatenate([np.full((1, D), 1e-3), rng.uniform(0.5, 2, (K - 1, D))])
+    mixture = Mixture(rng.dirichlet(np.full(K, 5.0)), means, deviations**2)
+    y = rng.choice(K, size=3000, p=mixture.weights)
+    X = (means[y] + deviations[y] * rng.normal(size=(3000, D))).astype(np.float32)
+    sets = np.split(X, 30)
+    exact = gradients_of([s.astype(np.float64) for s in sets], mixture)
+    error = np.linalg.norm(gradients_of(sets, mixture) - exact, axis=(1, 2))
+    assert (error <= 2e-5 * np.linalg.norm(exact, axis=(1, 2))).all()
 
 
 @pytest.mark.parametrize("blocks", [BLOCKS, ("means",), ("weights", "stds"), ("means", "stds")])

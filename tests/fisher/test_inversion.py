@@ -8,7 +8,7 @@ from skvae.fisher.inversion import (
     shift,
     unwhiten,
 )
-from skvae.fisher.statistics import Mixture, accumulate
+from skvae.fisher.statistics import Mixture, accumulate, set_statistics
 
 
 @pytest.fixture
@@ -33,7 +33,8 @@ def test_shift_moves_the_origin_of_statistics(rng, mixture):
 
 
 def gradients_of(X, offsets, mixture):
-    totals, counts = cell_statistics(X, offsets, mixture, np.ones((1, 1)))
+    blocks = set_statistics(X, offsets, mixture)
+    totals, counts = cell_statistics(blocks, offsets, np.ones((1, 1)))
     return whiten(totals[:, 0], counts[:, 0], mixture, mixture.center(X.dtype))
 
 

@@ -361,3 +361,12 @@ def test_too_few_descriptors_are_counted():
 def test_not_fitted():
     with pytest.raises(NotFittedError):
         DiagonalGaussianMixture().predict(load_iris().data)
+
+
+def test_float32_finds_the_variance_of_a_point_like_cluster(rng):
+    wide, narrow = 5 + rng.normal(size=(4000, 3)), 1e-3 * rng.normal(size=(1000, 3))
+    X = np.concatenate([wide, narrow]).astype(np.float32)
+    settings = {"means_init": [[5.0] * 3, [0.0] * 3], "variance_floor": 0, "random_state": 0}
+    a, b = (DiagonalGaussianMixture(2, **settings).fit(X.astype(t)) for t in (np.float32, float))
+    assert np.allclose(a.covariances_, b.covariances_, rtol=1e-4)
+    assert np.allclose(a.covariances_[1], 1e-6, rtol=0.2)

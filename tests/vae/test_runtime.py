@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from skvae.vae.runtime import resolve_device, scoped_runtime
+from skvae.vae.runtime import scoped_runtime
 
 SMALLEST = torch.tensor([2.0**-126], dtype=torch.float32)
 
@@ -45,14 +45,3 @@ def test_they_are_restored_after_an_error(restore):
 def test_n_jobs_is_the_number_of_threads(restore):
     with scoped_runtime(2):
         assert torch.get_num_threads() == 2
-
-
-def test_devices(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert {resolve_device(d).type for d in (None, "cpu", "auto")} == {"cpu"}
-    with pytest.raises(ValueError, match="device='auto'"):
-        resolve_device("cuda")
-
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert resolve_device(None).type == resolve_device("cpu").type == "cpu"
-    assert resolve_device("auto").type == resolve_device("cuda").type == "cuda"
