@@ -98,8 +98,8 @@ def e_step(X, mixture, center):
 
     Parameters
     ----------
-    X : ndarray of shape (n, d), float32 or float64
-        Descriptors.
+    X : ndarray or torch.Tensor of shape (n, d), float32 or float64
+        Descriptors; a tensor is worked on where it lies.
     mixture : Mixture
         Current parameters.
     center : ndarray of shape (d,)
@@ -108,8 +108,12 @@ def e_step(X, mixture, center):
     Returns
     -------
     Statistics
-        In float64 where float32 cannot hold the center.
+        Of an array in float64 where float32 cannot hold the center.
     """
+    if not isinstance(X, np.ndarray):
+        from skvae.fisher import torch_statistics
+
+        return torch_statistics.accumulate(X, mixture, center)
     if not np.array_equal(center, center.astype(X.dtype)):
         X = X.astype(np.float64)
     return accumulate(X, mixture, center)
@@ -120,7 +124,7 @@ def total_statistics(data, mixture):
 
     Parameters
     ----------
-    data : ArrayBlocks, IteratedBlocks or DaskBlocks
+    data : ArrayBlocks, IteratedBlocks, DaskBlocks or TorchBlocks
         Descriptors.
     mixture : Mixture
         Current parameters.
@@ -218,7 +222,7 @@ def em_passes(data, mixture, floor, *, batch_size, decay, n_steps, rng):
 
     Parameters
     ----------
-    data : ArrayBlocks, IteratedBlocks or DaskBlocks
+    data : ArrayBlocks, IteratedBlocks, DaskBlocks or TorchBlocks
         Descriptors.
     mixture : Mixture
         To start from.

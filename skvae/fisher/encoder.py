@@ -189,9 +189,9 @@ class FisherVectorEncoder(SetEncoder):
         self.mean_scales_ = self._mean_scales(source.part(chosen))
 
     def _fit_model(self, local, rng):
-        mixture = (
-            DiagonalGaussianMixture(self.n_components) if self.mixture is None else self.mixture
-        )
+        mixture = self.mixture
+        if mixture is None:
+            mixture = DiagonalGaussianMixture(self.n_components, device=self.device)
         kind = getattr(mixture, "covariance_type", "diag")
         if kind != "diag":
             raise ValueError(f"mixture has covariance_type={kind!r}; Fisher vectors need 'diag'.")

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skvae._devices import gpu_or_none
 from skvae._sklearn import Interval, StrOptions, fit_context
 from skvae._threads import single_threaded
 from skvae.exceptions import FitInterruptedWarning
@@ -66,6 +67,9 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
         0.5 and 1 it converges.
     warm_start : bool, default=False
         Whether ``fit`` starts from the present solution.
+    device : {None, "cpu", "auto", "cuda"}, default=None
+        Where sums over descriptors are computed: on a GPU by torch, else by numpy. "auto" is a GPU
+        where there is one. Decided at each call, and no part of what was fitted.
     random_state : int, RandomState instance or None, default=None
         Decides the start, the batches and ``sample``.
     verbose : int, default=0
@@ -140,6 +144,7 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
         "variance_floor": [Interval(Real, 0, 1, closed="left")],
         "learning_decay": [Interval(Real, 0.5, 1, closed="right")],
         "warm_start": ["boolean"],
+        "device": [StrOptions({"cpu", "auto", "cuda"}), None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -159,6 +164,7 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
         variance_floor=1e-6,
         learning_decay=0.7,
         warm_start=False,
+        device=None,
         random_state=None,
         verbose=0,
     ):
@@ -174,6 +180,7 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
         self.variance_floor = variance_floor
         self.learning_decay = learning_decay
         self.warm_start = warm_start
+        self.device = device
         self.random_state = random_state
         self.verbose = verbose
 
@@ -209,11 +216,12 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
         rng = check_random_state(self.random_state)
         warm = self.warm_start and hasattr(self, "weights_")
         best = None
+        placed = self._placed(data)
         with single_threaded():
             n, center, floor = self._describe(data)
             for _ in range(1 if warm else self.n_init):
                 first = self._mixture() if warm else self._start(data, n, center, floor, rng)
-                run = self._run(data, first, floor, rng, self.n_steps_ if warm else 1)
+                run = self._run(placed, first, floor, rng, self.n_steps_ if warm else 1)
                 if best is None or run["lower_bound_"] > best["lower_bound_"]:
                     best = run
         vars(self).update(best, _floor=floor)
@@ -247,7 +255,7 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
                 self.lower_bounds_, self.n_iter_, self.n_steps_, self.n_revived_ = [], 0, 0, 0
             else:
                 mixture = self._mixture()
-            batch = total_statistics(data, mixture)
+            batch = total_statistics(self._placed(data), mixture)
         rate = (self.n_steps_ + 1) ** -self.learning_decay
         self._set_mixture(stepwise(mixture, batch, rate, self._floor))
         self.lower_bound_ = batch.log_likelihood / batch.n_descriptors
@@ -264,6 +272,15 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
             return ArrayBlocks(validate_data(self, X, reset=reset, dtype=FLOATS))
         validate_data(self, blocks.head, reset=reset, dtype=FLOATS, ensure_min_samples=0)
         return blocks
+
+    def _placed(self, data):
+        """The blocks where sums over them are computed."""
+        device = gpu_or_none(self.device)
+        if device is None:
+            return data
+        from skvae.fisher.torch_blocks import TorchBlocks
+
+        return TorchBlocks(data, device)
 
     def _describe(self, data):
         """Number of descriptors, their center and the least variance."""
@@ -376,7 +393,7 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
         check_is_fitted(self)
         data, mixture = self._read(X, reset=False), self._mixture()
         with single_threaded():
-            total = total_statistics(data, mixture)
+            total = total_statistics(self._placed(data), mixture)
         return float(total.log_likelihood / total.n_descriptors)
 
     def predict_proba(self, X):

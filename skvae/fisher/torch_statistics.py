@@ -7,10 +7,15 @@ import torch
 
 from skvae.fisher.statistics import Statistics, equal_runs, natural_parameters
 
-__all__ = ["accumulate", "set_statistics"]
+__all__ = ["accumulate", "block_rows", "set_statistics"]
 
 # Bytes of posteriors worked on at a time: enough to fill a large GPU.
 _BLOCK_BYTES = 2**28
+
+
+def block_rows(n_components, itemsize):
+    """Descriptors worked on at a time."""
+    return max(1024, _BLOCK_BYTES // (itemsize * n_components))
 
 
 @contextmanager
@@ -33,7 +38,7 @@ class _Kernel:
         self.eta = torch.as_tensor(natural_parameters(mixture, center)).to(device, dtype)
         self.center = torch.as_tensor(center).to(device, dtype)
         self.assignment = assignment
-        self.rows = max(1024, _BLOCK_BYTES // (like.element_size() * len(self.eta)))
+        self.rows = block_rows(len(self.eta), like.element_size())
 
     def e_step(self, x, weights=None):
         """Posteriors times weights (n, K), phi (n, 1 + 2 d) and log-likelihoods (n, 1)."""
