@@ -12,6 +12,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skvae._sklearn import HasMethods, Interval, StrOptions, derive_random_states, fit_context
 from skvae._threads import single_threaded
 from skvae._tiles import map_aligned_sets
+from skvae.fisher.blocks import is_dask
+from skvae.fisher.distributed import dask_source, lazy_vectors
 from skvae.fisher.sets import is_table, pack_sets
 from skvae.fisher.sources import ExtractedSets, PackedSets, Sets, check_positions, validate_images
 from skvae.persistence import VersionedMixin
@@ -63,7 +65,7 @@ class SetEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array or sequence
+        X : array, sequence, dask array or bag
             Sets of descriptors (see Notes), or rows for the extractor.
         y : Ignored
             Present for scikit-learn's conventions.
@@ -81,14 +83,9 @@ class SetEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
         self._check_options()
         rng = check_random_state(self.random_state)
         X = self._validate(X, reset=True)
-        self.extractor_ = _fitted_clone(self.extractor, X, rng)
+        self.extractor_ = _fitted_clone(self.extractor, getattr(X, "head", X), rng)
         source = self._source(X)
-        sample, positions = source.sample(self.max_descriptors, rng)
-        if self.spatial is not None and positions is None:
-            raise ValueError(
-                f"spatial={self.spatial!r} needs an extractor that says where descriptors lie, by "
-                "positions_ or extract, such as ImagePatches()."
-            )
+        sample, positions = self._sample(source, rng)
         if len(sample) < self._n_model_components:
             raise ValueError(
                 f"n_components={self._n_model_components} needs at least as many descriptors, got "
@@ -99,11 +96,25 @@ class SetEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
             self._fit_parts(source, sample, positions, rng)
         return self
 
+    def _sample(self, source, rng):
+        """Random descriptors, and their positions if those are needed."""
+        sample, positions = source.sample(self.max_descriptors, rng)
+        if self.spatial is not None and positions is None:
+            raise ValueError(
+                f"spatial={self.spatial!r} needs an extractor that says where descriptors lie, by "
+                "positions_ or extract, such as ImagePatches()."
+            )
+        return sample, positions
+
+    def _local(self, sample, positions):
+        """What the model is fitted on."""
+        reduced = self._reduce(sample, np.array([0, len(sample)]))
+        return self._append_positions(reduced, positions)
+
     def _fit_parts(self, source, sample, positions, rng):
         """Fit reducer and model to a sample of the descriptors."""
         self.reducer_ = _fitted_clone(self.reducer, sample, rng)
-        local = self._reduce(sample, np.array([0, len(sample)]))
-        self._fit_model(self._append_positions(local, positions), rng)
+        self._fit_model(self._local(sample, positions), rng)
 
     def _check_options(self):
         if not isinstance(self.spatial, (str, type(None))) and not (
@@ -125,6 +136,8 @@ class SetEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
 
     def _validate(self, X, *, reset):
         """X as an array of rows for the extractor, or as sets."""
+        if is_dask(X):
+            return dask_source(self, X, reset=reset)
         if self.extractor is not None:
             return validate_images(self, X, reset=reset)
         check = {"dtype": [np.float64, np.float32], "reset": reset}
@@ -194,15 +207,18 @@ class SetEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array or sequence
+        X : array, sequence, dask array or bag
             Sets of descriptors (see Notes), or rows for the extractor.
 
         Returns
         -------
         vectors : ndarray of shape (n_sets, n_features_out)
-            In ``dtype``; if that is None, float32 for float32 X, else float64.
+            In ``dtype``; if that is None, float32 for float32 X, else float64. For dask, a dask
+            array that is still to be computed.
         """
         check_is_fitted(self)
+        if is_dask(X):
+            return lazy_vectors(self, X)
         source = self._source(self._validate(X, reset=False))
         codec = self._codec()
         out = np.empty((len(source), codec.n_features), self.dtype or source.dtype)

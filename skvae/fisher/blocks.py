@@ -13,7 +13,16 @@ from sklearn.utils import check_array, gen_batches
 
 from skvae._threads import single_threaded
 
-__all__ = ["FLOATS", "ArrayBlocks", "DaskBlocks", "IteratedBlocks", "lazy_blocks"]
+__all__ = [
+    "FLOATS",
+    "ArrayBlocks",
+    "DaskBlocks",
+    "IteratedBlocks",
+    "float_type",
+    "is_dask",
+    "lazy_blocks",
+    "random_rows",
+]
 
 # What descriptors may be; anything else becomes the first.
 FLOATS = [np.float64, np.float32]
@@ -52,12 +61,42 @@ def lazy_blocks(X):
             f"X is a {type(X).__name__}, which can be read once, but EM reads the data several "
             "times. Pass an object whose __iter__ starts anew, or call partial_fit for every block."
         )
-    if hasattr(X, "__dask_graph__"):
+    if is_dask(X):
         return DaskBlocks(X)
     if _memory_map_of(X) is not None:
         return ArrayBlocks(X)
     arrays = isinstance(X, (list, tuple)) or hasattr(X, "shape") or hasattr(X, "__array__")
     return None if arrays or not hasattr(X, "__iter__") else IteratedBlocks(X)
+
+
+def is_dask(X):
+    """Whether X is a collection of dask, which need not be installed."""
+    return hasattr(X, "__dask_graph__")
+
+
+def float_type(dtype):
+    """What descriptors of a type become."""
+    return dtype if dtype in FLOATS else np.dtype(np.float64)
+
+
+def random_rows(n, size, rng):
+    """Sorted numbers of at most ``size`` random rows of n, in memory that does not grow with n.
+
+    Parameters
+    ----------
+    n, size : int
+        Rows that there are, and that are wanted.
+    rng : numpy.random.RandomState
+        Gives one seed, if rows have to be drawn.
+
+    Returns
+    -------
+    rows : ndarray of int
+    """
+    if size >= n:
+        return np.arange(n)
+    draw = np.random.default_rng(rng.randint(2**31 - 1))  # RandomState.choice permutes all n
+    return np.sort(draw.choice(n, size, replace=False, shuffle=False))
 
 
 def _check_block(block, n_features):
@@ -95,7 +134,7 @@ class ArrayBlocks(_Blocks):
         self.X = X
         self._map = _memory_map_of(X)
         self.head = X if self._map is None else X[:1]
-        self.dtype = _float_type(X.dtype)
+        self.dtype = float_type(X.dtype)
 
     def _check(self, block):
         return block if self._map is None else _check_block(block, self.X.shape[1])
@@ -213,7 +252,7 @@ class DaskBlocks:
             )
         self.X = X.rechunk({1: -1})
         self.head = np.zeros((1, X.shape[1]), X.dtype)
-        self.dtype = _float_type(X.dtype)
+        self.dtype = float_type(X.dtype)
 
     def __iter__(self):
         for block in self.X.to_delayed().ravel():
@@ -239,10 +278,6 @@ class DaskBlocks:
             f"batch_size={size} needs data whose rows can be read at random; a dask array is "
             "fitted with batch_size=None, or by partial_fit on a part of its blocks at a time."
         )
-
-
-def _float_type(dtype):
-    return dtype if dtype in FLOATS else np.dtype(np.float64)
 
 
 def _on_block(function, n_features, block):

@@ -3,11 +3,12 @@
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils import check_array
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._devices import gpu_or_none
-from skvae._sklearn import HasMethods, Interval
+from skvae._sklearn import HasMethods, Interval, fit_context
+from skvae._threads import single_threaded
 from skvae.fisher.base import SetEncoder, blocks_of, fitted_model
 from skvae.fisher.codec import Codec
 from skvae.fisher.encoding import BLOCKS
@@ -182,6 +183,45 @@ class FisherVectorEncoder(SetEncoder):
     @property
     def _n_model_components(self):
         return getattr(self.mixture, "n_components", self.n_components)
+
+    @fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(self, X, y=None):
+        """Fit to a first batch of sets, or let the mixture learn from a further one.
+
+        The first batch decides everything that ``fit`` decides, once and for all but the mixture,
+        which takes one step of stepwise EM on each later batch. A mixture that was given fitted
+        stays as it is.
+
+        Parameters
+        ----------
+        X : array, sequence, dask array or bag
+            Sets of descriptors (see Notes), or rows for the extractor.
+        y : Ignored
+            Present for scikit-learn's conventions.
+
+        Returns
+        -------
+        self : FisherVectorEncoder
+
+        Raises
+        ------
+        AttributeError
+            If the mixture has no ``partial_fit``.
+        """
+        if not hasattr(self, "mixture_"):
+            return self.fit(X)
+        source = self._source(self._validate(X, reset=False))
+        rng = check_random_state(self.random_state)
+        sample, positions = self._sample(source, rng)
+        if self.mixture_ is self.mixture or len(sample) == 0:
+            return self
+        if not hasattr(self.mixture_, "partial_fit"):
+            raise AttributeError(f"{type(self.mixture_).__name__} has no partial_fit.")
+        with single_threaded():
+            self.mixture_.partial_fit(self._local(sample, positions))
+            chosen = np.sort(rng.permutation(len(source))[:_NORM_SETS])
+            self.mean_scales_ = self._mean_scales(source.part(chosen))
+        return self
 
     def _fit_parts(self, source, sample, positions, rng):
         chosen = np.sort(rng.permutation(len(source))[:_NORM_SETS])

@@ -3,14 +3,18 @@
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_array, validate_data
 
+from skvae.fisher.blocks import random_rows
 from skvae.fisher.sets import pack_sets
 
 __all__ = ["ExtractedSets", "PackedSets", "Sets", "check_positions", "validate_images"]
 
 # Descriptors pulled at a time: bounds memory, and is enough to keep the matrix products busy.
 _BLOCK_DESCRIPTORS = 32_768
+# Blocks of images fetched at a time to draw a sample from: X may lie far away.
+_BLOCKS_FETCHED = 64
 # Of a large collection of images, at least this share of a pulled image's descriptors is used.
 _LEAST_SHARE = 1 / 16
 
@@ -63,10 +67,9 @@ class PackedSets:
 
     def sample(self, n, rng):
         """At most n random descriptors, and no positions."""
-        total = len(self.descriptors)
-        if n >= total:
+        if n >= len(self.descriptors):
             return self.descriptors, None
-        return self.descriptors[np.sort(rng.choice(total, n, replace=False))], None
+        return self.descriptors[random_rows(len(self.descriptors), n, rng)], None
 
 
 class ExtractedSets:
@@ -130,11 +133,10 @@ class ExtractedSets:
         """At most n random descriptors and their positions, from images in random order."""
         order = rng.permutation(len(self))
         share, found, where, total = None, [], [], 0
-        for block in self.blocks(len(self)):
-            rows = order[block]
-            descriptors, _, positions = self.part(rows).pull()
+        for images in self._in_order(order):
+            descriptors, _, positions = images.pull()
             if share is None:
-                expected = len(descriptors) / len(rows) * len(self)
+                expected = len(descriptors) / len(images) * len(self)
                 share = np.clip(n / max(expected, 1), _LEAST_SHARE, 1)
             keep = np.flatnonzero(rng.random_sample(len(descriptors)) < share)[: n - total]
             found.append(descriptors[keep])
@@ -144,6 +146,15 @@ class ExtractedSets:
             if total >= n:
                 break
         return np.concatenate(found), np.concatenate(where) if where else None
+
+    def _in_order(self, order):
+        """Blocks of images in the given order, of which many are fetched at a time."""
+        blocks = self.blocks(len(self))
+        for some in gen_batches(len(blocks), _BLOCKS_FETCHED):
+            first = blocks[some][0].start
+            fetched = self.part(order[first : blocks[some][-1].stop])
+            for block in blocks[some]:
+                yield fetched.part(slice(block.start - first, block.stop - first))
 
 
 def check_positions(positions, n_descriptors):
