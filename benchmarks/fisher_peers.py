@@ -5,8 +5,10 @@ optional: scikit-image, cyvlfeat, and VLFeat's C library (``apt-get install libv
 """
 
 import argparse
+import os
 import warnings
 from functools import partial
+from time import perf_counter
 
 import numpy as np
 from interleaved import clock, floor, take_turns, times_as_long
@@ -110,7 +112,7 @@ def encoding(n_sets, size, d, k, peers):
     fv = encoder(mixture)
     contenders = {
         "floor": floor(n_sets * size, d, k, size if n_sets > 1 else None),
-        "skvae": lambda: clock(lambda: fv.transform(X)),
+        "skvae": partial(clock, partial(fv.transform, X)),
     }
     for name, prepare in peers.items():
         contenders[name] = partial(clock, partial(encode_all, prepare(mixture), X))
@@ -121,41 +123,45 @@ def encode_all(encode, X):
     return [encode(x, improved=True) for x in X]
 
 
-def iteration(n, d, k):
-    """Each contender's seconds are those of 1 + N_ITER iterations less 1, divided by N_ITER."""
+def start(mixture, dtype):
+    weights, means, covariances = parameters(mixture, dtype)
+    return {"weights_init": weights, "means_init": means, "precisions_init": 1 / covariances}
+
+
+def fit(X, mixture, n_iter):
+    k = len(mixture.weights_)
+    DiagonalGaussianMixture(k, tol=0, max_iter=n_iter, **start(mixture, np.float64)).fit(X)
+
+
+def fit_scikit_learn(X, mixture, n_iter):
+    k = len(mixture.weights_)
+    options = {"covariance_type": "diag", "tol": 0, "max_iter": n_iter}
+    GaussianMixture(k, **options, **start(mixture, np.float32)).fit(X)
+
+
+def fit_vlfeat(X, mixture, n_iter):
+    VLFeat().expectation_maximization(X, parameters(mixture, np.float32), n_iter)
+
+
+def per_iteration(fit, X, mixture):
+    """Seconds of 1 + N_ITER iterations less those of 1, divided by N_ITER."""
+    more, one = (partial(fit, X, mixture, n) for n in (1 + N_ITER, 1))
+    return lambda: (clock(more) - clock(one)) / N_ITER
+
+
+def iteration(n, d, k, peers):
     X, mixture = problem(n, d, k=k)
-
-    def start(dtype):
-        weights, means, covariances = parameters(mixture, dtype)
-        return {"weights_init": weights, "means_init": means, "precisions_init": 1 / covariances}
-
-    def ours(n_iter):
-        DiagonalGaussianMixture(k, tol=0, max_iter=n_iter, **start(np.float64)).fit(X)
-
-    def scikit_learn(n_iter):
-        GaussianMixture(k, covariance_type="diag", tol=0, max_iter=n_iter, **start(np.float32)).fit(
-            X
-        )
-
-    fits = {"skvae": ours, "scikit-learn": scikit_learn}
-    try:
-        library = VLFeat()
-    except OSError:
-        pass
-    else:
-        arrays = parameters(mixture, np.float32)
-        fits["VLFeat"] = lambda n_iter: library.expectation_maximization(X, arrays, n_iter)
-
-    def difference(fit):
-        return lambda: (clock(lambda: fit(1 + N_ITER)) - clock(lambda: fit(1))) / N_ITER
-
-    return {"floor": floor(n, d, k)} | {name: difference(fit) for name, fit in fits.items()}
+    fits = {"skvae": fit, "scikit-learn": fit_scikit_learn}
+    if "VLFeat" in peers:
+        fits["VLFeat"] = fit_vlfeat
+    contenders = {name: per_iteration(f, X, mixture) for name, f in fits.items()}
+    return {"floor": floor(n, d, k)} | contenders
 
 
 def threading(n_sets, size, d, k):
     X, mixture = problem(n_sets, size, d, k=k)
     encoders = {n_jobs: encoder(mixture, n_jobs=n_jobs) for n_jobs in (1, 2)}
-    return {n: lambda fv=fv: clock(lambda: fv.transform(X)) for n, fv in encoders.items()}
+    return {n: partial(clock, partial(fv.transform, X), perf_counter) for n, fv in encoders.items()}
 
 
 # Tables
@@ -185,9 +191,9 @@ def encoding_rows(peers, repeats):
         yield [*(f"{n:,}" for n in shape), f"{rate / 1e6:.2f}", *ratios(seconds, PEERS)]
 
 
-def iteration_rows(repeats):
+def iteration_rows(peers, repeats):
     for shape in ITERATED:
-        seconds = take_turns(iteration(*shape), repeats)
+        seconds = take_turns(iteration(*shape, peers), repeats)
         yield [*(f"{n:,}" for n in shape), *ratios(seconds, ["scikit-learn", "VLFeat"])]
 
 
@@ -225,13 +231,14 @@ def main():
     repeats = parser.parse_args().repeats
     warnings.simplefilter("ignore", ConvergenceWarning)
     peers = installed_peers()
+    print(f"Busy processes before the start: {os.getloadavg()[0]:.1f}.\n")
     with threadpool_limits(1):
         slower = [f"{name} x" for name in PEERS]
         shape = ["sets", "descriptors of each", "D", "K"]
         header = [*shape, "million descriptors/s", "ms", "x floor", *slower]
         table("Encoding", header, encoding_rows(peers, repeats))
         header = ["N", "D", "K", "ms", "x floor", "scikit-learn x", "VLFeat x"]
-        table("One EM iteration", header, iteration_rows(repeats))
+        table("One EM iteration", header, iteration_rows(peers, repeats))
         table("Two threads", [*shape, "x one thread"], threading_rows(repeats))
         header = ["descriptors", "skvae", *PEERS]
         table("Error of N = 100,000, D = 64, K = 256", header, accuracy_rows(peers))
