@@ -5,10 +5,10 @@ import math
 import torch
 from torch.nn import functional
 
-__all__ = ["DiagonalNormal"]
+__all__ = ["STD_FLOOR", "DiagonalNormal"]
 
 # Keeps log_var finite where softplus underflows.
-_STD_FLOOR = 1e-6
+STD_FLOOR = 1e-6
 
 
 class DiagonalNormal:
@@ -37,7 +37,7 @@ class DiagonalNormal:
         """Read an encoder's output of shape (n, 2 d) as ``[mean | raw scale]``, std = softplus."""
         mean, raw_scale = output.chunk(2, dim=-1)
 
-        return cls(mean, functional.softplus(raw_scale) + _STD_FLOOR)
+        return cls(mean, functional.softplus(raw_scale) + STD_FLOOR)
 
     @property
     def log_var(self):

@@ -1,0 +1,91 @@
+import pytest
+import torch
+from torch import nn
+
+from skvae.vae.fused import FusedStep
+from skvae.vae.model import VAE
+from skvae.vae.objectives import elbo_terms
+from skvae.vae.optimizers import OPTIMIZERS
+
+
+def make(likelihood="bernoulli", activation="relu", n_classes=None, hidden=(7, 6), dtype=None):
+    model = VAE(9, 3, hidden, activation, likelihood, n_classes)
+    model.draw_parameters(torch.Generator().manual_seed(0))
+    if n_classes is not None:
+        model.prior.means.data.normal_(generator=torch.Generator().manual_seed(1))
+    return model.to(dtype)
+
+
+def batch(n=20, dtype=torch.float64, seed=2):
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.rand(n, 9, generator=generator, dtype=dtype)
+    noise = torch.randn(n, 3, generator=generator, dtype=dtype)
+    return x, noise, torch.randint(0, 4, (n,), generator=generator)
+
+
+def by_autograd(model, optimizer, x, noise, y, beta):
+    reconstruction, kl = (term.sum() for term in elbo_terms(model, x, noise, y))
+    loss = -reconstruction if beta is None else beta * kl - reconstruction
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return torch.stack([loss, reconstruction, kl]).detach()
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("n_classes", [None, 4])
+@pytest.mark.parametrize("hidden", [(), (7,), (7, 6, 5)])
+@pytest.mark.parametrize("beta", [None, 0.0, 1.0, 2.5])
+def test_gradients_are_those_of_autograd(likelihood, activation, n_classes, hidden, beta):
+    model = make(likelihood, activation, n_classes, hidden, torch.float64)
+    x, noise, y = batch()
+    y = None if n_classes is None else y
+    if beta is None:
+        noise = torch.zeros_like(noise)
+    still = torch.optim.SGD(model.parameters(), lr=0.0)
+    expected = by_autograd(model, still, x, noise, y, beta)
+    gradients = [theta.grad for theta in model.parameters()]
+    found = FusedStep(model, still)(x, noise, y, beta)
+    assert torch.allclose(found, expected, rtol=1e-12)
+    for theta, gradient in zip(model.parameters(), gradients, strict=True):
+        gradient = torch.zeros_like(theta) if gradient is None else gradient
+        assert torch.allclose(theta.grad, gradient, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+def test_a_hundred_steps_stay_together(optimizer, likelihood):
+    models = [make(likelihood, n_classes=4, hidden=(20, 20)) for _ in range(2)]
+    a, b = (OPTIMIZERS[optimizer](m.parameters(), 1e-3) for m in models)
+    fused = FusedStep(models[1], b)
+    for seed in range(100):
+        x, noise, y = batch(dtype=torch.float32, seed=seed)
+        expected, found = by_autograd(models[0], a, x, noise, y, 0.5), fused(x, noise, y, 0.5)
+        assert torch.allclose(found, expected, rtol=1e-5)
+
+
+def test_rows_are_not_changed():
+    model = make(hidden=())
+    x, noise, _ = batch(dtype=torch.float32)
+    before = x.clone(), noise.clone()
+    FusedStep(model, torch.optim.SGD(model.parameters(), lr=0.1))(x, noise, None, 1.0)
+    assert torch.equal(x, before[0])
+    assert torch.equal(noise, before[1])
+
+
+def test_other_parts_are_left_to_autograd():
+    assert FusedStep.supports(make())
+    assert FusedStep.supports(make("gaussian", "tanh", 4))
+
+    model = make()
+    model.encoder.insert(1, nn.LayerNorm(7))
+    assert not FusedStep.supports(model)
+
+    class Clipped(type(model.likelihood)):
+        def log_prob(self, x, logits):
+            return super().log_prob(x, logits.clamp(-5, 5))
+
+    model = make()
+    model.likelihood = Clipped()
+    assert not FusedStep.supports(model)
