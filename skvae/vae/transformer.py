@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skvae._devices import resolve_device
 from skvae._sklearn import Interval, StrOptions, fit_context
 from skvae.persistence import VersionedMixin
+from skvae.vae.classification import ClassMeansMixin
 from skvae.vae.generative import GenerativeMixin
 from skvae.vae.inputs import network_input
 from skvae.vae.settling import check_training_rows
@@ -19,6 +20,7 @@ __all__ = ["VAETransformer"]
 
 class VAETransformer(
     VersionedMixin,
+    ClassMeansMixin,
     GenerativeMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
+
+from skvae import VAETransformer
+
+
+@pytest.fixture(scope="module")
+def data():
+    X, y = load_digits(return_X_y=True)
+    return X / 16, np.array(list("abcdefghij"))[y]
+
+
+@pytest.fixture(scope="module")
+def vae(data):
+    X, y = data
+    settings = {"max_iter": 30, "learning_rate_init": 2e-3, "random_state": 0}
+    return VAETransformer(8, conditional="prior", **settings).fit(X[:1000], y[:1000])
+
+
+def test_it_classifies(vae, data):
+    X, y = data
+    assert np.mean(vae.predict(X[1000:]) == y[1000:]) > 0.85
+
+
+def test_probabilities_are_those_of_the_bound_on_the_joint_density(vae, data):
+    X = data[0][:20]
+    mean, log_var = np.split(vae.set_params(output="params").transform(X), 2, axis=1)
+    vae.set_params(output="mean")
+    u = mean[:, None] - vae.class_means_
+    kl = 0.5 * (np.exp(log_var)[:, None] + u**2 - 1 - log_var[:, None]).sum(axis=2)
+    joint = vae.class_counts_ * np.exp(-kl)
+    proba = vae.predict_proba(X)
+    assert np.allclose(proba, joint / joint.sum(axis=1, keepdims=True), rtol=1e-4, atol=1e-12)
+    assert np.allclose(proba.sum(axis=1), 1)
+    assert np.array_equal(vae.predict(X), vae.classes_[proba.argmax(axis=1)])
+
+
+def test_rows_do_not_feel_their_neighbours(vae, data):
+    X = data[0]
+    assert np.array_equal(vae.predict_proba(X)[30:33], vae.predict_proba(X[30:33]))
+
+
+def test_without_class_means_there_is_no_predict():
+    assert not hasattr(VAETransformer(), "predict")
+    with pytest.raises(AttributeError) as error:
+        VAETransformer().predict_proba  # noqa: B018
+    assert "put a classifier behind" in str(error.value.__cause__)
+    with pytest.raises(NotFittedError):
+        VAETransformer(conditional="prior").predict(np.ones((2, 2)))
+
+
+@pytest.mark.filterwarnings("ignore:Posterior collapse")
+def test_a_class_that_was_announced_but_never_seen_has_probability_zero():
+    rng = np.random.default_rng(0)
+    vae = VAETransformer(2, conditional="prior", random_state=0)
+    vae.partial_fit(rng.random((20, 4)), np.arange(20) % 2, classes=[0, 1, 2])
+    assert not vae.predict_proba(rng.random((5, 4)))[:, 2].any()
