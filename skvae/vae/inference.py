@@ -8,7 +8,7 @@ from skvae.vae.noise import row_generators
 from skvae.vae.objectives import elbo_terms, log_importance_weights, log_mean_exp
 from skvae.vae.posteriors import DiagonalNormal
 
-__all__ = ["decode", "decode_draws", "encode", "posterior_summary", "row_scores"]
+__all__ = ["decode", "decode_draws", "draw_posterior", "encode", "posterior_summary", "row_scores"]
 
 TILE = 256
 # Importance samples drawn at a time; the numbers do not depend on it.
@@ -125,6 +125,42 @@ def row_scores(model, X, prepare, y, seed, *, dynamic, variational=True, n_impor
     return scores
 
 
+@torch.no_grad()
+def draw_posterior(model, X, prepare, seed, *, n_importance=None):
+    """Latent points of each row that need noise, which belongs to the row.
+
+    Parameters
+    ----------
+    model : VAE
+        Trained.
+    X, prepare, seed
+        As for :func:`row_scores`.
+    n_importance : int or None
+        None draws z from q(z|x). A number gives the mean of p(z|x) by self-normalised importance
+        sampling with that many draws.
+
+    Returns
+    -------
+    Z : ndarray of shape (n, d), float32
+    """
+    d = model.decoder[0].in_features
+    Z = np.empty((len(X), d), np.float32)
+    for rows, places in padded_tiles(np.arange(len(X)), TILE):
+        generators = row_generators(X[rows], seed)
+        x = _on(model, np.array(prepare(X[places])))
+        posterior = model.posterior(x)
+        if n_importance is None:
+            z = posterior.rsample(_on(model, _normals(generators, 1, d)[:, 0]))
+        else:
+            draws = _importance_draws(model, posterior, x, None, generators, n_importance)
+            noise, log_weights = (torch.stack(a, dim=1) for a in zip(*draws, strict=True))
+            weights = log_weights.double().softmax(dim=1).to(x.dtype)
+            z = posterior.rsample((weights[:, :, None] * noise).sum(1))  # linear in the noise
+        Z[rows] = z[: len(generators)].cpu().numpy()
+
+    return Z
+
+
 def _normals(generators, k, d):
     """The next k standard normal vectors of each row, (TILE, k, d), zeros in the padding."""
     noise = np.zeros((TILE, k, d), np.float32)
@@ -143,14 +179,16 @@ def _tile_elbo(model, x, y, generators):
     return reconstruction.double() - kl.double()
 
 
-def _tile_bound(model, x, y, generators, n_importance):
+def _importance_draws(model, posterior, x, y, generators, n_importance):
+    """Pairs (noise, log weights) of one draw of z for every row."""
     d = model.decoder[0].in_features
-    posterior = model.posterior(x)
-    log_weights = []
     for start in range(0, n_importance, _CHUNK):
         noise = _on(model, _normals(generators, min(_CHUNK, n_importance - start), d))
-        log_weights += [
-            log_importance_weights(model, posterior, x, sample, y) for sample in noise.unbind(1)
-        ]
+        for sample in noise.unbind(1):
+            yield sample, log_importance_weights(model, posterior, x, sample, y)
 
-    return log_mean_exp(torch.stack(log_weights, dim=1).double())
+
+def _tile_bound(model, x, y, generators, n_importance):
+    draws = _importance_draws(model, model.posterior(x), x, y, generators, n_importance)
+
+    return log_mean_exp(torch.stack([w for _, w in draws], dim=1).double())

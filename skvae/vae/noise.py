@@ -4,10 +4,10 @@ from hashlib import blake2b
 
 import numpy as np
 
-__all__ = ["EPOCH", "INIT", "SAMPLE", "row_generators", "stream_seed"]
+__all__ = ["EPOCH", "FEATURES", "INIT", "SAMPLE", "row_generators", "stream_seed"]
 
 # Streams of an estimator's seed.
-INIT, EPOCH, SAMPLE = range(3)
+INIT, EPOCH, SAMPLE, FEATURES = range(4)
 
 
 def stream_seed(seed, *stream):

@@ -81,8 +81,10 @@ def _check_options(estimator):
             f"conditional={estimator.conditional!r} acts through the KL term, which "
             "variational=False leaves out."
         )
-    if not estimator.variational and estimator.output == "params":
-        raise ValueError("output='params' needs variational=True: there is no variance.")
+    if not estimator.variational and estimator.output != "mean":
+        raise ValueError(
+            f"output={estimator.output!r} needs variational=True: without it there is no variance."
+        )
 
 
 def _settle(estimator, X, y, classes):

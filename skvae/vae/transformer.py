@@ -13,6 +13,7 @@ from skvae.persistence import VersionedMixin
 from skvae.vae.classification import ClassMeansMixin
 from skvae.vae.generative import GenerativeMixin
 from skvae.vae.inputs import network_input
+from skvae.vae.noise import FEATURES, stream_seed
 from skvae.vae.settling import check_training_rows
 
 __all__ = ["VAETransformer"]
@@ -58,8 +59,13 @@ class VAETransformer(
     warm_up : float, default=0.2
         Fraction of the steps of ``fit`` over which the KL weight rises linearly from 0 to
         ``beta``. Without it many latent dimensions carry nothing.
-    output : {"mean", "params"}, default="mean"
-        What ``transform`` returns: the posterior mean, or ``[mean | log_var]``.
+    output : {"mean", "params", "sample", "refined"}, default="mean"
+        What ``transform`` returns: the mean of q(z|x); ``[mean | log_var]``; one draw of z from
+        q(z|x); or the mean of the true posterior p(z|x), by importance sampling from q [3]_. The
+        noise of the last two is a function of ``random_state`` and the row's values, so they are
+        deterministic too.
+    n_refinement : int, default=50
+        Draws per row for ``output="refined"``.
     binarize : {None, "threshold", "dynamic"}, default=None
         How pixels in [0, 1] become binary: x > 0.5 everywhere, or a Bernoulli draw that is new in
         each epoch. With "dynamic", ``transform`` encodes the grey levels, and scores draw each row
@@ -137,6 +143,8 @@ class VAETransformer(
     .. [1] D. P. Kingma and M. Welling, "Auto-encoding variational Bayes", ICLR 2014.
     .. [2] I. Higgins et al., "beta-VAE: learning basic visual concepts with a constrained
        variational framework", ICLR 2017.
+    .. [3] Y. Burda, R. Grosse and R. Salakhutdinov, "Importance weighted autoencoders", ICLR 2016,
+       equation 14: their weights, here of the draws themselves.
 
     Examples
     --------
@@ -159,7 +167,8 @@ class VAETransformer(
         "variational": ["boolean"],
         "beta": [Interval(Real, 0, None, closed="left")],
         "warm_up": [Interval(Real, 0, 1, closed="both")],
-        "output": [StrOptions({"mean", "params"})],
+        "output": [StrOptions({"mean", "params", "sample", "refined"})],
+        "n_refinement": [Interval(Integral, 1, None, closed="left")],
         "binarize": [StrOptions({"threshold", "dynamic"}), None],
         "optimizer": [StrOptions({"adam", "rmsprop"})],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
@@ -189,6 +198,7 @@ class VAETransformer(
         beta=1.0,
         warm_up=0.2,
         output="mean",
+        n_refinement=50,
         binarize=None,
         optimizer="adam",
         learning_rate_init=1e-3,
@@ -214,6 +224,7 @@ class VAETransformer(
         self.beta = beta
         self.warm_up = warm_up
         self.output = output
+        self.n_refinement = n_refinement
         self.binarize = binarize
         self.optimizer = optimizer
         self.learning_rate_init = learning_rate_init
@@ -297,7 +308,7 @@ class VAETransformer(
         return self
 
     def transform(self, X):
-        """Encode rows; deterministic, and each row on its own.
+        """Encode rows; deterministic, and each row on its own, whatever ``output`` is.
 
         Parameters
         ----------
@@ -307,9 +318,14 @@ class VAETransformer(
         Returns
         -------
         Z : ndarray of shape (n_samples, n_components), or (n_samples, 2 * n_components)
-            Posterior means, or ``[mean | log_var]`` with ``output="params"``.
+            Latent points, or ``[mean | log_var]`` with ``output="params"``.
         """
         X = self._check_rows(X)
+        if self.output in ("sample", "refined"):
+            n_importance = self.n_refinement if self.output == "refined" else None
+            seed = stream_seed(self.seed_, FEATURES)
+            Z = self._infer("draw_posterior", X, self._prepare, seed, n_importance=n_importance)
+            return Z.astype(X.dtype, copy=False)
         params = self._infer("encode", self._prepare(X)).astype(X.dtype, copy=False)
 
         return params if self.output == "params" else params[:, : params.shape[1] // 2]

@@ -3,7 +3,14 @@ import pytest
 import torch
 from scipy.special import logsumexp
 
-from skvae.vae.inference import TILE, decode, encode, posterior_summary, row_scores
+from skvae.vae.inference import (
+    TILE,
+    decode,
+    draw_posterior,
+    encode,
+    posterior_summary,
+    row_scores,
+)
 from skvae.vae.model import VAE
 from skvae.vae.noise import row_generators
 from skvae.vae.objectives import elbo_terms, log_importance_weights
@@ -29,10 +36,14 @@ def functions(model):
         "elbo": lambda X: row_scores(model, X, identity, None, 7, dynamic=False),
         "drawn": lambda X: row_scores(model, X, identity, None, 7, dynamic=True),
         "bound": lambda X: row_scores(model, X, identity, None, 7, dynamic=False, n_importance=5),
+        "sample": lambda X: draw_posterior(model, X, identity, 7),
+        "refined": lambda X: draw_posterior(model, X, identity, 7, n_importance=5),
     }
 
 
-@pytest.mark.parametrize("name", ["encode", "decode", "elbo", "drawn", "bound"])
+@pytest.mark.parametrize(
+    "name", ["encode", "decode", "elbo", "drawn", "bound", "sample", "refined"]
+)
 def test_each_row_is_on_its_own_bitwise(model, name):
     function = functions(model)[name]
     whole = function(X)
@@ -102,3 +113,33 @@ def test_summary_counts_labelled_rows_only():
     labelled, _ = posterior_summary(model, X[y >= 0], y[y >= 0])
 
     np.testing.assert_allclose(kl, labelled, rtol=1e-6)
+
+
+def test_sample_is_drawn_from_the_posterior(model):
+    mean, log_var = np.split(encode(model, X), 2, axis=1)
+    draws = np.stack([draw_posterior(model, X, identity, seed) for seed in range(20)])
+    u = (draws - mean) / np.exp(0.5 * log_var)
+
+    assert abs(u.mean()) < 0.03
+    assert u.std() == pytest.approx(1, abs=0.02)
+
+
+def test_refined_is_the_mean_of_the_true_posterior():
+    model = VAE(9, 1, (8,), "tanh", "bernoulli", None)
+    model.draw_parameters(torch.Generator().manual_seed(0))
+    model.decoder[-1].weight.data *= 4
+    x = (X[:20] > 0.5).astype(np.float32)
+    grid = torch.linspace(-6, 6, 2001)[:, None]
+    with torch.no_grad():
+        log_joint = torch.stack(
+            [
+                model.log_likelihood(row.expand(2001, 9), grid) + model.prior.log_prob(grid)
+                for row in torch.from_numpy(x)
+            ]
+        )
+    exact = (log_joint.double().softmax(1) @ grid.double()).numpy()
+    amortised = np.abs(encode(model, x)[:, :1] - exact).mean()
+    refined = np.abs(draw_posterior(model, x, identity, 0, n_importance=3000) - exact).mean()
+
+    assert amortised > 0.2
+    assert refined < 0.05

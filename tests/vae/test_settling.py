@@ -38,6 +38,7 @@ def test_auto_follows_the_range(X, name):
         (PIXELS, {"binarize": "dynamic", "likelihood": "gaussian"}, "needs likelihood"),
         (PIXELS, {"conditional": "prior"}, "requires y to be passed, but the target y is None"),
         (PIXELS, {"variational": False, "output": "params"}, "variational=True"),
+        (PIXELS, {"variational": False, "output": "refined"}, "variational=True"),
         (PIXELS, {"hidden_layer_sizes": (5, 0)}, "hidden_layer_sizes must be positive"),
         (PIXELS, {"hidden_layer_sizes": (5.5,)}, "hidden_layer_sizes must be positive"),
         (np.where(PIXELS > 0.9, np.nan, PIXELS), {}, "NaN"),

@@ -41,6 +41,8 @@ def vae(**options):
             {},
             {"conditional": "prior"},
             {"output": "params"},
+            {"output": "sample"},
+            {"output": "refined", "n_refinement": 3},
             {"likelihood": "gaussian", "activation": "tanh"},
             {"variational": False},
             {"early_stopping": True, "optimizer": "rmsprop"},
