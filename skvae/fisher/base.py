@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skvae._sklearn import HasMethods, Interval, StrOptions, derive_random_states, fit_context
 from skvae._threads import single_threaded
 from skvae._tiles import map_aligned_sets
-from skvae.fisher.blocks import is_dask
+from skvae.fisher.blocks import FLOATS, is_dask, lazy_blocks
 from skvae.fisher.distributed import dask_source, lazy_vectors
 from skvae.fisher.sets import is_table, pack_sets
 from skvae.fisher.sources import ExtractedSets, PackedSets, Sets, check_positions, validate_images
@@ -191,9 +191,20 @@ class SetEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
             local = self._append_positions(local, sets.positions)
         return codec.statistics(local, sets.offsets, sets.positions, weights)
 
-    def _vectors(self, codec, sets, weights=None):
+    def _sum_over(self, codec, blocks, positions, weights):
+        """(totals, counts) of one set that comes in blocks."""
+        totals, counts, first = 0.0, 0.0, 0
+        for block in blocks:
+            rows = slice(first, first + len(block))
+            where = None if positions is None else positions[rows]
+            sets = Sets(block, np.array([0, len(block)]), where)
+            more = self._statistics(codec, sets, None if weights is None else weights[rows])
+            totals, counts, first = totals + more[0], counts + more[1], rows.stop
+        return totals, counts
+
+    def _vectors(self, codec, sets):
         """Vectors of sets, and what each cell was divided by."""
-        totals, counts = self._statistics(codec, sets, weights)
+        totals, counts = self._statistics(codec, sets)
         return codec.vectors(totals, counts, sets.descriptors.dtype)
 
     def _encode_part(self, codec, part, dtype):
@@ -239,8 +250,9 @@ class SetEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        descriptors : array-like of shape (n_descriptors, d)
-            Local descriptors, before the reducer; with an extractor, such as it returns them.
+        descriptors : array-like or iterable of blocks, of shape (n_descriptors, d)
+            Local descriptors, before the reducer; with an extractor, such as it returns them. Of a
+            memory map or an iterable of arrays, a block is in memory at a time.
         positions : array-like of shape (n_descriptors, 2), default=None
             (x, y) in [-1, 1], where ``spatial`` asks for them; by default the extractor's.
         weights : array-like of shape (n_descriptors,), default=None
@@ -257,12 +269,16 @@ class SetEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
             zero.
         """
         check_is_fitted(self)
-        descriptors = check_array(descriptors, dtype=[np.float64, np.float32], ensure_min_samples=0)
-        if descriptors.shape[1] != self._n_local:
+        lazy = lazy_blocks(descriptors)
+        head = check_array(
+            descriptors if lazy is None else lazy.head, dtype=FLOATS, ensure_min_samples=0
+        )
+        if head.shape[1] != self._n_local:
             raise ValueError(
-                f"descriptors have {descriptors.shape[1]} features; this encoder was fitted on "
+                f"descriptors have {head.shape[1]} features; this encoder was fitted on "
                 f"{self._n_local}."
             )
+        blocks = [head] if lazy is None else lazy
         if self.spatial is not None:
             if positions is None:
                 positions = getattr(self.extractor_, "positions_", None)
@@ -271,13 +287,14 @@ class SetEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
                     f"spatial={self.spatial!r} needs positions of the descriptors, for the "
                     "extractor has no positions_ of its own."
                 )
-            positions = check_positions(positions, len(descriptors))
+            positions = check_positions(positions, sum(map(len, blocks)))
         if weights is not None:
-            weights = _check_weights(weights, len(descriptors))
-        sets = Sets(descriptors, np.array([0, len(descriptors)]), positions)
+            weights = _check_weights(weights, sum(map(len, blocks)))
+        codec = self._codec()
         with single_threaded():
-            vectors, _ = self._vectors(self._codec(), sets, weights)
-        return _cast(vectors.reshape(-1), self.dtype or descriptors.dtype)
+            totals, counts = self._sum_over(codec, blocks, positions, weights)
+            vectors, _ = codec.vectors(totals, counts, head.dtype)
+        return _cast(vectors.reshape(-1), self.dtype or head.dtype)
 
     @property
     def _n_features_out(self):

@@ -212,6 +212,33 @@ def test_encode_uses_positions(digits):
         fv.encode(P[:30])
 
 
+class Blocks:
+    """A re-iterable of unequal blocks, one of them empty."""
+
+    def __init__(self, X):
+        self.X = X
+
+    def __iter__(self):
+        yield from np.split(self.X, [1, 20, 20, 35])
+
+
+@pytest.mark.parametrize("spatial", [None, "xy", ("xy", 2)])
+def test_encode_reads_a_set_block_by_block(digits, rng, tmp_path, spatial):
+    X = digits[0].astype(np.float64)
+    fv = digits_encoder(spatial=spatial, power=1).fit(X)
+    P = fv.extractor_.transform(X[:1])[0]
+    np.save(tmp_path / "P.npy", P)
+    weights = rng.random(len(P))
+    for lazy in (Blocks(P), np.load(tmp_path / "P.npy", mmap_mode="r")):
+        assert np.allclose(fv.encode(lazy), fv.encode(P), rtol=1e-10, atol=1e-12)
+        weighted = fv.encode(lazy, weights=weights)
+        assert np.allclose(weighted, fv.encode(P, weights=weights), rtol=1e-10, atol=1e-12)
+        with pytest.raises(ValueError, match="weights must have shape"):
+            fv.encode(lazy, weights=weights[1:])
+    with pytest.raises(ValueError, match="descriptors have 2 features"):
+        fv.encode(Blocks(P[:, :2]))
+
+
 def test_positions_and_a_pyramid_together(digits):
     X = digits[0][:200].astype(np.float64)
     fv = digits_encoder(4, spatial=("xy", 1, 2), power=1).fit(X)
