@@ -62,7 +62,7 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
     variance_floor : float, default=1e-6
         Least variance of a component, as a share of the largest variance over the features of the
         data.
-    learning_decay : float, default=0.7
+    learning_decay : float, default=0.6
         Stepwise EM weighs its t-th batch by :math:`(t + 1)^{-\text{learning\_decay}}`; between
         0.5 and 1 it converges.
     warm_start : bool, default=False
@@ -162,7 +162,7 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
         means_init=None,
         precisions_init=None,
         variance_floor=1e-6,
-        learning_decay=0.7,
+        learning_decay=0.6,
         warm_start=False,
         device=None,
         random_state=None,

@@ -1,0 +1,187 @@
+"""Ten million descriptors that stay on disk: memory, and stepwise EM against EM.
+
+``OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 SKVAE_DATA_HOME=... python fisher_out_of_core.py``, about
+a quarter of an hour and 4 GB of disk; ``-n 1000000`` for a trial. Linux: memory is read from /proc.
+"""
+
+import argparse
+import multiprocessing
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+from sklearn.decomposition import PCA
+
+from skvae import DiagonalGaussianMixture, FisherVectorEncoder, ImagePatches, datasets
+
+PATCH_SIZE, N_DIMS, N_COMPONENTS = 7, 20, 64
+BATCH_SIZES = (5_000, 10_000)
+PASSES = (1, 3)
+IMAGES_AT_A_TIME = 400
+BLOCK_ROWS = 100_000
+
+
+class FileBlocks:
+    """Re-iterable blocks of a file, read without mapping it."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __iter__(self):
+        shape = np.load(self.path, mmap_mode="r").shape
+        with open(self.path, "rb") as file:
+            np.lib.format.read_magic(file)
+            np.lib.format.read_array_header_1_0(file)
+            for _ in range(0, shape[0], BLOCK_ROWS):
+                block = np.fromfile(file, np.float32, BLOCK_ROWS * shape[1])
+                yield block.reshape(-1, shape[1])
+
+
+def mapped(path):
+    return np.load(path, mmap_mode="r")
+
+
+def write_blobs(path, n, d=64):
+    """Random descriptors around a few centers."""
+    rng = np.random.default_rng(0)
+    centers = 2 * rng.normal(size=(100, d)).astype(np.float32)
+    out = np.lib.format.open_memmap(path, "w+", np.float32, (n, d))
+    for first in range(0, n, BLOCK_ROWS):
+        rows = out[first : first + BLOCK_ROWS]
+        rows[:] = rng.standard_normal(rows.shape, np.float32)
+        rows += centers[rng.integers(0, len(centers), len(rows))]
+
+
+def write_patches(path, n):
+    """Reduced patches of MNIST, image after image."""
+    X = datasets.load_mnist(subset="train").data.astype(np.float32) / np.float32(255)
+    X = X[np.random.default_rng(0).permutation(len(X))]
+    extractor = ImagePatches(patch_size=PATCH_SIZE).fit(X)
+
+    def patches(first):
+        sets = np.asarray(extractor.transform(X[first : first + IMAGES_AT_A_TIME]))
+        return sets.reshape(-1, PATCH_SIZE**2)
+
+    reducer = PCA(N_DIMS, random_state=0).fit(patches(0))
+    out = np.lib.format.open_memmap(path, "w+", np.float32, (n, N_DIMS))
+    done = 0
+    for first in range(0, len(X), IMAGES_AT_A_TIME):
+        rows = reducer.transform(patches(first))[: n - done]
+        out[done : done + len(rows)] = rows
+        done += len(rows)
+    if done < n:
+        raise ValueError(f"MNIST has {done} patches, fewer than n={n}.")
+
+
+def memory():
+    """(resident, anonymous) MB of this process."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    fields = dict(line.split(":", 1) for line in lines)
+    return np.array([int(fields[name].split()[0]) / 1024 for name in ("VmRSS", "RssAnon")])
+
+
+def watched(send, function, args):
+    """Run a function while another thread looks at the memory every few milliseconds."""
+    before = peak = memory()
+    running = True
+
+    def watch():
+        nonlocal peak
+        while running:
+            peak = np.maximum(peak, memory())
+            time.sleep(0.005)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        result = function(*args)
+    finally:
+        running = False
+        watcher.join()
+    send.send((result, peak - before))
+
+
+def in_child(function, *args):
+    """Result of a function in a process of its own, and its peak (resident, anonymous) MB."""
+    context = multiprocessing.get_context("spawn")
+    receive, send = context.Pipe(duplex=False)
+    child = context.Process(target=watched, args=(send, function, args))
+    child.start()
+    send.close()
+    result = receive.recv()
+    child.join()
+    return result
+
+
+def timed_fit(read, path, settings):
+    """(mixture, wall seconds, processor seconds) of a fit."""
+    X = read(path)
+    wall, processor = time.perf_counter(), time.process_time()
+    mixture = DiagonalGaussianMixture(N_COMPONENTS, random_state=0, **settings).fit(X)
+    return mixture, time.perf_counter() - wall, time.process_time() - processor
+
+
+def timed_encode(path, mixture):
+    """(encoder, wall seconds, processor seconds) of the Fisher vector of a whole file."""
+    encoder = FisherVectorEncoder(mixture=mixture).fit(mapped(path)[:1000].copy()[None])
+    wall, processor = time.perf_counter(), time.process_time()
+    encoder.encode(mapped(path))
+    return encoder, time.perf_counter() - wall, time.process_time() - processor
+
+
+def memory_table(path):
+    print("| work | passes | wall s | peak MB above imports | of that anonymous |")
+    print("|---|---|---|---|---|")
+    few = {"max_iter": 3, "tol": 0}
+    cases = {
+        "EM, memory map": (timed_fit, mapped, path, few),
+        "EM, iterable of blocks": (timed_fit, FileBlocks, path, few),
+        "stepwise EM, memory map": (timed_fit, mapped, path, few | {"batch_size": 10_000}),
+        "stepwise EM, iterable": (timed_fit, FileBlocks, path, few | {"batch_size": 10_000}),
+    }
+    for name, case in cases.items():
+        (mixture, wall, _), (resident, anonymous) = in_child(*case)
+        row = f"| {name} | {mixture.n_iter_} | {wall:.0f} | {resident:.0f} | {anonymous:.0f} |"
+        print(row, flush=True)
+    (_, wall, _), (resident, anonymous) = in_child(timed_encode, path, mixture)
+    print(f"| encode, memory map | 1 | {wall:.0f} | {resident:.0f} | {anonymous:.0f} |", flush=True)
+
+
+def speed_table(path):
+    print("| fit | passes | log-likelihood | of EM's | processor s | share of EM's |")
+    print("|---|---|---|---|---|---|")
+    (em, _, base), _ = in_child(timed_fit, mapped, path, {})
+    reached = em.score(mapped(path))
+    print(f"| EM | {em.n_iter_} | {reached:.3f} | | {base:.0f} | |", flush=True)
+    for size in BATCH_SIZES:
+        for passes in PASSES:
+            settings = {"batch_size": size, "max_iter": passes}
+            (mixture, _, seconds), _ = in_child(timed_fit, mapped, path, settings)
+            score = mixture.score(mapped(path))
+            print(
+                f"| batches of {size:,} | {mixture.n_iter_} | {score:.3f} | "
+                f"{score / reached - 1:+.2%} | {seconds:.0f} | {seconds / base:.3f} |",
+                flush=True,
+            )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--table", choices=["speed", "memory"], default=None, help="only this one")
+    parser.add_argument("-n", type=int, default=10_000_000, help="descriptors")
+    parser.add_argument("--folder", default=None, help="where the files are made for a while")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+        path = Path(folder) / "X.npy"
+        if arguments.table != "memory":
+            write_patches(path, arguments.n)
+            speed_table(path)
+        if arguments.table != "speed":
+            write_blobs(path, arguments.n)
+            memory_table(path)
+
+
+if __name__ == "__main__":
+    main()
