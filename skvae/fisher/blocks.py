@@ -29,7 +29,7 @@ FLOATS = [np.float64, np.float32]
 # Bytes of a block of an array, in float64.
 _BLOCK_BYTES = 2**24
 # Runs of rows gathered from a memory map at a time: each of them may map 64 KB around it.
-_GATHERED_RUNS = 1024
+_GATHERED_RUNS = 256
 # A random batch is made of runs of rows that fill a page of memory, and of many such runs.
 _PAGE_BYTES = 4096
 _RUNS_PER_BATCH = 256

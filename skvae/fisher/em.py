@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.metrics import pairwise_distances_argmin
+from sklearn.utils import gen_batches
 
 from skvae.fisher.blocks import random_rows
 from skvae.fisher.statistics import Mixture, Statistics, accumulate, hard_statistics
@@ -29,6 +30,8 @@ _EMPTY = 0.5
 # Descriptors per component that a k-means start looks at, and its least number.
 _START_ROWS_PER_COMPONENT = 200
 _START_ROWS = 20_000
+# Rows that a pass over the data converts to float64 at a time.
+_PASS_ROWS = 16_384
 
 
 def _count_and_sum(X):
@@ -36,7 +39,8 @@ def _count_and_sum(X):
 
 
 def _squares(X, center):
-    return ((X - center) ** 2).sum(axis=0)
+    parts = (X[rows] - center for rows in gen_batches(len(X), _PASS_ROWS))
+    return sum(((part**2).sum(axis=0) for part in parts), np.zeros(len(center)))
 
 
 def describe(data):
