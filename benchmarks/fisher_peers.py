@@ -28,7 +28,7 @@ ENCODED = [  # sets, descriptors of each, dimensions, components
     (200, 676, 22, 128),
 ]
 ITERATED = [(100_000, 64, 64), (100_000, 64, 256)]
-THREADED = [(8, 12_500, 64, 64), (20_000, 64, 24, 32)]
+THREADED = [(32, 12_500, 64, 64), (10_000, 64, 24, 32), (1000, 676, 22, 128)]
 N_ITER = 3
 SPREAD = 0.45  # of the means, in standard deviations: about half the posteriors count
 CHANGES = {  # shift, scale
@@ -227,21 +227,32 @@ def error(vector, right, name):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "tables", nargs="*", help="encoding, iteration, threads or accuracy: or all"
+    )
     parser.add_argument("--repeats", type=int, default=9)
-    repeats = parser.parse_args().repeats
+    arguments = parser.parse_args()
+    repeats = arguments.repeats
     warnings.simplefilter("ignore", ConvergenceWarning)
     peers = installed_peers()
     print(f"Busy processes before the start: {os.getloadavg()[0]:.1f}.\n")
+    slower = [f"{name} x" for name in PEERS]
+    shape = ["sets", "descriptors of each", "D", "K"]
+    tables = {
+        "encoding": (
+            [*shape, "million descriptors/s", "ms", "x floor", *slower],
+            encoding_rows(peers, repeats),
+        ),
+        "iteration": (
+            ["N", "D", "K", "ms", "x floor", "scikit-learn x", "VLFeat x"],
+            iteration_rows(peers, repeats),
+        ),
+        "threads": ([*shape, "two threads, times as fast as one"], threading_rows(repeats)),
+        "accuracy": (["descriptors", "skvae", *PEERS], accuracy_rows(peers)),
+    }
     with threadpool_limits(1):
-        slower = [f"{name} x" for name in PEERS]
-        shape = ["sets", "descriptors of each", "D", "K"]
-        header = [*shape, "million descriptors/s", "ms", "x floor", *slower]
-        table("Encoding", header, encoding_rows(peers, repeats))
-        header = ["N", "D", "K", "ms", "x floor", "scikit-learn x", "VLFeat x"]
-        table("One EM iteration", header, iteration_rows(peers, repeats))
-        table("Two threads", [*shape, "x one thread"], threading_rows(repeats))
-        header = ["descriptors", "skvae", *PEERS]
-        table("Error of N = 100,000, D = 64, K = 256", header, accuracy_rows(peers))
+        for name in arguments.tables or tables:
+            table(name, *tables[name])
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ FLOOR_ROWS = 100_000
 
 
 def measure(N, K, D, repeats):
-    """Least seconds of the floor, of encoding one set and of one EM iteration."""
+    """Median seconds of the floor, of encoding one set and of one EM iteration."""
     X, mixture = problem(N, D, k=K)
     rows = min(N, FLOOR_ROWS)
     contenders = {
@@ -31,7 +31,7 @@ def measure(N, K, D, repeats):
         "encode": partial(clock, partial(encoder(mixture).encode, X)),
         "EM iteration": per_iteration(fit, X, mixture),
     }
-    seconds = {name: s.min() for name, s in take_turns(contenders, repeats).items()}
+    seconds = {name: np.median(s) for name, s in take_turns(contenders, repeats).items()}
     return seconds | {"floor": seconds["floor"] * N / rows}
 
 
