@@ -38,7 +38,7 @@ def convert_layout(vectors, n_components, *, source="skvae", target="vlfeat", no
     Returns
     -------
     converted : ndarray of shape (n_sets, n_features_out)
-        A new array in the dtype of ``vectors``. Vectors of zeros stay zero.
+        A new array, float32 for float32 ``vectors``, else float64. Vectors of zeros stay zero.
 
     Raises
     ------
