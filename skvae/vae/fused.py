@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from skvae.vae.likelihoods import Bernoulli, Gaussian
+from skvae.vae.likelihoods import Bernoulli, Gaussian, Poisson
 from skvae.vae.model import VAE
 from skvae.vae.posteriors import STD_FLOOR
 from skvae.vae.priors import ClassMeans, StandardNormal
@@ -69,7 +69,7 @@ class FusedStep:
             Of loss, reconstruction and KL over the rows, in nats, before the step.
         """
         model = self.model
-        output, encoder_kept = _forward(model.encoder, x)
+        output, encoder_kept = _forward(model.encoder, model.encoder_input(x))
         mean, raw_scale = output.chunk(2, dim=1)
         std = functional.softplus(raw_scale).add_(STD_FLOOR)
         z = torch.addcmul(mean, std, noise)
@@ -131,12 +131,20 @@ def _bernoulli(likelihood, x, logits):
 
 def _gaussian(likelihood, x, mean):
     scale = likelihood.scale
-    d_mean = mean - x
-    squares = d_mean.square().sum()
-    log_p = -0.5 * squares / scale**2 - x.numel() * (scale.log() + 0.5 * math.log(2 * math.pi))
-    d_scale = x.numel() / scale - squares / scale**3
+    u = mean.sub_(x).div_(scale)
+    squares = u.square().sum(0)
+    log_scale = scale.log().expand(x.shape[1])
+    log_p = -0.5 * squares.sum() - len(x) * (log_scale + 0.5 * math.log(2 * math.pi)).sum()
+    d_scale = (len(x) - squares) / scale
+    d_scale = d_scale if scale.ndim else d_scale.sum()
     likelihood.raw_scale.grad.copy_(d_scale * likelihood.raw_scale.sigmoid())
-    return log_p, d_mean.div_(scale**2)
+    return log_p, u.div_(scale)
+
+
+def _poisson(likelihood, x, log_rate):
+    rate = log_rate.exp()
+    log_p = torch.dot(x.reshape(-1), log_rate.reshape(-1)) - rate.sum() - torch.lgamma(x + 1).sum()
+    return log_p, rate.sub_(x)
 
 
 # The function, in place, and its chain rule by its own output, in place.
@@ -144,4 +152,4 @@ _ACTIVATIONS = {
     nn.ReLU: (torch.relu_, lambda d_h, h: d_h.mul_(h > 0)),
     nn.Tanh: (torch.tanh_, lambda d_h, h: d_h.addcmul_(d_h * h, h, value=-1)),
 }
-_LIKELIHOODS = {Bernoulli: _bernoulli, Gaussian: _gaussian}
+_LIKELIHOODS = {Bernoulli: _bernoulli, Gaussian: _gaussian, Poisson: _poisson}

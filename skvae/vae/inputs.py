@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.preprocessing import StandardScaler
 
 __all__ = [
+    "check_support",
     "check_unit_interval",
     "encode_labels",
     "in_unit_interval",
@@ -29,6 +30,17 @@ def check_unit_interval(X, wanted_by):
             f"{wanted_by} needs values in [0, 1], got values between {X.min():.4g} and "
             f"{X.max():.4g}. Scale first: X / 255 for 8-bit pixels, otherwise "
             "sklearn.preprocessing.MinMaxScaler(clip=True)."
+        )
+
+
+def check_support(X, likelihood):
+    """Raise an error unless the likelihood of that name can give rise to ``X``."""
+    if likelihood == "bernoulli":
+        check_unit_interval(X, "likelihood='bernoulli'")
+    elif likelihood == "poisson" and (X.min() < 0 or (np.floor(X) != X).any()):
+        raise ValueError(
+            "likelihood='poisson' needs counts: whole numbers from 0, got values between "
+            f"{X.min():.4g} and {X.max():.4g}. Use likelihood='gaussian' for other numbers."
         )
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-__all__ = ["LIKELIHOODS", "Bernoulli", "Gaussian"]
+__all__ = ["LIKELIHOODS", "Bernoulli", "Gaussian", "Poisson"]
 
 
 class Bernoulli(nn.Module):
@@ -42,8 +42,15 @@ class Bernoulli(nn.Module):
 
 
 class Gaussian(nn.Module):
-    """Features with normal noise of one learned scale; the decoder gives their means.
+    """Features with normal noise of a learned scale; the decoder gives their means.
 
+    Parameters
+    ----------
+    n_features : int
+        Scales to learn; 1 is one for all features.
+
+    Notes
+    -----
     Features are expected in standardised units. The scale has a floor, since the density of data
     that the decoder reproduces exactly would grow without bound.
 
@@ -62,22 +69,23 @@ class Gaussian(nn.Module):
 
     scale_floor = 1e-3
 
-    def __init__(self):
+    def __init__(self, n_features=1):
         super().__init__()
         raw_scale = math.log(math.expm1(1 - self.scale_floor))
-        self.raw_scale = nn.Parameter(torch.tensor(raw_scale, dtype=torch.float32))
+        shape = () if n_features == 1 else (n_features,)
+        self.raw_scale = nn.Parameter(torch.full(shape, raw_scale, dtype=torch.float32))
 
     @property
     def scale(self):
-        """Standard deviation of the noise, a scalar that starts at 1."""
+        """Standard deviation of the noise, which starts at 1: a scalar, or one per feature."""
         return self.scale_floor + functional.softplus(self.raw_scale)
 
     def log_prob(self, x, mean):
         """log p(x|z) in nats, (n,), summed over features."""
-        scale = self.scale
-        squares = ((x - mean) ** 2).sum(-1)
+        scale = self.scale.expand(x.shape[-1])
+        u = (x - mean) / scale
 
-        return -0.5 * squares / scale**2 - x.shape[-1] * (scale.log() + 0.5 * math.log(2 * math.pi))
+        return -0.5 * u.square().sum(-1) - (scale.log() + 0.5 * math.log(2 * math.pi)).sum()
 
     def mean(self, mean):
         """E[x|z], (n, n_features)."""
@@ -90,4 +98,38 @@ class Gaussian(nn.Module):
         return mean + self.scale * noise
 
 
-LIKELIHOODS = {"bernoulli": Bernoulli, "gaussian": Gaussian}
+class Poisson(nn.Module):
+    """Independent counts; the decoder gives the logarithms of their rates.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skvae.vae.likelihoods import Poisson
+    >>> Poisson().log_prob(torch.zeros(1, 2), torch.zeros(1, 2))
+    tensor([-2.])
+    """
+
+    def encoder_input(self, x):
+        """Counts on the scale that an encoder sees them on."""
+        return torch.log1p(x)
+
+    def log_prob(self, x, log_rate):
+        """log p(x|z) in nats, (n,), summed over features."""
+        return (x * log_rate - log_rate.exp() - torch.lgamma(x + 1)).sum(-1)
+
+    def mean(self, log_rate):
+        """E[x|z], (n, n_features)."""
+        return log_rate.exp()
+
+    def sample(self, log_rate, generator):
+        """One draw of x given z, (n, n_features)."""
+        return torch.poisson(log_rate.exp(), generator=generator)
+
+
+# By name: what makes one from the number of features.
+LIKELIHOODS = {
+    "bernoulli": lambda n_features: Bernoulli(),
+    "gaussian": lambda n_features: Gaussian(),
+    "gaussian_diag": Gaussian,
+    "poisson": lambda n_features: Poisson(),
+}

@@ -45,7 +45,7 @@ class VAE(nn.Module):
         hidden = list(hidden_layer_sizes)
         self.encoder = mlp([n_features, *hidden, 2 * n_components], activation)
         self.decoder = mlp([n_components, *hidden[::-1], n_features], activation)
-        self.likelihood = LIKELIHOODS[likelihood]()
+        self.likelihood = LIKELIHOODS[likelihood](n_features)
         self.prior = StandardNormal() if n_classes is None else ClassMeans(n_classes, n_components)
 
     def draw_parameters(self, generator):
@@ -55,7 +55,13 @@ class VAE(nn.Module):
 
     def posterior(self, x):
         """q(z|x) for rows x of shape (n, n_features)."""
-        return DiagonalNormal.from_network(self.encoder(x))
+        return DiagonalNormal.from_network(self.encoder(self.encoder_input(x)))
+
+    def encoder_input(self, x):
+        """What the encoder sees of rows that the likelihood describes."""
+        scaled = getattr(self.likelihood, "encoder_input", None)
+
+        return x if scaled is None else scaled(x)
 
     def log_likelihood(self, x, z):
         """log p(x|z) in nats, (n,)."""

@@ -7,6 +7,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from skvae.vae.inputs import (
+    check_support,
     check_unit_interval,
     encode_labels,
     in_unit_interval,
@@ -61,8 +62,7 @@ def check_training_rows(estimator, X, y, classes=None, *, reset):
         _settle(estimator, X, y, classes)
     else:
         _check_unchanged(estimator)
-    if estimator.likelihood_ == "bernoulli":
-        check_unit_interval(X, "likelihood='bernoulli'")
+    check_support(X, estimator.likelihood_)
 
     return X, None if estimator.conditional is None else _count_labels(estimator, y)
 
@@ -74,7 +74,7 @@ def _check_options(estimator):
         raise ValueError(
             f"hidden_layer_sizes must be positive integers, got {estimator.hidden_layer_sizes!r}."
         )
-    if estimator.binarize is not None and estimator.likelihood == "gaussian":
+    if estimator.binarize is not None and estimator.likelihood not in ("auto", "bernoulli"):
         raise ValueError(f"binarize={estimator.binarize!r} needs likelihood='bernoulli'.")
     if not estimator.variational and estimator.conditional is not None:
         raise ValueError(
@@ -96,7 +96,7 @@ def _settle(estimator, X, y, classes):
     estimator.likelihood_ = estimator.likelihood
     if estimator.likelihood == "auto":
         estimator.likelihood_ = "bernoulli" if in_unit_interval(X) else "gaussian"
-    gaussian = estimator.likelihood_ == "gaussian"
+    gaussian = estimator.likelihood_ in ("gaussian", "gaussian_diag")
     estimator.mean_, estimator.scale_ = standardisation(X) if gaussian else (None, None)
     if len(X) > 1 and not np.ptp(X, axis=0).any():
         warnings.warn("No feature of X varies: there is nothing to learn.", stacklevel=5)

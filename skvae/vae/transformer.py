@@ -18,6 +18,9 @@ from skvae.vae.settling import check_training_rows
 
 __all__ = ["VAETransformer"]
 
+# The keys of likelihoods.LIKELIHOODS, which needs torch.
+LIKELIHOOD_NAMES = ("bernoulli", "gaussian", "gaussian_diag", "poisson")
+
 
 class VAETransformer(
     VersionedMixin,
@@ -44,11 +47,12 @@ class VAETransformer(
         Widths of the encoder's hidden layers; the decoder has them in reverse.
     activation : {"relu", "tanh"}, default="relu"
         Nonlinearity of the hidden layers.
-    likelihood : {"auto", "bernoulli", "gaussian"}, default="auto"
+    likelihood : {"auto", "bernoulli", "gaussian", "gaussian_diag", "poisson"}, default="auto"
         Distribution of x given z. "bernoulli" needs values in [0, 1]; on grey levels its value is
         a cross-entropy, not a normalised log-likelihood. "gaussian" standardises each feature and
-        learns one noise scale. "auto" is Bernoulli when the data of the fit lie in [0, 1], else
-        Gaussian.
+        learns one noise scale, "gaussian_diag" one per feature. "poisson" is for counts, of which
+        the encoder sees log(1 + x). "auto" is Bernoulli when the data of the fit lie in [0, 1],
+        else Gaussian.
     conditional : {None, "prior"}, default=None
         "prior" learns class means: p(z|y) = N(mu_y, I). Only ``fit`` needs labels then; rows with
         y = -1 are unlabelled. None ignores y.
@@ -162,7 +166,7 @@ class VAETransformer(
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "hidden_layer_sizes": ["array-like"],
         "activation": [StrOptions({"relu", "tanh"})],
-        "likelihood": [StrOptions({"auto", "bernoulli", "gaussian"})],
+        "likelihood": [StrOptions({"auto", *LIKELIHOOD_NAMES})],
         "conditional": [StrOptions({"prior"}), None],
         "variational": ["boolean"],
         "beta": [Interval(Real, 0, None, closed="left")],

@@ -6,6 +6,7 @@ from skvae.vae.fused import FusedStep
 from skvae.vae.model import VAE
 from skvae.vae.objectives import elbo_terms
 from skvae.vae.optimizers import OPTIMIZERS
+from skvae.vae.transformer import LIKELIHOOD_NAMES
 
 
 def make(likelihood="bernoulli", activation="relu", n_classes=None, hidden=(7, 6), dtype=None):
@@ -32,7 +33,7 @@ def by_autograd(model, optimizer, x, noise, y, beta):
     return torch.stack([loss, reconstruction, kl]).detach()
 
 
-@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+@pytest.mark.parametrize("likelihood", LIKELIHOOD_NAMES)
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("n_classes", [None, 4])
 @pytest.mark.parametrize("hidden", [(), (7,), (7, 6, 5)])
@@ -54,7 +55,7 @@ def test_gradients_are_those_of_autograd(likelihood, activation, n_classes, hidd
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
-@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+@pytest.mark.parametrize("likelihood", LIKELIHOOD_NAMES)
 def test_a_hundred_steps_stay_together(optimizer, likelihood):
     models = [make(likelihood, n_classes=4, hidden=(20, 20)) for _ in range(2)]
     a, b = (OPTIMIZERS[optimizer](m.parameters(), 1e-3) for m in models)

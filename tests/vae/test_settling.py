@@ -38,6 +38,13 @@ def test_auto_follows_the_range(X, name):
         (PIXELS, {"binarize": "dynamic", "likelihood": "gaussian"}, "needs likelihood"),
         (PIXELS, {"conditional": "prior"}, "requires y to be passed, but the target y is None"),
         (PIXELS, {"variational": False, "output": "params"}, "variational=True"),
+        (PIXELS, {"likelihood": "poisson"}, "needs counts"),
+        (-1.0 - np.arange(18).reshape(9, 2), {"likelihood": "poisson"}, "needs counts"),
+        (
+            PIXELS,
+            {"likelihood": "poisson", "binarize": "threshold"},
+            "needs likelihood='bernoulli'",
+        ),
         (PIXELS, {"variational": False, "output": "refined"}, "variational=True"),
         (PIXELS, {"hidden_layer_sizes": (5, 0)}, "hidden_layer_sizes must be positive"),
         (PIXELS, {"hidden_layer_sizes": (5.5,)}, "hidden_layer_sizes must be positive"),

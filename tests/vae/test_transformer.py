@@ -42,6 +42,7 @@ def vae(**options):
             {"conditional": "prior"},
             {"output": "params"},
             {"output": "sample"},
+            {"likelihood": "gaussian_diag"},
             {"output": "refined", "n_refinement": 3},
             {"likelihood": "gaussian", "activation": "tanh"},
             {"variational": False},
