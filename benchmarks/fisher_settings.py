@@ -1,63 +1,126 @@
-"""Settings of Fisher vectors on MNIST, judged on training images that the classifier has not seen.
-
-``SKVAE_DATA_HOME=... python fisher_settings.py``, about twenty minutes; blind to the test images.
-"""
+"""Settings of Fisher vectors on MNIST, and the transformers that they stand for."""
 
 import numpy as np
 from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, Normalizer
 
-from skvae import DiagonalGaussianMixture, FisherVectorEncoder, ImagePatches, datasets
+from skvae import DiagonalGaussianMixture, FisherVectorEncoder, ImagePatches
+
+__all__ = ["BASE", "FINAL", "SMALL", "SWEEP", "make_features"]
 
 BASE = {
-    "patch_size": 7,
+    "input": "pixels",  # of INPUTS
+    "contrast": None,  # noise level of contrast normalisation of patches, None without it
+    "patch_size": 9,
     "padding": 2,
-    "n_dims": 20,
+    "n_dims": 28,  # of PCA
     "n_components": 128,
-    "xy_weight": 1.7,
-    "variance_floor": 1e-6,
+    "xy_weight": 1.7,  # 0 appends no positions
+    "levels": [1],  # of the pyramid
+    "gradients": ["means", "stds"],
     "power": 0.5,
     "norm": "l2",
+    "max_descriptors": 200_000,
+    "random_state": 0,
+    "also": [],  # further scales, as changes of this one, side by side
+    "C": 5.0,
 }
-CHANGES = [
-    {},
-    *({"xy_weight": weight} for weight in (0.7, 1.0, 1.3, 2.5)),
-    {"xy_weight": 1.3, "variance_floor": 1e-4},
-    {"norm": "intra"},
-    {"power": 0.3},
-    {"n_dims": 16, "n_components": 160},
-    {"patch_size": 9},
-    {"patch_size": 9, "padding": 3},
-]
+
+# Axis of the sweep: changes of BASE.
+_FINE = {"patch_size": 5, "n_dims": 14}
+_COARSE = {"patch_size": 13, "padding": 3, "n_dims": 36}
+_COARSEST = {"patch_size": 17, "padding": 4, "n_dims": 40}
+_SLOPES = {"input": "derivatives", "xy_weight": 0.8}
+_FOUR = {"n_components": 76, "also": [_FINE, _COARSE, _COARSEST]}
+# Positions weighed 0.8 standard deviations of the first principal component.
+_FOUR_SCALED = {
+    "n_components": 76,
+    "xy_weight": 1.2,
+    "also": [
+        _FINE | {"xy_weight": 0.85},
+        _COARSE | {"xy_weight": 1.4},
+        _COARSEST | {"xy_weight": 1.85},
+    ],
+}
+SWEEP = {
+    "base": [{}],
+    "scales": [
+        {"also": [_FINE, _COARSE | {"n_components": 96}]},
+        {"also": [_SLOPES]},
+        {"n_components": 90, "also": [_SLOPES, _COARSE]},
+        _FOUR,
+        _FOUR_SCALED,
+        {
+            "n_components": 60,
+            "also": [_SLOPES | {"patch_size": 5, "n_dims": 24}, _SLOPES, _COARSE, _COARSEST],
+        },
+    ],
+    "xy weight": [{"xy_weight": 1.2}, {"xy_weight": 2.4}],
+    "patches": [_COARSE, _COARSEST],
+    "power": [{"power": 0.3}, {"power": 0.7}],
+    "C": [{"C": 1.0}, {"C": 25.0}],
+    "seed": [{"random_state": 1}, {"random_state": 2}],
+    "norm": [{"norm": "intra"}],
+    "contrast": [{"contrast": 0.5, "xy_weight": 0.5}],
+    "pyramid": [{"levels": [1, 2], "n_components": 64}],
+    "K": [{"n_components": 320}],
+}
+SMALL = {}
+FINAL = {}
 
 
-def make(patch_size, padding, n_dims, n_components, xy_weight, variance_floor, power, norm):
-    return FisherVectorEncoder(
-        extractor=ImagePatches(patch_size=patch_size, padding=padding),
-        reducer=PCA(n_dims),
-        mixture=DiagonalGaussianMixture(n_components, variance_floor=variance_floor),
-        gradients=("means", "stds"),
-        power=power,
-        norm=norm,
-        spatial="xy",
-        xy_weight=xy_weight,
-        max_descriptors=500_000,
-        random_state=0,
+def derivatives(X):
+    """Four channels: slopes to the right, left, bottom and top, where positive."""
+    images = X.reshape(-1, 28, 28)
+    dx, dy = np.zeros_like(images), np.zeros_like(images)
+    dx[:, :, 1:-1] = (images[:, :, 2:] - images[:, :, :-2]) / 2
+    dy[:, 1:-1] = (images[:, 2:] - images[:, :-2]) / 2
+    return np.maximum(0, np.stack([dx, -dx, dy, -dy], axis=3))
+
+
+INPUTS = {"pixels": None, "derivatives": derivatives}
+
+
+def normalize_contrast(patches, noise):
+    """Patches about their mean, divided by their length where that is far above the noise."""
+    patches = patches - patches.mean(axis=1, keepdims=True)
+    return patches / np.sqrt(np.sum(patches**2, axis=1, keepdims=True) + noise)
+
+
+def _one_scale(setting):
+    reducer = PCA(setting["n_dims"])
+    if setting["contrast"] is not None:
+        contrast = FunctionTransformer(normalize_contrast, kw_args={"noise": setting["contrast"]})
+        reducer = make_pipeline(contrast, reducer)
+    encoder = FisherVectorEncoder(
+        mixture=DiagonalGaussianMixture(setting["n_components"]),
+        extractor=ImagePatches(patch_size=setting["patch_size"], padding=setting["padding"]),
+        reducer=reducer,
+        gradients=setting["gradients"],
+        power=setting["power"],
+        norm=setting["norm"],
+        spatial=(*(["xy"] if setting["xy_weight"] else []), *setting["levels"]),
+        xy_weight=setting["xy_weight"] or 1.0,
+        max_descriptors=setting["max_descriptors"],
+        random_state=setting["random_state"],
     )
+    return make_pipeline(FunctionTransformer(INPUTS[setting["input"]]), encoder)
 
 
-def main():
-    data = datasets.load_mnist(subset="train")
-    X, y = data.data.astype(np.float32) / np.float32(255), data.target
-    order = np.random.RandomState(0).permutation(len(X))
-    fitted, judged = order[:30_000], order[30_000:45_000]
-    for change in CHANGES:
-        encoder = make(**BASE | change).fit(X)
-        classifier = LogisticRegression(C=30, max_iter=300, tol=1e-5)
-        classifier.fit(encoder.transform(X[fitted]), y[fitted])
-        error = np.mean(classifier.predict(encoder.transform(X[judged])) != y[judged])
-        print(f"{change}: {error:.3%}", flush=True)
+def make_features(setting):
+    """Fisher vectors of unit length, of one or more scales.
 
+    Parameters
+    ----------
+    setting : dict
+        All keys of ``BASE``.
 
-if __name__ == "__main__":
-    main()
+    Returns
+    -------
+    features : Pipeline
+        Unfitted; rows of pixels in [0, 1] to vectors.
+    """
+    scales = [setting | change for change in ({}, *setting["also"])]
+    union = FeatureUnion([(f"scale{i}", _one_scale(s)) for i, s in enumerate(scales)])
+    return make_pipeline(union, Normalizer(copy=False))

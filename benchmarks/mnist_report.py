@@ -1,0 +1,164 @@
+"""Tables and figure of docs/fisher-mnist.md from the records of ``mnist_quality.py``.
+
+``python mnist_report.py --chart FILE.png``
+"""
+
+import argparse
+
+import numpy as np
+from fisher_settings import BASE, SWEEP
+from mnist_quality import N_TRAIN, read
+
+NAMES = {
+    "patch_size": "patches {0} x {0}",
+    "padding": "padding {}",
+    "n_dims": "PCA {}",
+    "n_components": "K = {}",
+    "xy_weight": "xy {}",
+    "levels": "pyramid {}",
+    "gradients": "{}",
+    "power": "power {}",
+    "norm": "norm {}",
+    "input": "{}",
+    "contrast": "contrast normalised",
+    "max_descriptors": "fitted on {:,} descriptors",
+    "C": "C = {}",
+    "random_state": "random_state {}",
+}
+
+
+def describe(change):
+    """A change of BASE in words."""
+    parts = []
+    for key, value in change.items():
+        if key == "also":
+            parts += [f"and [{describe(scale) or 'base'}]" for scale in value]
+            continue
+        if isinstance(value, list):
+            value = " + ".join(str(v) for v in value)
+        parts.append(NAMES[key].format(value))
+    return ", ".join(parts)
+
+
+def sweep_rows():
+    """(axis, words, dimensions, error, difference from base, its standard error) of each cell."""
+    records = {describe(r["change"]): r for r in read("sweep")}
+    base = set(records[""]["wrong"])
+    rows = []
+    for axis, changes in SWEEP.items():
+        for change in changes:
+            r = records[describe(change)]
+            # Images that only one of both gets wrong are coin tosses if both are equally good.
+            only_one = base ^ set(r["wrong"])
+            difference = r["error"] - len(base) / N_TRAIN
+            spread = np.sqrt(len(only_one)) / N_TRAIN
+            rows.append((axis, describe(change), r["n_features"], r["error"], difference, spread))
+    return rows
+
+
+def sweep_table(rows):
+    lines = ["| axis | setting | dims | error % | points from base |", "|---|---|---|---|---|"]
+    for axis, words, n_features, error, difference, spread in rows:
+        delta = f"{100 * difference:+.3f} ± {100 * spread:.3f}" if words else ""
+        lines.append(
+            f"| {axis} | {words or describe(BASE)} | {n_features:,} | {100 * error:.3f} | {delta} |"
+        )
+    return "\n".join(lines)
+
+
+def compress_table():
+    lines = ["| vectors | dims | error % |", "|---|---|---|"]
+    lines += [
+        f"| {r['method']} | {r['n_features']:,} | {100 * r['error']:.3f} |"
+        for r in read("compress")
+    ]
+    return "\n".join(lines)
+
+
+def final_table():
+    groups = {}
+    for r in read("final"):
+        groups.setdefault(r["name"], []).append(r)
+    lines = ["| setting | dims | test error %, each seed | mean |", "|---|---|---|---|"]
+    for name, group in groups.items():
+        errors = [100 * r["error"] for r in sorted(group, key=lambda r: r["seed"])]
+        each = ", ".join(f"{e:.2f}" for e in errors)
+        n_features = group[0]["n_features"]
+        lines.append(f"| {name} | {n_features:,} | {each} | {np.mean(errors):.3f} |")
+    return "\n".join(lines)
+
+
+def save_chart(rows, path):
+    """Errors of the sweep with their axis as a group, and what compression costs."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    rows = [r for r in rows if r[1]]
+    figure, (left, right) = plt.subplots(
+        1, 2, figsize=(12, 0.27 * len(rows) + 1.6), width_ratios=[3, 2], layout="constrained"
+    )
+    # Blue and orange of Okabe and Ito's palette, and shapes besides.
+    for place, (_, _, n_features, error, _, spread) in enumerate(rows):
+        large = n_features > 10_000
+        left.errorbar(
+            100 * error,
+            place,
+            xerr=100 * spread,
+            fmt="s" if large else "o",
+            color="#D55E00" if large else "#0072B2",
+        )
+    base = 100 * (rows[0][3] - rows[0][4])
+    left.axvline(base, color="0.5", linewidth=1, linestyle=":")
+    left.set_yticks(range(len(rows)), [f"{words}" for _, words, *_ in rows], fontsize=8)
+    left.invert_yaxis()
+    left.set_xlabel("error on the other half of the training images, %")
+    left.set_title("Each setting, and the base (dotted); bars: paired standard error", fontsize=9)
+    for label, marker, color in (
+        ("up to 10,000 dimensions", "o", "#0072B2"),
+        ("up to 20,000 dimensions", "s", "#D55E00"),
+    ):
+        left.plot([], [], marker, color=color, label=label)
+    left.legend(fontsize=8)
+    for method, marker, color in (("PCA", "o", "#0072B2"), ("random projection", "s", "#D55E00")):
+        found = sorted(
+            (r["n_features"], 100 * r["error"]) for r in read("compress") if r["method"] == method
+        )
+        right.plot(*zip(*found, strict=True), marker + "-", color=color, label=method)
+    full = next(r for r in read("compress") if r["method"] == "none")
+    right.axhline(100 * full["error"], color="0.5", linewidth=1, linestyle=":")
+    right.annotate(
+        f"all {full['n_features']:,} dimensions",
+        (found[0][0], 100 * full["error"]),
+        fontsize=8,
+        xytext=(0, -11),
+        textcoords="offset points",
+    )
+    right.set_xscale("log", base=2)
+    right.set_xticks([n for n, _ in found], [f"{n:,}" for n, _ in found])
+    right.set_yscale("log")
+    right.minorticks_off()
+    ticks = (0.7, 1, 1.5, 2, 3, 5)
+    right.set_yticks(ticks, [str(t) for t in ticks])
+    right.set_xlabel("dimensions after compression")
+    right.set_ylabel("error, %")
+    right.set_title("What compression costs", fontsize=9)
+    right.legend(fontsize=8)
+    for axes in (left, right):
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=130)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--chart", metavar="FILE")
+    arguments = parser.parse_args()
+    rows = sweep_rows()
+    print(sweep_table(rows), final_table(), compress_table(), sep="\n\n")
+    if arguments.chart:
+        save_chart(rows, arguments.chart)
+
+
+if __name__ == "__main__":
+    main()
