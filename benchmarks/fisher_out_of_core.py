@@ -134,7 +134,7 @@ def timed_encode(path, mixture):
 def memory_table(path):
     print("| work | passes | wall s | peak MB above imports | of that anonymous |")
     print("|---|---|---|---|---|")
-    few = {"max_iter": 3, "tol": 0}
+    few = {"max_iter": 2, "tol": 0}
     cases = {
         "EM, memory map": (timed_fit, mapped, path, few),
         "EM, iterable of blocks": (timed_fit, FileBlocks, path, few),

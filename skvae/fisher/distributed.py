@@ -121,19 +121,22 @@ def dask_source(estimator, X, *, reset):
         raise ValueError(
             f"X has unknown chunk sizes (shape {X.shape}): call X.compute_chunk_sizes() first."
         )
-    check = {"reset": reset, "dtype": FLOATS}
+    _check_width(estimator, X, reset=reset)
     X = _whole_rows(X)
     if estimator.extractor is not None:
-        validate_data(estimator, np.zeros((1, int(np.prod(X.shape[1:]))), X.dtype), **check)
         return DaskRows(X)
-    if X.ndim not in (2, 3):
-        raise ValueError(
-            f"Expected a 3D array of sets or a 2D array, got a dask array of {X.ndim} dimensions."
-        )
-    validate_data(estimator, np.zeros((1, X.shape[-1]), X.dtype), **check)
     size = X.shape[1] if X.ndim == 3 else 1
     sizes = [np.full(n, size) for n in X.chunks[0]]
     return DaskSets(list(X.to_delayed().ravel()), sizes, float_type(X.dtype))
+
+
+def _check_width(estimator, X, *, reset):
+    if estimator.extractor is None and X.ndim not in (2, 3):
+        raise ValueError(
+            f"Expected a 3D array of sets or a 2D array, got a dask array of {X.ndim} dimensions."
+        )
+    width = X.shape[-1] if estimator.extractor is None else int(np.prod(X.shape[1:]))
+    validate_data(estimator, np.zeros((1, width), X.dtype), reset=reset, dtype=FLOATS)
 
 
 def _source_of_bag(estimator, X, *, reset):
@@ -174,6 +177,7 @@ def lazy_vectors(encoder, X):
     from dask import delayed
 
     if hasattr(X, "chunks"):
+        _check_width(encoder, X, reset=False)
         X = _whole_rows(X)
         dtype, lengths = encoder.dtype or float_type(X.dtype), X.chunks[0]
     else:

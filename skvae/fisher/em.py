@@ -6,7 +6,6 @@ from functools import partial
 import numpy as np
 from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.metrics import pairwise_distances_argmin
-from sklearn.utils import gen_batches
 
 from skvae.fisher.blocks import random_rows
 from skvae.fisher.statistics import Mixture, Statistics, accumulate, hard_statistics
@@ -39,8 +38,10 @@ def _count_and_sum(X):
 
 
 def _squares(X, center):
-    parts = (X[rows] - center for rows in gen_batches(len(X), _PASS_ROWS))
-    return sum(((part**2).sum(axis=0) for part in parts), np.zeros(len(center)))
+    squares = np.zeros(len(center))
+    for first in range(0, len(X), _PASS_ROWS):
+        squares += ((X[first : first + _PASS_ROWS] - center) ** 2).sum(axis=0)
+    return squares
 
 
 def describe(data):

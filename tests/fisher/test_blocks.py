@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from skvae.fisher.blocks import ArrayBlocks, DaskBlocks, IteratedBlocks, lazy_blocks
 
@@ -187,3 +188,18 @@ def test_dask_sums_leave_the_array_unpersisted_and_the_result_small(rng):
     assert reads == []
     blocks.total(partial(np.sum, axis=0))
     assert sum(reads) == 2 * 200
+
+
+def blas_threads(block):
+    blas = [lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"]
+    return np.array([max(blas), 1])
+
+
+def test_tasks_of_dask_use_one_blas_thread(rng):
+    dask = pytest.importorskip("dask")
+    array = dask_array(rng.normal(size=(200, 5)))
+    with threadpool_limits(2, user_api="blas"):
+        with dask.config.set(scheduler="synchronous"):
+            threads, tasks = DaskBlocks(array).total(blas_threads)
+        assert threads == tasks == 4
+        assert max(blas_threads(None)) == 2

@@ -268,5 +268,7 @@ def test_dask_collections_that_cannot_be_read(rng, digits):
         encoder().fit(db.from_sequence([np.ones((2, 3)), np.ones((2, 4))], npartitions=2))
     with pytest.raises(ValueError, match="Input X contains NaN"):
         encoder(max_descriptors=10**6).fit(da.where(X > 2, np.nan, X))
-    with pytest.raises(ValueError, match="X has 2 features"):
-        encoder().fit(X).partial_fit(X[:, :, :2])
+    fitted = encoder().fit(X)
+    for method in (fitted.partial_fit, fitted.transform):
+        with pytest.raises(ValueError, match="X has 2 features"):
+            method(X[:, :, :2])
