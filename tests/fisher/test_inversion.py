@@ -1,6 +1,9 @@
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
+from sklearn.neighbors import KNeighborsClassifier
 
+from skvae import DiagonalGaussianMixture, FisherVectorEncoder, ImagePatches
 from skvae.fisher.encoding import cell_statistics, whiten
 from skvae.fisher.inversion import (
     lost_scale,
@@ -101,3 +104,62 @@ def test_regression_without_positions_is_the_mean_of_the_set(rng, mixture):
     s = np.split(accumulate(X, mixture, center).totals / 3000, [1, 5], axis=1)
     found = mixture_regression([a[None, None] for a in s], mixture, center, np.empty((1, 0)))
     assert np.allclose(found[0, 0], X.mean(axis=0), atol=2e-3)
+
+
+# Images
+
+
+@pytest.fixture(scope="module")
+def inverted(digits):
+    """Images 1200 to 1400 from their vectors, for some encoders."""
+    X = digits[0].astype(float)
+
+    def invert(n_components, spatial):
+        encoder = FisherVectorEncoder(
+            mixture=DiagonalGaussianMixture(n_components, max_iter=20),
+            extractor=ImagePatches(patch_size=3, padding=1),
+            reducer=PCA(6),
+            spatial=spatial,
+            xy_weight=0.7,
+            max_descriptors=10_000,
+            random_state=0,
+        ).fit(X[:300])
+        return encoder.inverse_transform(encoder.transform(X[1200:1400]))
+
+    grid = [(K, s) for s in ("xy", ("xy", 1, 2)) for K in (4, 16, 64)]
+    return {args: invert(*args) for args in [*grid, (16, (1,)), (16, (1, 2)), (16, (1, 4))]}
+
+
+@pytest.mark.parametrize("spatial", ["xy", ("xy", 1, 2)])
+def test_more_components_bring_images_closer(digits, inverted, spatial):
+    X = digits[0][1200:1400]
+    errors = [((inverted[K, spatial] - X) ** 2).mean() for K in (4, 16, 64)]
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < 0.7 * errors[0]
+
+
+@pytest.mark.parametrize("spatials", [("xy", ("xy", 1, 2)), ((1,), (1, 2), (1, 4))])
+def test_finer_pyramids_bring_images_closer(digits, inverted, spatials):
+    X = digits[0][1200:1400]
+    errors = [((inverted[16, spatial] - X) ** 2).mean() for spatial in spatials]
+    assert errors == sorted(errors, reverse=True)
+
+
+def test_positions_beside_a_pyramid_bring_images_back_recognisably(digits, inverted):
+    X, y = digits
+    knn = KNeighborsClassifier(1).fit(X[:1200], y[:1200])
+    assert knn.score(inverted[64, ("xy", 1, 2)], y[1200:1400]) > 0.9
+
+
+@pytest.mark.parametrize("spatial", [(2,), (1, 2), ("xy", 2)])
+@pytest.mark.parametrize("norm", [None, "l2"])
+def test_cells_of_a_single_patch_bring_images_back_whole(digits, spatial, norm):
+    X = digits[0][:300].astype(float)
+    encoder = FisherVectorEncoder(
+        8,
+        extractor=ImagePatches(patch_size=4, stride=4),
+        spatial=spatial,
+        norm=norm,
+        random_state=0,
+    ).fit(X)
+    assert np.abs(encoder.inverse_transform(encoder.transform(X)) - X).mean() < 2e-3
