@@ -5,6 +5,7 @@ outgrow memory, and one machine.
 """
 
 import mmap
+import sys
 from functools import partial, reduce
 from operator import add
 
@@ -70,8 +71,8 @@ def lazy_blocks(X):
 
 
 def is_dask(X):
-    """Whether X is a collection of dask, which need not be installed."""
-    return hasattr(X, "__dask_graph__")
+    """Whether X is a collection of dask, which whoever made one has imported."""
+    return "dask" in sys.modules and sys.modules["dask"].is_dask_collection(X)
 
 
 def float_type(dtype):
