@@ -66,8 +66,10 @@ SWEEP = {
     "pyramid": [{"levels": [1, 2], "n_components": 64}],
     "K": [{"n_components": 320}],
 }
-SMALL = {}
-FINAL = {}
+SMALL = {"n_dims": 20}
+# Name: change and number of seeds. The first has the lowest error of the sweep; the second was set
+# beside it for its size, and had no part in the choice.
+FINAL = {"four scales": (_FOUR, 5), "one scale": (SMALL, 5)}
 
 
 def derivatives(X):

@@ -25,7 +25,7 @@ BLOCK = 2000
 # Of the encoder, which reads no labels.
 IMAGES_OF_ENCODER = 20_000
 N_TRAIN = 60_000
-SIZES = (4096, 2048, 1024, 512, 256, 128)
+SIZES = (2048, 1024, 512, 256, 128)
 
 
 def training_images():
