@@ -29,8 +29,8 @@ __all__ = [
 FLOATS = [np.float64, np.float32]
 # Bytes of a block of an array, in float64.
 _BLOCK_BYTES = 2**24
-# Runs of rows gathered from a memory map at a time: each of them may map 64 KB around it.
-_GATHERED_RUNS = 256
+# Runs of rows gathered from a memory map at a time: each of them may map 2 MB around it.
+_GATHERED_RUNS = 64
 # A random batch is made of runs of rows that fill a page of memory, and of many such runs.
 _PAGE_BYTES = 4096
 _RUNS_PER_BATCH = 256
@@ -159,9 +159,9 @@ class ArrayBlocks(_Blocks):
         """The rows of these sorted indices, which come in runs of ``run`` consecutive ones."""
         out = np.empty((len(rows), self.X.shape[1]), self.dtype)
         for part in gen_batches(len(rows), _GATHERED_RUNS * run):
-            out[part] = self._check(self.X[rows[part]])
+            out[part] = self.X[rows[part]]
             self._release()
-        return out
+        return self._check(out)
 
     def batches(self, size, rng):
         """Random batches of about ``size`` rows that are a partition of the data.
