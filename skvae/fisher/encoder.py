@@ -4,6 +4,8 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import check_array, check_random_state
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._devices import gpu_or_none
@@ -21,6 +23,12 @@ __all__ = ["FisherVectorEncoder"]
 
 # Sets whose norms are averaged in fit, for decoding.
 _NORM_SETS = 500
+
+
+def _learns_from_batches(encoder):
+    if encoder.mixture is not None and not hasattr(encoder.mixture, "partial_fit"):
+        raise AttributeError(f"{type(encoder.mixture).__name__} has no partial_fit.")
+    return True
 
 
 class FisherVectorEncoder(SetEncoder):
@@ -184,13 +192,18 @@ class FisherVectorEncoder(SetEncoder):
     def _n_model_components(self):
         return getattr(self.mixture, "n_components", self.n_components)
 
+    def _learns(self):
+        return self.mixture is None or hasattr(self.mixture, "partial_fit")
+
+    @available_if(_learns)
+    @available_if(_learns_from_batches)
     @fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y=None):
         """Fit to a first batch of sets, or let the mixture learn from a further one.
 
         The first batch decides everything that ``fit`` decides, once and for all but the mixture,
         which takes one step of stepwise EM on each later batch. A mixture that was given fitted
-        stays as it is.
+        stays as it is; this method is there if the mixture has one of that name.
 
         Parameters
         ----------
@@ -202,11 +215,6 @@ class FisherVectorEncoder(SetEncoder):
         Returns
         -------
         self : FisherVectorEncoder
-
-        Raises
-        ------
-        AttributeError
-            If the mixture has no ``partial_fit``.
         """
         if not hasattr(self, "mixture_"):
             return self.fit(X)
@@ -215,8 +223,6 @@ class FisherVectorEncoder(SetEncoder):
         sample, positions = self._sample(source, rng)
         if self.mixture_ is self.mixture or len(sample) == 0:
             return self
-        if not hasattr(self.mixture_, "partial_fit"):
-            raise AttributeError(f"{type(self.mixture_).__name__} has no partial_fit.")
         with single_threaded():
             self.mixture_.partial_fit(self._local(sample, positions))
             chosen = np.sort(rng.permutation(len(source))[:_NORM_SETS])

@@ -245,11 +245,9 @@ def test_partial_fit_leaves_a_fitted_mixture_alone(rng):
     assert np.array_equal(given.means_, before)
 
 
-def test_partial_fit_needs_a_mixture_that_can(rng):
-    A = rng.normal(size=(60, 20, 3))
-    fitted = encoder(mixture=GaussianMixture(4, covariance_type="diag")).partial_fit(A)
-    with pytest.raises(AttributeError, match="GaussianMixture has no partial_fit"):
-        fitted.partial_fit(A)
+def test_partial_fit_needs_a_mixture_that_can():
+    assert hasattr(encoder(mixture=DiagonalGaussianMixture(4)), "partial_fit")
+    assert not hasattr(encoder(mixture=GaussianMixture(4)), "partial_fit")
 
 
 def test_encoder_on_a_cluster_is_that_in_memory(cluster, rng):
