@@ -24,8 +24,8 @@ __all__ = ["SetEncoder", "blocks_of", "fitted_model"]
 _REDUCER_TILE = 1920
 # Descriptors of one set that are reduced and summed at a time.
 _PIECE = 65_536
-# Bytes of statistics held at a time.
-_STATISTICS_BYTES = 2**26
+# Bytes of statistics worked on at a time: about a core's second-level cache.
+_STATISTICS_BYTES = 2**21
 
 
 class SetEncoder(VersionedMixin, TransformerMixin, BaseEstimator):

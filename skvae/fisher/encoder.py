@@ -5,7 +5,6 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._devices import gpu_or_none
@@ -23,12 +22,6 @@ __all__ = ["FisherVectorEncoder"]
 
 # Sets whose norms are averaged in fit, for decoding.
 _NORM_SETS = 500
-
-
-def _learns_from_batches(encoder):
-    if encoder.mixture is not None and not hasattr(encoder.mixture, "partial_fit"):
-        raise AttributeError(f"{type(encoder.mixture).__name__} has no partial_fit.")
-    return True
 
 
 class FisherVectorEncoder(SetEncoder):
@@ -196,7 +189,6 @@ class FisherVectorEncoder(SetEncoder):
         return self.mixture is None or hasattr(self.mixture, "partial_fit")
 
     @available_if(_learns)
-    @available_if(_learns_from_batches)
     @fit_context(prefer_skip_nested_validation=False)
     def partial_fit(self, X, y=None):
         """Fit to a first batch of sets, or let the mixture learn from a further one.

@@ -106,15 +106,14 @@ def whiten(totals, n_descriptors, mixture, center):
     gradients : ndarray of shape (n_sets, K, 1 + 2 d), float64
         [G_w | G_mu | G_sigma] of each component.
     """
-    w, mu, sigma = mixture.weights[:, None], mixture.means - center, np.sqrt(mixture.covariances)
+    w, mu, variances = mixture.weights[:, None], mixture.means - center, mixture.covariances
     gradients = residuals(totals, mu)
-    gradients /= np.where(n_descriptors == 0, 1, n_descriptors)[:, None, None]
-    g_w, g_mu, g_sigma = np.split(gradients, [1, 1 + mu.shape[1]], axis=2)
-    g_sigma -= sigma**2 * g_w
+    gradients *= (1 / np.where(n_descriptors == 0, 1, n_descriptors))[:, None, None]
+    g_w, _, g_sigma = np.split(gradients, [1, 1 + mu.shape[1]], axis=2)
+    g_sigma -= variances * g_w
     g_w -= w
-    g_w /= np.sqrt(w)
-    g_mu /= np.sqrt(w) * sigma
-    g_sigma /= np.sqrt(2 * w) * sigma**2
+    scales = [np.sqrt(w), np.sqrt(w * variances), np.sqrt(2 * w) * variances]
+    gradients *= 1 / np.concatenate(scales, axis=1)
     gradients[n_descriptors == 0] = 0
     return gradients
 
@@ -181,7 +180,11 @@ def block_starts(blocks, n_components, d):
 
 def signed_power(vectors, power):
     """sign(v) |v|^power."""
-    return vectors if power == 1 else np.sign(vectors) * np.abs(vectors) ** power
+    if power == 1:
+        return vectors
+    powers = np.abs(vectors)
+    powers **= power
+    return np.copysign(powers, vectors, out=powers)
 
 
 def normalize(vectors, norm, starts):

@@ -28,11 +28,13 @@ __all__ = [
     "hard_statistics",
     "log_posteriors",
     "natural_parameters",
+    "relative_parameters",
     "set_statistics",
 ]
 
-# Bytes of posteriors and features worked on at a time: about a core's second-level cache.
-_BLOCK_BYTES = 2**20
+# Bytes of posteriors and features worked on at a time: they stay in the cache, and each numpy call
+# is long enough that threads seldom wait for one another in Python.
+_BLOCK_BYTES = 2**22
 
 
 class Mixture(NamedTuple):
@@ -65,17 +67,16 @@ class Assignment(NamedTuple):
 
         Parameters
         ----------
-        joint : ndarray of shape (n, K)
-            Posteriors times any factor per row; changed in place.
+        joint : ndarray of shape (K, n)
+            Posteriors times any factor per column; changed in place.
         """
-        n_components = joint.shape[1]
-        if self.top_k is not None and self.top_k < n_components:
+        n_dropped = 0 if self.top_k is None else len(joint) - self.top_k
+        if n_dropped > 0:
             # By place and not by value: of equal posteriors, too, only top_k remain.
-            dropped = np.argpartition(joint, n_components - self.top_k, axis=1)
-            np.put_along_axis(joint, dropped[:, : n_components - self.top_k], 0, axis=1)
+            order = np.argpartition(joint.T, n_dropped, axis=1).T
+            np.put_along_axis(joint, order[:n_dropped], 0, axis=0)
         if self.min_posterior > 0:
-            least = self.min_posterior * joint.sum(axis=1, keepdims=True)
-            np.minimum(least, joint.max(axis=1, keepdims=True), out=least)
+            least = np.minimum(self.min_posterior * joint.sum(axis=0), joint.max(axis=0))
             joint[joint < least] = 0
 
 
@@ -147,6 +148,24 @@ def natural_parameters(mixture, center):
     return np.concatenate([bias[:, None], mu * precision, -0.5 * precision], axis=1)
 
 
+def relative_parameters(mixture, center):
+    """Natural parameters less a constant that a softmax does not see, and the constant.
+
+    Small numbers keep more of their digits when they are rounded to float32: without this, vectors
+    of descriptors in units of 1e-6 were wrong by 2e-5.
+
+    Returns
+    -------
+    eta : ndarray of shape (K, 1 + 2 d), float64
+    offset : float
+        To be added to log-joints and log-likelihoods.
+    """
+    eta = natural_parameters(mixture, center)
+    offset = eta[:, 0].max()
+    eta[:, 0] -= offset
+    return eta, offset
+
+
 def _fill_features(x, center, phi):
     """Write phi(x - c) into ``phi``."""
     d = x.shape[1]
@@ -164,50 +183,60 @@ class _Workspace:
 
     def __init__(self, mixture, center, dtype, assignment=None):
         self.assignment = assignment
-        self.eta = natural_parameters(mixture, center).astype(dtype)
+        eta, self.offset = relative_parameters(mixture, center)
+        self.eta = eta.astype(dtype)
         self.center = center.astype(dtype)
         n_components, width = self.eta.shape
         per_row = self.eta.itemsize * (n_components + 2 * width)
         self.rows = int(np.clip(_BLOCK_BYTES // per_row, 256, 8192))
         self.phi = np.zeros((self.rows, width), dtype)
-        self.joint = np.zeros((self.rows, n_components), dtype)
+        self.joint = np.zeros((n_components, self.rows), dtype)
 
-    def _sets(self, buffer, run):
+    def _phi(self, run):
+        """(n_sets, size, 1 + 2 d)"""
         start, n_sets, size = run
-        return buffer[start : start + n_sets * size].reshape(n_sets, size, buffer.shape[1])
+        rows = self.phi[start : start + n_sets * size]
+        return rows.reshape(n_sets, size, rows.shape[1])
+
+    def _joint(self, run):
+        """(n_sets, K, size)"""
+        start, n_sets, size = run
+        columns = self.joint[:, start : start + n_sets * size]
+        return columns.reshape(len(columns), n_sets, size).transpose(1, 0, 2)
 
     def e_step(self, x, runs, weights=None):
-        """Fill ``joint`` and ``phi`` such that gamma.T @ features == joint.T @ phi.
+        """Fill ``joint`` and ``phi`` such that gamma.T @ features == joint @ phi.
 
-        Dividing the narrow phi by the softmax's sums replaces dividing the wide joint. Weights of
-        descriptors, of shape (n, 1), multiply it.
+        Components are rows of ``joint``, so that maxima and sums over them run along its columns,
+        many descriptors at once. Dividing the narrow phi by the softmax's sums replaces dividing
+        the wide joint. Weights of descriptors, of shape (n, 1), multiply it.
 
         Returns
         -------
         log_likelihood : ndarray of shape (n,)
             Per descriptor, in nats; of the posteriors that are kept.
         """
-        phi, joint = self.phi[: len(x)], self.joint[: len(x)]
+        phi, joint = self.phi[: len(x)], self.joint[:, : len(x)]
         _fill_features(x, self.center, phi)
         for run in runs:
-            np.matmul(self._sets(phi, run), self.eta.T, out=self._sets(joint, run))
-        peak = joint.max(axis=1, keepdims=True)
+            np.matmul(self.eta, self._phi(run).transpose(0, 2, 1), out=self._joint(run))
+        peak = joint.max(axis=0)
         joint -= peak
         # Far components: their true posterior, below 1e-34, would be a slow denormal number.
         np.maximum(joint, -80, out=joint)
         np.exp(joint, out=joint)
         if self.assignment is not None:
             self.assignment.sparsify(joint)
-        total = joint.sum(axis=1, keepdims=True)
+        total = joint.sum(axis=0)
         if weights is None:
-            phi /= total
+            phi /= total[:, None]
         else:
-            phi *= weights / total
-        return (peak + np.log(total))[:, 0]
+            phi *= weights / total[:, None]
+        return self.offset + (peak + np.log(total))
 
     def totals(self, run):
         """Statistics of the sets of a run: (n_sets, K, 1 + 2d)."""
-        return np.matmul(self._sets(self.joint, run).transpose(0, 2, 1), self._sets(self.phi, run))
+        return np.matmul(self._joint(run), self._phi(run))
 
     def single_totals(self, x, run, weights=None):
         """Statistics of sets of one descriptor each: (n_sets, K, 1 + 2d), float64.
@@ -219,7 +248,7 @@ class _Workspace:
         rows = slice(start, start + n_sets)
         phi = np.zeros((n_sets, self.phi.shape[1]))
         _fill_features(x[rows].astype(np.float64), self.center, phi)
-        gamma = self.joint[rows].astype(np.float64)
+        gamma = self.joint[:, rows].T.astype(np.float64)
         gamma /= gamma.sum(axis=1, keepdims=True)
         if weights is not None:
             gamma *= weights[rows]
@@ -313,9 +342,9 @@ def log_posteriors(X, mixture):
     for start in range(0, len(X), work.rows):
         block = X[start : start + work.rows]
         log_likelihood = work.e_step(block, [(0, len(block), 1)])
-        gamma = work.joint[: len(block)]
+        gamma = work.joint[:, : len(block)].T
         gamma /= gamma.sum(axis=1, keepdims=True)
-        yield slice(start, start + len(block)), log_likelihood, gamma
+        yield slice(start, start + len(block)), log_likelihood.astype(X.dtype), gamma
 
 
 def set_statistics(descriptors, offsets, mixture, assignment=None, weights=None):

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from skvae.fisher.statistics import Statistics, equal_runs, natural_parameters
+from skvae.fisher.statistics import Statistics, equal_runs, relative_parameters
 
 __all__ = ["accumulate", "block_rows", "set_statistics"]
 
@@ -35,7 +35,8 @@ class _Kernel:
 
     def __init__(self, mixture, center, like, assignment=None):
         dtype, device = like.dtype, like.device
-        self.eta = torch.as_tensor(natural_parameters(mixture, center)).to(device, dtype)
+        eta, self.offset = relative_parameters(mixture, center)
+        self.eta = torch.as_tensor(eta).to(device, dtype)
         self.center = torch.as_tensor(center).to(device, dtype)
         self.assignment = assignment
         self.rows = block_rows(len(self.eta), like.element_size())
@@ -54,7 +55,7 @@ class _Kernel:
         gamma = joint.sub_(log_likelihood).exp_()
         if weights is not None:
             gamma *= weights
-        return gamma, phi, log_likelihood
+        return gamma, phi, log_likelihood.double() + self.offset
 
     def _sparse(self, joint):
         top_k, least = self.assignment
