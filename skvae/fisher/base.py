@@ -9,6 +9,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skvae._memory import keep_freed_memory
 from skvae._sklearn import HasMethods, Interval, StrOptions, derive_random_states, fit_context
 from skvae._threads import single_threaded
 from skvae._tiles import map_aligned_sets
@@ -234,6 +235,7 @@ class SetEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
         codec = self._codec()
         out = np.empty((len(source), codec.n_features), self.dtype or source.dtype)
         blocks = blocks_of(source, codec)
+        keep_freed_memory()
         with single_threaded():
             parallel = Parallel(
                 n_jobs=self.n_jobs, prefer="threads", return_as="generator", verbose=self.verbose
