@@ -320,18 +320,18 @@ class FisherVectorEncoder(SetEncoder):
             mean = s1[:, first].sum(axis=(1, 2)) / s0[:, first].sum(axis=(1, 2)) + center
             return self._unreduce(mean[:, : mean.shape[1] - 2 * self._has_xy]).astype(dtype)
         positions = self.extractor_.positions_
-        where = self.xy_weight * positions if self._has_xy else np.empty((1, 0))
+        where = self.xy_weight * positions if self._has_xy else np.empty((len(positions), 0))
         g = codec.levels[-1]
         cells = cells_of(positions, g)
         images = []
         for image in zip(s0, s1, s2, strict=True):
-            last = [s[None, -g * g :] for s in image]
-            if self._has_xy:
-                if g > 1:
-                    last = [s[:, cells] for s in last]
-                patches = mixture_regression(last, codec.mixture, center, where)[0]
-            else:
-                patches = mixture_regression(last, codec.mixture, center, where)[0][cells]
+            patches = np.empty((len(positions), codec.mixture.means.shape[1] - where.shape[1]))
+            for cell in np.unique(cells):
+                inside = cells == cell
+                statistics = [s[None, None, cell - g * g] for s in image]
+                patches[inside] = mixture_regression(
+                    statistics, codec.mixture, center, where[inside]
+                )[0]
             images.append(self.extractor_.inverse_transform(self._unreduce(patches)[None])[0])
         return np.asarray(images, dtype)
 

@@ -72,20 +72,19 @@ def shift(s0, s1, s2, center):
 def lost_scale(gradients, weights, mean_scale):
     r"""The factor that L2 normalisation took from a vector with all three blocks.
 
-    With gradients known up to a factor c and t = 1/c, averages over the dimensions of component k
-    being written with a bar,
+    With gradients known up to a factor c and t = 1/c, for component k and dimension j
 
     .. math::
-        t S_0 / w = t + p, \quad t \bar S_2 / w = t + q, \quad t^2 \overline{S_1^2} / w^2 = m^2,
-        \qquad p = g_w / \sqrt w, \quad q = (g_w + \sqrt 2\, \bar g_\sigma) / \sqrt w, \quad
-        m^2 = \overline{g_\mu^2} / w
+        t S_0 / w = t + p, \quad t S_2 / w = t + q, \quad t S_1 / w = m,
+        \qquad p = g_w / \sqrt w, \quad q = (g_w + \sqrt 2\, g_\sigma) / \sqrt w, \quad
+        m = g_\mu / \sqrt w
 
     about the component's own mean and deviation. For a single descriptor S0 S2 = S1^2, so that
-    every component gives (t + p)(t + q) = m^2, hence the same
+    every component and dimension gives (t + p)(t + q) = m^2, hence the same
 
-    .. math:: t_k = -\tfrac{p + q}{2} + \sqrt{\left(\tfrac{p - q}{2}\right)^2 + m^2}.
+    .. math:: t_{kj} = -\tfrac{p + q}{2} + \sqrt{\left(\tfrac{p - q}{2}\right)^2 + m^2}.
 
-    For larger sets S0 S2 >= S1^2, so that t is at least every t_k.
+    For larger sets S0 S2 >= S1^2, so that t is at least every t_kj.
 
     Parameters
     ----------
@@ -103,17 +102,17 @@ def lost_scale(gradients, weights, mean_scale):
     """
     d = (gradients.shape[2] - 1) // 2
     g_w, g_mu, g_sigma = np.split(gradients, [1, 1 + d], axis=2)
-    root = np.sqrt(weights)
-    p = g_w[:, :, 0] / root
-    q = p + np.sqrt(2) * g_sigma.mean(axis=2) / root
-    m = np.sqrt((g_mu**2).mean(axis=2)) / root
-    t_k = -(p + q) / 2 + np.hypot((p - q) / 2, m)
+    root = np.sqrt(weights)[:, None]
+    p = g_w / root
+    q = p + np.sqrt(2) * g_sigma / root
+    m = g_mu / root
+    t_kj = -(p + q) / 2 + np.hypot((p - q) / 2, m)  # (n, K, d)
     # Each is as precise as its terms are small; all terms vanish in the vector of an empty set.
     precision = 1 / np.maximum(p**2 + q**2 + m**2, np.finfo(float).tiny)
-    precision /= precision.sum(axis=1, keepdims=True)
-    t = (precision * t_k).sum(axis=1)
-    spread = np.sqrt((precision * (t_k - t[:, None]) ** 2).sum(axis=1))
-    bound = 1 / np.maximum(t_k.max(axis=1), 1 / mean_scale)
+    precision /= precision.sum(axis=(1, 2), keepdims=True)
+    t = (precision * t_kj).sum(axis=(1, 2))
+    spread = np.sqrt((precision * (t_kj - t[:, None, None]) ** 2).sum(axis=(1, 2)))
+    bound = 1 / np.maximum(t_kj.max(axis=(1, 2)), 1 / mean_scale)
     with np.errstate(divide="ignore"):
         return np.where(spread < _SINGLE_TOL * t, 1 / t, bound)
 

@@ -61,6 +61,13 @@ def test_a_descriptor_on_a_mean_fixes_the_scale(mixture):
     assert np.allclose(lost_scale(gradients / 3, mixture.weights, 1.0), 3)
 
 
+def test_several_descriptors_of_one_gaussian_get_the_mean_scale(rng):
+    """One component agrees with itself whatever the set; its dimensions do not."""
+    one = Mixture(np.ones(1), np.zeros((1, 3)), np.ones((1, 3)))
+    gradients = gradients_of(rng.normal(size=(50, 3)) + 1, np.array([0, 50]), one)
+    assert np.allclose(lost_scale(gradients, one.weights, 0.3), 0.3)
+
+
 def test_several_descriptors_get_the_mean_scale(rng, mixture):
     gradients = gradients_of(rng.normal(size=(2000, 4)), np.arange(0, 2001, 100), mixture)
     assert np.allclose(lost_scale(gradients, mixture.weights, 0.3), 0.3)
