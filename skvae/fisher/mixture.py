@@ -48,7 +48,7 @@ class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
         EM iterations, or passes of stepwise EM, at most.
     batch_size : int, default=None
         Descriptors per step of stepwise EM, which takes a step after every batch and comes near the
-        solution in a few passes over the data: 10,000 suits millions of descriptors. None is EM.
+        solution in a few passes over the data: 5,000 suits millions of descriptors. None is EM.
     n_init : int, default=1
         Starts; the one with the highest log-likelihood is kept.
     init_params : {"kmeans", "k-means++"}, default="kmeans"
