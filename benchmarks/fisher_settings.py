@@ -56,15 +56,15 @@ SWEEP = {
             "also": [_SLOPES | {"patch_size": 5, "n_dims": 24}, _SLOPES, _COARSE, _COARSEST],
         },
     ],
-    "xy weight": [{"xy_weight": 1.2}, {"xy_weight": 2.4}],
+    "xy weight": [{"xy_weight": 0}, {"xy_weight": 1.2}, {"xy_weight": 2.4}],
     "patches": [_COARSE, _COARSEST],
     "power": [{"power": 0.3}, {"power": 0.7}],
     "C": [{"C": 1.0}, {"C": 25.0}],
-    "seed": [{"random_state": 1}, {"random_state": 2}],
     "norm": [{"norm": "intra"}],
-    "contrast": [{"contrast": 0.5, "xy_weight": 0.5}],
     "pyramid": [{"levels": [1, 2], "n_components": 64}],
-    "K": [{"n_components": 320}],
+    "K": [{"n_components": 64}, {"n_components": 256}],
+    "seed": [{"random_state": 1}, {"random_state": 2}],
+    "contrast": [{"contrast": 0.5, "xy_weight": 0.5}],
 }
 SMALL = {"n_dims": 20}
 # Name: change and number of seeds. The first has the lowest error of the sweep; the second was set

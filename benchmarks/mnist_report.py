@@ -20,11 +20,17 @@ NAMES = {
     "power": "power {}",
     "norm": "norm {}",
     "input": "{}",
-    "contrast": "contrast normalised",
+    "contrast": "contrast normalised (noise {})",
     "max_descriptors": "fitted on {:,} descriptors",
     "C": "C = {}",
-    "random_state": "random_state {}",
+    "random_state": "seed {}",
 }
+
+
+def scale(setting):
+    """Patch size of a scale, and what the patches are of."""
+    size, kind = setting["patch_size"], setting["input"]
+    return f"{size}" if kind == "pixels" else f"{size} ({kind})"
 
 
 def describe(change):
@@ -32,12 +38,16 @@ def describe(change):
     parts = []
     for key, value in change.items():
         if key == "also":
-            parts += [f"and [{describe(scale) or 'base'}]" for scale in value]
-            continue
-        if isinstance(value, list):
-            value = " + ".join(str(v) for v in value)
-        parts.append(NAMES[key].format(value))
+            scales = [BASE | change | other for other in ({}, *value)]
+            parts.append("patches of " + " + ".join(map(scale, scales)))
+        elif isinstance(value, list):
+            parts.append(NAMES[key].format(" + ".join(map(str, value))))
+        else:
+            parts.append(NAMES[key].format(value))
     return ", ".join(parts)
+
+
+BASE_IN_WORDS = describe({key: value for key, value in BASE.items() if value})
 
 
 def sweep_rows():
@@ -63,7 +73,7 @@ def sweep_table(rows):
     for axis, words, n_features, error, difference, spread in rows:
         delta = f"{100 * difference:+.3f} ± {100 * spread:.3f}" if words else ""
         lines.append(
-            f"| {axis} | {words or describe({k: v for k, v in BASE.items() if v})} | {n_features:,} | {100 * error:.3f} | {delta} |"
+            f"| {axis} | {words or BASE_IN_WORDS} | {n_features:,} | {100 * error:.3f} | {delta} |"
         )
     return "\n".join(lines)
 
