@@ -6,8 +6,9 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
+from skvae._images import shape_of_images
 from skvae._sklearn import Interval, fit_context
-from skvae.fisher.images import shape_of_images, validate_pixels
+from skvae.fisher.sources import validate_pixels
 from skvae.persistence import VersionedMixin
 
 __all__ = ["ImagePatches"]

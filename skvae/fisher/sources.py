@@ -9,7 +9,14 @@ from sklearn.utils.validation import check_array, validate_data
 from skvae.fisher.blocks import random_rows
 from skvae.fisher.sets import pack_sets
 
-__all__ = ["ExtractedSets", "PackedSets", "Sets", "check_positions", "validate_images"]
+__all__ = [
+    "ExtractedSets",
+    "PackedSets",
+    "Sets",
+    "check_positions",
+    "validate_images",
+    "validate_pixels",
+]
 
 # Descriptors pulled at a time: bounds memory, and is enough to keep the matrix products busy.
 _BLOCK_DESCRIPTORS = 32_768
@@ -204,4 +211,27 @@ def validate_images(estimator, X, *, reset):
         return validate_data(estimator, X, reset=reset, dtype=dtype)
     X = check_array(X, dtype=dtype, allow_nd=True)
     validate_data(estimator, X.reshape(len(X), -1), reset=reset, skip_check_array=True)
+    return X
+
+
+def validate_pixels(estimator, X, *, reset):
+    """Validate rows of pixels, images (n, h, w) or images with channels (n, h, w, c).
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its ``n_features_in_`` is set or compared with.
+    X : array-like of shape (n, h * w * c) or (n, h, w) or (n, h, w, c)
+        Images.
+    reset : bool
+        Whether to set or to compare.
+
+    Returns
+    -------
+    X : ndarray
+        float32 or float64, in the shape it came in.
+    """
+    X = validate_images(estimator, X, reset=reset)
+    if X.ndim > 4:
+        raise ValueError(f"Images must be (n, h, w) or (n, h, w, c), got shape {X.shape}.")
     return X

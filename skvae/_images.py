@@ -4,32 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
-from skvae.fisher.sources import validate_images
-
-__all__ = ["shape_of_images", "validate_pixels"]
-
-
-def validate_pixels(estimator, X, *, reset):
-    """Validate rows of pixels, images (n, h, w) or images with channels (n, h, w, c).
-
-    Parameters
-    ----------
-    estimator : estimator
-        Its ``n_features_in_`` is set or compared with.
-    X : array-like of shape (n, h * w * c) or (n, h, w) or (n, h, w, c)
-        Images.
-    reset : bool
-        Whether to set or to compare.
-
-    Returns
-    -------
-    X : ndarray
-        float32 or float64, in the shape it came in.
-    """
-    X = validate_images(estimator, X, reset=reset)
-    if X.ndim > 4:
-        raise ValueError(f"Images must be (n, h, w) or (n, h, w, c), got shape {X.shape}.")
-    return X
+__all__ = ["shape_of_images"]
 
 
 def shape_of_images(X, image_shape):
@@ -56,7 +31,7 @@ def shape_of_images(X, image_shape):
     Examples
     --------
     >>> import numpy as np
-    >>> from skvae.fisher.images import shape_of_images
+    >>> from skvae._images import shape_of_images
     >>> shape_of_images(np.zeros((5, 784)), None)
     (28, 28, 1)
     """

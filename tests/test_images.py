@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from skvae.fisher.images import shape_of_images
+from skvae._images import shape_of_images
 
 
 @pytest.mark.parametrize(
