@@ -58,6 +58,7 @@ SWEEP = {
         _FOUR,
         _FOUR_SCALED,
         _FOUR_LEAN,
+        _FOUR | {"power": 0.7},
         {
             "n_components": 60,
             "also": [_SLOPES | {"patch_size": 5, "n_dims": 24}, _SLOPES, _COARSE, _COARSEST],
