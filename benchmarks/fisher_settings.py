@@ -5,13 +5,12 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer
 
-from skvae import DiagonalGaussianMixture, FisherVectorEncoder, ImagePatches
+from skvae import FisherVectorEncoder, ImagePatches
 
 __all__ = ["BASE", "FINAL", "SMALL", "SWEEP", "make_features"]
 
 BASE = {
     "input": "pixels",  # of INPUTS
-    "contrast": None,  # noise level of contrast normalisation of patches, None without it
     "patch_size": 9,
     "padding": 2,
     "n_dims": 28,  # of PCA
@@ -91,21 +90,11 @@ def derivatives(X):
 INPUTS = {"pixels": None, "derivatives": derivatives}
 
 
-def normalize_contrast(patches, noise):
-    """Patches about their mean, divided by their length where that is far above the noise."""
-    patches = patches - patches.mean(axis=1, keepdims=True)
-    return patches / np.sqrt(np.sum(patches**2, axis=1, keepdims=True) + noise)
-
-
 def _one_scale(setting):
-    reducer = PCA(setting["n_dims"])
-    if setting["contrast"] is not None:
-        contrast = FunctionTransformer(normalize_contrast, kw_args={"noise": setting["contrast"]})
-        reducer = make_pipeline(contrast, reducer)
     encoder = FisherVectorEncoder(
-        mixture=DiagonalGaussianMixture(setting["n_components"]),
+        setting["n_components"],
         extractor=ImagePatches(patch_size=setting["patch_size"], padding=setting["padding"]),
-        reducer=reducer,
+        reducer=PCA(setting["n_dims"]),
         gradients=setting["gradients"],
         power=setting["power"],
         norm=setting["norm"],

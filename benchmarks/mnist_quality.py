@@ -1,8 +1,8 @@
 """How well Fisher vectors tell MNIST's digits apart: a sweep over settings, and the chosen one.
 
-``SKVAE_DATA_HOME=... python mnist_quality.py sweep``, then ``compress``, ``final`` and ``report``;
-all but ``report`` take hours on one core, and go on where they were interrupted. Records are lines
-of JSON in ``results/``. Only ``final`` reads the test images.
+``SKVAE_DATA_HOME=... python mnist_quality.py sweep``, then ``compress`` and ``final``, two hours on
+one core; each goes on where it was interrupted. Records are lines of JSON in ``results/``, which
+``mnist_report.py`` turns into tables. Only ``final`` reads the test images.
 """
 
 import argparse

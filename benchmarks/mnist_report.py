@@ -20,7 +20,6 @@ NAMES = {
     "power": "power {}",
     "norm": "norm {}",
     "input": "{}",
-    "contrast": "contrast normalised (noise {})",
     "max_descriptors": "fitted on {:,} descriptors",
     "C": "C = {}",
     "random_state": "seed {}",
