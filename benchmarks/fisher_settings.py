@@ -1,6 +1,7 @@
 """Settings of Fisher vectors on MNIST, and the transformers that they stand for."""
 
 import numpy as np
+from scipy.ndimage import affine_transform
 from sklearn.decomposition import PCA
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer
@@ -71,11 +72,16 @@ SWEEP = {
     "norm": [{"norm": "intra"}],
     "pyramid": [{"levels": [1, 2], "n_components": 64}],
     "K": [{"n_components": 64}],
+    "input": [{"input": "deskewed"}, {"input": "deskewed", **_FOUR}],
 }
 SMALL = {"n_dims": 20}
-# Name: change and number of seeds. The first has the lowest error of the sweep; the second was set
-# beside it for its size, and had no part in the choice.
-FINAL = {"four scales": (_FOUR, 5), "one scale": (SMALL, 5)}
+# Name: change and number of seeds. The first had the lowest error of the sweep when the test images
+# were first read; the second was set beside it for its size. The third came to the sweep later.
+FINAL = {
+    "four scales": (_FOUR, 5),
+    "one scale": (SMALL, 5),
+    "four scales, deskewed": ({"input": "deskewed", **_FOUR}, 5),
+}
 
 
 def derivatives(X):
@@ -87,7 +93,19 @@ def derivatives(X):
     return np.maximum(0, np.stack([dx, -dx, dy, -dy], axis=3))
 
 
-INPUTS = {"pixels": None, "derivatives": derivatives}
+def deskew(X):
+    """Digits sheared until their rows and columns are uncorrelated: strokes stand upright."""
+    rows, columns = np.mgrid[:28, :28]
+    upright = np.empty_like(X)
+    for i, x in enumerate(X.reshape(-1, 28, 28)):
+        dy, dx = (a - np.average(a, weights=x) for a in (rows, columns))
+        slope = np.average(dy * dx, weights=x) / np.average(dy**2, weights=x)
+        offset = [0, slope * dy[0, 0]]  # no pixel of the central row moves
+        upright[i] = affine_transform(x, [[1, 0], [slope, 1]], offset, order=1).ravel()
+    return upright
+
+
+INPUTS = {"pixels": None, "derivatives": derivatives, "deskewed": deskew}
 
 
 def _one_scale(setting):

@@ -26,10 +26,10 @@ NAMES = {
 }
 
 
-def scale(setting):
-    """Patch size of a scale, and what the patches are of."""
+def scale(setting, first):
+    """Patch size of a scale, and what the patches are of if that is not what the first are of."""
     size, kind = setting["patch_size"], setting["input"]
-    return f"{size}" if kind == "pixels" else f"{size} ({kind})"
+    return f"{size}" if kind == first["input"] else f"{size} ({kind})"
 
 
 def describe(change):
@@ -38,7 +38,7 @@ def describe(change):
     for key, value in change.items():
         if key == "also":
             scales = [BASE | change | other for other in ({}, *value)]
-            parts.append("patches of " + " + ".join(map(scale, scales)))
+            parts.append("patches of " + " + ".join(scale(s, scales[0]) for s in scales))
         elif isinstance(value, list):
             parts.append(NAMES[key].format(" + ".join(map(str, value))))
         else:
