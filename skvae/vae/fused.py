@@ -39,9 +39,10 @@ class FusedStep:
     @staticmethod
     def supports(model):
         """Whether every part of the model is one whose gradient is written here."""
-        if type(model) is not VAE:
+        networks = model.encoder, model.decoder
+        if type(model) is not VAE or not all(type(n) is nn.Sequential for n in networks):
             return False
-        layers = (*model.encoder, *model.decoder)
+        layers = (layer for network in networks for layer in network)
         return (
             all(type(part) in (nn.Linear, *_ACTIVATIONS) for part in layers)
             and type(model.likelihood) in _LIKELIHOODS

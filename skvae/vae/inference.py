@@ -143,7 +143,7 @@ def draw_posterior(model, X, prepare, seed, *, n_importance=None):
     -------
     Z : ndarray of shape (n, d), float32
     """
-    d = model.decoder[0].in_features
+    d = model.n_components
     Z = np.empty((len(X), d), np.float32)
     for rows, places in padded_tiles(np.arange(len(X)), TILE):
         generators = row_generators(X[rows], seed)
@@ -171,7 +171,7 @@ def _normals(generators, k, d):
 
 
 def _tile_elbo(model, x, y, generators):
-    d = model.decoder[0].in_features
+    d = model.n_components
     if generators is None:
         return elbo_terms(model, x, x.new_zeros(TILE, d), y)[0]
     reconstruction, kl = elbo_terms(model, x, _on(model, _normals(generators, 1, d)[:, 0]), y)
@@ -181,7 +181,7 @@ def _tile_elbo(model, x, y, generators):
 
 def _importance_draws(model, posterior, x, y, generators, n_importance):
     """Pairs (noise, log weights) of one draw of z for every row."""
-    d = model.decoder[0].in_features
+    d = model.n_components
     for start in range(0, n_importance, _CHUNK):
         noise = _on(model, _normals(generators, min(_CHUNK, n_importance - start), d))
         for sample in noise.unbind(1):

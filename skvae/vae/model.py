@@ -1,11 +1,13 @@
 """The composition of encoder, decoder, likelihood and prior, and its form as numpy arrays."""
 
+from functools import partial
+
 import numpy as np
 import torch
 from torch import nn
 
 from skvae.vae.likelihoods import LIKELIHOODS
-from skvae.vae.networks import initialize, mlp
+from skvae.vae.networks import build_networks, initialize
 from skvae.vae.posteriors import DiagonalNormal
 from skvae.vae.priors import ClassMeans, StandardNormal
 
@@ -27,6 +29,10 @@ class VAE(nn.Module):
         Key of :data:`skvae.vae.likelihoods.LIKELIHOODS`.
     n_classes : int or None
         Number of class means in the prior; None is the standard normal prior.
+    network : {"mlp", "conv"} or pair of callables, default="mlp"
+        As in :func:`skvae.vae.networks.build_networks`.
+    image_shape : tuple of int or None, default=None
+        (height, width, channels), for ``"conv"``.
 
     Examples
     --------
@@ -39,19 +45,48 @@ class VAE(nn.Module):
     """
 
     def __init__(
-        self, n_features, n_components, hidden_layer_sizes, activation, likelihood, n_classes
+        self,
+        n_features,
+        n_components,
+        hidden_layer_sizes,
+        activation,
+        likelihood,
+        n_classes,
+        network="mlp",
+        image_shape=None,
     ):
         super().__init__()
-        hidden = list(hidden_layer_sizes)
-        self.encoder = mlp([n_features, *hidden, 2 * n_components], activation)
-        self.decoder = mlp([n_components, *hidden[::-1], n_features], activation)
+        self.n_components = n_components
+        self._networks = partial(
+            build_networks,
+            network,
+            n_features,
+            n_components,
+            hidden_layer_sizes,
+            activation,
+            image_shape,
+        )
+        self._own_networks = not isinstance(network, str)
+        self._build(0)
         self.likelihood = LIKELIHOODS[likelihood](n_features)
         self.prior = StandardNormal() if n_classes is None else ClassMeans(n_classes, n_components)
 
+    def _build(self, seed):
+        if not self._own_networks:
+            self.encoder, self.decoder = self._networks()
+            return
+        # The user's modules draw their first weights from torch's global generator.
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            self.encoder, self.decoder = self._networks()
+
     def draw_parameters(self, generator):
-        """Set the networks' initial weights."""
-        initialize(self.encoder, generator)
-        initialize(self.decoder, generator)
+        """Set the networks' initial weights; the user's own are made anew."""
+        if self._own_networks:
+            self._build(generator.initial_seed())
+        else:
+            initialize(self.encoder, generator)
+            initialize(self.decoder, generator)
 
     def posterior(self, x):
         """q(z|x) for rows x of shape (n, n_features)."""

@@ -1,11 +1,14 @@
-"""Multi-layer perceptrons, initialised as Glorot and Bengio (2010) from a private generator."""
+"""Encoders and decoders, initialised as Glorot and Bengio (2010) from a private generator."""
 
 import torch
 from torch import nn
 
-__all__ = ["ACTIVATIONS", "initialize", "mlp"]
+__all__ = ["ACTIVATIONS", "build_networks", "convolutional", "initialize", "mlp"]
 
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
+
+# Of the convolutions, each of which halves height and width.
+_CHANNELS = 32, 64
 
 
 def mlp(sizes, activation):
@@ -34,10 +37,121 @@ def mlp(sizes, activation):
     """
     layers = []
     for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
-        layers += [nn.utils.skip_init(nn.Linear, n_in, n_out, dtype=torch.float32)]
-        layers += [ACTIVATIONS[activation]()]
+        layers += [_unset(nn.Linear, n_in, n_out), ACTIVATIONS[activation]()]
 
     return nn.Sequential(*layers[:-1])
+
+
+def convolutional(image_shape, hidden_layer_sizes, n_components, activation):
+    """Encoder and decoder of images: two convolutions with stride 2, and linear layers.
+
+    Parameters
+    ----------
+    image_shape : tuple of int
+        (height, width, channels) of the images that rows of pixels stand for; any size.
+    hidden_layer_sizes : sequence of int
+        Widths between the convolutions and z; the decoder has them reversed.
+    n_components : int
+        Dimension of z.
+    activation : {"relu", "tanh"}
+        Nonlinearity between layers.
+
+    Returns
+    -------
+    encoder, decoder : torch.nn.Sequential
+        Rows (n, h * w * c) to (n, 2 n_components), and (n, n_components) to rows.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skvae.vae.networks import convolutional
+    >>> encoder, decoder = convolutional((7, 10, 3), (20,), 4, "relu")
+    >>> encoder(torch.zeros(2, 210)).shape, decoder(torch.zeros(2, 4)).shape
+    (torch.Size([2, 8]), torch.Size([2, 210]))
+    """
+    height, width, n_channels = image_shape
+    channels = [n_channels, *_CHANNELS]
+    sizes = [(height, width)]
+    encoder, decoder = [_ToImage(image_shape)], []
+    for n_in, n_out in zip(channels[:-1], channels[1:], strict=True):
+        h, w = sizes[-1]
+        sizes.append((-(-h // 2), -(-w // 2)))
+        encoder += [_unset(nn.Conv2d, n_in, n_out, 3, stride=2, padding=1)]
+        encoder += [ACTIVATIONS[activation]()]
+        # An even size comes back with one more row or column than twice the half less one.
+        padding = (1 - h % 2, 1 - w % 2)
+        up = _unset(nn.ConvTranspose2d, n_out, n_in, 3, stride=2, padding=1, output_padding=padding)
+        decoder = [ACTIVATIONS[activation](), up, *decoder]
+    flat = channels[-1] * sizes[-1][0] * sizes[-1][1]
+    hidden = list(hidden_layer_sizes)
+    encoder += [nn.Flatten(), *mlp([flat, *hidden, 2 * n_components], activation)]
+    head = mlp([n_components, *hidden[::-1], flat], activation)
+    unflatten = nn.Unflatten(1, (channels[-1], *sizes[-1]))
+
+    return nn.Sequential(*encoder), nn.Sequential(*head, unflatten, *decoder, _ToRows())
+
+
+class _ToImage(nn.Module):
+    """Rows of pixels, channels last, to (n, c, h, w)."""
+
+    def __init__(self, image_shape):
+        super().__init__()
+        self.image_shape = tuple(image_shape)
+
+    def forward(self, x):
+        return x.reshape(-1, *self.image_shape).permute(0, 3, 1, 2)
+
+
+class _ToRows(nn.Module):
+    """(n, c, h, w) to rows of pixels, channels last."""
+
+    def forward(self, x):
+        return x.permute(0, 2, 3, 1).flatten(1)
+
+
+def _unset(layer, *args, **kwargs):
+    return nn.utils.skip_init(layer, *args, dtype=torch.float32, **kwargs)
+
+
+def build_networks(network, n_features, n_components, hidden_layer_sizes, activation, image_shape):
+    """Encoder and decoder that the ``network`` parameter means.
+
+    Parameters
+    ----------
+    network : {"mlp", "conv"} or pair of callables
+        A pair makes the modules itself: ``encoder(n_features, 2 * n_components)`` and
+        ``decoder(n_components, n_features)``, each of which maps rows to rows.
+    n_features, n_components : int
+        Dimensions of x and z.
+    hidden_layer_sizes, activation, image_shape
+        As for :func:`mlp` and :func:`convolutional`.
+
+    Returns
+    -------
+    encoder, decoder : torch.nn.Module
+
+    Raises
+    ------
+    ValueError
+        If a module of the user's gives rows of another width.
+    """
+    hidden = list(hidden_layer_sizes)
+    if network == "mlp":
+        encoder = mlp([n_features, *hidden, 2 * n_components], activation)
+        return encoder, mlp([n_components, *hidden[::-1], n_features], activation)
+    if network == "conv":
+        return convolutional(image_shape, hidden, n_components, activation)
+    sizes = (n_features, 2 * n_components), (n_components, n_features)
+    modules = [make(*size) for make, size in zip(network, sizes, strict=True)]
+    for name, module, (n_in, n_out) in zip(("encoder", "decoder"), modules, sizes, strict=True):
+        with torch.no_grad():
+            shape = tuple(module(torch.zeros(2, n_in)).shape)
+        if shape != (2, n_out):
+            raise ValueError(
+                f"The {name} of network= maps rows of {n_in} numbers to shape {shape} for two rows;"
+                f" it must give (2, {n_out})."
+            )
+    return modules
 
 
 @torch.no_grad()
@@ -47,7 +161,7 @@ def initialize(network, generator):
     Parameters
     ----------
     network : torch.nn.Module
-        Every linear layer inside is set.
+        Every linear and convolutional layer inside is set.
     generator : torch.Generator
         The only source of randomness.
 
@@ -57,6 +171,6 @@ def initialize(network, generator):
     networks", AISTATS 2010, equation 16.
     """
     for layer in network.modules():
-        if isinstance(layer, nn.Linear):
+        if isinstance(layer, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
             nn.init.xavier_uniform_(layer.weight, generator=generator)
             nn.init.zeros_(layer.bias)

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
+from skvae._images import shape_of_images
 from skvae.vae.inputs import (
     check_support,
     check_unit_interval,
@@ -74,6 +75,13 @@ def _check_options(estimator):
         raise ValueError(
             f"hidden_layer_sizes must be positive integers, got {estimator.hidden_layer_sizes!r}."
         )
+    if not isinstance(estimator.network, str) and not (
+        len(estimator.network) == 2 and all(map(callable, estimator.network))
+    ):
+        raise ValueError(
+            "network must be 'mlp', 'conv' or a pair of callables that make the encoder and the "
+            f"decoder, got {estimator.network!r}."
+        )
     if estimator.binarize is not None and estimator.likelihood not in ("auto", "bernoulli"):
         raise ValueError(f"binarize={estimator.binarize!r} needs likelihood='bernoulli'.")
     if not estimator.variational and estimator.conditional is not None:
@@ -106,6 +114,10 @@ def _settle(estimator, X, y, classes):
             raise ValueError("conditional='prior' needs labels, but all of y is -1.")
         estimator.class_counts_ = np.zeros(len(estimator.classes_), np.int64)
     estimator._architecture = _architecture(estimator)
+    if not isinstance(estimator.network, str):
+        from skvae.vae.model import VAE
+
+        VAE(**estimator._architecture)  # says what is wrong with the user's modules
 
 
 def _architecture(estimator):
@@ -117,7 +129,15 @@ def _architecture(estimator):
         "activation": estimator.activation,
         "likelihood": estimator.likelihood_,
         "n_classes": None if estimator.conditional is None else len(estimator.classes_),
+        "network": estimator.network,
+        "image_shape": _image_shape(estimator),
     }
+
+
+def _image_shape(estimator):
+    if estimator.network != "conv":
+        return None
+    return shape_of_images(np.empty((0, estimator.n_features_in_)), estimator.image_shape)
 
 
 def _check_unchanged(estimator):
@@ -129,8 +149,8 @@ def _check_unchanged(estimator):
     )
     if not same or _architecture(estimator) != estimator._architecture:
         raise ValueError(
-            "n_components, hidden_layer_sizes, activation, likelihood and conditional cannot "
-            "change between fits that continue each other. Fit a clone instead."
+            "n_components, network, hidden_layer_sizes, activation, image_shape, likelihood and "
+            "conditional cannot change between fits that continue each other. Fit a clone instead."
         )
 
 

@@ -94,7 +94,6 @@ def train(model, optimizer, x, y, schedule, *, batch_size, dynamic, variational,
         ``elbo``, ``kl`` and the ``kl_weight`` of the last step.
     """
     n_batches = math.ceil(len(x) / batch_size)
-    n_components = model.decoder[0].in_features
     by_hand = FusedStep.supports(model) and (y is None or bool((y >= 0).all()))
     descend = FusedStep(model, optimizer) if by_hand else partial(_step, model, optimizer)
     for epoch in range(schedule.n_steps // n_batches):
@@ -104,7 +103,7 @@ def train(model, optimizer, x, y, schedule, *, batch_size, dynamic, variational,
         for batch, rows in enumerate(order.split(batch_size)):
             step = epoch * n_batches + batch
             beta = schedule.kl_weight(step) if variational else None
-            noise = torch.zeros(len(rows), n_components, dtype=x.dtype, device=x.device)
+            noise = torch.zeros(len(rows), model.n_components, dtype=x.dtype, device=x.device)
             if variational:
                 noise.normal_(generator=generator)
             batch_x = x[rows]

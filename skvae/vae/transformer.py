@@ -32,7 +32,7 @@ class VAETransformer(
 ):
     r"""Features from a variational autoencoder: the posterior mean of each row.
 
-    Encoder and decoder are multi-layer perceptrons, trained to maximise the evidence lower bound
+    Encoder and decoder are neural networks, trained to maximise the evidence lower bound
 
     .. math:: E_{q(z|x)} \log p(x|z) - \beta\, KL(q(z|x) || p(z))
 
@@ -43,6 +43,14 @@ class VAETransformer(
     ----------
     n_components : int, default=32
         Latent dimensions d.
+    network : {"mlp", "conv"} or tuple of two callables, default="mlp"
+        "mlp" is linear layers; "conv" two convolutions with stride 2 (32 and 64 channels) before
+        them, for rows that are images. Two callables make modules of your own:
+        ``encoder(n_features, 2 * n_components)``, whose output is [mean | raw scale], and
+        ``decoder(n_components, n_features)``; to be pickled they need to be importable.
+    image_shape : tuple of int, default=None
+        (height, width) or (height, width, channels) for ``network="conv"``; None means square
+        grey images.
     hidden_layer_sizes : array-like of int, default=(200, 200)
         Widths of the encoder's hidden layers; the decoder has them in reverse.
     activation : {"relu", "tanh"}, default="relu"
@@ -164,6 +172,8 @@ class VAETransformer(
 
     _parameter_constraints: dict = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
+        "network": [StrOptions({"mlp", "conv"}), tuple, list],
+        "image_shape": [tuple, list, None],
         "hidden_layer_sizes": ["array-like"],
         "activation": [StrOptions({"relu", "tanh"})],
         "likelihood": [StrOptions({"auto", *LIKELIHOOD_NAMES})],
@@ -194,6 +204,8 @@ class VAETransformer(
         self,
         n_components=32,
         *,
+        network="mlp",
+        image_shape=None,
         hidden_layer_sizes=(200, 200),
         activation="relu",
         likelihood="auto",
@@ -220,6 +232,8 @@ class VAETransformer(
         verbose=0,
     ):
         self.n_components = n_components
+        self.network = network
+        self.image_shape = image_shape
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.likelihood = likelihood

@@ -1,5 +1,6 @@
 """What fit and partial_fit do over epochs and over calls."""
 
+import pickle
 import warnings
 
 import numpy as np
@@ -309,3 +310,35 @@ def test_global_state_is_untouched():
     assert torch.get_num_threads() == 2
     assert (torch.tensor([2.0**-126]) * 0.5).item() > 0
     torch.set_num_threads(1)
+
+
+def attentive_encoder(n_features, n_outputs):
+    return torch.nn.Sequential(
+        torch.nn.Linear(n_features, 40), Gate(), torch.nn.Linear(40, n_outputs)
+    )
+
+
+class Gate(torch.nn.Module):
+    def forward(self, h):
+        return h * h.sigmoid()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"network": "conv"}, {"network": (attentive_encoder, torch.nn.Linear)}],
+)
+def test_other_networks_learn_too(options):
+    X, y = load_digits(return_X_y=True)
+    X = X[:600] / 16
+    state = torch.get_rng_state()
+    fitted = vae(n_components=8, max_iter=40, **options).fit(X)
+    bounds = fitted.history_["elbo"]
+
+    assert bounds[-1] > bounds[0] + 5
+    assert fitted.n_active_ > 2
+    assert fitted.transform(X).shape == (600, 8)
+    assert fitted.reconstruct(X).shape == X.shape
+    assert torch.equal(state, torch.get_rng_state())
+    again = pickle.loads(pickle.dumps(fitted))
+    assert np.array_equal(again.transform(X), fitted.transform(X))
+    assert same_weights(fitted, vae(n_components=8, max_iter=40, **options).fit(X))

@@ -56,3 +56,21 @@ def test_decode_is_a_probability_for_bernoulli():
 
     assert decoded.shape == (3, 8)
     assert np.all((decoded.detach().numpy() > 0) & (decoded.detach().numpy() < 1))
+
+
+def normed_encoder(n_features, n_outputs):
+    hidden = torch.nn.Linear(n_features, 6)
+    return torch.nn.Sequential(hidden, torch.nn.LayerNorm(6), torch.nn.Linear(6, n_outputs))
+
+
+def test_modules_of_the_user_draw_their_weights_from_the_generator_alone():
+    before = torch.get_rng_state()
+    models = []
+    for seed in (0, 0, 1):
+        model = VAE(8, 2, (), "relu", "bernoulli", None, (normed_encoder, torch.nn.Linear))
+        model.draw_parameters(torch.Generator().manual_seed(seed))
+        models.append(model.encoder[0].weight.detach())
+
+    assert torch.equal(models[0], models[1])
+    assert not torch.equal(models[0], models[2])
+    assert torch.equal(before, torch.get_rng_state())

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from skvae.vae.networks import initialize, mlp
+from skvae.vae.networks import build_networks, convolutional, initialize, mlp
 
 
 def generator(seed=0):
@@ -59,3 +59,43 @@ def test_weights_are_float32_under_another_default_dtype():
         assert mlp([2, 2], "relu")[0].weight.dtype == torch.float32
     finally:
         torch.set_default_dtype(default)
+
+
+@pytest.mark.parametrize("image_shape", [(28, 28, 1), (8, 8, 1), (7, 10, 3), (1, 1, 2), (5, 6, 1)])
+@pytest.mark.parametrize("hidden", [(), (20, 10)])
+def test_convolutions_take_images_of_any_size(image_shape, hidden):
+    n_features = math.prod(image_shape)
+    encoder, decoder = convolutional(image_shape, hidden, 4, "relu")
+    initialize(encoder, generator())
+    initialize(decoder, generator())
+    assert encoder(torch.rand(3, n_features, generator=generator())).shape == (3, 8)
+    assert decoder(torch.rand(3, 4, generator=generator())).shape == (3, n_features)
+
+
+def test_rows_are_read_and_written_as_images_with_channels_last():
+    encoder, decoder = convolutional((4, 5, 3), (), 2, "relu")
+    x = torch.arange(120.0).reshape(2, 60)
+    images = encoder[0](x)
+    assert images.shape == (2, 3, 4, 5)
+    assert torch.equal(images[1, 2, 3, 4], x.reshape(2, 4, 5, 3)[1, 3, 4, 2])
+    assert torch.equal(decoder[-1](images), x)
+
+
+def test_convolutions_see_a_pixel_in_its_neighbourhood_only():
+    encoder, _ = convolutional((16, 16, 1), (), 2, "tanh")
+    initialize(encoder, generator())
+    x = torch.zeros(1, 256)
+    touched = x.clone()
+    touched[0, 0] = 1
+    a, b = (encoder[:5](rows) for rows in (x, touched))
+    assert (a != b)[0, :, :2, :2].any()
+    assert torch.equal(a[0, :, 2:, 2:], b[0, :, 2:, 2:])
+
+
+def test_modules_of_the_user_are_measured():
+    wide = (lambda n, m: torch.nn.Linear(n, m + 1), torch.nn.Linear)
+    with pytest.raises(ValueError, match=r"encoder of network= .* must give \(2, 8\)"):
+        build_networks(wide, 6, 4, (), "relu", None)
+    narrow = (torch.nn.Linear, lambda n, m: torch.nn.Linear(n, m - 1))
+    with pytest.raises(ValueError, match=r"decoder of network= .* must give \(2, 6\)"):
+        build_networks(narrow, 6, 4, (), "relu", None)

@@ -39,6 +39,8 @@ def test_auto_follows_the_range(X, name):
         (PIXELS, {"conditional": "prior"}, "requires y to be passed, but the target y is None"),
         (PIXELS, {"variational": False, "output": "params"}, "variational=True"),
         (PIXELS, {"likelihood": "poisson"}, "needs counts"),
+        (PIXELS, {"network": "conv", "image_shape": (2, 2)}, "image_shape=.* means 4 pixels"),
+        (PIXELS, {"network": (len,)}, "pair of callables"),
         (-1.0 - np.arange(18).reshape(9, 2), {"likelihood": "poisson"}, "needs counts"),
         (
             PIXELS,
