@@ -3,7 +3,7 @@
 from numbers import Integral, Real
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_array, check_random_state
@@ -25,6 +25,9 @@ __all__ = ["SetEncoder", "blocks_of", "fitted_model"]
 _REDUCER_TILE = 1920
 # Descriptors of one set that are reduced and summed at a time.
 _PIECE = 65_536
+# Bytes of vectors that a task makes at most, and tasks for each worker, so that all end together.
+_TASK_BYTES = 2**25
+_TASKS_PER_WORKER = 4
 # Bytes of statistics worked on at a time: about a core's second-level cache.
 _STATISTICS_BYTES = 2**21
 
@@ -210,9 +213,12 @@ class SetEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
 
     def _encode_part(self, codec, part, dtype):
         # The limit is set here as well for workers that are processes.
+        out = np.empty((len(part), codec.n_features), dtype)
         with single_threaded():
-            vectors, _ = self._vectors(codec, part.pull())
-            return _cast(vectors.reshape(len(part), -1), dtype)
+            for sets in blocks_of(part, codec):
+                vectors, _ = self._vectors(codec, part.part(sets).pull())
+                out[sets] = _cast(vectors.reshape(len(vectors), -1), dtype)
+        return out
 
     def transform(self, X):
         """Vectors of sets.
@@ -234,16 +240,16 @@ class SetEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
         source = self._source(self._validate(X, reset=False))
         codec = self._codec()
         out = np.empty((len(source), codec.n_features), self.dtype or source.dtype)
-        blocks = blocks_of(source, codec)
+        tasks = _tasks(blocks_of(source, codec), out, effective_n_jobs(self.n_jobs))
         keep_freed_memory()
         with single_threaded():
             parallel = Parallel(
                 n_jobs=self.n_jobs, prefer="threads", return_as="generator", verbose=self.verbose
             )
             parts = parallel(
-                delayed(self._encode_part)(codec, source.part(sets), out.dtype) for sets in blocks
+                delayed(self._encode_part)(codec, source.part(sets), out.dtype) for sets in tasks
             )
-            for sets, vectors in zip(blocks, parts, strict=True):
+            for sets, vectors in zip(tasks, parts, strict=True):
                 out[sets] = vectors
         return out
 
@@ -363,6 +369,14 @@ def fitted_model(model, attribute, local, rng, name):
 def blocks_of(source, codec):
     """Slices of sets whose statistics fit into memory together."""
     return source.blocks(max(1, _STATISTICS_BYTES // (8 * codec.statistics_size)))
+
+
+def _tasks(blocks, out, n_workers):
+    """Runs of blocks, few enough that workers seldom wait for one another, as slices of sets."""
+    block_bytes = max(1, blocks[0].stop * out.itemsize * out.shape[1])
+    size = max(1, min(_TASK_BYTES // block_bytes, len(blocks) // (_TASKS_PER_WORKER * n_workers)))
+    runs = (blocks[i : i + size] for i in range(0, len(blocks), size))
+    return [slice(run[0].start, run[-1].stop) for run in runs]
 
 
 def _one_by_one(sets):
