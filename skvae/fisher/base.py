@@ -6,7 +6,7 @@ import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array, check_random_state, gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skvae._memory import keep_freed_memory
@@ -144,7 +144,7 @@ class SetEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
             return dask_source(self, X, reset=reset)
         if self.extractor is not None:
             return validate_images(self, X, reset=reset)
-        check = {"dtype": [np.float64, np.float32], "reset": reset}
+        check = {"dtype": FLOATS, "reset": reset}
         if isinstance(X, (list, tuple)) and not X:
             raise ValueError("X is empty: found 0 sample(s), at least one set is required.")
         if is_table(X):
@@ -183,11 +183,8 @@ class SetEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
             totals, counts = (np.concatenate(a) for a in zip(*parts, strict=True))
             return totals, counts
         if len(sets.descriptors) > _PIECE:
-            totals, counts = 0.0, 0.0
-            for piece, weight in _pieces(sets, weights):
-                more = self._statistics(codec, piece, weight)
-                totals, counts = totals + more[0], counts + more[1]
-            return totals, counts
+            pieces = (sets.descriptors[rows] for rows in gen_batches(len(sets.descriptors), _PIECE))
+            return self._sum_over(codec, pieces, sets.positions, weights)
         local = self._reduce(sets.descriptors, sets.offsets)
         if len(local) == 0:
             local = np.empty((0, codec.mixture.means.shape[1]), local.dtype)
@@ -211,11 +208,11 @@ class SetEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
         totals, counts = self._statistics(codec, sets)
         return codec.vectors(totals, counts, sets.descriptors.dtype)
 
-    def _encode_part(self, codec, part, dtype):
+    def _encode_part(self, codec, part, blocks, dtype):
         # The limit is set here as well for workers that are processes.
         out = np.empty((len(part), codec.n_features), dtype)
         with single_threaded():
-            for sets in blocks_of(part, codec):
+            for sets in blocks:
                 vectors, _ = self._vectors(codec, part.part(sets).pull())
                 out[sets] = _cast(vectors.reshape(len(vectors), -1), dtype)
         return out
@@ -247,9 +244,10 @@ class SetEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
                 n_jobs=self.n_jobs, prefer="threads", return_as="generator", verbose=self.verbose
             )
             parts = parallel(
-                delayed(self._encode_part)(codec, source.part(sets), out.dtype) for sets in tasks
+                delayed(self._encode_part)(codec, source.part(sets), blocks, out.dtype)
+                for sets, blocks in tasks
             )
-            for sets, vectors in zip(tasks, parts, strict=True):
+            for (sets, _), vectors in zip(tasks, parts, strict=True):
                 out[sets] = vectors
         return out
 
@@ -372,11 +370,20 @@ def blocks_of(source, codec):
 
 
 def _tasks(blocks, out, n_workers):
-    """Runs of blocks, few enough that workers seldom wait for one another, as slices of sets."""
+    """Runs of blocks, few enough that workers seldom wait for one another.
+
+    Each is a slice of sets, and its blocks counted from the first of these.
+    """
     block_bytes = max(1, blocks[0].stop * out.itemsize * out.shape[1])
     size = max(1, min(_TASK_BYTES // block_bytes, len(blocks) // (_TASKS_PER_WORKER * n_workers)))
     runs = (blocks[i : i + size] for i in range(0, len(blocks), size))
-    return [slice(run[0].start, run[-1].stop) for run in runs]
+    return [
+        (
+            slice(run[0].start, run[-1].stop),
+            [slice(b.start - run[0].start, b.stop - run[0].start) for b in run],
+        )
+        for run in runs
+    ]
 
 
 def _one_by_one(sets):
@@ -384,17 +391,6 @@ def _one_by_one(sets):
     for a, b in zip(offsets[:-1], offsets[1:], strict=True):
         where = None if positions is None else positions[a:b]
         yield Sets(descriptors[a:b], np.array([0, b - a]), where)
-
-
-def _pieces(sets, weights):
-    for start in range(0, len(sets.descriptors), _PIECE):
-        rows = slice(start, start + _PIECE)
-        x = sets.descriptors[rows]
-        where = None if sets.positions is None else sets.positions[rows]
-        yield (
-            Sets(x, np.array([0, len(x)]), where),
-            None if weights is None else weights[rows],
-        )
 
 
 def _cast(vectors, dtype):

@@ -114,10 +114,6 @@ def _settle(estimator, X, y, classes):
             raise ValueError("conditional='prior' needs labels, but all of y is -1.")
         estimator.class_counts_ = np.zeros(len(estimator.classes_), np.int64)
     estimator._architecture = _architecture(estimator)
-    if not isinstance(estimator.network, str):
-        from skvae.vae.model import VAE
-
-        VAE(**estimator._architecture)  # says what is wrong with the user's modules
 
 
 def _architecture(estimator):
