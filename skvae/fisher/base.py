@@ -9,6 +9,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_array, check_random_state, gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skvae._documentation import DocumentedMixin
 from skvae._memory import keep_freed_memory
 from skvae._sklearn import HasMethods, Interval, StrOptions, derive_random_states, fit_context
 from skvae._threads import single_threaded
@@ -32,7 +33,7 @@ _TASKS_PER_WORKER = 4
 _STATISTICS_BYTES = 2**21
 
 
-class SetEncoder(VersionedMixin, TransformerMixin, BaseEstimator):
+class SetEncoder(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstimator):
     """Base of transformers that make one vector of each set of local descriptors.
 
     A subclass fits its model of local descriptors in ``_fit_model`` and puts it into a ``Codec`` in

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from skvae._documentation import DocumentedMixin
 from skvae._images import shape_of_images
 from skvae._sklearn import HasMethods, fit_context
 from skvae.fisher.sources import validate_pixels
@@ -14,7 +15,7 @@ from skvae.persistence import VersionedMixin
 __all__ = ["ImageKeypoints"]
 
 
-class ImageKeypoints(VersionedMixin, TransformerMixin, BaseEstimator):
+class ImageKeypoints(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstimator):
     """Descriptors at the keypoints of images, such as SIFT or ORB: one set per image.
 
     Parameters

@@ -10,6 +10,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skvae._devices import gpu_or_none
+from skvae._documentation import DocumentedMixin
 from skvae._sklearn import Interval, StrOptions, fit_context
 from skvae._threads import single_threaded
 from skvae.exceptions import FitInterruptedWarning
@@ -30,7 +31,7 @@ from skvae.persistence import VersionedMixin
 __all__ = ["DiagonalGaussianMixture"]
 
 
-class DiagonalGaussianMixture(VersionedMixin, DensityMixin, BaseEstimator):
+class DiagonalGaussianMixture(DocumentedMixin, VersionedMixin, DensityMixin, BaseEstimator):
     r"""Gaussian mixture with diagonal covariances for large sets of descriptors.
 
     Maximises the mean log-likelihood :math:`\frac1n \sum_i \log \sum_k w_k N(x_i; \mu_k,

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
+from skvae._documentation import DocumentedMixin
 from skvae._images import shape_of_images
 from skvae._sklearn import Interval, fit_context
 from skvae.fisher.sources import validate_pixels
@@ -16,7 +17,7 @@ __all__ = ["ImagePatches"]
 _POSITIVE = Interval(Integral, 1, None, closed="left")
 
 
-class ImagePatches(VersionedMixin, TransformerMixin, BaseEstimator):
+class ImagePatches(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstimator):
     """Dense square patches of images: one set of patches per image.
 
     Parameters

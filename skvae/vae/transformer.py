@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skvae._devices import resolve_device
+from skvae._documentation import DocumentedMixin
 from skvae._sklearn import Interval, StrOptions, fit_context
 from skvae.persistence import VersionedMixin
 from skvae.vae.classification import ClassMeansMixin
@@ -23,6 +24,7 @@ LIKELIHOOD_NAMES = ("bernoulli", "gaussian", "gaussian_diag", "poisson")
 
 
 class VAETransformer(
+    DocumentedMixin,
     VersionedMixin,
     ClassMeansMixin,
     GenerativeMixin,
