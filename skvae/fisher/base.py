@@ -18,19 +18,15 @@ from skvae.fisher.blocks import FLOATS, is_dask, lazy_blocks
 from skvae.fisher.distributed import dask_source, lazy_vectors
 from skvae.fisher.sets import is_table, pack_sets
 from skvae.fisher.sources import ExtractedSets, PackedSets, Sets, check_positions, validate_images
+from skvae.fisher.tasks import blocks_of, tasks_of
 from skvae.persistence import VersionedMixin
 
-__all__ = ["SetEncoder", "blocks_of", "fitted_model"]
+__all__ = ["SetEncoder", "fitted_model"]
 
 # Rows that a reducer transforms at a time: fixed, see skvae._tiles.
 _REDUCER_TILE = 1920
 # Descriptors of one set that are reduced and summed at a time.
 _PIECE = 65_536
-# Bytes of vectors that a task makes at most, and tasks for each worker, so that all end together.
-_TASK_BYTES = 2**25
-_TASKS_PER_WORKER = 4
-# Bytes of statistics worked on at a time: about a core's second-level cache.
-_STATISTICS_BYTES = 2**21
 
 
 class SetEncoder(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstimator):
@@ -238,7 +234,7 @@ class SetEncoder(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstimato
         source = self._source(self._validate(X, reset=False))
         codec = self._codec()
         out = np.empty((len(source), codec.n_features), self.dtype or source.dtype)
-        tasks = _tasks(blocks_of(source, codec), out, effective_n_jobs(self.n_jobs))
+        tasks = tasks_of(blocks_of(source, codec), out, effective_n_jobs(self.n_jobs))
         keep_freed_memory()
         with single_threaded():
             parallel = Parallel(
@@ -363,28 +359,6 @@ def fitted_model(model, attribute, local, rng, name):
             f"{local.shape[1]} after reducer and spatial."
         )
     return model
-
-
-def blocks_of(source, codec):
-    """Slices of sets whose statistics fit into memory together."""
-    return source.blocks(max(1, _STATISTICS_BYTES // (8 * codec.statistics_size)))
-
-
-def _tasks(blocks, out, n_workers):
-    """Runs of blocks, few enough that workers seldom wait for one another.
-
-    Each is a slice of sets, and its blocks counted from the first of these.
-    """
-    block_bytes = max(1, blocks[0].stop * out.itemsize * out.shape[1])
-    size = max(1, min(_TASK_BYTES // block_bytes, len(blocks) // (_TASKS_PER_WORKER * n_workers)))
-    runs = (blocks[i : i + size] for i in range(0, len(blocks), size))
-    return [
-        (
-            slice(run[0].start, run[-1].stop),
-            [slice(b.start - run[0].start, b.stop - run[0].start) for b in run],
-        )
-        for run in runs
-    ]
 
 
 def _one_by_one(sets):

@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 
+from skvae.fisher.assignment import Assignment
 from skvae.fisher.encoding import (
     BLOCKS,
     block_starts,
@@ -18,7 +19,7 @@ from skvae.fisher.encoding import (
 )
 from skvae.fisher.inversion import denormalize, lost_scale, unwhiten
 from skvae.fisher.spatial import cells_of, n_cells, pyramid, sort_by_cell
-from skvae.fisher.statistics import Assignment, Mixture, set_statistics
+from skvae.fisher.statistics import Mixture, set_statistics
 
 __all__ = ["Codec"]
 

@@ -10,13 +10,15 @@ from sklearn.utils.validation import check_is_fitted
 from skvae._devices import gpu_or_none
 from skvae._sklearn import HasMethods, Interval, fit_context
 from skvae._threads import single_threaded
-from skvae.fisher.base import SetEncoder, blocks_of, fitted_model
+from skvae.fisher.assignment import Assignment
+from skvae.fisher.base import SetEncoder, fitted_model
 from skvae.fisher.codec import Codec
 from skvae.fisher.encoding import BLOCKS
 from skvae.fisher.inversion import mixture_regression, shift
 from skvae.fisher.mixture import DiagonalGaussianMixture
 from skvae.fisher.spatial import cells_of
-from skvae.fisher.statistics import Assignment, Mixture
+from skvae.fisher.statistics import Mixture
+from skvae.fisher.tasks import blocks_of
 
 __all__ = ["FisherVectorEncoder"]
 

@@ -5,9 +5,10 @@ from sklearn.cluster import KMeans
 
 from skvae._devices import gpu_or_none
 from skvae._sklearn import HasMethods
+from skvae.fisher.assignment import Assignment
 from skvae.fisher.base import SetEncoder, fitted_model
 from skvae.fisher.codec import Codec
-from skvae.fisher.statistics import Assignment, Mixture
+from skvae.fisher.statistics import Mixture
 
 __all__ = ["BagOfVisualWordsEncoder", "VLADEncoder"]
 

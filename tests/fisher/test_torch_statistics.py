@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from skvae.fisher import statistics, torch_statistics
-from skvae.fisher.statistics import Assignment, Mixture
+from skvae.fisher.assignment import Assignment
+from skvae.fisher.statistics import Mixture
 
 K, D = 5, 3
 # The code is the same on every device, so that the CPU proves most of it.
