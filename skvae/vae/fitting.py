@@ -2,9 +2,11 @@
 
 import math
 import warnings
+from itertools import chain
 
 import numpy as np
 import torch
+from torch.nn.utils import clip_grad_norm_
 
 from skvae._devices import resolve_device
 from skvae.exceptions import PosteriorCollapseWarning
@@ -51,7 +53,7 @@ def fit_model(estimator, X, y, *, resume):
         X, y, held_out = _hold_out(estimator, X, y)
         stopper = EarlyStopping(estimator.n_iter_no_change, estimator.tol)
     schedule = Schedule(
-        estimator.max_iter * math.ceil(len(X) / _batch_size(estimator, X)),
+        estimator.max_iter * _steps_per_epoch(estimator, X),
         estimator.learning_rate_init,
         cosine=estimator.learning_rate == "cosine",
         beta=estimator.beta,
@@ -59,7 +61,8 @@ def fit_model(estimator, X, y, *, resume):
     )
     with scoped_runtime(estimator.n_jobs):
         model = _model(estimator, resume)
-        _run(estimator, model, _optimizer(estimator, model), schedule, X, y, held_out, stopper)
+        optimizer = _optimizer(estimator, model)
+        _run(estimator, model, optimizer, schedule, X, y, resume, held_out, stopper)
         if stopper is not None and stopper.best_parameters is not None:
             estimator.best_validation_score_ = stopper.best_score
             load_arrays(model, stopper.best_parameters)
@@ -71,7 +74,7 @@ def fit_model(estimator, X, y, *, resume):
 def partial_fit_model(estimator, X, y, *, resume):
     """Run one pass at constant KL weight and rate; parameters as for :func:`fit_model`."""
     schedule = Schedule(
-        math.ceil(len(X) / _batch_size(estimator, X)),
+        _steps_per_epoch(estimator, X),
         estimator.learning_rate_init,
         cosine=False,
         beta=estimator.beta,
@@ -82,8 +85,9 @@ def partial_fit_model(estimator, X, y, *, resume):
         optimizer = _optimizer(estimator, model)
         if hasattr(estimator, "_optimizer_state"):
             load_state(optimizer, estimator._optimizer_state)
-        _run(estimator, model, optimizer, schedule, X, y)
-        estimator._optimizer_state = state_to_arrays(optimizer)
+        kept = _run(estimator, model, optimizer, schedule, X, y, resume)
+        if not kept.diverged:
+            estimator._optimizer_state = state_to_arrays(optimizer)
         _store(estimator, model, X, y)
 
     return estimator
@@ -94,6 +98,10 @@ def _batch_size(estimator, X):
         return int(np.clip(len(X) // 100, *_AUTO_BATCH))
 
     return estimator.batch_size
+
+
+def _steps_per_epoch(estimator, X):
+    return estimator.steps_per_epoch or math.ceil(len(X) / _batch_size(estimator, X))
 
 
 def _hold_out(estimator, X, y):
@@ -133,17 +141,30 @@ def _optimizer(estimator, model):
     others = [theta for theta in model.parameters() if all(theta is not p for p in prior)]
     groups = [{"params": others}, {"params": prior, "lr_ratio": _PRIOR_LR_RATIO}]
 
-    return OPTIMIZERS[estimator.optimizer](
+    optimizer = OPTIMIZERS[estimator.optimizer](
         [group for group in groups if group["params"]], lr=estimator.learning_rate_init
     )
+    if estimator.max_grad_norm is not None:
+        _clip_before_steps(optimizer, model, estimator.max_grad_norm)
+
+    return optimizer
 
 
-def _run(estimator, model, optimizer, schedule, X, y, held_out=None, stopper=None):
-    """Train the model and append to the estimator's history."""
+def _clip_before_steps(optimizer, model, max_norm):
+    """Bound the norm of the gradients, whether they were computed by hand or by autograd."""
+
+    def clip(*_):
+        clip_grad_norm_(model.parameters(), max_norm)
+
+    optimizer.register_step_pre_hook(clip)
+
+
+def _run(estimator, model, optimizer, schedule, X, y, resume, held_out=None, stopper=None):
+    """Train the model and append to the estimator's history; returns what is kept."""
     device = resolve_device(estimator.device)
-    n_done = len(estimator.history_.get("loss", []))
+    n_before = len(estimator.history_.get("loss", []))
     log_jacobian = estimator._log_jacobian()
-    records = train(
+    progress = train(
         model,
         optimizer,
         torch.from_numpy(np.require(estimator._prepare(X), requirements="W")).to(device),
@@ -153,7 +174,8 @@ def _run(estimator, model, optimizer, schedule, X, y, held_out=None, stopper=Non
         dynamic=estimator.binarize == "dynamic",
         variational=estimator.variational,
         seed=estimator.seed_,
-        n_done=n_done,
+        steps_per_epoch=estimator.steps_per_epoch,
+        n_before=n_before,
     )
 
     def after_epoch(record, parameters):
@@ -171,13 +193,17 @@ def _run(estimator, model, optimizer, schedule, X, y, held_out=None, stopper=Non
 
         return stop
 
-    parameters, history = run_epochs(records, model, after_epoch)
-    load_arrays(model, parameters)
+    kept = run_epochs(
+        progress, model, after_epoch, before=estimator.parameters_ if resume else None
+    )
+    records = kept.history
     estimator.history_ = {
-        name: estimator.history_.get(name, [np.nan] * n_done)
-        + [record.get(name, np.nan) for record in history]
-        for name in dict.fromkeys([*estimator.history_, *history[0]])
+        name: estimator.history_.get(name, [np.nan] * n_before)
+        + [record.get(name, np.nan) for record in records]
+        for name in dict.fromkeys([*estimator.history_, *chain.from_iterable(records)])
     }
+
+    return kept
 
 
 def _validation_score(estimator, model, X, y):

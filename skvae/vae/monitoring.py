@@ -1,14 +1,15 @@
 """What surrounds the training loop: early stopping, interruption, divergence, the history."""
 
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skvae.exceptions import FitInterruptedWarning
-from skvae.vae.model import to_arrays
+from skvae.vae.model import load_arrays, to_arrays
 
-__all__ = ["EarlyStopping", "run_epochs"]
+__all__ = ["EarlyStopping", "Kept", "run_epochs"]
 
 
 class EarlyStopping:
@@ -49,62 +50,95 @@ class EarlyStopping:
         return self._n_waited >= self.n_iter_no_change
 
 
-def run_epochs(records, model, after_epoch):
+class Kept(NamedTuple):
+    """What a run of the training loop leaves."""
+
+    parameters: dict  # weights
+    history: list  # the records of the epochs kept
+    diverged: bool
+
+
+def run_epochs(progress, model, after_epoch, *, before=None):
     """Drain the training loop, keeping the weights of the last whole finite epoch.
+
+    If the first epoch diverges, the weights of its last finite stretch of steps are kept instead,
+    with a record of the steps until then; or else those from ``before``.
 
     Parameters
     ----------
-    records : iterator of dict
-        Trains ``model`` one epoch per record.
+    progress : iterator of Progress
+        Trains ``model`` a stretch of steps at a time.
     model : VAE
-        Read after each epoch.
+        Read after each stretch, left with the weights kept.
     after_epoch : callable
-        Called with the record, which it may extend, and the epoch's parameters; returns whether
-        to stop.
+        Called with the record of an epoch, which it may extend, and the parameters; returns
+        whether to stop.
+    before : dict of ndarray or None
+        Trained weights that the loop started from.
 
     Returns
     -------
-    parameters : dict of ndarray
-        Weights.
-    history : list of dict
-        The records of the epochs kept.
+    kept : Kept
+
+    Raises
+    ------
+    ValueError
+        If the loop diverges at once, with nothing to keep.
     """
-    parameters, history = None, []
+    parameters, history, part = before, [], None
     try:
-        for record in records:
+        for step, n_steps, record in progress:
             candidate = to_arrays(model)
             if not _is_finite(record, candidate):
-                _report_divergence(len(history))
-                break
+                kept, parameters, records = _last_finite(before, parameters, history, part)
+                _warn_of_divergence(len(history) + 1, step, kept)
+                load_arrays(model, parameters)
+                for record in records:
+                    after_epoch(record, parameters)
+                return Kept(parameters, history + records, diverged=True)
+            if step < n_steps:
+                part = step, candidate, record
+                continue
             stop = after_epoch(record, candidate)
             parameters, history = candidate, [*history, record]
             if stop:
                 break
     except KeyboardInterrupt:
-        if parameters is None:
+        if not history:
             raise
         warnings.warn(
             f"The fit was interrupted; the model of epoch {len(history)} is kept.",
             FitInterruptedWarning,
             stacklevel=4,
         )
+    if parameters is not None:
+        load_arrays(model, parameters)
 
-    return parameters, history
+    return Kept(parameters, history, diverged=False)
 
 
 def _is_finite(record, parameters):
     return np.isfinite(record["loss"]) and all(np.isfinite(a).all() for a in parameters.values())
 
 
-def _report_divergence(n_epochs):
-    advice = "Try a smaller learning_rate_init, or scale the features of X."
-    if n_epochs == 0:
-        raise ValueError(
-            f"The loss or a weight became infinite or NaN in the first epoch. {advice}"
-        )
-    warnings.warn(
-        f"The loss or a weight became infinite or NaN in epoch {n_epochs + 1}; the model of epoch "
-        f"{n_epochs} is kept. {advice}",
-        ConvergenceWarning,
-        stacklevel=5,
+def _last_finite(before, parameters, history, part):
+    """Of a diverging fit: a name for what is kept, its weights, and records not yet reported."""
+    if history:
+        return f"the model of epoch {len(history)} is kept", parameters, []
+    if part is not None:
+        step, parameters, record = part
+        return f"the model of step {step} is kept", parameters, [record]
+    if before is not None:
+        return "the model is kept as it was before", before, []
+    return None, None, []
+
+
+def _warn_of_divergence(epoch, step, kept):
+    what = f"The loss or a weight became infinite or NaN in epoch {epoch}, by step {step}"
+    advice = (
+        "Try a smaller learning_rate_init, max_grad_norm, or scaling the features of X to similar "
+        "ranges."
     )
+    if kept is None:
+        raise ValueError(f"{what}. {advice}")
+    warnings.warn(f"{what}; {kept}. {advice}", ConvergenceWarning, stacklevel=6)

@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 from functools import partial
+from itertools import count, islice
+from typing import NamedTuple
 
 import torch
 
@@ -10,7 +12,10 @@ from skvae.vae.fused import FusedStep
 from skvae.vae.noise import EPOCH, stream_seed
 from skvae.vae.objectives import elbo_terms
 
-__all__ = ["Schedule", "train"]
+__all__ = ["Progress", "Schedule", "train"]
+
+# Steps between two looks at the loss, which on a GPU waits for the steps before it.
+_STRETCH = 100
 
 
 @dataclass(frozen=True)
@@ -58,8 +63,30 @@ class Schedule:
         return self.beta * min(1.0, (step + 1) / n_rising) if n_rising else self.beta
 
 
-def train(model, optimizer, x, y, schedule, *, batch_size, dynamic, variational, seed, n_done=0):
-    """Train in place, one epoch each time the next record is asked for.
+class Progress(NamedTuple):
+    """How far an epoch has come."""
+
+    step: int  # steps done
+    n_steps: int  # steps of the epoch
+    record: dict  # means over the rows seen so far, in nats
+
+
+def train(
+    model,
+    optimizer,
+    x,
+    y,
+    schedule,
+    *,
+    batch_size,
+    dynamic,
+    variational,
+    seed,
+    steps_per_epoch=None,
+    n_before=0,
+    n_done=0,
+):
+    """Train in place, a stretch of steps each time the next progress is asked for.
 
     The loss is summed over the rows of a batch. Each epoch draws from a generator of its own, so
     that a fit continued at epoch ``n_done`` draws what an uninterrupted one would have drawn.
@@ -70,38 +97,43 @@ def train(model, optimizer, x, y, schedule, *, batch_size, dynamic, variational,
         On the device of ``x``.
     optimizer : torch.optim.Optimizer
         Of the model's parameters. A group's rate is the schedule's times its ``lr_ratio``.
-    x : tensor of shape (n, n_features)
+    x : tensor or StoredRows of shape (n, n_features)
         Rows as the network sees them.
     y : tensor of shape (n,) or None
         Class numbers, -1 where unknown.
     schedule : Schedule
         Its ``n_steps`` is a whole number of epochs.
     batch_size : int
-        Rows per step; the last batch of an epoch may be smaller.
+        Rows per step; the last batch of a pass over the rows may be smaller.
     dynamic : bool
         Whether rows are Bernoulli probabilities to draw binary rows from, anew in each epoch.
     variational : bool
         False uses the posterior mean without noise, and no KL term.
     seed : int
         The estimator's seed.
+    steps_per_epoch : int or None
+        None means one pass over the rows.
+    n_before : int
+        Epochs that came before this schedule.
     n_done : int
-        Epochs that came before.
+        Epochs of this schedule that are done already.
 
     Yields
     ------
-    record : dict
-        ``loss`` and ``reconstruction`` (nats, means over the epoch's rows); when variational also
-        ``elbo``, ``kl`` and the ``kl_weight`` of the last step.
+    progress : Progress
+        The record holds ``loss`` and ``reconstruction``; when variational also ``elbo``, ``kl``
+        and the ``kl_weight`` of the last step. The last one of an epoch has ``step == n_steps``.
     """
-    n_batches = math.ceil(len(x) / batch_size)
+    n_steps = steps_per_epoch or math.ceil(len(x) / batch_size)
     by_hand = FusedStep.supports(model) and (y is None or bool((y >= 0).all()))
     descend = FusedStep(model, optimizer) if by_hand else partial(_step, model, optimizer)
-    for epoch in range(schedule.n_steps // n_batches):
-        generator = torch.Generator(x.device).manual_seed(stream_seed(seed, EPOCH, n_done + epoch))
-        order = torch.randperm(len(x), generator=generator, device=x.device)
-        totals = torch.zeros(3, dtype=torch.float64, device=x.device)
-        for batch, rows in enumerate(order.split(batch_size)):
-            step = epoch * n_batches + batch
+    for epoch in range(n_done, schedule.n_steps // n_steps):
+        generator = torch.Generator(x.device).manual_seed(
+            stream_seed(seed, EPOCH, n_before + epoch)
+        )
+        totals, n_seen = torch.zeros(3, dtype=torch.float64, device=x.device), 0
+        for batch, rows in enumerate(islice(_batches(len(x), batch_size, generator), n_steps)):
+            step = epoch * n_steps + batch
             beta = schedule.kl_weight(step) if variational else None
             noise = torch.zeros(len(rows), model.n_components, dtype=x.dtype, device=x.device)
             if variational:
@@ -114,11 +146,25 @@ def train(model, optimizer, x, y, schedule, *, batch_size, dynamic, variational,
             for group in optimizer.param_groups:
                 group["lr"] = schedule.learning_rate(step) * group.get("lr_ratio", 1.0)
             totals += descend(batch_x, noise, None if y is None else y[rows], beta)
-        loss, reconstruction, kl = (totals / len(x)).tolist()
-        record = {"loss": loss, "reconstruction": reconstruction}
-        if variational:
-            record |= {"elbo": reconstruction - kl, "kl": kl, "kl_weight": beta}
-        yield record
+            n_seen += len(rows)
+            if batch + 1 == n_steps or (batch + 1) % _STRETCH == 0:
+                yield Progress(batch + 1, n_steps, _record(totals / n_seen, beta))
+
+
+def _batches(n, batch_size, generator):
+    """Batches of row numbers, one random order of all rows after another."""
+    for _ in count():
+        order = torch.randperm(n, generator=generator, device=generator.device)
+        yield from order.split(batch_size)
+
+
+def _record(means, beta):
+    loss, reconstruction, kl = means.tolist()
+    record = {"loss": loss, "reconstruction": reconstruction}
+    if beta is not None:
+        record |= {"elbo": reconstruction - kl, "kl": kl, "kl_weight": beta}
+
+    return record
 
 
 def _step(model, optimizer, x, noise, y, beta):

@@ -93,8 +93,14 @@ class VAETransformer(
     batch_size : int or "auto", default="auto"
         Rows per step. "auto" is a hundredth of the rows, but at least 32 and at most 128: few rows
         need small batches to take enough steps.
+    max_grad_norm : float, default=None
+        Longest gradient of the loss, a sum over the batch's rows, that a step may follow: a longer
+        one is scaled down to it (the norm is over all weights together). None follows all.
     max_iter : int, default=50
-        Passes over the data.
+        Epochs.
+    steps_per_epoch : int, default=None
+        Steps after which the history, early stopping, checkpoints and callbacks take note, which
+        may be less or more than a pass over the data. None means one pass.
     early_stopping : bool, default=False
         Whether to hold out rows, stop when their bound no longer rises after the warm-up, and
         return to the best epoch.
@@ -190,7 +196,9 @@ class VAETransformer(
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "learning_rate": [StrOptions({"cosine", "constant"})],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "steps_per_epoch": [Interval(Integral, 1, None, closed="left"), None],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -222,7 +230,9 @@ class VAETransformer(
         learning_rate_init=1e-3,
         learning_rate="cosine",
         batch_size="auto",
+        max_grad_norm=None,
         max_iter=50,
+        steps_per_epoch=None,
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
@@ -250,7 +260,9 @@ class VAETransformer(
         self.learning_rate_init = learning_rate_init
         self.learning_rate = learning_rate
         self.batch_size = batch_size
+        self.max_grad_norm = max_grad_norm
         self.max_iter = max_iter
+        self.steps_per_epoch = steps_per_epoch
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
@@ -300,7 +312,7 @@ class VAETransformer(
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, classes=None):
-        """Train for exactly one pass over ``X``, from the present weights and optimizer state.
+        """Train for exactly one epoch on ``X``, from the present weights and optimizer state.
 
         The KL weight is ``beta`` and the learning rate ``learning_rate_init`` throughout. The
         first call decides the likelihood, the standardisation and the classes.

@@ -2,15 +2,19 @@
 
 import pickle
 import warnings
+from itertools import count
 
 import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
 
 from skvae import VAETransformer
 from skvae.exceptions import FitInterruptedWarning, PosteriorCollapseWarning
 from skvae.vae import fitting
+from skvae.vae.fused import FusedStep
+from skvae.vae.optimizers import OPTIMIZERS
 
 X, Y = load_digits(return_X_y=True)
 X = X[:300] / 16
@@ -266,6 +270,82 @@ def test_ctrl_c_before_an_epoch_leaves_the_estimator_as_it_was(monkeypatch):
 def test_divergence_says_what_to_try():
     with pytest.raises(ValueError, match="smaller learning_rate_init"):
         vae(learning_rate_init=1e30, optimizer="rmsprop").fit(X)
+
+
+def diverge_at(monkeypatch, step):
+    """Let the loss become NaN, with the weights, from a step on."""
+    original = FusedStep.__call__
+    steps = count()
+
+    def call(self, x, noise, y, beta):
+        if next(steps) < step:
+            return original(self, x, noise, y, beta)
+        self.model.encoder[0].bias.data.fill_(float("nan"))
+        return torch.full((3,), float("nan"))
+
+    monkeypatch.setattr(FusedStep, "__call__", call)
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_divergence_within_a_long_first_epoch_keeps_finite_weights(monkeypatch, early_stopping):
+    diverge_at(monkeypatch, 150)
+    options = {"steps_per_epoch": 300, "warm_up": 0.0, "learning_rate": "constant"}
+    with pytest.warns(ConvergenceWarning, match="epoch 1, by step 200; the model of step 100"):
+        fitted = vae(**options, early_stopping=early_stopping).fit(X)
+    monkeypatch.undo()
+
+    assert fitted.n_iter_ == 1
+    assert all(np.isfinite(values).all() for values in fitted.history_.values())
+    options |= {"steps_per_epoch": 100, "max_iter": 1}
+    short = vae(**options, early_stopping=early_stopping).fit(X)
+    assert same_weights(fitted, short)
+    assert fitted.history_ == short.history_
+
+
+def test_divergence_later_keeps_whole_epochs(monkeypatch):
+    diverge_at(monkeypatch, 25)
+    options = {"learning_rate": "constant", "warm_up": 0.0}
+    with pytest.warns(ConvergenceWarning, match="the model of epoch 2 is kept"):
+        fitted = vae(**options).fit(X)
+    monkeypatch.undo()
+
+    assert same_weights(fitted, vae(**options, max_iter=2).fit(X))
+    assert {len(values) for values in fitted.history_.values()} == {2}
+
+
+def test_divergence_in_a_later_call_leaves_the_model_fit_to_go_on(monkeypatch):
+    fitted = vae().partial_fit(X)
+    diverge_at(monkeypatch, 0)
+    with pytest.warns(ConvergenceWarning, match="as it was before"):
+        fitted.partial_fit(X)
+    monkeypatch.undo()
+
+    assert fitted.n_iter_ == 1
+    assert same_weights(fitted.partial_fit(X), vae().partial_fit(X).partial_fit(X))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_steps_follow_gradients_of_bounded_length(monkeypatch, optimizer, by_hand):
+    lengths = []
+
+    class Spy(OPTIMIZERS[optimizer] if optimizer == "rmsprop" else torch.optim.Adam):
+        def step(self):
+            gradients = [p.grad.ravel() for g in self.param_groups for p in g["params"]]
+            lengths.append(torch.cat(gradients).norm().item())
+            super().step()
+
+    monkeypatch.setitem(fitting.OPTIMIZERS, optimizer, lambda params, lr: Spy(params, lr=lr))
+    if not by_hand:
+        monkeypatch.setattr(FusedStep, "supports", lambda model: False)
+    options = {"optimizer": optimizer, "max_iter": 1}
+    free = vae(**options).fit(X)
+    long, lengths[:] = max(lengths), []
+    clipped = vae(**options, max_grad_norm=long / 2).fit(X)
+
+    assert max(lengths) == pytest.approx(long / 2, rel=1e-4)
+    assert not same_weights(free, clipped)
+    assert same_weights(free, vae(**options, max_grad_norm=2 * long).fit(X))
 
 
 def test_verbose_prints_a_line_per_epoch(capsys):

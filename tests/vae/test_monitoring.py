@@ -7,19 +7,20 @@ from torch import nn
 
 from skvae.exceptions import FitInterruptedWarning
 from skvae.vae.monitoring import EarlyStopping, run_epochs
+from skvae.vae.training import Progress
 
 
-def scripted(losses, model, weight=float):
-    """Epoch e sets the weight to e; a loss may be an exception to raise instead."""
-    for epoch, loss in enumerate(losses):
+def scripted(losses, model, weight=float, n_steps=1):
+    """Stretch i sets the weight to i; a loss may be an exception to raise instead."""
+    for stretch, loss in enumerate(losses):
         if isinstance(loss, BaseException):
             model.weight.data.fill_(-1)
             raise loss
-        model.weight.data.fill_(weight(epoch))
-        yield {"loss": loss}
+        model.weight.data.fill_(weight(stretch))
+        yield Progress(stretch % n_steps + 1, n_steps, {"loss": loss})
 
 
-def run(losses, stop_at=None, weight=float):
+def run(losses, stop_at=None, weight=float, n_steps=1, before=None):
     model = nn.utils.skip_init(nn.Linear, 1, 1, bias=False)
     seen = []
 
@@ -27,8 +28,12 @@ def run(losses, stop_at=None, weight=float):
         seen.append(record["loss"])
         return len(seen) == stop_at
 
-    parameters, history = run_epochs(scripted(losses, model, weight), model, after_epoch)
-    return parameters["weight"].item(), [record["loss"] for record in history]
+    progress = scripted(losses, model, weight, n_steps)
+    kept = run_epochs(progress, model, after_epoch, before=before)
+    history = [record["loss"] for record in kept.history]
+    assert model.weight.item() == kept.parameters["weight"].item()
+    assert seen == history
+    return kept.parameters["weight"].item(), history
 
 
 def test_the_last_epoch_is_kept():
@@ -36,21 +41,36 @@ def test_the_last_epoch_is_kept():
         warnings.simplefilter("error")
         assert run([3.0, 2.0, 1.0]) == (2, [3.0, 2.0, 1.0])
         assert run([3.0, 2.0, 1.0], stop_at=2) == (1, [3.0, 2.0])
+        assert run([4.0, 3.0, 2.0, 1.0], n_steps=2) == (3, [3.0, 1.0])
 
 
 def test_interruption_keeps_the_last_whole_epoch():
     with pytest.warns(FitInterruptedWarning, match="epoch 2 is kept"):
         assert run([3.0, 2.0, KeyboardInterrupt()]) == (1, [3.0, 2.0])
+    with pytest.warns(FitInterruptedWarning, match="epoch 1 is kept"):
+        assert run([3.0, 2.0, 1.0, KeyboardInterrupt()], n_steps=2) == (1, [2.0])
     with pytest.raises(KeyboardInterrupt):
-        run([KeyboardInterrupt()])
+        run([3.0, KeyboardInterrupt()], n_steps=2)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_divergence_keeps_the_last_finite_epoch(bad):
-    with pytest.warns(ConvergenceWarning, match="epoch 3; the model of epoch 2.*learning_rate"):
+    with pytest.warns(ConvergenceWarning, match="epoch 3.*the model of epoch 2.*learning_rate"):
         assert run([3.0, 2.0, bad, 1.0]) == (1, [3.0, 2.0])
-    with pytest.raises(ValueError, match="first epoch.*learning_rate_init"):
-        run([bad])
+    with pytest.warns(ConvergenceWarning, match="epoch 2, by step 2; the model of epoch 1"):
+        assert run([3.0, 2.0, 1.0, bad, 1.0], n_steps=2) == (1, [2.0])
+
+
+def test_divergence_within_the_first_epoch_keeps_its_finite_steps():
+    with pytest.warns(ConvergenceWarning, match="epoch 1, by step 3; the model of step 2 is kept"):
+        assert run([3.0, 2.0, np.nan, 1.0], n_steps=9) == (1, [2.0])
+
+
+def test_divergence_at_once_leaves_nothing_to_keep_but_what_was_before():
+    with pytest.raises(ValueError, match="epoch 1, by step 1.*learning_rate_init"):
+        run([np.nan])
+    with pytest.warns(ConvergenceWarning, match="kept as it was before"):
+        assert run([np.nan], before={"weight": np.array([[7.0]])}) == (7, [])
 
 
 def test_a_bad_weight_is_divergence_too():

@@ -1,3 +1,5 @@
+from itertools import islice
+
 import numpy as np
 import pytest
 import torch
@@ -14,18 +16,20 @@ def setting(n=50, likelihood="bernoulli"):
     return model, torch.rand(n, 6, generator=generator)
 
 
-def run(model, x, n_epochs=3, n_done=0, optimizer=None, beta=1.0, **options):
+def run(model, x, n_epochs=3, n_before=0, optimizer=None, beta=1.0, **options):
+    """Records of whole epochs."""
     options = {
         "batch_size": 16,
         "dynamic": False,
         "variational": True,
         "seed": 5,
-        "n_done": n_done,
+        "n_before": n_before,
     } | options
-    n_batches = -(-len(x) // options["batch_size"])
+    n_batches = options.get("steps_per_epoch") or -(-len(x) // options["batch_size"])
     schedule = Schedule(n_epochs * n_batches, 1e-2, cosine=False, beta=beta, warm_up=0.0)
     optimizer = optimizer or OPTIMIZERS["adam"](model.parameters(), lr=1e-2)
-    return list(train(model, optimizer, x, None, schedule, **options))
+    progress = train(model, optimizer, x, None, schedule, **options)
+    return [record for step, n_steps, record in progress if step == n_steps]
 
 
 def equal(a, b):
@@ -55,6 +59,76 @@ def test_cosine_falls_from_the_rate_towards_zero():
     assert rates[0] == 1e-2 and rates[500] == pytest.approx(5e-3) and rates[-1] < 1e-7
     assert (np.diff(rates) < 0).all()
     assert Schedule(9, 1e-2, cosine=False, beta=1.0, warm_up=0.0).learning_rate(8) == 1e-2
+
+
+def test_steps_per_epoch_cut_passes_short_or_go_on_to_the_next():
+    seen = []
+
+    class Spy(VAE):
+        def posterior(self, x):
+            seen.append(x[:, 0].long())
+            return super().posterior(x)
+
+    model = Spy(6, 2, (8,), "relu", "bernoulli", None)
+    model.draw_parameters(torch.Generator().manual_seed(0))
+    rows = torch.arange(8.0)[:, None].expand(8, 6)
+    records = run(model, rows, 2, batch_size=3, steps_per_epoch=5)
+    epochs = [torch.cat(seen[:5]), torch.cat(seen[5:])]
+
+    assert len(records) == 2
+    assert [len(batch) for batch in seen] == 2 * [3, 3, 2, 3, 3]
+    for numbers in epochs:
+        assert sorted(numbers[:8].tolist()) == list(range(8))
+        assert len(set(numbers[8:].tolist())) == 6
+    assert not torch.equal(*epochs)
+
+
+def test_a_schedule_goes_on_where_it_stopped():
+    results = []
+    for parts in ([(0, 4)], [(0, 3), (3, 4)]):
+        model, x = setting()
+        optimizer = OPTIMIZERS["adam"](model.parameters(), lr=1e-2)
+        for n_done, stop in parts:
+            schedule = Schedule(16, 1e-2, cosine=True, beta=1.0, warm_up=0.5)
+            progress = train(
+                model,
+                optimizer,
+                x,
+                None,
+                schedule,
+                batch_size=16,
+                dynamic=False,
+                variational=True,
+                seed=0,
+                n_done=n_done,
+            )
+            list(islice(progress, stop - n_done))
+        results.append(to_arrays(model))
+
+    assert equal(*results)
+
+
+def test_progress_is_told_within_long_epochs_as_means_until_then():
+    model, x = setting(1000)
+    schedule = Schedule(250, 1e-3, cosine=False, beta=1.0, warm_up=0.0)
+    optimizer = OPTIMIZERS["adam"](model.parameters(), lr=1e-3)
+    told = list(
+        train(
+            model,
+            optimizer,
+            x,
+            None,
+            schedule,
+            batch_size=4,
+            dynamic=False,
+            variational=True,
+            seed=0,
+        )
+    )
+
+    assert [(step, n_steps) for step, n_steps, _ in told] == [(100, 250), (200, 250), (250, 250)]
+    losses = np.array([record["loss"] for _, _, record in told])
+    assert (np.abs(np.diff(losses)) < 0.3).all() and (losses > 3).all()
 
 
 def test_one_record_an_epoch_and_lazily():
@@ -115,7 +189,7 @@ def test_continuing_draws_what_one_run_would_have_drawn():
     halves, _ = setting()
     optimizer = OPTIMIZERS["adam"](halves.parameters(), lr=1e-2)
     run(halves, x, 3, optimizer=optimizer)
-    run(halves, x, 1, n_done=3, optimizer=optimizer)
+    run(halves, x, 1, n_before=3, optimizer=optimizer)
 
     assert equal(to_arrays(straight), to_arrays(halves))
 
