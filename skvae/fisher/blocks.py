@@ -4,7 +4,6 @@ Everything EM asks of the data is a sum over blocks, so these few classes are al
 outgrow memory, and one machine.
 """
 
-import mmap
 import sys
 from functools import partial, reduce
 from operator import add
@@ -12,6 +11,7 @@ from operator import add
 import numpy as np
 from sklearn.utils import check_array, gen_batches
 
+from skvae._maps import give_pages_back, memory_map_of
 from skvae._threads import single_threaded
 
 __all__ = [
@@ -64,7 +64,7 @@ def lazy_blocks(X):
         )
     if is_dask(X):
         return DaskBlocks(X)
-    if _memory_map_of(X) is not None:
+    if memory_map_of(X) is not None:
         return ArrayBlocks(X)
     arrays = isinstance(X, (list, tuple)) or hasattr(X, "shape") or hasattr(X, "__array__")
     return None if arrays or not hasattr(X, "__iter__") else IteratedBlocks(X)
@@ -109,13 +109,6 @@ def _check_block(block, n_features):
     return block
 
 
-def _memory_map_of(X):
-    """The ``numpy.memmap`` that the array X is a view of, or None."""
-    while X is not None and not isinstance(getattr(X, "base", None), mmap.mmap):
-        X = getattr(X, "base", None)
-    return X if isinstance(X, np.memmap) else None
-
-
 class _Blocks:
     def total(self, function):
         """Sum of ``function(block)`` over the blocks."""
@@ -133,7 +126,7 @@ class ArrayBlocks(_Blocks):
 
     def __init__(self, X):
         self.X = X
-        self._map = _memory_map_of(X)
+        self._map = memory_map_of(X)
         self.head = X if self._map is None else X[:1]
         self.dtype = float_type(X.dtype)
 
@@ -141,13 +134,8 @@ class ArrayBlocks(_Blocks):
         return block if self._map is None else _check_block(block, self.X.shape[1])
 
     def _release(self):
-        # The pages of a file count as ours until they are given back; copied ones would be lost.
-        if (
-            self._map is not None
-            and self._map.mode in ("r", "r+")
-            and hasattr(mmap, "MADV_DONTNEED")
-        ):
-            self._map.base.madvise(mmap.MADV_DONTNEED)
+        if self._map is not None:
+            give_pages_back(self._map)
 
     def __iter__(self):
         n, d = self.X.shape

@@ -63,7 +63,7 @@ class ClassMeansMixin:
         return self.classes_[best]
 
     def _log_proba(self, X):
-        params = self._infer("encode", self._prepare(self._check_rows(X)))
+        params = self._encode(self._check_rows(X))
         mean = params[:, : self._architecture["n_components"]].astype(np.float64)
         squares = cdist(mean, self.class_means_.astype(np.float64), "sqeuclidean")
         with np.errstate(divide="ignore"):

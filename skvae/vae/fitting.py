@@ -11,10 +11,12 @@ from torch.nn.utils import clip_grad_norm_
 from skvae._devices import resolve_device
 from skvae.exceptions import PosteriorCollapseWarning
 from skvae.vae.inference import posterior_summary, row_scores
+from skvae.vae.inputs import PreparedRows, part_of
 from skvae.vae.model import VAE, load_arrays, to_arrays
 from skvae.vae.monitoring import EarlyStopping, run_epochs
 from skvae.vae.noise import INIT, stream_seed
 from skvae.vae.optimizers import OPTIMIZERS, load_state, state_to_arrays
+from skvae.vae.rows import training_rows
 from skvae.vae.runtime import scoped_runtime
 from skvae.vae.training import Schedule, train
 
@@ -22,6 +24,9 @@ __all__ = ["fit_model", "partial_fit_model"]
 
 # Variance of the posterior mean above which a dimension counts (Burda et al. 2016, section 5.2).
 _ACTIVE = 0.01
+
+# Rows by which the fitted posterior is described.
+_SUMMARY_ROWS = 10_000
 
 # Least and most rows of an automatic batch.
 _AUTO_BATCH = 32, 128
@@ -37,7 +42,7 @@ def fit_model(estimator, X, y, *, resume):
     ----------
     estimator : VAETransformer
         Changed in place.
-    X : ndarray of shape (n, n_features)
+    X : ndarray or MappedRows of shape (n, n_features)
         Validated rows, in the user's units.
     y : ndarray of shape (n,) or None
         Class numbers, -1 where unknown.
@@ -115,9 +120,9 @@ def _hold_out(estimator, X, y):
     order = np.random.default_rng(stream_seed(estimator.seed_, INIT)).permutation(len(X))
     out, kept = order[:n_validation], np.sort(order[n_validation:])
     if y is None:
-        return X[kept], None, (X[out], None)
+        return part_of(X, kept), None, (part_of(X, out), None)
 
-    return X[kept], y[kept], (X[out], y[out])
+    return part_of(X, kept), y[kept], (part_of(X, out), y[out])
 
 
 def _model(estimator, resume):
@@ -167,7 +172,7 @@ def _run(estimator, model, optimizer, schedule, X, y, resume, held_out=None, sto
     progress = train(
         model,
         optimizer,
-        torch.from_numpy(np.require(estimator._prepare(X), requirements="W")).to(device),
+        training_rows(X, estimator._prepare, device),
         None if y is None else torch.from_numpy(y).to(device),
         schedule,
         batch_size=_batch_size(estimator, X),
@@ -220,6 +225,15 @@ def _validation_score(estimator, model, X, y):
     return float(scores.mean()) + estimator._log_jacobian()
 
 
+def _evenly_spaced(X, y):
+    """Rows enough to describe the posterior; all of them if labels may be rare."""
+    if len(X) <= _SUMMARY_ROWS or (y is not None and (y < 0).any()):
+        return X, y
+    places = np.linspace(0, len(X) - 1, _SUMMARY_ROWS).astype(np.intp)
+
+    return part_of(X, places), None if y is None else y[places]
+
+
 def _store(estimator, model, X, y):
     """Set the fitted attributes, and warn of a collapse."""
     estimator.parameters_ = to_arrays(model)
@@ -227,7 +241,8 @@ def _store(estimator, model, X, y):
         estimator.class_means_ = estimator.parameters_["prior.means"]
     estimator.loss_curve_ = estimator.history_["loss"]
     estimator.n_iter_ = len(estimator.loss_curve_)
-    kl, variance = posterior_summary(model, estimator._prepare(X), y)
+    X, y = _evenly_spaced(X, y)
+    kl, variance = posterior_summary(model, PreparedRows(X, estimator._prepare), y)
     estimator.n_active_ = int((variance > _ACTIVE).sum())
     if estimator.variational:
         estimator.kl_per_dimension_ = kl

@@ -5,7 +5,7 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skvae.vae.inputs import check_support, encode_labels
+from skvae.vae.inputs import check_support, encode_labels, output_dtype
 from skvae.vae.noise import SAMPLE, stream_seed
 
 __all__ = ["GenerativeMixin"]
@@ -59,9 +59,10 @@ class GenerativeMixin:
             In the units of the data.
         """
         X = self._check_rows(X)
-        mean = self._infer("encode", self._prepare(X))[:, : self._architecture["n_components"]]
+        mean = self._encode(X)[:, : self._architecture["n_components"]]
+        decoded = self._infer("decode", mean)
 
-        return self._to_units(self._infer("decode", mean)).astype(X.dtype, copy=False)
+        return self._to_units(decoded).astype(output_dtype(X), copy=False)
 
     @available_if(_is_generative)
     def score_samples(self, X, y=None, n_importance=100):
@@ -168,7 +169,7 @@ class GenerativeMixin:
 
     def _row_scores(self, X, y, n_importance):
         X = self._check_rows(X)
-        check_support(X, self.likelihood_)
+        check_support(X, self.likelihood_, self.max_value)
         codes = None
         if self._architecture["n_classes"] is not None and y is not None:
             y = column_or_1d(y)

@@ -2,14 +2,23 @@
 
 import numpy as np
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import assert_all_finite
+from sklearn.utils.validation import validate_data
+
+from skvae._maps import MappedRows, memory_map_of, row_blocks
 
 __all__ = [
+    "PreparedRows",
     "check_support",
     "check_unit_interval",
     "encode_labels",
     "in_unit_interval",
     "network_input",
+    "output_dtype",
+    "part_of",
     "standardisation",
+    "validate_rows",
+    "varies",
 ]
 
 # MinMaxScaler overshoots 1 by a rounding error.
@@ -18,40 +27,110 @@ _TOLERANCE = 1e-6
 UNLABELLED = -1
 
 
-def in_unit_interval(X):
-    """Whether all values lie in [0, 1], up to rounding."""
-    return bool(X.min() >= -_TOLERANCE and X.max() <= 1 + _TOLERANCE)
+def validate_rows(estimator, X, y="no_validation", *, reset):
+    """Validate rows without copying those of a memory map, or making pixels of 8 bits larger.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its ``n_features_in_`` is set or compared with.
+    X : array-like of shape (n, n_features)
+        Rows.
+    y : array-like of shape (n,)
+        Labels; without them, X alone is validated.
+    reset : bool
+        Whether to set or to compare.
+
+    Returns
+    -------
+    X : ndarray or MappedRows
+        float32, float64 or uint8 in memory, any numbers in a memory map.
+    y : ndarray of shape (n,)
+        Only if labels are given.
+    """
+    if not isinstance(X, np.ndarray) or memory_map_of(X) is None:
+        dtype = [np.float64, np.float32, np.uint8]
+        return validate_data(estimator, X, y, dtype=dtype, reset=reset)
+    out = validate_data(estimator, X, y, ensure_all_finite=False, reset=reset)
+    X, *labels = out if isinstance(out, tuple) else (out,)
+    X = MappedRows(X)
+    for block in row_blocks(X):
+        assert_all_finite(block, estimator_name=type(estimator).__name__, input_name="X")
+
+    return (X, *labels) if labels else X
 
 
-def check_unit_interval(X, wanted_by):
-    """Raise an error that says how to scale ``X`` unless it lies in [0, 1]."""
-    if not in_unit_interval(X):
+def output_dtype(X):
+    """The float type in which answers about rows come: theirs, float32 for pixels of 8 bits."""
+    if X.dtype == np.uint8:
+        return np.dtype(np.float32)
+
+    return X.dtype if X.dtype in (np.float32, np.float64) else np.dtype(np.float64)
+
+
+def part_of(X, places):
+    """Some of the rows, by their numbers; those of a memory map stay in the file."""
+    return X.part(places) if isinstance(X, MappedRows) else X[places]
+
+
+def value_range(X):
+    """Least and greatest value."""
+    ranges = np.array([(block.min(), block.max()) for block in row_blocks(X)])
+
+    return ranges[:, 0].min(), ranges[:, 1].max()
+
+
+def varies(X):
+    """Whether any feature has more than one value."""
+    first = X[:1]
+
+    return any((block != first).any() for block in row_blocks(X))
+
+
+def in_unit_interval(X, max_value=1.0):
+    """Whether all values lie in [0, max_value], up to rounding."""
+    low, high = value_range(X)
+
+    return bool(low >= -_TOLERANCE * max_value and high <= (1 + _TOLERANCE) * max_value)
+
+
+def check_unit_interval(X, wanted_by, max_value=1.0):
+    """Raise an error that says how to scale ``X`` unless it lies in [0, max_value]."""
+    if not in_unit_interval(X, max_value):
+        low, high = value_range(X)
         raise ValueError(
-            f"{wanted_by} needs values in [0, 1], got values between {X.min():.4g} and "
-            f"{X.max():.4g}. Scale first: X / 255 for 8-bit pixels, otherwise "
-            "sklearn.preprocessing.MinMaxScaler(clip=True)."
+            f"{wanted_by} needs values in [0, {max_value:g}], got values between {low:.4g} and "
+            f"{high:.4g}. Set max_value=255 for pixels of 8 bits, or scale first: X / 255, "
+            "otherwise sklearn.preprocessing.MinMaxScaler(clip=True)."
         )
 
 
-def check_support(X, likelihood):
+def check_support(X, likelihood, max_value=1.0):
     """Raise an error unless the likelihood of that name can give rise to ``X``."""
     if likelihood == "bernoulli":
-        check_unit_interval(X, "likelihood='bernoulli'")
-    elif likelihood == "poisson" and (X.min() < 0 or (np.floor(X) != X).any()):
+        check_unit_interval(X, "likelihood='bernoulli'", max_value)
+    elif likelihood == "poisson" and not all(_are_counts(block) for block in row_blocks(X)):
+        low, high = value_range(X)
         raise ValueError(
             "likelihood='poisson' needs counts: whole numbers from 0, got values between "
-            f"{X.min():.4g} and {X.max():.4g}. Use likelihood='gaussian' for other numbers."
+            f"{low:.4g} and {high:.4g}. Use likelihood='gaussian' for other numbers."
         )
+
+
+def _are_counts(X):
+    return X.min() >= 0 and (np.floor(X) == X).all()
 
 
 def standardisation(X):
     """Mean and scale of each feature, (n_features,) float64; constant ones get scale 1."""
-    scaler = StandardScaler().fit(X)
+    scaler = StandardScaler()
+    for block in row_blocks(X):
+        scaler.partial_fit(block)
 
     return scaler.mean_, scaler.scale_
 
 
-def network_input(X, mean, scale, threshold):
+def network_input(X, mean, scale, max_value, threshold):
     """Rows as the network sees them.
 
     Parameters
@@ -60,8 +139,10 @@ def network_input(X, mean, scale, threshold):
         In the user's units.
     mean, scale : ndarray of shape (n_features,), or None
         Standardisation, computed in float64.
+    max_value : float
+        What becomes 1, without standardisation.
     threshold : bool
-        Whether to replace X by X > 0.5.
+        Whether to replace X by X > 0.5, once scaled.
 
     Returns
     -------
@@ -70,9 +151,31 @@ def network_input(X, mean, scale, threshold):
     if mean is not None:
         return ((X - mean) / scale).astype(np.float32)
     if threshold:
-        return (X > 0.5).astype(np.float32)
+        return (0.5 * max_value < X).astype(np.float32)
+    x = X.astype(np.float32, copy=False)
 
-    return X.astype(np.float32, copy=False)
+    return x if max_value == 1 else x / np.float32(max_value)
+
+
+class PreparedRows:
+    """Rows as the network sees them, made when they are asked for.
+
+    Parameters
+    ----------
+    X : ndarray or MappedRows of shape (n, n_features)
+        In the user's units.
+    prepare : callable
+        :func:`network_input`, its options set.
+    """
+
+    def __init__(self, X, prepare):
+        self.X, self._prepare = X, prepare
+
+    def __len__(self):
+        return len(self.X)
+
+    def __getitem__(self, rows):
+        return self._prepare(self.X[rows])
 
 
 def known_classes(y):

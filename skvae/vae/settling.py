@@ -4,7 +4,6 @@ import warnings
 
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
 
 from skvae._images import shape_of_images
 from skvae.vae.inputs import (
@@ -14,6 +13,8 @@ from skvae.vae.inputs import (
     in_unit_interval,
     known_classes,
     standardisation,
+    validate_rows,
+    varies,
 )
 
 __all__ = ["check_training_rows"]
@@ -43,27 +44,26 @@ def check_training_rows(estimator, X, y, classes=None, *, reset):
 
     Returns
     -------
-    X : ndarray of shape (n, n_features)
-        Rows in the user's units, float32 or float64.
+    X : ndarray or MappedRows of shape (n, n_features)
+        Rows in the user's units.
     y : ndarray of shape (n,) or None
         Class numbers, -1 where unknown.
     """
     _check_options(estimator)
-    dtype = [np.float64, np.float32]
     if estimator.conditional is None:
-        X = validate_data(estimator, X, dtype=dtype, reset=reset)
+        X = validate_rows(estimator, X, reset=reset)
     elif y is None:
         raise ValueError(
             "conditional='prior' learns from labels: VAETransformer requires y to be passed, but "
             "the target y is None. Use conditional=None to fit without labels."
         )
     else:
-        X, y = validate_data(estimator, X, y, dtype=dtype, reset=reset)
+        X, y = validate_rows(estimator, X, y, reset=reset)
     if reset:
         _settle(estimator, X, y, classes)
     else:
         _check_unchanged(estimator)
-    check_support(X, estimator.likelihood_)
+    check_support(X, estimator.likelihood_, estimator.max_value)
 
     return X, None if estimator.conditional is None else _count_labels(estimator, y)
 
@@ -84,6 +84,11 @@ def _check_options(estimator):
         )
     if estimator.binarize is not None and estimator.likelihood not in ("auto", "bernoulli"):
         raise ValueError(f"binarize={estimator.binarize!r} needs likelihood='bernoulli'.")
+    if estimator.likelihood == "poisson" and estimator.max_value != 1:
+        raise ValueError(
+            f"likelihood='poisson' describes counts as they are; max_value={estimator.max_value!r} "
+            "would scale them. Leave it at 1."
+        )
     if not estimator.variational and estimator.conditional is not None:
         raise ValueError(
             f"conditional={estimator.conditional!r} acts through the KL term, which "
@@ -100,13 +105,14 @@ def _settle(estimator, X, y, classes):
         vars(estimator).pop(name, None)
     estimator.seed_ = int(check_random_state(estimator.random_state).randint(2**31 - 1))
     if estimator.binarize is not None:
-        check_unit_interval(X, f"binarize={estimator.binarize!r}")
+        check_unit_interval(X, f"binarize={estimator.binarize!r}", estimator.max_value)
     estimator.likelihood_ = estimator.likelihood
     if estimator.likelihood == "auto":
-        estimator.likelihood_ = "bernoulli" if in_unit_interval(X) else "gaussian"
+        unit = in_unit_interval(X, estimator.max_value)
+        estimator.likelihood_ = "bernoulli" if unit else "gaussian"
     gaussian = estimator.likelihood_ in ("gaussian", "gaussian_diag")
     estimator.mean_, estimator.scale_ = standardisation(X) if gaussian else (None, None)
-    if len(X) > 1 and not np.ptp(X, axis=0).any():
+    if len(X) > 1 and not varies(X):
         warnings.warn("No feature of X varies: there is nothing to learn.", stacklevel=5)
     if estimator.conditional is not None:
         estimator.classes_ = known_classes(y if classes is None else np.asarray(classes))

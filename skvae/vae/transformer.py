@@ -3,9 +3,8 @@
 import copy
 from numbers import Integral, Real
 
-import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skvae._devices import resolve_device
 from skvae._documentation import DocumentedMixin
@@ -13,7 +12,7 @@ from skvae._sklearn import Interval, StrOptions, fit_context
 from skvae.persistence import VersionedMixin
 from skvae.vae.classification import ClassMeansMixin
 from skvae.vae.generative import GenerativeMixin
-from skvae.vae.inputs import network_input
+from skvae.vae.inputs import PreparedRows, network_input, output_dtype, validate_rows
 from skvae.vae.noise import FEATURES, stream_seed
 from skvae.vae.settling import check_training_rows
 
@@ -58,11 +57,15 @@ class VAETransformer(
     activation : {"relu", "tanh"}, default="relu"
         Nonlinearity of the hidden layers.
     likelihood : {"auto", "bernoulli", "gaussian", "gaussian_diag", "poisson"}, default="auto"
-        Distribution of x given z. "bernoulli" needs values in [0, 1]; on grey levels its value is
-        a cross-entropy, not a normalised log-likelihood. "gaussian" standardises each feature and
-        learns one noise scale, "gaussian_diag" one per feature. "poisson" is for counts, of which
-        the encoder sees log(1 + x). "auto" is Bernoulli when the data of the fit lie in [0, 1],
-        else Gaussian.
+        Distribution of x given z. "bernoulli" needs values in [0, ``max_value``]; on grey levels
+        its value is a cross-entropy, not a normalised log-likelihood. "gaussian" standardises each
+        feature and learns one noise scale, "gaussian_diag" one per feature. "poisson" is for
+        counts, of which the encoder sees log(1 + x). "auto" is Bernoulli when the data of the fit
+        lie in [0, ``max_value``], else Gaussian.
+    max_value : float, default=1.0
+        The value of X that means 1 to a Bernoulli likelihood, 255 for pixels of 8 bits: it
+        describes X / ``max_value``. Everything that comes back is in the units of X again. Gaussian
+        likelihoods standardise anyway.
     conditional : {None, "prior"}, default=None
         "prior" learns class means: p(z|y) = N(mu_y, I). Only ``fit`` needs labels then; rows with
         y = -1 are unlabelled. None ignores y.
@@ -81,9 +84,9 @@ class VAETransformer(
     n_refinement : int, default=50
         Draws per row for ``output="refined"``.
     binarize : {None, "threshold", "dynamic"}, default=None
-        How pixels in [0, 1] become binary: x > 0.5 everywhere, or a Bernoulli draw that is new in
-        each epoch. With "dynamic", ``transform`` encodes the grey levels, and scores draw each row
-        once.
+        How pixels (X / ``max_value``) become binary: x > 0.5 everywhere, or a Bernoulli
+        draw that is new in each epoch. With "dynamic", ``transform`` encodes the grey levels, and
+        scores draw each row once.
     optimizer : {"adam", "rmsprop"}, default="adam"
         Adam, or RMSProp as in TensorFlow 1.
     learning_rate_init : float, default=1e-3
@@ -148,9 +151,10 @@ class VAETransformer(
     n_iter_ : int
         Epochs run.
     kl_per_dimension_ : ndarray of shape (n_components,)
-        Mean KL of each latent dimension on the training rows (labelled ones under class means).
+        Mean KL of each latent dimension on the training rows (labelled ones under class means), or
+        on 10,000 of them if there are more.
     n_active_ : int
-        Latent dimensions whose posterior mean has a variance over 0.01.
+        Latent dimensions whose posterior mean has a variance over 0.01 on those rows.
     seed_ : int
         Drawn from ``random_state``; all noise derives from it.
     n_features_in_ : int
@@ -185,6 +189,7 @@ class VAETransformer(
         "hidden_layer_sizes": ["array-like"],
         "activation": [StrOptions({"relu", "tanh"})],
         "likelihood": [StrOptions({"auto", *LIKELIHOOD_NAMES})],
+        "max_value": [Interval(Real, 0, None, closed="neither")],
         "conditional": [StrOptions({"prior"}), None],
         "variational": ["boolean"],
         "beta": [Interval(Real, 0, None, closed="left")],
@@ -219,6 +224,7 @@ class VAETransformer(
         hidden_layer_sizes=(200, 200),
         activation="relu",
         likelihood="auto",
+        max_value=1.0,
         conditional=None,
         variational=True,
         beta=1.0,
@@ -249,6 +255,7 @@ class VAETransformer(
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.likelihood = likelihood
+        self.max_value = max_value
         self.conditional = conditional
         self.variational = variational
         self.beta = beta
@@ -293,7 +300,8 @@ class VAETransformer(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows.
+            Rows. Those of a memory map stay on disk, and uint8 arrays stay uint8; a batch is
+            gathered and cast when its turn comes, which gives the same bits.
         y : array-like of shape (n_samples,), default=None
             Labels, used and needed with ``conditional="prior"`` only.
 
@@ -350,28 +358,35 @@ class VAETransformer(
         Returns
         -------
         Z : ndarray of shape (n_samples, n_components), or (n_samples, 2 * n_components)
-            Latent points, or ``[mean | log_var]`` with ``output="params"``.
+            Latent points, or ``[mean | log_var]`` with ``output="params"``; float32 for X of
+            float32 or uint8, else float64.
         """
         X = self._check_rows(X)
         if self.output in ("sample", "refined"):
             n_importance = self.n_refinement if self.output == "refined" else None
             seed = stream_seed(self.seed_, FEATURES)
             Z = self._infer("draw_posterior", X, self._prepare, seed, n_importance=n_importance)
-            return Z.astype(X.dtype, copy=False)
-        params = self._infer("encode", self._prepare(X)).astype(X.dtype, copy=False)
+            return Z.astype(output_dtype(X), copy=False)
+        params = self._encode(X).astype(output_dtype(X), copy=False)
 
         return params if self.output == "params" else params[:, : params.shape[1] // 2]
 
     def _check_rows(self, X):
         check_is_fitted(self)
 
-        return validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        return validate_rows(self, X, reset=False)
+
+    def _encode(self, X):
+        """``[mean | log_var]`` of validated rows, float32."""
+        return self._infer("encode", PreparedRows(X, self._prepare))
 
     def _prepare(self, X):
-        return network_input(X, self.mean_, self.scale_, self.binarize == "threshold")
+        threshold = self.binarize == "threshold"
+
+        return network_input(X, self.mean_, self.scale_, self.max_value, threshold)
 
     def _to_units(self, x):
-        return x if self.mean_ is None else x * self.scale_ + self.mean_
+        return x * self.max_value if self.mean_ is None else x * self.scale_ + self.mean_
 
     def _infer(self, name, *args, **kwargs):
         """Call a function of :mod:`skvae.vae.inference` with the model."""
