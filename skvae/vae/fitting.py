@@ -15,7 +15,7 @@ from skvae.vae.inputs import PreparedRows, part_of
 from skvae.vae.model import VAE, load_arrays, to_arrays
 from skvae.vae.monitoring import EarlyStopping, run_epochs
 from skvae.vae.noise import INIT, stream_seed
-from skvae.vae.optimizers import OPTIMIZERS, load_state, state_to_arrays
+from skvae.vae.optimizers import OPTIMIZERS, flatten, load_state, state_to_arrays
 from skvae.vae.rows import training_rows
 from skvae.vae.runtime import scoped_runtime
 from skvae.vae.training import Schedule, train
@@ -144,11 +144,11 @@ def _model(estimator, resume):
 def _optimizer(estimator, model):
     prior = list(model.prior.parameters())
     others = [theta for theta in model.parameters() if all(theta is not p for p in prior)]
-    groups = [{"params": others}, {"params": prior, "lr_ratio": _PRIOR_LR_RATIO}]
+    groups = [{"params": [flatten(others)]}]
+    if prior:
+        groups.append({"params": [flatten(prior)], "lr_ratio": _PRIOR_LR_RATIO})
 
-    optimizer = OPTIMIZERS[estimator.optimizer](
-        [group for group in groups if group["params"]], lr=estimator.learning_rate_init
-    )
+    optimizer = OPTIMIZERS[estimator.optimizer](groups, lr=estimator.learning_rate_init)
     if estimator.max_grad_norm is not None:
         _clip_before_steps(optimizer, model, estimator.max_grad_norm)
 

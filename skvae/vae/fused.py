@@ -34,7 +34,8 @@ class FusedStep:
     def __init__(self, model, optimizer):
         self.model, self.optimizer = model, optimizer
         for theta in model.parameters():
-            theta.grad = torch.zeros_like(theta)
+            if theta.grad is None:
+                theta.grad = torch.zeros_like(theta)
 
     @staticmethod
     def supports(model):
@@ -150,7 +151,7 @@ def _poisson(likelihood, x, log_rate):
 
 # The function, in place, and its chain rule by its own output, in place.
 _ACTIVATIONS = {
-    nn.ReLU: (torch.relu_, lambda d_h, h: d_h.mul_(h > 0)),
+    nn.ReLU: (torch.relu_, lambda d_h, h: d_h.mul_(h.sign())),
     nn.Tanh: (torch.tanh_, lambda d_h, h: d_h.addcmul_(d_h * h, h, value=-1)),
 }
 _LIKELIHOODS = {Bernoulli: _bernoulli, Gaussian: _gaussian, Poisson: _poisson}

@@ -2,7 +2,44 @@
 
 import torch
 
-__all__ = ["OPTIMIZERS", "RMSPropTF1", "load_state", "state_to_arrays"]
+__all__ = ["OPTIMIZERS", "RMSPropTF1", "flatten", "load_state", "state_to_arrays"]
+
+
+@torch.no_grad()
+def flatten(parameters):
+    """Lay parameters, and their gradients, into one vector each, of which they become views.
+
+    An optimizer of the vector steps through one long array instead of many short ones. Gradients
+    have to be set to zero in place: ``zero_grad(set_to_none=False)``.
+
+    Parameters
+    ----------
+    parameters : sequence of torch.nn.Parameter
+        Changed in place; at least one, all of one dtype and device.
+
+    Returns
+    -------
+    theta : torch.nn.Parameter of shape (total size,)
+        With a gradient of zeros.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skvae.vae.optimizers import flatten
+    >>> layer = torch.nn.Linear(3, 2)
+    >>> theta = flatten(list(layer.parameters()))
+    >>> _ = theta.data.fill_(5.0)
+    >>> layer.bias.tolist()
+    [5.0, 5.0]
+    """
+    theta = torch.nn.Parameter(torch.cat([p.reshape(-1) for p in parameters]))
+    theta.grad = torch.zeros_like(theta)
+    sizes = [p.numel() for p in parameters]
+    pieces = zip(parameters, theta.data.split(sizes), theta.grad.split(sizes), strict=True)
+    for p, value, gradient in pieces:
+        p.data, p.grad = value.view_as(p), gradient.view_as(p)
+
+    return theta
 
 
 class RMSPropTF1(torch.optim.Optimizer):

@@ -171,7 +171,7 @@ def _step(model, optimizer, x, noise, y, beta):
     """Descend one batch's loss by autograd; returns the sums of loss, reconstruction and KL."""
     reconstruction, kl = (term.sum() for term in elbo_terms(model, x, noise, y))
     loss = -reconstruction if beta is None else beta * kl - reconstruction
-    optimizer.zero_grad()
+    optimizer.zero_grad(set_to_none=False)
     loss.backward()
     optimizer.step()
 

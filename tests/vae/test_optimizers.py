@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from skvae.vae.optimizers import OPTIMIZERS, RMSPropTF1, load_state, state_to_arrays
+from skvae.vae.optimizers import OPTIMIZERS, RMSPropTF1, flatten, load_state, state_to_arrays
 
 
 def descend(optimizer, theta, n_steps, first=0):
@@ -59,3 +59,27 @@ def test_state_as_arrays_continues_bit_for_bit(name):
 
     assert all(isinstance(a, np.ndarray) for a in arrays.values())
     assert torch.equal(straight, halves)
+
+
+def a_layer():
+    layer = torch.nn.Linear(3, 2, dtype=torch.float64)
+    layer.weight.data.copy_(torch.arange(6.0).view(2, 3))
+    layer.bias.data.fill_(0.5)
+    return layer
+
+
+@pytest.mark.parametrize("name", sorted(OPTIMIZERS))
+def test_one_vector_takes_the_steps_of_its_parts(name):
+    parts, whole = a_layer(), a_layer()
+    apart = OPTIMIZERS[name](parts.parameters(), lr=0.01)
+    together = OPTIMIZERS[name]([flatten(list(whole.parameters()))], lr=0.01)
+    for step in range(5):
+        x = torch.from_numpy(gradient(step).T)
+        for layer, optimizer in ((parts, apart), (whole, together)):
+            optimizer.zero_grad(set_to_none=False)
+            layer(x).square().sum().backward()
+            optimizer.step()
+
+    for a, b in zip(parts.parameters(), whole.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-12, atol=0)
+    assert not torch.equal(parts.weight, a_layer().weight)
