@@ -67,5 +67,5 @@ class ClassMeansMixin:
         mean = params[:, : self._architecture["n_components"]].astype(np.float64)
         squares = cdist(mean, self.class_means_.astype(np.float64), "sqeuclidean")
         with np.errstate(divide="ignore"):
-            log_frequencies = np.log(self.class_counts_ / self.class_counts_.sum())
+            log_frequencies = np.log(self._class_frequencies())
         return log_softmax(log_frequencies - 0.5 * squares, axis=1)

@@ -31,9 +31,6 @@ _SUMMARY_ROWS = 10_000
 # Least and most rows of an automatic batch.
 _AUTO_BATCH = 32, 128
 
-# Class means travel several units, weights a fraction of one, and a step is about the rate.
-_PRIOR_LR_RATIO = 10.0
-
 
 def fit_model(estimator, X, y, *, resume):
     """Run a whole fit.
@@ -134,9 +131,8 @@ def _model(estimator, resume):
         estimator.history_ = {}
         model.draw_parameters(torch.Generator().manual_seed(stream_seed(estimator.seed_, INIT)))
     if estimator.conditional is not None:
-        frequencies = estimator.class_counts_ / estimator.class_counts_.sum()
-        log_frequencies = np.log(np.maximum(frequencies, np.finfo(np.float32).tiny))
-        model.prior.log_frequencies.copy_(torch.from_numpy(log_frequencies))
+        frequencies = np.maximum(estimator._class_frequencies(), np.finfo(np.float32).tiny)
+        model.prior.log_frequencies.copy_(torch.from_numpy(np.log(frequencies)))
 
     return model.to(resolve_device(estimator.device))
 
@@ -146,7 +142,7 @@ def _optimizer(estimator, model):
     others = [theta for theta in model.parameters() if all(theta is not p for p in prior)]
     groups = [{"params": [flatten(others)]}]
     if prior:
-        groups.append({"params": [flatten(prior)], "lr_ratio": _PRIOR_LR_RATIO})
+        groups.append({"params": [flatten(prior)], "lr_ratio": model.prior.lr_ratio})
 
     optimizer = OPTIMIZERS[estimator.optimizer](groups, lr=estimator.learning_rate_init)
     if estimator.max_grad_norm is not None:
@@ -237,8 +233,7 @@ def _evenly_spaced(X, y):
 def _store(estimator, model, X, y):
     """Set the fitted attributes, and warn of a collapse."""
     estimator.parameters_ = to_arrays(model)
-    if estimator.conditional is not None:
-        estimator.class_means_ = estimator.parameters_["prior.means"]
+    vars(estimator).update(model.prior.fitted_attributes())
     estimator.loss_curve_ = estimator.history_["loss"]
     estimator.n_iter_ = len(estimator.loss_curve_)
     X, y = _evenly_spaced(X, y)

@@ -142,22 +142,27 @@ class GenerativeMixin:
         if random_state is not None:
             seed = int(check_random_state(random_state).randint(2**31 - 1))
         rng = np.random.default_rng(seed)
-        means = self._prior_means(n_samples, y, rng)
-        Z = (means + rng.standard_normal(means.shape)).astype(np.float32)
+        codes = self._classes_to_draw(n_samples, y, rng)
+        Z = self._draw_latent(n_samples if codes is None else len(codes), codes, rng)
         x = self._infer("decode_draws", Z, seed) if draw else self._infer("decode", Z)
 
         return self._to_units(x.astype(np.float64))
 
-    def _prior_means(self, n_samples, y, rng):
+    def _class_frequencies(self):
+        """p(y); equal shares before the first label."""
+        counts = self.class_counts_ if self.class_counts_.any() else np.ones(len(self.classes_))
+
+        return counts / counts.sum()
+
+    def _classes_to_draw(self, n_samples, y, rng):
+        """Class numbers of rows to generate, (n,), or None where there are no classes."""
         if self._architecture["n_classes"] is None:
             if y is not None:
                 raise ValueError("sample(y=...) needs a fit with conditional='prior'.")
 
-            return np.zeros((n_samples, self._architecture["n_components"]))
+            return None
         if y is None:
-            frequencies = self.class_counts_ / self.class_counts_.sum()
-
-            return self.class_means_[rng.choice(len(frequencies), n_samples, p=frequencies)]
+            return rng.choice(len(self.classes_), n_samples, p=self._class_frequencies())
         labels = np.full(n_samples, y) if np.ndim(y) == 0 else np.asarray(y)
         if labels.shape != (n_samples,) and n_samples != 1:
             raise ValueError(f"y has shape {labels.shape}, but n_samples={n_samples}.")
@@ -165,7 +170,20 @@ class GenerativeMixin:
         if (codes < 0).any():
             raise ValueError("sample needs the labels of classes; -1 means unlabelled.")
 
-        return self.class_means_[codes]
+        return codes
+
+    def _draw_latent(self, n_samples, codes, rng):
+        """z from the prior, of the classes in ``codes``, (n_samples, n_components) float32."""
+        means, stds = 0.0, 1.0
+        if hasattr(self, "class_means_"):
+            means = self.class_means_[codes]
+        elif hasattr(self, "prior_means_"):
+            weights = self.prior_weights_.astype(np.float64)
+            drawn = rng.choice(len(weights), n_samples, p=weights / weights.sum())
+            means, stds = self.prior_means_[drawn], np.sqrt(self.prior_variances_[drawn])
+        noise = rng.standard_normal((n_samples, self._architecture["n_components"]))
+
+        return (means + stds * noise).astype(np.float32)
 
     def _row_scores(self, X, y, n_importance):
         X = self._check_rows(X)

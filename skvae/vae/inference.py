@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from sklearn.utils import gen_batches
 
 from skvae._tiles import map_tiles, padded_tiles
 from skvae.vae.noise import row_generators
@@ -13,6 +14,8 @@ __all__ = ["decode", "decode_draws", "draw_posterior", "encode", "posterior_summ
 TILE = 256
 # Importance samples drawn at a time; the numbers do not depend on it.
 _CHUNK = 16
+# Rows whose divergence is summed at a time.
+_BATCH = 4096
 
 
 def _on(model, array):
@@ -62,21 +65,24 @@ def posterior_summary(model, x, y=None):
     x : ndarray of shape (n, n_features), float32
         Rows as the network sees them.
     y : ndarray of shape (n,) or None
-        Class numbers; rows with -1 do not count towards the divergence.
+        Class numbers, -1 where unknown.
 
     Returns
     -------
     kl_per_dimension : ndarray of shape (d,)
-        Mean KL(q(z_j|x) || p(z_j|y)) in nats.
+        Mean KL of q(z_j|x) to the row's component of the prior in nats, over components by their
+        responsibility where it is unknown.
     variance_of_means : ndarray of shape (d,)
         Variance over rows of the posterior mean (Burda et al. 2016, section 5.2).
     """
     mean, log_var = np.split(encode(model, x), 2, axis=1)
-    rows = slice(None) if y is None else y >= 0
-    posterior = DiagonalNormal(_on(model, mean[rows]), _on(model, log_var[rows]).mul(0.5).exp())
-    kl = model.prior.kl_per_dimension(posterior, None if y is None else _on(model, y[rows]))
+    kl = np.zeros(mean.shape[1])
+    for rows in gen_batches(len(x), _BATCH):
+        posterior = DiagonalNormal(_on(model, mean[rows]), _on(model, log_var[rows] / 2).exp())
+        labels = None if y is None else _on(model, y[rows])
+        kl += model.prior.kl_per_dimension(posterior, labels).double().sum(0).cpu().numpy()
 
-    return kl.double().mean(0).cpu().numpy(), mean.astype(np.float64).var(axis=0)
+    return kl / len(x), mean.astype(np.float64).var(axis=0)
 
 
 @torch.no_grad()

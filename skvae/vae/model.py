@@ -9,7 +9,7 @@ from torch import nn
 from skvae.vae.likelihoods import LIKELIHOODS
 from skvae.vae.networks import build_networks, initialize
 from skvae.vae.posteriors import DiagonalNormal
-from skvae.vae.priors import ClassMeans, StandardNormal
+from skvae.vae.priors import ClassMeans, Mixture, StandardNormal
 
 __all__ = ["VAE", "load_arrays", "to_arrays"]
 
@@ -33,6 +33,8 @@ class VAE(nn.Module):
         As in :func:`skvae.vae.networks.build_networks`.
     image_shape : tuple of int or None, default=None
         (height, width, channels), for ``"conv"``.
+    n_prior_components : int or None, default=None
+        Gaussians of a learned mixture as the prior.
 
     Examples
     --------
@@ -54,6 +56,7 @@ class VAE(nn.Module):
         n_classes,
         network="mlp",
         image_shape=None,
+        n_prior_components=None,
     ):
         super().__init__()
         self.n_components = n_components
@@ -69,7 +72,12 @@ class VAE(nn.Module):
         self._own_networks = not isinstance(network, str)
         self._build(0)
         self.likelihood = LIKELIHOODS[likelihood](n_features)
-        self.prior = StandardNormal() if n_classes is None else ClassMeans(n_classes, n_components)
+        if n_prior_components is not None:
+            self.prior = Mixture(n_prior_components, n_components)
+        elif n_classes is not None:
+            self.prior = ClassMeans(n_classes, n_components)
+        else:
+            self.prior = StandardNormal()
 
     def _build(self, seed):
         if not self._own_networks:
@@ -81,12 +89,13 @@ class VAE(nn.Module):
             self.encoder, self.decoder = self._networks()
 
     def draw_parameters(self, generator):
-        """Set the networks' initial weights; the user's own are made anew."""
+        """Set the initial weights and prior; the user's own networks are made anew."""
         if self._own_networks:
             self._build(generator.initial_seed())
         else:
             initialize(self.encoder, generator)
             initialize(self.decoder, generator)
+        self.prior.draw_parameters(generator)
 
     def posterior(self, x):
         """q(z|x) for rows x of shape (n, n_features)."""

@@ -26,7 +26,7 @@ def elbo_terms(model, x, noise, y=None):
     Returns
     -------
     reconstruction, kl : tensor of shape (n,)
-        log p(x|z), and the divergence in closed form where one exists.
+        log p(x|z), and the divergence, or its bound for mixtures, in closed form.
 
     References
     ----------
@@ -35,7 +35,7 @@ def elbo_terms(model, x, noise, y=None):
     posterior = model.posterior(x)
     z = posterior.rsample(noise)
 
-    return model.log_likelihood(x, z), model.prior.kl(posterior, z, y)
+    return model.log_likelihood(x, z), model.prior.kl(posterior, y)
 
 
 def log_importance_weights(model, posterior, x, noise, y=None):

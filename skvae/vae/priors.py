@@ -1,19 +1,21 @@
 """Priors p(z), with or without labels.
 
-A prior answers ``kl(posterior, z, y)`` and ``log_prob(z, y)`` for each row. Labels are class
-numbers; -1, or ``y=None`` for all rows, means unknown.
+A prior answers ``kl(posterior, y)``, ``kl_per_dimension(posterior, y)`` and ``log_prob(z, y)`` for
+each row, and names what a fit learns of it in ``fitted_attributes``; ``lr_ratio`` is the length of
+its steps relative to the networks'. Labels are class numbers; -1,
+or ``y=None`` for all rows, means unknown.
+
+Components of a mixture enter by one function: for z ~ N(m, diag v) the expectation of
+log w_k + log N(z; m_k, diag s_k^2) is linear in (1, m, m^2 + v), and v = 0 gives the density.
 """
 
 import math
 
 import torch
 from torch import nn
+from torch.nn import functional
 
-__all__ = ["ClassMeans", "StandardNormal"]
-
-
-def _unit_normal_log_prob(z, mean):
-    return -0.5 * ((z - mean) ** 2 + math.log(2 * math.pi)).sum(-1)
+__all__ = ["ClassMeans", "Mixture", "StandardNormal"]
 
 
 class StandardNormal(nn.Module):
@@ -27,20 +29,94 @@ class StandardNormal(nn.Module):
     tensor([-1.8379])
     """
 
+    lr_ratio = 1.0
+
+    def draw_parameters(self, generator):
+        """There are none."""
+
+    def fitted_attributes(self):
+        """Nothing is learned."""
+        return {}
+
     def kl_per_dimension(self, posterior, y=None):
         """KL(q || p) in nats for each row and dimension, (n, d)."""
         return posterior.kl_to_unit_normal(0.0)
 
-    def kl(self, posterior, z, y=None):
+    def kl(self, posterior, y=None):
         """KL(q || p) in nats for each row, (n,), in closed form."""
         return self.kl_per_dimension(posterior).sum(-1)
 
     def log_prob(self, z, y=None):
         """log p(z) in nats, (n,)."""
-        return _unit_normal_log_prob(z, 0.0)
+        return -0.5 * (z**2 + math.log(2 * math.pi)).sum(-1)
 
 
-class ClassMeans(nn.Module):
+class _GaussianMixture(nn.Module):
+    """sum_k w_k N(m_k, diag s_k^2), from ``log_weights()``, ``means`` and ``scales()``."""
+
+    def expected_log_joint(self, mean, variance):
+        """E log(w_k N(z; m_k, diag s_k^2)) under z ~ N(mean, diag variance), in nats, (n, K)."""
+        scales = self.scales()
+        precisions = scales**-2
+        squares = (mean**2 + variance) @ precisions.T - 2 * mean @ (self.means * precisions).T
+        squares = squares + (self.means**2 * precisions).sum(1)
+        log_scales = (2 * scales.log() + math.log(2 * math.pi)).sum(1)
+
+        return self.log_weights() - 0.5 * (squares + log_scales)
+
+    def responsibilities(self, posterior, y=None):
+        r"""q(k|x) that makes the bound of :meth:`kl` tightest, (n, K); where y is known, y's alone.
+
+        Proportional to w_k exp(-KL(q || N(m_k, diag s_k^2))).
+        """
+        shares = self.expected_log_joint(posterior.mean, posterior.std**2).softmax(1)
+        if y is None:
+            return shares
+        own = functional.one_hot(y.clamp(min=0), shares.shape[1]).to(shares.dtype)
+
+        return torch.where((y < 0)[:, None], shares, own)
+
+    def kl_per_dimension(self, posterior, y=None):
+        """sum_k q(k|x) KL(q(z_j|x) || N(m_kj, s_kj^2)) in nats, (n, d)."""
+        shares, scales = self.responsibilities(posterior, y), self.scales()
+        precisions = scales**-2
+        squares = (posterior.mean**2 + posterior.std**2) * (shares @ precisions)
+        squares = squares - 2 * posterior.mean * (shares @ (self.means * precisions))
+        squares = squares + shares @ (self.means**2 * precisions)
+
+        return 0.5 * (squares - 1) + shares @ scales.log() - posterior.std.log()
+
+    def kl(self, posterior, y=None):
+        r"""KL(q(z|x) || p(z|y)) in nats, (n,), or an upper bound of it where y is unknown.
+
+        The bound :math:`-\log \sum_k w_k \exp(-KL(q || p_k))` is the divergence with the component
+        as a latent variable beside z, KL(q(z|x) q(k|x) || p(z, k)), at the best q(k|x) [1]_. One
+        component, or components far apart, make it exact.
+
+        References
+        ----------
+        .. [1] J. R. Hershey and P. A. Olsen, "Approximating the Kullback Leibler divergence between
+           Gaussian mixture models", ICASSP 2007, section 7.
+        """
+        entropy = (posterior.std.log() + 0.5 * math.log(2 * math.pi * math.e)).sum(1)
+
+        return -entropy - self._reduce(self.expected_log_joint(posterior.mean, posterior.std**2), y)
+
+    def log_prob(self, z, y=None):
+        """log p(z|y) in nats, (n,); the whole mixture where the label is unknown."""
+        return self._reduce(self.expected_log_joint(z, 0.0), y)
+
+    def _reduce(self, log_joint, y):
+        """log sum_k where y is unknown, else log_joint - log w_k at k = y."""
+        mixture = log_joint.logsumexp(1)
+        if y is None:
+            return mixture
+        labelled = (log_joint - self.log_weights()).gather(1, y.clamp(min=0)[:, None])[:, 0]
+
+        return torch.where(y < 0, mixture, labelled)
+
+
+class ClassMeans(_GaussianMixture):
     """The prior N(mu_y, I) with one learned mean for each class.
 
     Without a label it is the mixture sum_y p(y) N(mu_y, I), p(y) the class frequencies. Only the
@@ -64,33 +140,93 @@ class ClassMeans(nn.Module):
     tensor([-1.8379])
     """
 
+    # The means travel several units, weights a fraction of one, and a step is about the rate.
+    lr_ratio = 10.0
+
     def __init__(self, n_classes, n_components):
         super().__init__()
         self.means = nn.Parameter(torch.zeros(n_classes, n_components, dtype=torch.float32))
         uniform = torch.full((n_classes,), -math.log(n_classes), dtype=torch.float32)
         self.register_buffer("log_frequencies", uniform)
 
-    def kl_per_dimension(self, posterior, y):
-        """KL(q || N(mu_y, I)) in nats for each labelled row and dimension, (n, d)."""
-        return posterior.kl_to_unit_normal(self.means[y])
+    def draw_parameters(self, generator):
+        """The means start at zero."""
 
-    def kl(self, posterior, z, y=None):
-        """KL(q || p(z|y)) in nats, (n,): closed form with a label, one-sample estimate without."""
-        if y is None:
-            return posterior.log_prob(z) - self.log_prob(z)
-        kl = self.kl_per_dimension(posterior, y).sum(-1)
-        unlabelled = y < 0
-        if not unlabelled.any():
-            return kl
+    def fitted_attributes(self):
+        """``class_means_``."""
+        return {"class_means_": _to_array(self.means)}
 
-        return torch.where(unlabelled, posterior.log_prob(z) - self.log_prob(z), kl)
+    def log_weights(self):
+        """log p(y), (K,)."""
+        return self.log_frequencies
 
-    def log_prob(self, z, y=None):
-        """log p(z|y) in nats, (n,); the mixture over classes where the label is unknown."""
-        by_class = _unit_normal_log_prob(z[:, None], self.means)  # (n, n_classes)
-        mixture = torch.logsumexp(by_class + self.log_frequencies, dim=1)
-        if y is None:
-            return mixture
-        labelled = by_class.gather(1, y.clamp(min=0)[:, None])[:, 0]
+    def scales(self):
+        """Ones, (K, d)."""
+        return torch.ones_like(self.means)
 
-        return torch.where(y < 0, mixture, labelled)
+
+class Mixture(_GaussianMixture):
+    """A Gaussian mixture with diagonal covariances, all of it learned with the networks.
+
+    Parameters
+    ----------
+    n_prior_components, n_components : int
+        Number of Gaussians and their dimension.
+
+    Notes
+    -----
+    :meth:`draw_parameters` spreads the means so that the mixture has about the moments of N(0, I)
+    and its components hardly overlap in more than a few dimensions; the warm-up then gives codes
+    the time to spread over them. Scales have a floor, below which a component could shrink onto
+    a code.
+
+    References
+    ----------
+    Z. Jiang et al., "Variational deep embedding: an unsupervised and generative approach to
+    clustering", IJCAI 2017.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skvae.vae.priors import Mixture
+    >>> prior = Mixture(n_prior_components=5, n_components=2)
+    >>> prior.draw_parameters(torch.Generator().manual_seed(0))
+    >>> prior.log_prob(torch.zeros(3, 2)).shape
+    torch.Size([3])
+    """
+
+    # Steps as long as those of class means let one component win all codes while these are alike.
+    lr_ratio = 1.0
+    scale_floor = 1e-2
+
+    def __init__(self, n_prior_components, n_components):
+        super().__init__()
+        shape = n_prior_components, n_components
+        self.logits = nn.Parameter(torch.zeros(n_prior_components, dtype=torch.float32))
+        self.means = nn.Parameter(torch.zeros(shape, dtype=torch.float32))
+        raw_scale = math.log(math.expm1(math.sqrt(0.5) - self.scale_floor))
+        self.raw_scales = nn.Parameter(torch.full(shape, raw_scale, dtype=torch.float32))
+
+    def draw_parameters(self, generator):
+        """Draw the means from N(0, I / 2), half of the variance; the scales have the other half."""
+        nn.init.normal_(self.means, std=math.sqrt(0.5), generator=generator)
+
+    def fitted_attributes(self):
+        """``prior_weights_``, ``prior_means_`` and ``prior_variances_``."""
+        return {
+            "prior_weights_": _to_array(self.log_weights().exp()),
+            "prior_means_": _to_array(self.means),
+            "prior_variances_": _to_array(self.scales() ** 2),
+        }
+
+    def log_weights(self):
+        """log w_k, (K,)."""
+        return self.logits.log_softmax(0)
+
+    def scales(self):
+        """Standard deviations, (K, d)."""
+        return self.scale_floor + functional.softplus(self.raw_scales)
+
+
+def _to_array(tensor):
+    return tensor.detach().cpu().numpy().copy()

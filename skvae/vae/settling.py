@@ -26,6 +26,9 @@ _OPTIONAL = (
     "class_means_",
     "classes_",
     "kl_per_dimension_",
+    "prior_means_",
+    "prior_variances_",
+    "prior_weights_",
     "_optimizer_state",
 )
 
@@ -89,11 +92,18 @@ def _check_options(estimator):
             f"likelihood='poisson' describes counts as they are; max_value={estimator.max_value!r} "
             "would scale them. Leave it at 1."
         )
-    if not estimator.variational and estimator.conditional is not None:
+    if estimator.prior == "mixture" and estimator.conditional == "prior":
         raise ValueError(
-            f"conditional={estimator.conditional!r} acts through the KL term, which "
-            "variational=False leaves out."
+            "prior='mixture' and conditional='prior' are two priors: class means are a mixture "
+            "already, with one component for each class. Choose one of them."
         )
+    learned = {"prior": "mixture", "conditional": "prior"}.items()
+    for name, value in ((n, v) for n, v in learned if getattr(estimator, n) == v):
+        if not estimator.variational or estimator.beta == 0:
+            without = "beta=0" if estimator.variational else "variational=False"
+            raise ValueError(
+                f"{name}={value!r} is learned through the KL term, which {without} leaves out."
+            )
     if not estimator.variational and estimator.output != "mean":
         raise ValueError(
             f"output={estimator.output!r} needs variational=True: without it there is no variance."
@@ -133,6 +143,9 @@ def _architecture(estimator):
         "n_classes": None if estimator.conditional is None else len(estimator.classes_),
         "network": estimator.network,
         "image_shape": _image_shape(estimator),
+        "n_prior_components": (
+            int(estimator.n_prior_components) if estimator.prior == "mixture" else None
+        ),
     }
 
 
@@ -151,8 +164,9 @@ def _check_unchanged(estimator):
     )
     if not same or _architecture(estimator) != estimator._architecture:
         raise ValueError(
-            "n_components, network, hidden_layer_sizes, activation, image_shape, likelihood and "
-            "conditional cannot change between fits that continue each other. Fit a clone instead."
+            "n_components, network, hidden_layer_sizes, activation, image_shape, likelihood, "
+            "prior, n_prior_components and conditional cannot change between fits that continue "
+            "each other. Fit a clone instead."
         )
 
 

@@ -69,6 +69,11 @@ class VAETransformer(
     conditional : {None, "prior"}, default=None
         "prior" learns class means: p(z|y) = N(mu_y, I). Only ``fit`` needs labels then; rows with
         y = -1 are unlabelled. None ignores y.
+    prior : {"normal", "mixture"}, default="normal"
+        Distribution of z: N(0, I), or a Gaussian mixture with diagonal covariances, learned with
+        the networks, without labels [4]_.
+    n_prior_components : int, default=10
+        Gaussians of ``prior="mixture"``.
     variational : bool, default=True
         False is the plain autoencoder: z is the mean, and there is no KL term.
     beta : float, default=1.0
@@ -140,6 +145,10 @@ class VAETransformer(
         Training rows per class (``conditional="prior"``).
     class_means_ : ndarray of shape (n_classes, n_components)
         Means of the prior (``conditional="prior"``).
+    prior_weights_ : ndarray of shape (n_prior_components,)
+        Weights of the components (``prior="mixture"``).
+    prior_means_, prior_variances_ : ndarray of shape (n_prior_components, n_components)
+        Their means and variances (``prior="mixture"``).
     history_ : dict of list
         Per epoch: ``loss``, ``reconstruction``, ``elbo``, ``kl``, ``kl_weight``, and
         ``validation_elbo`` with early stopping; means per row, in nats, for densities in the
@@ -151,8 +160,8 @@ class VAETransformer(
     n_iter_ : int
         Epochs run.
     kl_per_dimension_ : ndarray of shape (n_components,)
-        Mean KL of each latent dimension on the training rows (labelled ones under class means), or
-        on 10,000 of them if there are more.
+        Mean KL of each latent dimension on the training rows, or on 10,000 of them if there are
+        more. Under a mixture, that to a row's components, weighted by their responsibility for it.
     n_active_ : int
         Latent dimensions whose posterior mean has a variance over 0.01 on those rows.
     seed_ : int
@@ -169,6 +178,8 @@ class VAETransformer(
        variational framework", ICLR 2017.
     .. [3] Y. Burda, R. Grosse and R. Salakhutdinov, "Importance weighted autoencoders", ICLR 2016,
        equation 14: their weights, here of the draws themselves.
+    .. [4] Z. Jiang, Y. Zheng, H. Tan, B. Tang and H. Zhou, "Variational deep embedding: an
+       unsupervised and generative approach to clustering", IJCAI 2017.
 
     Examples
     --------
@@ -191,6 +202,8 @@ class VAETransformer(
         "likelihood": [StrOptions({"auto", *LIKELIHOOD_NAMES})],
         "max_value": [Interval(Real, 0, None, closed="neither")],
         "conditional": [StrOptions({"prior"}), None],
+        "prior": [StrOptions({"normal", "mixture"})],
+        "n_prior_components": [Interval(Integral, 1, None, closed="left")],
         "variational": ["boolean"],
         "beta": [Interval(Real, 0, None, closed="left")],
         "warm_up": [Interval(Real, 0, 1, closed="both")],
@@ -226,6 +239,8 @@ class VAETransformer(
         likelihood="auto",
         max_value=1.0,
         conditional=None,
+        prior="normal",
+        n_prior_components=10,
         variational=True,
         beta=1.0,
         warm_up=0.2,
@@ -257,6 +272,8 @@ class VAETransformer(
         self.likelihood = likelihood
         self.max_value = max_value
         self.conditional = conditional
+        self.prior = prior
+        self.n_prior_components = n_prior_components
         self.variational = variational
         self.beta = beta
         self.warm_up = warm_up

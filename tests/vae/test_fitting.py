@@ -205,6 +205,12 @@ def test_partial_fit_takes_classes_that_come_later():
         vae(conditional="prior").partial_fit(X[few], Y[few]).partial_fit(X, Y)
 
 
+def test_labels_may_all_come_later():
+    estimator = vae(conditional="prior").partial_fit(X, np.full(300, -1), classes=range(10))
+    assert np.isfinite(estimator.score(X))
+    assert estimator.partial_fit(X, Y).class_counts_.sum() == 300
+
+
 def test_warm_start_continues_and_cold_start_does_not():
     warm = vae(warm_start=True, max_iter=5).fit(X)
     first = warm.history_["elbo"][-1]
@@ -223,6 +229,20 @@ def test_class_means_move_apart_and_attract_their_rows():
     distances = ((fitted.transform(X)[:, None] - fitted.class_means_) ** 2).sum(2)
 
     assert (fitted.classes_[distances.argmin(1)] == Y).mean() > 0.8
+
+
+def test_a_mixture_prior_spreads_over_its_components_and_finds_classes():
+    """Chance would put a fifth of the rows with their component's most frequent digit."""
+    fitted = vae(
+        prior="mixture", n_components=8, hidden_layer_sizes=(64,), batch_size=8, max_iter=40
+    ).fit(X)
+    weights = fitted.prior_weights_
+    assert weights.sum() == pytest.approx(1, abs=1e-6)
+    assert np.exp(-(weights * np.log(weights)).sum()) > 6
+    squares = (fitted.transform(X)[:, None] - fitted.prior_means_) ** 2 / fitted.prior_variances_
+    own = (squares.sum(2) + np.log(fitted.prior_variances_).sum(1)).argmin(1)
+    majorities = [np.bincount(Y[own == k]).max() for k in np.unique(own)]
+    assert sum(majorities) > 0.45 * len(X)
 
 
 def test_unlabelled_rows_take_part():

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.special import logsumexp
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 
-from skvae import VAETransformer
+from skvae import DiagonalGaussianMixture, VAETransformer
 from skvae.vae import inference
 
 X, Y = load_digits(return_X_y=True)
@@ -215,6 +216,39 @@ def test_sampling_a_class(labelled):
     assert rows.shape == (10, 64)
     assert np.array_equal(labelled.sample(y=np.arange(10)), rows)
     assert len({nearest(image) for image in labelled.sample(300)}) > 7
+
+
+def test_samples_come_from_the_learned_mixture(fitted):
+    model = vae(prior="mixture", n_prior_components=3, max_iter=100, batch_size=20).fit(X)
+    Z = model._draw_latent(50_000, None, np.random.default_rng(0))
+    mean = model.prior_weights_ @ model.prior_means_
+    second = model.prior_weights_ @ (model.prior_means_**2 + model.prior_variances_)
+
+    np.testing.assert_allclose(Z.mean(0), mean, atol=0.03)
+    np.testing.assert_allclose((Z**2).mean(0), second, rtol=0.03)
+    assert np.abs(model.sample(2000).mean(0) - X.mean(0)).mean() < 0.06
+
+
+def test_bound_reaches_the_density_of_a_mixture_prior():
+    """A one-dimensional z is integrated on a grid."""
+    model = vae(n_components=1, prior="mixture", n_prior_components=4, max_iter=20).fit(X)
+    grid = np.linspace(-8, 8, 4001)[:, None]
+    decoded = np.clip(model.inverse_transform(grid), 1e-7, 1 - 1e-7)
+    log_p = X[:20] @ np.log(decoded).T + (1 - X[:20]) @ np.log1p(-decoded).T
+    density = stats.norm.pdf(grid, model.prior_means_[:, 0], model.prior_variances_[:, 0] ** 0.5)
+    exact = logsumexp(log_p, axis=1, b=density @ model.prior_weights_ * (grid[1] - grid[0]))
+
+    np.testing.assert_allclose(model.score_samples(X[:20], n_importance=2000), exact, atol=0.1)
+    assert model.score(X) < model.score_samples(X).mean()
+
+
+def test_an_ex_post_mixture_gives_rows_through_inverse_transform():
+    """A plain autoencoder, which has no prior to draw from, becomes generative."""
+    model = vae(variational=False, max_iter=60, batch_size=8).fit(X)
+    mixture = DiagonalGaussianMixture(5, random_state=0).fit(model.transform(X))
+    rows = model.inverse_transform(mixture.sample(2000)[0])
+
+    assert np.abs(rows.mean(0) - X.mean(0)).mean() < 0.05
 
 
 def test_sampling_refuses_what_it_cannot_do(fitted, labelled):

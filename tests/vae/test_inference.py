@@ -3,6 +3,7 @@ import pytest
 import torch
 from scipy.special import logsumexp
 
+from skvae.vae import inference
 from skvae.vae.inference import (
     TILE,
     decode,
@@ -105,14 +106,18 @@ def test_summary_is_the_mean_kl_and_the_variance_of_means(model):
     np.testing.assert_allclose(variance, mean.var(0), rtol=1e-6)
 
 
-def test_summary_counts_labelled_rows_only():
+def test_summary_weighs_components_where_the_label_is_unknown(monkeypatch):
+    monkeypatch.setattr(inference, "_BATCH", 7)
     model = VAE(9, 3, (4,), "relu", "bernoulli", 2)
     model.draw_parameters(torch.Generator().manual_seed(0))
+    model.prior.means.data.normal_(generator=torch.Generator().manual_seed(1))
     y = np.where(np.arange(len(X)) % 3 == 0, -1, 1)
-    kl, _ = posterior_summary(model, X, y)
-    labelled, _ = posterior_summary(model, X[y >= 0], y[y >= 0])
+    posterior = model.posterior(torch.from_numpy(X))
+    expected = model.prior.kl_per_dimension(posterior, torch.from_numpy(y)).mean(0)
 
-    np.testing.assert_allclose(kl, labelled, rtol=1e-6)
+    np.testing.assert_allclose(
+        posterior_summary(model, X, y)[0], expected.detach().numpy(), rtol=1e-5
+    )
 
 
 def test_sample_is_drawn_from_the_posterior(model):

@@ -69,9 +69,16 @@ def test_bad_labels_are_refused_if_used(y, message):
     settle(PIXELS, y, conditional=None)
 
 
-def test_conditional_needs_a_kl_term():
+@pytest.mark.parametrize("learned", [{"conditional": "prior"}, {"prior": "mixture"}])
+@pytest.mark.parametrize("options", [{"variational": False}, {"beta": 0.0}])
+def test_a_learned_prior_needs_a_kl_term(learned, options):
     with pytest.raises(ValueError, match="KL term"):
-        settle(PIXELS, Y, conditional="prior", variational=False)
+        settle(PIXELS, Y, **learned, **options)
+
+
+def test_there_is_one_prior():
+    with pytest.raises(ValueError, match="are two priors"):
+        settle(PIXELS, Y, conditional="prior", prior="mixture")
 
 
 def test_classes_and_counts():
@@ -102,6 +109,7 @@ def test_no_warning_unless_nothing_varies():
         {"activation": "tanh"},
         {"likelihood": "gaussian"},
         {"conditional": "prior"},
+        {"prior": "mixture"},
     ],
 )
 def test_a_continued_fit_keeps_its_architecture(change):

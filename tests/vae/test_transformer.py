@@ -40,6 +40,7 @@ def vae(**options):
         for options in (
             {},
             {"conditional": "prior"},
+            {"prior": "mixture", "n_prior_components": 3},
             {"output": "params"},
             {"output": "sample"},
             {"likelihood": "gaussian_diag"},
