@@ -15,15 +15,16 @@ _HOMES = {
     "VLADEncoder": "skvae.fisher.words",
     "compare_features": "skvae.compare",
 }
+_MODULES = ("datasets", "displays")
 
-__all__ = [*_HOMES, "datasets"]  # noqa: PLE0604
+__all__ = [*_HOMES, *_MODULES]  # noqa: PLE0604
 
 
 def __getattr__(name):
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
-    if name == "datasets":
-        return import_module("skvae.datasets")
+    if name in _MODULES:
+        return import_module(f"skvae.{name}")
     raise AttributeError(f"module 'skvae' has no attribute {name!r}")
 
 

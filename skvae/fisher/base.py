@@ -166,6 +166,16 @@ class SetEncoder(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstimato
         )
         return reduced.astype(descriptors.dtype, copy=False)
 
+    def _unreduce(self, local):
+        if self.reducer_ is None:
+            return local
+        if not hasattr(self.reducer_, "inverse_transform"):
+            raise AttributeError(
+                f"{type(self.reducer_).__name__} has no inverse_transform, so what it "
+                "reduced cannot be inverted."
+            )
+        return np.asarray(self.reducer_.inverse_transform(local))
+
     def _append_positions(self, local, positions):
         if not self._has_xy:
             return local

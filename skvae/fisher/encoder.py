@@ -337,16 +337,6 @@ class FisherVectorEncoder(SetEncoder):
             images.append(self.extractor_.inverse_transform(self._unreduce(patches)[None])[0])
         return np.asarray(images, dtype)
 
-    def _unreduce(self, local):
-        if self.reducer_ is None:
-            return local
-        if not hasattr(self.reducer_, "inverse_transform"):
-            raise AttributeError(
-                f"{type(self.reducer_).__name__} has no inverse_transform, so Fisher vectors of "
-                "what it reduced cannot be inverted."
-            )
-        return np.asarray(self.reducer_.inverse_transform(local))
-
 
 def _check_mixture(mixture):
     weights, variances = np.asarray(mixture.weights_), np.asarray(mixture.covariances_)

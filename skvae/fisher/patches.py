@@ -38,6 +38,8 @@ class ImagePatches(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstima
         (height, width, channels).
     positions_ : ndarray of shape (n_patches, 2)
         (x, y) of each patch, from -1 (first column, first row) to 1 (last).
+    grid_ : (ndarray of shape (n_rows,), ndarray of shape (n_columns,))
+        Rows and columns of pixels that patches are centred on.
     n_features_in_ : int
         Pixels of an image.
 
@@ -112,8 +114,15 @@ class ImagePatches(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstima
         )
         return self
 
+    @property
+    def grid_(self):
+        """Rows and columns of pixels that patches are centred on."""
+        middle = (self.patch_size - 1) / 2 - self.padding
+
+        return tuple(middle + self.stride * np.arange(n) for n in self._grid())
+
     def _grid(self):
-        """Rows and columns of patches."""
+        """Numbers of rows and columns of patches."""
         room = (side + 2 * self.padding - self.patch_size for side in self.image_shape_[:2])
         return [1 + n // self.stride for n in room]
 

@@ -1,0 +1,107 @@
+"""
+Every display
+=============
+
+What can be drawn of a variational autoencoder, of Fisher vectors and of a comparison, on
+scikit-learn's digits. Runs in about half a minute.
+"""
+
+# %%
+# A latent space of two dimensions is a map.
+import matplotlib.pyplot as plt
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.model_selection import train_test_split
+
+from skvae import FisherVectorEncoder, ImagePatches, VAETransformer, compare_features
+from skvae.displays import (
+    FeatureComparisonDisplay,
+    FisherEnergyDisplay,
+    InterpolationDisplay,
+    LatentSpaceDisplay,
+    ManifoldDisplay,
+    MixtureComponentsDisplay,
+    ReconstructionDisplay,
+    SamplesDisplay,
+    TrainingCurveDisplay,
+)
+
+X, y = load_digits(return_X_y=True)
+X = X / 16
+X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
+
+plane = VAETransformer(2, max_iter=150, random_state=0).fit(X_train)
+LatentSpaceDisplay.from_estimator(plane, X_test, y_test)
+
+# %%
+# The prior's manifold: what the decoder makes of a grid over that map.
+ManifoldDisplay.from_estimator(plane, n_steps=15)
+
+# %%
+# More dimensions take a projection: principal components, or t-SNE. Here the prior has a mean for
+# each class, which sets the classes apart.
+vae = VAETransformer(16, conditional="prior", max_iter=150, random_state=0).fit(X_train, y_train)
+figure, axes = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
+LatentSpaceDisplay.from_estimator(vae, X_test, y_test, ax=axes[0])
+axes[0].get_legend().remove()
+LatentSpaceDisplay.from_estimator(vae, X_test, y_test, projection="tsne", ax=axes[1])
+
+# %%
+# Samples of each class; the images of a column share their noise.
+SamplesDisplay.from_estimator(vae)
+
+# %%
+# From one digit to another.
+InterpolationDisplay.from_estimator(vae, X_test[:4], X_test[4:8])
+
+# %%
+# How it learned, and what its dimensions carry.
+figure, axes = plt.subplots(1, 3, figsize=(12, 3.4), layout="constrained")
+curves = TrainingCurveDisplay.from_estimator(vae, ax=axes[0])
+curves.plot("kl", ax=axes[1])
+curves.plot("dimensions", ax=axes[2])
+
+# %%
+# Fisher vectors of patches rest on a mixture, whose components are patches, each at its place.
+encoder = FisherVectorEncoder(
+    64,
+    extractor=ImagePatches(patch_size=3, padding=1),
+    reducer=PCA(6),
+    spatial="xy",
+    random_state=0,
+).fit(X_train)
+figure, axes = plt.subplots(1, 2, figsize=(9.4, 4.6), layout="constrained")
+components = MixtureComponentsDisplay.from_estimator(encoder, ax=axes[0])
+components.plot("places", ax=axes[1])
+
+# %%
+# Where the length of a Fisher vector comes from: by position, by component, by both.
+figure, axes = plt.subplots(1, 3, figsize=(14, 4), layout="constrained")
+energy = FisherEnergyDisplay.from_estimator(encoder, X_test[:1], ax=axes[0])
+energy.plot("components", ax=axes[1])
+energy.plot("both", ax=axes[2])
+
+# %%
+# What each model keeps of an image.
+models = {"PCA, 16": PCA(16).fit(X_train), "VAE, 16": vae, "Fisher vector": encoder}
+images = X_test[:10]
+back = {name: m.inverse_transform(m.transform(images)) for name, m in models.items()}
+ReconstructionDisplay.from_predictions(images, back)
+
+# %%
+# A comparison of features: errors, and what they cost.
+comparison = compare_features(
+    X_train,
+    y_train,
+    X_test,
+    y_test,
+    features=["raw", "pca", "fv"],
+    classifiers=["knn", "svm"],
+    dataset="digits",
+)
+print(comparison.table())
+errors = FeatureComparisonDisplay.from_comparison(comparison)
+figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+errors.plot("dimensions", ax=axes[0])
+errors.plot("seconds", ax=axes[1])
+plt.show()

@@ -1,0 +1,219 @@
+"""Test errors of features, as :func:`skvae.compare_features` found them."""
+
+import numpy as np
+
+from skvae.displays.canvas import place, require_matplotlib
+from skvae.displays.palette import styles
+
+__all__ = ["FeatureComparisonDisplay"]
+
+_TO_FIT_AND_PREDICT = (
+    "feature_fit_seconds",
+    "transform_seconds",
+    "fit_seconds",
+    "predict_seconds",
+)
+
+# Factor from one classifier to the next along the axis of dimensions.
+_ASIDE = 1.06
+_COSTS = {"dimensions": "dimensions of the feature", "seconds": "seconds to fit and predict"}
+
+
+class FeatureComparisonDisplay:
+    """Test errors of features with their 95% intervals, one colour and marker per classifier.
+
+    Make one with :meth:`from_comparison`.
+
+    Parameters
+    ----------
+    records : list of dict
+        As ``FeatureComparison.summary()`` gives them; only those with ``status`` "ok" are drawn.
+    n_test : int
+        Test rows.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes with the errors.
+    figure_ : matplotlib Figure
+        Their figure.
+
+    Examples
+    --------
+    >>> from skvae import compare_features, datasets
+    >>> from skvae.displays import FeatureComparisonDisplay
+    >>> digits = datasets.load_digits()
+    >>> X, y = digits.data / 16, digits.target
+    >>> comparison = compare_features(
+    ...     X[:300], y[:300], X[-200:], y[-200:],
+    ...     features=["raw", "pca"], classifiers=["knn"], dataset="digits",
+    ... )
+    >>> display = FeatureComparisonDisplay.from_comparison(comparison)
+    >>> sorted(label.get_text() for label in display.ax_.get_yticklabels())
+    ['pca', 'raw']
+    """
+
+    def __init__(self, *, records, n_test):
+        self.records = [record for record in records if record["status"] == "ok"]
+        self.n_test = n_test
+
+    @classmethod
+    def from_comparison(cls, comparison, *, kind="error", ax=None):
+        """Draw a comparison.
+
+        Parameters
+        ----------
+        comparison : FeatureComparison
+            From :func:`skvae.compare_features`.
+        kind, ax
+            As in :meth:`plot`.
+
+        Returns
+        -------
+        display : FeatureComparisonDisplay
+        """
+        require_matplotlib(cls.__name__)
+
+        return cls(records=comparison.summary(), n_test=comparison.n_test).plot(kind, ax)
+
+    def plot(self, kind="error", ax=None):
+        """Draw the errors.
+
+        Parameters
+        ----------
+        kind : {"error", "dimensions", "seconds"}, default="error"
+            Features below each other, the best at the bottom; error against the dimensions of the
+            feature; or error against the seconds to fit and apply feature and classifier, the
+            choice of hyperparameters left out.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        display : FeatureComparisonDisplay
+
+        Raises
+        ------
+        ValueError
+            If the kind is unknown, or nothing was finished.
+        """
+        kinds = ("error", *_COSTS)
+        if kind not in kinds:
+            raise ValueError(f"kind={kind!r} must be one of {list(kinds)}.")
+        if not self.records:
+            raise ValueError("No feature was finished, so there are no errors to draw.")
+        if kind == "error":
+            self._plot_error(place(self, ax, (7.5, 1.4 + 0.55 * len(self._features()))))
+        else:
+            self._plot_cost(place(self, ax, (7, 4.2)), kind)
+
+        return self
+
+    def _features(self):
+        """From the worst to the best, by their best classifier."""
+        best: dict = {}
+        for record in self.records:
+            error = record["test_error"]
+            best[record["feature"]] = min(error, best.get(record["feature"], error))
+
+        return sorted(best, key=best.__getitem__, reverse=True)
+
+    def _classifiers(self):
+        """Name, colour and marker of each, and its records."""
+        names = list(dict.fromkeys(record["classifier"] for record in self.records))
+        for name, style in zip(names, styles(len(names)), strict=True):
+            yield name, style, [r for r in self.records if r["classifier"] == name]
+
+    def _plot_error(self, ax):
+        features = self._features()
+        classifiers = list(self._classifiers())
+        for index, (name, style, records) in enumerate(classifiers):
+            offset = (index - (len(classifiers) - 1) / 2) * -0.2
+            places = [features.index(record["feature"]) + offset for record in records]
+            errors, bars = _errors(records)
+            _draw_errors(ax, errors, places, style, name, xerr=bars)
+        ax.set_yticks(range(len(features)), features)
+        ax.set_ylim(-0.6, len(features) - 0.4)
+        self._finish(ax, "x", f"test error, % of {self.n_test:,} (bars: 95% intervals)")
+        ax.spines["left"].set_visible(False)
+        ax.tick_params(axis="y", length=0)
+
+    def _plot_cost(self, ax, kind):
+        drawn: dict = {}
+        for index, (name, style, records) in enumerate(self._classifiers()):
+            # Classifiers share the dimensions of a feature: side by side they stay visible.
+            aside = _ASIDE**index if kind == "dimensions" else 1.0
+            costs = [aside * _cost(record, kind) for record in records]
+            errors, bars = _errors(records)
+            _draw_errors(ax, costs, errors, style, name, yerr=bars)
+            for record, cost in zip(records, costs, strict=True):
+                drawn.setdefault(record["feature"], []).append((cost, record))
+        self._finish(ax, "y", f"test error, % of {self.n_test:,}")
+        ax.set(xscale="log", xlabel=_COSTS[kind])
+        ax.margins(x=0.12, y=0.15)
+        _set_log_ticks(ax.xaxis)
+        _name_features(ax, drawn)
+
+    def _finish(self, ax, name, label):
+        axis = {"x": ax.xaxis, "y": ax.yaxis}[name]
+        if min(record["test_error"] for record in self.records) > 0:
+            ax.set(**{f"{name}scale": "log"})
+            _set_log_ticks(axis)
+        axis.set_label_text(label)
+        axis.grid(color=ax.xaxis.label.get_color(), alpha=0.15)
+        ax.set_axisbelow(True)
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+
+
+def _name_features(ax, drawn):
+    """Join the points of each feature; names go above and below in turn, to keep clear."""
+    for index, (feature, points) in enumerate(
+        sorted(drawn.items(), key=lambda item: item[1][0][0])
+    ):
+        above = index % 2 == 0
+        limit, extreme = ("error_high", max) if above else ("error_low", min)
+        cost, record = extreme(points, key=lambda point: point[1][limit])
+        ax.annotate(
+            feature,
+            (cost, 100 * record[limit]),
+            xytext=(0, 4 if above else -4),
+            textcoords="offset points",
+            ha="center",
+            va="bottom" if above else "top",
+        )
+        line = sorted((cost, 100 * record["test_error"]) for cost, record in points)
+        ax.plot(*zip(*line, strict=True), color="0.6", linewidth=0.8, zorder=0)
+
+
+def _draw_errors(ax, x, y, style, name, **bars):
+    colour, marker = style
+    ax.errorbar(
+        x, y, fmt=marker, color=colour, label=name, capsize=2.5, linewidth=1.2, markersize=6, **bars
+    )
+
+
+def _errors(records):
+    """Errors in %, and how far their bars reach down and up."""
+    errors, low, high = (
+        100 * np.array([record[name] for record in records], float)
+        for name in ("test_error", "error_low", "error_high")
+    )
+
+    return errors, np.stack([errors - low, high - errors])
+
+
+def _cost(record, kind):
+    if kind == "dimensions":
+        return record["n_dims"]
+
+    return sum(record[name] or 0.0 for name in _TO_FIT_AND_PREDICT)
+
+
+def _set_log_ticks(axis):
+    """1, 2 and 5 times powers of ten, written out."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+    axis.set_minor_formatter(NullFormatter())

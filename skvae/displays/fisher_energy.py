@@ -1,0 +1,196 @@
+"""The energy of a Fisher vector over components and positions."""
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skvae.displays.canvas import place, require_matplotlib
+from skvae.displays.mosaic import as_images, draw_mosaic, fill_grid, tile_centres
+from skvae.displays.palette import ENERGY_MAP, styles
+from skvae.fisher.energy import energies
+
+__all__ = ["FisherEnergyDisplay"]
+
+_BLOCKS = ("weights", "means", "stds")
+_HATCHES = ("", "//", "xx")
+
+
+class FisherEnergyDisplay:
+    r"""Shares of components and patches in the squared length of an image's Fisher vector.
+
+    The gradient G of an image, before power and norm, is the mean of those of its T patches. So
+    its energy :math:`|G|^2` is the sum over components k and patches t of
+    :math:`g_{tk} \cdot G_k / T`: large where patches are unlike what the mixture expects, negative
+    where a patch pulls against the others. Make one with :meth:`from_estimator`.
+
+    Parameters
+    ----------
+    energy : ndarray of shape (3, K, n_rows, n_columns)
+        Shares by block (weights, means, standard deviations), component and place of the patch.
+    centres : (ndarray of shape (n_rows,), ndarray of shape (n_columns,))
+        Of the patches, in pixels.
+    image : ndarray of shape (h, w), default=None
+        Whose outline is drawn over the map of positions.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes with the map.
+    figure_ : matplotlib Figure
+        Their figure.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skvae import FisherVectorEncoder, ImagePatches
+    >>> from skvae.displays import FisherEnergyDisplay
+    >>> X = load_digits().data / 16
+    >>> patches = ImagePatches(patch_size=3)
+    >>> encoder = FisherVectorEncoder(8, extractor=patches, random_state=0).fit(X)
+    >>> display = FisherEnergyDisplay.from_estimator(encoder, X[:1])
+    >>> display.energy.shape
+    (3, 8, 6, 6)
+    """
+
+    def __init__(self, *, energy, centres, image=None):
+        self.energy = energy
+        self.centres = centres
+        self.image = image
+
+    @classmethod
+    def from_estimator(cls, estimator, X, *, kind="positions", ax=None, **kwargs):
+        """Encode one image and draw its energy.
+
+        Parameters
+        ----------
+        estimator : FisherVectorEncoder
+            Fitted, with ``ImagePatches`` as extractor.
+        X : array-like of shape (1, n_features)
+            One image, as a row of pixels.
+        kind, ax, **kwargs
+            As in :meth:`plot`.
+
+        Returns
+        -------
+        display : FisherEnergyDisplay
+
+        Raises
+        ------
+        TypeError
+            If the estimator makes no Fisher vectors of patches.
+        ValueError
+            If X is not one image.
+        """
+        require_matplotlib(cls.__name__)
+        check_is_fitted(estimator)
+        extractor = getattr(estimator, "extractor_", None)
+        if not hasattr(estimator, "mixture_") or not hasattr(extractor, "grid_"):
+            raise TypeError(
+                "An energy map needs a FisherVectorEncoder with ImagePatches() as extractor, whose "
+                f"patches lie on a grid; got {estimator!r}."
+            )
+        if len(X) != 1:
+            raise ValueError(
+                f"X holds {len(X)} images; an energy map is of one: pass X[i : i + 1]."
+            )
+        patches = extractor.transform(X)[0]
+        shares = energies(estimator._codec(), estimator._local(patches, extractor.positions_))
+        rows, columns = extractor.grid_
+        image = as_images(X, extractor.image_shape_)[0].mean(axis=2)
+        energy = shares.reshape(*shares.shape[:2], len(rows), len(columns))
+
+        return cls(energy=energy, centres=(rows, columns), image=image).plot(kind, ax, **kwargs)
+
+    def plot(self, kind="positions", ax=None, *, n_components=16, **kwargs):
+        """Draw the energy.
+
+        Parameters
+        ----------
+        kind : {"positions", "components", "both"}, default="positions"
+            A map over the image, summed over components; bars of the components with the most
+            energy, split by block; or a small map over the image for each of these.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        n_components : int, default=16
+            Components to show, those with the most energy.
+        **kwargs
+            To ``imshow`` or ``bar``.
+
+        Returns
+        -------
+        display : FisherEnergyDisplay
+        """
+        kinds = {
+            "positions": (self._plot_positions, (4.8, 4)),
+            "components": (self._plot_components, (6.4, 3.6)),
+            "both": (self._plot_both, (5.6, 5)),
+        }
+        if kind not in kinds:
+            raise ValueError(f"kind={kind!r} must be one of {list(kinds)}.")
+        draw, figsize = kinds[kind]
+        ax = place(self, ax, figsize)
+        draw(ax, self._strongest(n_components), kwargs)
+
+        return self
+
+    def _strongest(self, n_components):
+        total = self.energy.sum(axis=(0, 2, 3))
+
+        return np.argsort(total)[::-1][:n_components]
+
+    def _plot_positions(self, ax, strongest, kwargs):
+        rows, columns = self.centres
+        extent = (*_edges(columns), *_edges(rows)[::-1])
+        values = self.energy.sum(axis=(0, 1))
+        style = {"cmap": ENERGY_MAP, "norm": _compressed(values), "extent": extent}
+        artist = ax.imshow(values, **{**style, **kwargs})
+        if self.image is not None:
+            h, w = self.image.shape
+            framed = np.pad(self.image, 1, constant_values=self.image.min())  # closes outlines
+            outline = np.arange(-1, w + 1), np.arange(-1, h + 1), framed
+            middle = (self.image.min() + self.image.max()) / 2
+            ax.contour(*outline, levels=[middle], colors="white", linewidths=3)
+            ax.contour(*outline, levels=[middle], colors="black", linewidths=1.2)
+            ax.set(xlim=(-0.5, w - 0.5), ylim=(h - 0.5, -0.5))
+        ax.set(xlabel="column, pixels", ylabel="row, pixels")
+        self.figure_.colorbar(artist, ax=ax, label="share in the squared length")
+
+    def _plot_components(self, ax, strongest, kwargs):
+        bars = self.energy.sum(axis=(2, 3))[:, strongest]
+        ink = ax.xaxis.label.get_color()
+        base = np.zeros(len(strongest))
+        for block, values, (colour, _), hatch in zip(
+            _BLOCKS, bars, styles(3), _HATCHES, strict=True
+        ):
+            style = {"color": colour, "hatch": hatch, "edgecolor": ink, "linewidth": 0.5}
+            ax.bar(np.arange(len(base)), values, bottom=base, label=block, **{**style, **kwargs})
+            base = base + values
+        ax.set_xticks(np.arange(len(base)), strongest)
+        ax.set(xlabel="component, from the strongest", ylabel="share in the squared length")
+        ax.legend(frameon=False, title="gradient of")
+
+    def _plot_both(self, ax, strongest, kwargs):
+        maps = self.energy.sum(axis=0)[strongest][..., None]
+        n_columns = int(np.ceil(np.sqrt(len(maps))))
+        grid = fill_grid(maps, n_columns)
+        style = {"cmap": ENERGY_MAP, "norm": _compressed(maps), **kwargs}
+        gap = -(-maps.shape[1] // 4)  # room for a name
+        artist = draw_mosaic(ax, grid, gap=gap, **style)
+        columns, rows = tile_centres(grid, 1, gap=gap), tile_centres(grid, 0, gap=gap)
+        for index, component in enumerate(strongest):
+            row, column = divmod(index, n_columns)
+            where = columns[column], rows[row] + maps.shape[1] / 2
+            ax.annotate(f"k = {component}", where, ha="center", va="top", size="small")
+        self.figure_.colorbar(artist, ax=ax, label="share in the squared length")
+
+
+def _compressed(values):
+    """A scale on which a few strong patches leave the others visible."""
+    from matplotlib.colors import AsinhNorm
+
+    return AsinhNorm(linear_width=np.abs(values).max() / 50 or 1.0)
+
+
+def _edges(centres):
+    half = (centres[1] - centres[0]) / 2 if len(centres) > 1 else 0.5
+
+    return centres[0] - half, centres[-1] + half

@@ -1,0 +1,49 @@
+"""What displays ask of an estimator with a latent space."""
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+__all__ = ["decode", "latent_points", "n_latent"]
+
+
+def latent_points(estimator, X):
+    """Latent points of rows, also where ``transform`` gives more than their means.
+
+    Parameters
+    ----------
+    estimator : transformer
+        Fitted.
+    X : array-like of shape (n, n_features)
+        Rows.
+
+    Returns
+    -------
+    Z : ndarray of shape (n, d)
+    """
+    check_is_fitted(estimator)
+    Z = np.asarray(estimator.transform(X))
+
+    return Z[:, : Z.shape[1] // _parts(estimator)]
+
+
+def n_latent(estimator):
+    """Latent dimensions of a fitted estimator."""
+    check_is_fitted(estimator)
+
+    return len(estimator.get_feature_names_out()) // _parts(estimator)
+
+
+def decode(estimator, Z):
+    """Rows of pixels of latent points, in the units of the data."""
+    if not hasattr(estimator, "inverse_transform"):
+        raise TypeError(
+            f"{type(estimator).__name__} has no inverse_transform, so its latent points are no "
+            "images."
+        )
+
+    return np.asarray(estimator.inverse_transform(Z))
+
+
+def _parts(estimator):
+    """2 where transform gives [mean | log_var]."""
+    return 2 if getattr(estimator, "output", None) == "params" else 1

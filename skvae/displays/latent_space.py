@@ -1,0 +1,202 @@
+"""Latent points as a map."""
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
+
+from skvae.displays.canvas import place, require_matplotlib
+from skvae.displays.latent import latent_points
+from skvae.displays.palette import styles
+
+__all__ = ["LatentSpaceDisplay"]
+
+# Classes of a legend; more would not fit beside the map.
+_MAX_LEGEND = 20
+
+
+class LatentSpaceDisplay:
+    """Map of latent points, coloured and marked by class.
+
+    Make one with :meth:`from_estimator` or :meth:`from_predictions`.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n, 2)
+        Where the points lie on the map.
+    y : ndarray of shape (n,), default=None
+        Their labels; -1 means unlabelled.
+    axis_names : (str, str), default=("z1", "z2")
+        Of the map's axes.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes with the map.
+    figure_ : matplotlib Figure
+        Their figure.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skvae import VAETransformer
+    >>> from skvae.displays import LatentSpaceDisplay
+    >>> X, y = load_digits(return_X_y=True)
+    >>> vae = VAETransformer(2, max_iter=2, random_state=0).fit(X / 16)
+    >>> display = LatentSpaceDisplay.from_estimator(vae, X / 16, y)
+    >>> display.ax_.get_xlabel()
+    'z1'
+    """
+
+    def __init__(self, *, points, y=None, axis_names=("z1", "z2")):
+        self.points = points
+        self.y = y
+        self.axis_names = axis_names
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, X, y=None, *, projection="auto", random_state=0, ax=None, **kwargs
+    ):
+        """Encode rows and draw the map.
+
+        Parameters
+        ----------
+        estimator : transformer
+            Fitted, such as a ``VAETransformer``.
+        X : array-like of shape (n, n_features)
+            Rows.
+        y, projection, random_state, ax, **kwargs
+            As in :meth:`from_predictions`.
+
+        Returns
+        -------
+        display : LatentSpaceDisplay
+        """
+        require_matplotlib(cls.__name__)
+
+        return cls.from_predictions(
+            latent_points(estimator, X),
+            y,
+            projection=projection,
+            random_state=random_state,
+            ax=ax,
+            **kwargs,
+        )
+
+    @classmethod
+    def from_predictions(cls, Z, y=None, *, projection="auto", random_state=0, ax=None, **kwargs):
+        """Draw the map of latent points.
+
+        Parameters
+        ----------
+        Z : array-like of shape (n, d)
+            Latent points.
+        y : array-like of shape (n,), default=None
+            Labels; -1 means unlabelled.
+        projection : {"auto", "pca", "tsne"}, transformer or None, default="auto"
+            How d dimensions become two. "auto" leaves two as they are and takes PCA of more;
+            None demands two.
+        random_state : int, RandomState instance or None, default=0
+            Of t-SNE.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **kwargs
+            To ``scatter``.
+
+        Returns
+        -------
+        display : LatentSpaceDisplay
+
+        Raises
+        ------
+        ValueError
+            If there is no map of d dimensions, or labels do not match the points.
+        """
+        require_matplotlib(cls.__name__)
+        Z = check_array(Z, dtype=[np.float64, np.float32], input_name="Z")
+        if y is not None:
+            y = column_or_1d(y)
+            check_consistent_length(Z, y)
+        points, names = _project(Z, projection, random_state)
+
+        return cls(points=points, y=y, axis_names=names).plot(ax, **kwargs)
+
+    def plot(self, ax=None, **kwargs):
+        """Draw the map.
+
+        Each class has a colour, a marker and, at its median, its name.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **kwargs
+            To ``scatter``.
+
+        Returns
+        -------
+        display : LatentSpaceDisplay
+        """
+        ax = place(self, ax, (6.4, 5.4))
+        ink = ax.xaxis.label.get_color()
+        kwargs = {"s": 18, "linewidths": 0.3, "edgecolors": ink, "alpha": 0.85, **kwargs}
+        if self.y is None:
+            ax.scatter(*self.points.T, **{"color": styles(1)[0][0], **kwargs})
+        else:
+            self._plot_classes(ax, kwargs)
+        ax.set(xlabel=self.axis_names[0], ylabel=self.axis_names[1])
+
+        return self
+
+    def _plot_classes(self, ax, kwargs):
+        known = self.points[self.y != -1], self.y[self.y != -1]
+        if len(known[1]) < len(self.y):
+            rest = self.points[self.y == -1]
+            ax.scatter(*rest.T, label="unlabelled", **{**kwargs, "color": "0.7", "marker": "."})
+        labels = np.unique(known[1])
+        for label, (colour, marker) in zip(labels, styles(len(labels)), strict=True):
+            points = known[0][known[1] == label]
+            ax.scatter(*points.T, label=str(label), **{"color": colour, "marker": marker} | kwargs)
+        for label in labels:
+            _write(ax, np.median(known[0][known[1] == label], axis=0), str(label))
+        if len(labels) <= _MAX_LEGEND:
+            ax.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, title="class")
+
+
+def _write(ax, point, text):
+    ink, paper = ax.xaxis.label.get_color(), ax.get_facecolor()
+    box = {"boxstyle": "round,pad=0.15", "facecolor": paper, "edgecolor": ink, "linewidth": 0.5}
+    ax.annotate(text, point, bbox=box, ha="center", va="center", weight="bold", color=ink)
+
+
+def _project(Z, projection, random_state):
+    """Points of the map, and the names of its axes."""
+    if Z.shape[1] < 2:
+        raise ValueError(f"A map needs at least 2 latent dimensions, got {Z.shape[1]}.")
+    if projection is None and Z.shape[1] != 2:
+        raise ValueError(
+            f"projection=None needs 2 latent dimensions, got {Z.shape[1]}: fit with "
+            "n_components=2, or use projection='pca' or 'tsne'."
+        )
+    if projection is None or (projection == "auto" and Z.shape[1] == 2):
+        return Z, ("z1", "z2")
+    if projection in ("auto", "pca"):
+        pca = PCA(2, random_state=random_state)
+        points = pca.fit_transform(Z)
+        shares = pca.explained_variance_ratio_
+
+        return points, tuple(f"PC {i + 1} ({share:.0%})" for i, share in enumerate(shares))
+    if projection == "tsne":
+        points = TSNE(2, init="pca", random_state=random_state).fit_transform(Z)
+
+        return points, ("t-SNE 1", "t-SNE 2")
+    if not hasattr(projection, "fit_transform"):
+        raise ValueError(
+            f"projection={projection!r} must be 'auto', 'pca', 'tsne', None or a transformer."
+        )
+    points = np.asarray(projection.fit_transform(Z))
+    if points.shape != (len(Z), 2):
+        raise ValueError(f"projection must give 2 dimensions, got an array of {points.shape}.")
+    name = type(projection).__name__
+
+    return points, (f"{name} 1", f"{name} 2")

@@ -1,0 +1,147 @@
+"""How a variational autoencoder learned."""
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skvae.displays.canvas import place, require_matplotlib
+from skvae.displays.palette import styles
+
+__all__ = ["TrainingCurveDisplay"]
+
+_PARTS = {
+    "reconstruction": "reconstruction",
+    "elbo": "ELBO",
+    "validation_elbo": "ELBO, validation",
+    "validation_reconstruction": "reconstruction, validation",
+}
+_LINES = ("-", "--", "-.", ":")
+
+
+class TrainingCurveDisplay:
+    """The parts of the evidence lower bound by epoch, and what each latent dimension carries.
+
+    Make one with :meth:`from_estimator`.
+
+    Parameters
+    ----------
+    history : dict of list
+        As in ``VAETransformer.history_``: a name to one value per epoch, in nats.
+    kl_per_dimension : ndarray of shape (n_components,), default=None
+        Mean KL of each latent dimension, in nats.
+    n_active : int, default=None
+        Latent dimensions in use.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes with the curves.
+    figure_ : matplotlib Figure
+        Their figure.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skvae import VAETransformer
+    >>> from skvae.displays import TrainingCurveDisplay
+    >>> vae = VAETransformer(8, max_iter=3, random_state=0).fit(load_digits().data / 16)
+    >>> display = TrainingCurveDisplay.from_estimator(vae)
+    >>> display.plot("dimensions").ax_.get_xlabel()
+    'latent dimension, sorted'
+    """
+
+    def __init__(self, *, history, kl_per_dimension=None, n_active=None):
+        self.history = history
+        self.kl_per_dimension = kl_per_dimension
+        self.n_active = n_active
+
+    @classmethod
+    def from_estimator(cls, estimator, *, kind="elbo", ax=None, **kwargs):
+        """Draw how an estimator learned.
+
+        Parameters
+        ----------
+        estimator : VAETransformer
+            Fitted.
+        kind, ax, **kwargs
+            As in :meth:`plot`.
+
+        Returns
+        -------
+        display : TrainingCurveDisplay
+        """
+        require_matplotlib(cls.__name__)
+        check_is_fitted(estimator)
+        if not hasattr(estimator, "history_"):
+            raise TypeError(
+                f"{type(estimator).__name__} has no history_; pass a fitted VAETransformer."
+            )
+        display = cls(
+            history=estimator.history_,
+            kl_per_dimension=getattr(estimator, "kl_per_dimension_", None),
+            n_active=getattr(estimator, "n_active_", None),
+        )
+
+        return display.plot(kind, ax, **kwargs)
+
+    def plot(self, kind="elbo", ax=None, **kwargs):
+        """Draw one of three pictures.
+
+        Parameters
+        ----------
+        kind : {"elbo", "kl", "dimensions"}, default="elbo"
+            ELBO and reconstruction by epoch, and the ELBO of held-out rows where there are any; KL
+            by epoch, with its weight; or the KL of each latent dimension after the fit.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        **kwargs
+            To ``plot`` or ``bar``.
+
+        Returns
+        -------
+        display : TrainingCurveDisplay
+
+        Raises
+        ------
+        ValueError
+            If the kind is unknown, or there is no KL (``variational=False``).
+        """
+        kinds = {"elbo": self._plot_elbo, "kl": self._plot_kl, "dimensions": self._plot_dimensions}
+        if kind not in kinds:
+            raise ValueError(f"kind={kind!r} must be one of {list(kinds)}.")
+        if kind != "elbo" and (self.kl_per_dimension is None or "kl" not in self.history):
+            raise ValueError(f"kind={kind!r} needs a KL, which variational=False does not have.")
+        kinds[kind](place(self, ax, (5.4, 3.6)), kwargs)
+
+        return self
+
+    def _plot_elbo(self, ax, kwargs):
+        names = [name for name in _PARTS if name in self.history]
+        for name, line, (colour, _) in zip(names, _LINES, styles(len(_LINES)), strict=False):
+            style = {"color": colour, "linestyle": line, "label": _PARTS[name], **kwargs}
+            ax.plot(self._epochs(), self.history[name], **style)
+        low, high = np.nanpercentile([self.history[name] for name in names], [2, 100])
+        if low < high:  # the first epochs would flatten the rest
+            ax.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+        ax.set(xlabel="epoch", ylabel="nats per row")
+        ax.legend(frameon=False)
+
+    def _plot_kl(self, ax, kwargs):
+        (colour, _), (second, _) = styles(2)
+        kl, weight = self.history["kl"], self.history["kl_weight"]
+        lines = ax.plot(self._epochs(), kl, **{"color": colour, "label": "KL", **kwargs})
+        ax.set(xlabel="epoch", ylabel="KL, nats per row", ylim=(0, None))
+        twin = ax.twinx()
+        lines += twin.plot(self._epochs(), weight, "--", color=second, label="weight of the KL")
+        twin.set(ylabel="weight of the KL", ylim=(0, 1.05 * max(np.nanmax(weight), 1e-12)))
+        ax.legend(handles=lines, frameon=False, loc="center right")
+
+    def _plot_dimensions(self, ax, kwargs):
+        values = np.sort(self.kl_per_dimension)[::-1]
+        ax.bar(np.arange(1, len(values) + 1), values, **{"color": styles(1)[0][0], **kwargs})
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.set(xlabel="latent dimension, sorted", ylabel="KL, nats per row")
+        if self.n_active is not None:
+            ax.set_title(f"{self.n_active} of {len(values)} dimensions are active", size="medium")
+
+    def _epochs(self):
+        return np.arange(1, len(self.history["loss"]) + 1)

@@ -1,0 +1,43 @@
+"""Where the length of a Fisher vector comes from."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from skvae.fisher.encoding import unflatten
+
+__all__ = ["energies"]
+
+
+def energies(codec, local):
+    r"""Shares of descriptors, components and blocks in the squared length of a set's gradient.
+
+    The whitened gradient G of a set, before power and norm, is the mean of those of its T
+    descriptors, :math:`G = \sum_t g_t / T`, so that
+
+    .. math:: |G|^2 = \sum_{k, t} g_{tk} \cdot G_k / T.
+
+    A term is negative where a descriptor pulls against the rest of its set.
+
+    Parameters
+    ----------
+    codec : Codec
+        Of a ``FisherVectorEncoder``; its power, norm and pyramid play no part.
+    local : ndarray of shape (T, d)
+        Reduced descriptors of one set, with positions where those are appended.
+
+    Returns
+    -------
+    shares : ndarray of shape (3, K, T)
+        By block (weights, means, standard deviations), component and descriptor. Their sum over
+        descriptors is a sum of squares, hence not negative.
+    """
+    k, d = codec.mixture.means.shape
+    plain = replace(codec, power=1.0, norm=None, levels=(1,))
+    totals, counts = plain.statistics(local, np.arange(len(local) + 1), None)
+    vectors, _ = plain.vectors(totals, counts, local.dtype)
+    gradients = unflatten(vectors[:, 0], plain.gradients, k, d)  # (T, K, 1 + 2 d)
+    products = gradients * gradients.mean(axis=0) / len(local)
+    blocks = np.split(products, [1, 1 + d], axis=2)
+
+    return np.stack([block.sum(axis=2).T for block in blocks])

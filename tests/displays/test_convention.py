@@ -1,0 +1,115 @@
+"""What all displays have in common: where they draw, in which colours, and what they refuse."""
+
+import subprocess
+import sys
+from functools import partial
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from skvae import displays
+
+
+@pytest.fixture
+def makers(digits, plane, classes, encoder, comparison):
+    """Every display as a function of keyword arguments."""
+    X, y = digits
+    make = {
+        "LatentSpaceDisplay": (plane, X[:50], y[:50]),
+        "ReconstructionDisplay": (encoder, X[:4]),
+        "ManifoldDisplay": (plane,),
+        "SamplesDisplay": (classes,),
+        "InterpolationDisplay": (classes, X[:2], X[2:4]),
+        "TrainingCurveDisplay": (classes,),
+        "MixtureComponentsDisplay": (encoder,),
+        "FisherEnergyDisplay": (encoder, X[:1]),
+    }
+    functions = {
+        name: partial(getattr(displays, name).from_estimator, *arguments)
+        for name, arguments in make.items()
+    }
+    functions["FeatureComparisonDisplay"] = partial(
+        displays.FeatureComparisonDisplay.from_comparison, comparison
+    )
+
+    return functions
+
+
+@pytest.mark.parametrize("name", displays.__all__)
+def test_a_display_draws_where_it_is_told(name, makers):
+    import matplotlib.pyplot as plt
+
+    own = makers[name]()
+    figure, (left, right) = plt.subplots(1, 2)
+    given = makers[name](ax=right)
+
+    assert own.figure_ is own.ax_.figure
+    assert own.figure_ is not figure
+    assert given.ax_ is right
+    assert given.figure_ is figure
+    assert right.has_data()
+    assert not left.has_data()
+    assert own.plot(ax=left) is own
+    assert own.ax_ is left
+
+
+@pytest.mark.parametrize("name", displays.__all__)
+def test_pictures_are_opaque_and_legible_in_a_dark_style(name, makers, drawn, tmp_path):
+    import matplotlib.pyplot as plt
+
+    light = drawn(makers[name](), tmp_path)
+    with plt.style.context("dark_background"):
+        dark = drawn(makers[name](), tmp_path)
+
+    assert (light[..., 3] == 1).all()
+    assert (light[0, 0, :3] == 1).all()
+    assert (dark[0, 0, :3] == 0).all()
+    # Something light is drawn on the dark ground, and something dark on the light one.
+    assert dark[..., :3].min(axis=2).max() > 0.9
+    assert light[..., :3].max(axis=2).min() < 0.2
+
+
+@pytest.mark.parametrize("name", displays.__all__)
+def test_pictures_are_reproducible(name, makers, drawn, tmp_path):
+    np.testing.assert_array_equal(drawn(makers[name](), tmp_path), drawn(makers[name](), tmp_path))
+
+
+@pytest.mark.parametrize("name", displays.__all__)
+def test_without_matplotlib_the_error_names_the_extra(name, makers, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+
+    with pytest.raises(ImportError, match=rf'{name} needs .* pip install "skvae\[plot\]"'):
+        makers[name]()
+
+
+@pytest.mark.parametrize("name", sorted(set(displays.__all__) - {"FeatureComparisonDisplay"}))
+def test_estimators_must_be_fitted(name, makers):
+    make = makers[name]
+    estimator, *rest = make.args
+
+    with pytest.raises(NotFittedError):
+        make.func(clone(estimator), *rest)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("TrainingCurveDisplay", "loss"),
+        ("MixtureComponentsDisplay", "map"),
+        ("FisherEnergyDisplay", "map"),
+        ("FeatureComparisonDisplay", "time"),
+    ],
+)
+def test_an_unknown_kind_lists_the_choices(name, kind, makers):
+    with pytest.raises(ValueError, match=f"kind='{kind}' must be .*'"):
+        makers[name](kind=kind)
+
+
+def test_importing_displays_imports_neither_matplotlib_nor_torch():
+    code = (
+        "import sys, skvae; skvae.displays.LatentSpaceDisplay;"
+        "assert not {'matplotlib', 'torch'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,25 @@
+import numpy as np
+import pytest
+
+from skvae.displays import InterpolationDisplay
+
+
+def test_the_way_is_straight_in_latent_space(digits, classes):
+    X = digits[0]
+    display = InterpolationDisplay.from_estimator(classes, X[:2], X[5:7], n_steps=5)
+    images = display.images.reshape(2, 7, 64)
+    middle = (classes.transform(X[:2]) + classes.transform(X[5:7])) / 2
+
+    np.testing.assert_array_equal(images[:, 0], X[:2])
+    np.testing.assert_array_equal(images[:, -1], X[5:7])
+    np.testing.assert_allclose(images[:, 1], classes.reconstruct(X[:2]), rtol=1e-5)
+    np.testing.assert_allclose(images[:, 3], classes.inverse_transform(middle), rtol=1e-4)
+    assert display.ax_.get_xticklabels()[0].get_text() == "from"
+
+
+def test_bad_ends_are_errors(digits, classes):
+    X = digits[0]
+    with pytest.raises(ValueError, match="one row for each pair"):
+        InterpolationDisplay.from_estimator(classes, X[:2], X[:3])
+    with pytest.raises(ValueError, match="n_steps=1 must be at least 2"):
+        InterpolationDisplay.from_estimator(classes, X[:2], X[2:4], n_steps=1)

@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+
+from skvae import VAETransformer
+from skvae.displays import TrainingCurveDisplay
+
+
+def lines(ax):
+    return {line.get_label(): line.get_ydata() for line in ax.get_lines()}
+
+
+def test_curves_are_the_history(classes):
+    display = TrainingCurveDisplay.from_estimator(classes)
+    drawn = lines(display.ax_)
+
+    assert set(drawn) == {"reconstruction", "ELBO", "ELBO, validation"}
+    np.testing.assert_array_equal(drawn["ELBO"], classes.history_["elbo"])
+    np.testing.assert_array_equal(lines(display.plot("kl").ax_)["KL"], classes.history_["kl"])
+
+
+def test_bars_are_the_kl_of_dimensions(classes):
+    display = TrainingCurveDisplay.from_estimator(classes, kind="dimensions")
+    heights = [bar.get_height() for bar in display.ax_.patches]
+
+    np.testing.assert_allclose(heights, np.sort(classes.kl_per_dimension_)[::-1])
+    assert display.ax_.get_title() == f"{classes.n_active_} of 5 dimensions are active"
+
+
+def test_a_plain_autoencoder_has_no_kl(digits):
+    ae = VAETransformer(2, variational=False, max_iter=1).fit(digits[0][:100])
+
+    assert set(lines(TrainingCurveDisplay.from_estimator(ae).ax_)) == {"reconstruction"}
+    for kind in ("kl", "dimensions"):
+        with pytest.raises(ValueError, match="variational=False"):
+            TrainingCurveDisplay.from_estimator(ae, kind=kind)
+
+
+def test_an_estimator_without_history_is_an_error(digits):
+    with pytest.raises(TypeError, match="PCA has no history_"):
+        TrainingCurveDisplay.from_estimator(PCA().fit(digits[0]))
