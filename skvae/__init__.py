@@ -14,6 +14,7 @@ _HOMES = {
     "VAETransformer": "skvae.vae.transformer",
     "VLADEncoder": "skvae.fisher.words",
     "compare_features": "skvae.compare",
+    "save_explorer": "skvae.explorer.page",
 }
 _MODULES = ("datasets", "displays")
 

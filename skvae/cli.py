@@ -1,4 +1,4 @@
-"""The command line: ``skvae compare`` and ``skvae recipe``."""
+"""The command line: ``skvae compare``, ``skvae explore`` and ``skvae recipe``."""
 
 import argparse
 import sys
@@ -9,6 +9,7 @@ from sklearn.model_selection import train_test_split
 from skvae import __version__, datasets, recipes
 from skvae.compare import compare_features
 from skvae.comparison.selection import CLASSIFIERS
+from skvae.explorer.command import add_command as add_explore
 
 __all__ = ["main"]
 
@@ -71,6 +72,7 @@ def _make_parser():
     add("--data-home", metavar="DIR", help="folder of data sets, else $SKVAE_DATA_HOME")
     add("--output", metavar="DIR", help="folder for results.csv, results.json, comparison.png")
     add("--quiet", action="store_true", help="no progress on standard error")
+    add_explore(commands)
     recipe = commands.add_parser("recipe", help="print the pipeline behind a feature's name")
     recipe.set_defaults(run=_print_recipe)
     recipe.add_argument("name", choices=recipes.FEATURES)

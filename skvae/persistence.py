@@ -1,10 +1,13 @@
-"""What a saved estimator says of itself."""
+"""What a saved estimator says of itself, and how a file of one is read."""
 
 import warnings
+import zipfile
 
-from skvae import __version__
+import joblib
 
-__all__ = ["VersionedMixin"]
+from skvae import _HOMES, __version__
+
+__all__ = ["VersionedMixin", "load_estimator"]
 
 
 class VersionedMixin:
@@ -27,3 +30,75 @@ class VersionedMixin:
                 stacklevel=2,
             )
         super().__setstate__(state)
+
+
+def load_estimator(path, *, allow_pickle=False):
+    """Read an estimator from a file.
+
+    Parameters
+    ----------
+    path : str or path-like
+        What ``skops.io.dump`` wrote, or with ``allow_pickle`` what joblib or pickle did.
+    allow_pickle : bool, default=False
+        Whether to read pickles. Reading one runs the code inside it: allow files that you trust
+        only. A skops file is read without running anything; estimators of scikit-learn and skvae
+        are all that it may hold.
+
+    Returns
+    -------
+    estimator : estimator
+
+    Raises
+    ------
+    ImportError
+        If the file is skops's and skops is missing.
+    ValueError
+        If the file is a pickle and those are not allowed, holds other types, or is damaged.
+    OSError
+        If it cannot be read.
+
+    Examples
+    --------
+    >>> import joblib, os, tempfile
+    >>> from sklearn.decomposition import PCA
+    >>> from skvae.persistence import load_estimator
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "pca.joblib")
+    ...     _ = joblib.dump(PCA(3), path)
+    ...     load_estimator(path, allow_pickle=True)
+    PCA(n_components=3)
+    """
+    with open(path, "rb") as file:
+        is_skops = zipfile.is_zipfile(file)
+    if not is_skops and not allow_pickle:
+        raise ValueError(
+            f"{path} is no skops file. If it is a pickle (joblib writes them too), reading it runs "
+            "the code inside: allow that with --allow-pickle (allow_pickle=True) if you trust "
+            "where it comes from. Files of skops.io.dump are read without running anything."
+        )
+    try:
+        return _load_skops(path) if is_skops else joblib.load(path)
+    except (ImportError, OSError, _UntrustedError):
+        raise
+    except Exception as error:  # a damaged file can raise anything
+        raise ValueError(f"{path} holds no estimator that can be read: {error!r}.") from error
+
+
+class _UntrustedError(ValueError):
+    pass
+
+
+def _load_skops(path):
+    try:
+        from skops import io
+    except ImportError as error:
+        raise ImportError(f'{path} needs skops: pip install "skvae[skops]"') from error
+    ours = {f"{home}.{name}" for name, home in _HOMES.items()}
+    types = io.get_untrusted_types(file=path)
+    if strangers := sorted(set(types) - ours):
+        raise _UntrustedError(
+            f"{path} holds types that are neither scikit-learn's nor skvae's: "
+            f"{', '.join(strangers)}. Read it with skops.io.load(trusted=...) in Python."
+        )
+
+    return io.load(path, trusted=types)

@@ -1,6 +1,7 @@
 """Settings and data that all tests share."""
 
 import os
+import shutil
 
 # Lets scikit-learn's array API check run instead of skip; scipy reads it on import.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
@@ -22,3 +23,22 @@ def digits():
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="module")  # Playwright's event loop runs as long as this does
+def browser():
+    """Headless Chromium, Playwright's own or the system's."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra 'browser'")
+    with playwright.sync_playwright() as running:
+        own = running.chromium.executable_path
+        places = [own, *filter(None, map(shutil.which, ["chromium", "google-chrome"]))]
+        chromium = next(filter(os.path.exists, places), None)
+        if chromium is None:
+            pytest.skip("needs Chromium: playwright install chromium")
+        started = running.chromium.launch(
+            executable_path=chromium,
+            # Chromium's sandbox does not start for root.
+            chromium_sandbox=os.name == "posix" and os.geteuid() != 0,
+        )
+        yield started
+        started.close()

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-__all__ = ["ACTIVATIONS", "build_networks", "convolutional", "initialize", "mlp"]
+__all__ = ["ACTIVATIONS", "ToRows", "build_networks", "convolutional", "initialize", "mlp"]
 
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
@@ -88,7 +88,7 @@ def convolutional(image_shape, hidden_layer_sizes, n_components, activation):
     head = mlp([n_components, *hidden[::-1], flat], activation)
     unflatten = nn.Unflatten(1, (channels[-1], *sizes[-1]))
 
-    return nn.Sequential(*encoder), nn.Sequential(*head, unflatten, *decoder, _ToRows())
+    return nn.Sequential(*encoder), nn.Sequential(*head, unflatten, *decoder, ToRows())
 
 
 class _ToImage(nn.Module):
@@ -102,7 +102,7 @@ class _ToImage(nn.Module):
         return x.reshape(-1, *self.image_shape).permute(0, 3, 1, 2)
 
 
-class _ToRows(nn.Module):
+class ToRows(nn.Module):
     """(n, c, h, w) to rows of pixels, channels last."""
 
     def forward(self, x):

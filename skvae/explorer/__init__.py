@@ -1,0 +1,1 @@
+"""The latent explorer: a page whose decoder follows the hand."""

@@ -1,0 +1,287 @@
+"use strict";
+
+// The hand: everything that moves the latent point, and everything that shows where it is.
+const content = JSON.parse(document.getElementById("content").textContent);
+const { ranges, order, nats, points, prior } = content;
+const decode = makeDecoder(content.decoder);
+const N_SLIDERS = 12;
+// Okabe and Ito's colours, dark enough to read on white and light enough on black; the marks tell
+// classes apart without them.
+const COLORS = {
+  light: ["#005b8e", "#c77700", "#008562", "#b0568a", "#000000", "#2f9bdb", "#8f8400", "#c44f00"],
+  dark: ["#0084ce", "#e69f00", "#00b383", "#cc79a7", "#ffffff", "#56b4e9", "#f0e442", "#ff7a1a"],
+};
+
+const byId = (id) => document.getElementById(id);
+const clamp = (value, [low, high]) => Math.min(Math.max(value, low), high);
+const share = (value, [low, high]) => (high > low ? (value - low) / (high - low) : 0.5);
+
+function element(parent, tag, text, attributes = {}) {
+  const made = document.createElement(tag);
+  made.textContent = text;
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  parent.append(made);
+
+  return made;
+}
+
+// State
+
+const hasClasses = prior !== null && prior.classes !== null;
+let z = prior === null ? ranges.map(() => 0) : prior.means[0].slice();
+let chosen = hasClasses ? 0 : null;
+let frame = null;
+const views = [];
+
+function show() {
+  frame = null;
+  const x = decode(z);
+  for (const view of views) view(x);
+}
+
+function moveTo(point, classOfPrior = null) {
+  z = point.map((value, i) => clamp(value, ranges[i]));
+  chosen = classOfPrior;
+  frame ??= requestAnimationFrame(show);
+}
+
+// Output
+
+function showImage([height, width, nChannels], ends) {
+  const canvas = byId("image");
+  Object.assign(canvas, { hidden: false, width, height });
+  const context = canvas.getContext("2d");
+  const pixels = context.createImageData(width, height);
+  views.push((x) => {
+    for (let i = 0; i < height * width; i++) {
+      for (let c = 0; c < 3; c++) {
+        pixels.data[4 * i + c] = 255 * share(x[i * nChannels + (nChannels === 3 ? c : 0)], ends);
+      }
+      pixels.data[4 * i + 3] = 255;
+    }
+    context.putImageData(pixels, 0, 0);
+  });
+}
+
+function showFeatures(features, nFeatures) {
+  byId("features").hidden = false;
+  const table = element(byId("features"), "table", "");
+  const text = `The ${features.length} of ${nFeatures} features that vary most`;
+  if (features.length < nFeatures) element(table, "caption", text);
+  const rows = features.map(({ name }) => {
+    const row = element(table, "tr", "");
+    element(row, "th", name, { scope: "row" });
+    const value = element(row, "td", "");
+    const bar = element(element(element(row, "td", ""), "div", "", { class: "bar" }), "div", "");
+
+    return { value, bar };
+  });
+  views.push((x) => features.forEach(({ index, ends }, i) => {
+    rows[i].value.textContent = x[index].toPrecision(4);
+    rows[i].bar.style.width = `${100 * clamp(share(x[index], ends), [0, 1])}%`;
+  }));
+}
+
+function showPlace() {
+  const classes = points === null ? null : points.classes;
+  views.push(() => {
+    const place = z.length === 2 ? [`z = (${z.map((value) => value.toFixed(2)).join(", ")})`] : [];
+    if (classes !== null) place.push(`nearest point: ${classes[points.codes[nearest()]].name}`);
+    byId("place").textContent = place.join("; ");
+  });
+}
+
+// Points
+
+function latentPoints() {
+  const values = floats(points.z);
+
+  return Array.from({ length: values.length / z.length }, (_, i) =>
+    Array.from(values.subarray(i * z.length, (i + 1) * z.length)));
+}
+
+function nearest() {
+  let best = 0;
+  let least = Infinity;
+  known.forEach((point, i) => {
+    const distance = point.reduce((sum, value, j) => sum + (value - z[j]) ** 2, 0);
+    if (distance < least) [best, least] = [i, distance];
+  });
+
+  return best;
+}
+
+// Map
+
+function showMap() {
+  const map = byId("map");
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  byId("space").hidden = false;
+  document.querySelector("main").classList.add("with-map");
+  views.push(() => {
+    byId("cursor").style.left = `${100 * share(z[0], ranges[0])}%`;
+    byId("cursor").style.top = `${100 - 100 * share(z[1], ranges[1])}%`;
+  });
+  new ResizeObserver(() => drawMarks(dark.matches)).observe(map);
+  dark.addEventListener("change", () => drawMarks(dark.matches));
+
+  const follow = (event) => {
+    const { left, top, width, height } = map.getBoundingClientRect();
+    const shares = [(event.clientX - left) / width, 1 - (event.clientY - top) / height];
+    moveTo(ranges.map(([low, high], i) => low + shares[i] * (high - low)));
+  };
+  map.addEventListener("pointerdown", (event) => {
+    map.setPointerCapture(event.pointerId);
+    follow(event);
+  });
+  map.addEventListener("pointermove", follow);
+  map.addEventListener("keydown", (event) => {
+    const directions = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] };
+    if (event.key === "Home") moveTo([0, 0]);
+    else if (event.key in directions) {
+      const step = (event.shiftKey ? 0.1 : 0.02) * (ranges[0][1] - ranges[0][0]);
+      moveTo(z.map((value, i) => value + step * directions[event.key][i]));
+    } else return;
+    event.preventDefault();
+    requestAnimationFrame(() => { byId("status").textContent = byId("place").textContent; });
+  });
+}
+
+function drawMarks(dark) {
+  const canvas = byId("marks");
+  const size = canvas.clientWidth;
+  const style = getComputedStyle(document.documentElement);
+  canvas.width = canvas.height = Math.round(size * devicePixelRatio);
+  const context = canvas.getContext("2d");
+  context.scale(devicePixelRatio, devicePixelRatio);
+  const across = (value) => size * share(value, ranges[0]);
+  const down = (value) => size - size * share(value, ranges[1]);
+  drawGrid(context, size, style, across, down);
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.font = "10px sans-serif";
+  const colors = COLORS[dark ? "dark" : "light"];
+  const classes = points === null ? null : points.classes;
+  known.forEach(([a, b], i) => {
+    const code = classes === null ? 0 : points.codes[i];
+    context.fillStyle = colors[code % colors.length];
+    context.fillText(classes === null ? "•" : classes[code].mark, across(a), down(b));
+  });
+  byId("legend").replaceChildren();
+  (classes ?? []).forEach(({ mark, name }, code) => {
+    const item = element(byId("legend"), "li", "");
+    element(item, "b", mark).style.color = colors[code % colors.length];
+    if (name !== mark) item.append(` ${name}`);
+  });
+  if (hasClasses) drawMeans(context, style, across, down);
+}
+
+function drawGrid(context, size, style, across, down) {
+  const length = ranges[0][1] - ranges[0][0];
+  const step = [1, 2, 5, 10, 20, 50, 100].find((candidate) => length / candidate <= 10) ?? length;
+  context.font = "11px sans-serif";
+  context.strokeStyle = style.getPropertyValue("--grid");
+  context.fillStyle = style.getPropertyValue("--quiet");
+  for (const [i, place] of [across, down].entries()) {
+    for (let k = Math.ceil(ranges[i][0] / step); k * step < ranges[i][1]; k++) {
+      const at = place(k * step);
+      context.beginPath();
+      context.moveTo(...(i === 0 ? [at, 0] : [0, at]));
+      context.lineTo(...(i === 0 ? [at, size] : [size, at]));
+      context.stroke();
+      if (at > 20) context.fillText(k * step, ...(i === 0 ? [at + 3, size - 4] : [3, at - 3]));
+    }
+  }
+}
+
+function drawMeans(context, style, across, down) {
+  context.font = "bold 15px sans-serif";
+  context.lineWidth = 4;
+  context.strokeStyle = style.getPropertyValue("--paper");
+  context.fillStyle = style.getPropertyValue("--ink");
+  prior.means.forEach(([a, b], k) => {
+    context.strokeText(prior.classes[k].mark, across(a), down(b));
+    context.fillText(prior.classes[k].mark, across(a), down(b));
+  });
+}
+
+// Controls
+
+function addClasses({ kind, classes, means }) {
+  const group = byId("classes");
+  group.hidden = false;
+  element(group, "span", kind, { "aria-hidden": true });
+  group.setAttribute("aria-label", `${kind} of the prior`);
+  const buttons = classes.map(({ name }, k) => {
+    const button = element(group, "button", name, { type: "button" });
+    // A class keeps the distance from the mean of the class that was chosen before.
+    button.addEventListener("click", () =>
+      moveTo(chosen === null ? means[k] : z.map((v, i) => v - means[chosen][i] + means[k][i]), k));
+
+    return button;
+  });
+  views.push(() => buttons.forEach((b, k) => b.setAttribute("aria-pressed", k === chosen)));
+}
+
+function draw(weights) {
+  let left = Math.random();
+  const k = weights.findIndex((weight) => (left -= weight) < 0);
+
+  return k < 0 ? weights.length - 1 : k;
+}
+
+function addButtons() {
+  const add = (text, action) =>
+    element(byId("buttons"), "button", text, { type: "button" }).addEventListener("click", action);
+  const pick = (list) => Math.floor(Math.random() * list.length);
+  const normal = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
+  if (hasClasses) {
+    add("Its mean", () => moveTo(prior.means[chosen ?? 0], chosen ?? 0));
+  } else add("Origin", () => moveTo(z.map(() => 0)));
+  if (prior !== null) {
+    add("Draw from the prior", () => {
+      const { means, scales } = prior;
+      const k = chosen ?? draw(prior.weights);
+      moveTo(means[k].map((mean, i) => mean + scales[k][i] * normal()), hasClasses ? k : null);
+    });
+  }
+  if (points !== null) add("One of the given rows", () => moveTo(known[pick(known)]));
+}
+
+function addSliders() {
+  const sorted = z.length === 2 ? [0, 1] : order;
+  const rest = sorted.slice(N_SLIDERS);
+  sorted.slice(0, N_SLIDERS).forEach((i) => addSlider(byId("sliders"), i));
+  if (rest.length === 0) return;
+  byId("more").hidden = false;
+  byId("more").querySelector("summary").textContent =
+    rest.length === 1 ? "The dimension that carries least" : `${rest.length} dimensions that carry less`;
+  rest.forEach((i) => addSlider(byId("more").querySelector("div"), i));
+}
+
+function addSlider(parent, i) {
+  const label = element(parent, "label", `z${i + 1}`);
+  const [min, max] = ranges[i];
+  const input = element(label, "input", "", { type: "range", min, max, step: (max - min) / 200 });
+  const value = element(label, "output", "");
+  element(label, "small", nats === null ? "" : `${nats[i].toFixed(2)} nats`);
+  input.addEventListener("input", () =>
+    moveTo(z.map((v, j) => (j === i ? Number(input.value) : v)), chosen));
+  views.push(() => {
+    input.value = z[i];
+    value.textContent = z[i].toFixed(2);
+  });
+}
+
+const known = points === null ? [] : latentPoints();
+if (content.image === null) showFeatures(content.features, content.n_features);
+else showImage(content.image, content.ends);
+showPlace();
+if (z.length === 2) showMap();
+if (hasClasses) addClasses(prior);
+addButtons();
+addSliders();
+show();
+
+// For the console: skvae.decode([0, 1]), skvae.moveTo([0, 1]).
+const skvae = { decode, moveTo, where: () => z.slice() };

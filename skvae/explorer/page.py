@@ -1,0 +1,277 @@
+"""The page: what a decoder, its latent space and a template make together."""
+
+import json
+import re
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
+
+from skvae import __version__
+from skvae._images import shape_of_images
+from skvae.explorer.decoders import encode_floats, export_decoder
+from skvae.vae.transformer import VAETransformer
+
+__all__ = ["MAX_BYTES", "save_explorer"]
+
+MAX_BYTES = 5_000_000
+MAX_POINTS = 2_000
+MAX_FEATURES = 100
+# Standard deviations of the prior that the hand can reach.
+_REACH = 3.5
+_MIN_PIXELS = 64
+
+
+def save_explorer(
+    estimator, path, X=None, y=None, *, image_shape="auto", class_names=None, title=None
+):
+    """Write a page in which the decoder's output follows the hand over the latent space.
+
+    The page computes the decoder itself: it is one file, needs no network and agrees with
+    ``inverse_transform``. With 2 latent dimensions it has a map, in any case a slider for each.
+
+    Parameters
+    ----------
+    estimator : VAETransformer or Pipeline
+        Fitted. Of a pipeline the page shows the decoder of its one ``VAETransformer``, in the
+        units which that was fitted on.
+    path : str or path-like
+        HTML file to write; its folder is made if need be.
+    X : array-like of shape (n_samples, n_features), default=None
+        Rows whose posterior means the page knows: marks on the map, and places to start from. Of
+        more than 2,000, so many are taken at even distances.
+    y : array-like of shape (n_samples,), default=None
+        Their classes.
+    image_shape : "auto", tuple of int or None, default="auto"
+        (height, width) or (height, width, channels) of the image that a row is; None shows a
+        table of features. "auto" is the estimator's, else square if there are at least 64
+        features without names.
+    class_names : list of str, default=None
+        Names of the sorted classes in y; None takes the labels.
+    title : str, default=None
+        Heading.
+
+    Raises
+    ------
+    ValueError
+        If there is no ``VAETransformer`` or it is not fitted, its decoder is of the user's own
+        making with layers that the page does not know, or the page would take more than 5 MB.
+    OSError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from sklearn.datasets import load_digits
+    >>> from skvae import VAETransformer, save_explorer
+    >>> X, y = load_digits(return_X_y=True)
+    >>> vae = VAETransformer(2, max_iter=2, random_state=0).fit(X / 16)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "explorer.html")
+    ...     save_explorer(vae, path, X / 16, y)
+    ...     100_000 < os.path.getsize(path) < 5_000_000
+    True
+    """
+    vae, before = _find_vae(estimator)
+    check_is_fitted(vae)
+    means = None if X is None else _posterior_means(vae, before, X)
+    if means is None and not vae.variational:
+        raise ValueError(
+            "variational=False has no prior that says where latent points lie: pass rows as X "
+            "(--dataset)."
+        )
+    title = title or "Latent explorer"
+    points, names = (None, {}) if means is None else _points(means, y, class_names)
+    prior = _prior(vae, names) if vae.variational else None
+    content = {
+        "decoder": export_decoder(vae),
+        **_latent_space(vae, prior, means),
+        "points": points,
+        "prior": prior,
+        **_output(vae, means, image_shape),
+    }
+    page = _fill(title, _describe(vae), content)
+    if len(page) > MAX_BYTES:
+        n_weights = sum(v.size for k, v in vae.parameters_.items() if k.startswith("decoder."))
+        raise ValueError(
+            f"The page would take {len(page) / 1e6:.1f} MB, and {MAX_BYTES / 1e6:.0f} MB are the "
+            f"limit: the decoder has {n_weights:,} weights of 5.3 bytes. Fit a smaller one "
+            "(hidden_layer_sizes)."
+        )
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(page)
+
+
+def _find_vae(estimator):
+    """The VAE, and the steps before it in its pipeline."""
+    steps = (
+        [step for _, step in estimator.steps] if isinstance(estimator, Pipeline) else [estimator]
+    )
+    places = [i for i, step in enumerate(steps) if isinstance(step, VAETransformer)]
+    if len(places) != 1:
+        raise ValueError(
+            f"The explorer needs a VAETransformer, or a Pipeline with one as a step; got a "
+            f"{type(estimator).__name__} with {len(places)} of them."
+        )
+
+    return steps[places[0]], steps[: places[0]]
+
+
+def _posterior_means(vae, before, X):
+    if before:
+        X = Pipeline([(str(i), step) for i, step in enumerate(before)]).transform(X)
+
+    return vae._encode(vae._check_rows(X))[:, : _n_components(vae)]
+
+
+def _n_components(vae):
+    return vae._architecture["n_components"]
+
+
+def _latent_space(vae, prior, means):
+    """Where each dimension may go, and which carries most."""
+    ends = []
+    if prior is not None:
+        centers, reach = np.array(prior["means"]), _REACH * np.array(prior["scales"])
+        ends += [centers - reach, centers + reach]
+    if means is not None:
+        ends += list(np.percentile(means, [[0.5], [99.5]], axis=0))
+    ends = np.concatenate(ends)
+    low, high = ends.min(axis=0), ends.max(axis=0)
+    if len(low) == 2:  # one unit is as long in both directions of the map
+        middle, half = (low + high) / 2, (high - low).max() / 2
+        low, high = middle - half, middle + half
+    nats = getattr(vae, "kl_per_dimension_", None)
+    weights = means.var(axis=0) if nats is None else nats
+
+    return {
+        "ranges": np.stack([low, high], axis=1).tolist(),
+        "order": np.argsort(-weights, kind="stable").tolist(),
+        "nats": None if nats is None else nats.tolist(),
+    }
+
+
+def _points(means, y, class_names):
+    """Latent points that the page knows, and the names of their classes by label."""
+    rows = np.linspace(0, len(means) - 1, min(len(means), MAX_POINTS)).astype(int)
+    points = {"z": encode_floats(means[rows]), "classes": None}
+    if y is None:
+        return points, {}
+    y = column_or_1d(y)
+    check_consistent_length(means, y)
+    check_classification_targets(y)
+    labels, codes = np.unique(y, return_inverse=True)
+    if class_names is not None and len(class_names) != len(labels):
+        raise ValueError(
+            f"class_names has {len(class_names)} names, but y has {len(labels)} classes."
+        )
+    names = dict(zip(labels, labels if class_names is None else class_names, strict=True))
+
+    return points | {"classes": _marks(labels, names), "codes": codes[rows].tolist()}, names
+
+
+def _prior(vae, names):
+    """The prior as a mixture: of classes, of components of its own, or of one."""
+    if hasattr(vae, "class_means_"):
+        kind, classes, means = "Class", _marks(vae.classes_, names), vae.class_means_
+        weights, scales = vae.class_counts_ / vae.class_counts_.sum(), np.ones(means.shape)
+    elif hasattr(vae, "prior_means_"):
+        kind, means, weights = "Component", vae.prior_means_, vae.prior_weights_
+        classes, scales = _marks(np.arange(1, len(means) + 1), {}), np.sqrt(vae.prior_variances_)
+    else:
+        kind, classes, weights = None, None, np.ones(1)
+        means, scales = np.zeros((1, _n_components(vae))), np.ones((1, _n_components(vae)))
+
+    return {
+        "kind": kind,
+        "classes": classes,
+        "weights": weights.tolist(),
+        "means": means.tolist(),
+        "scales": scales.tolist(),
+    }
+
+
+def _marks(labels, names):
+    """A mark of at most two characters and a name for each class."""
+    texts = [str(label) for label in labels]
+    marks = texts if max(map(len, texts)) <= 2 else [str(i) for i in range(len(texts))]
+    names = [str(names.get(label, label)) for label in labels]
+
+    return [{"mark": mark, "name": name} for mark, name in zip(marks, names, strict=True)]
+
+
+def _output(vae, means, image_shape):
+    """How to show x: an image and its darkest and brightest value, or features and their ends."""
+    shape = _image_shape(vae, image_shape)
+    rows = vae.sample(256) if vae.variational else vae.inverse_transform(means[:256])
+    if shape is not None:
+        unit = vae.likelihood_ == "bernoulli"
+        ends = [0, vae.max_value] if unit else [rows.min(), rows.max()]
+        return {"image": shape, "ends": ends}
+    names = getattr(vae, "feature_names_in_", [f"x{i}" for i in range(rows.shape[1])])
+    shown = np.sort(np.argsort(-rows.std(axis=0), kind="stable")[:MAX_FEATURES])
+
+    return {
+        "image": None,
+        "n_features": rows.shape[1],
+        "features": [
+            {"index": int(i), "name": names[i], "ends": [rows[:, i].min(), rows[:, i].max()]}
+            for i in shown
+        ],
+    }
+
+
+def _image_shape(vae, image_shape):
+    n_features = vae.n_features_in_
+    if image_shape is None:
+        return None
+    if image_shape == "auto":
+        image_shape = vae.image_shape
+        square = round(n_features**0.5) ** 2 == n_features >= _MIN_PIXELS
+        named = hasattr(vae, "feature_names_in_")
+        if image_shape is None and vae.network != "conv" and (named or not square):
+            return None
+    shape = shape_of_images(np.empty((0, n_features)), image_shape)
+    if shape[2] not in (1, 3):
+        raise ValueError(
+            f"The page shows images of 1 or 3 channels, not of {shape[2]}; image_shape=None "
+            "(--table) shows numbers."
+        )
+
+    return shape
+
+
+def _describe(vae):
+    widths = [_n_components(vae), *vae._architecture["hidden_layer_sizes"][::-1]]
+    network = vae.network if isinstance(vae.network, str) else "its own network"
+
+    return (
+        f"VAETransformer ({network}), decoder {'-'.join(map(str, [*widths, vae.n_features_in_]))}, "
+        f"{vae.likelihood_} likelihood, skvae {__version__}"
+    )
+
+
+def _fill(title, description, content):
+    """The template with its parts in place, as bytes."""
+    folder = files("skvae.explorer")
+    read = lambda *names: folder.joinpath(*names).read_text("utf-8")  # noqa: E731
+    library = read("vendor", "ml-matrix-6.15.1.umd.js")
+    parts = {
+        "title": escape(title),
+        "description": escape(description),
+        "style": read("page.css"),
+        "licence": read("vendor", "LICENSE"),
+        "library": re.sub(r"//# sourceMappingURL=.*", "", library),
+        "decoder": read("decoder.js"),
+        "controls": read("controls.js"),
+        # No "<" in the data can then end the script that holds them.
+        "content": json.dumps(content, default=float, allow_nan=False).replace("<", "\\u003c"),
+    }
+    page = re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], read("page.html"))
+
+    return page.encode("utf-8")

@@ -1,0 +1,59 @@
+import joblib
+import numpy as np
+import pytest
+import skops.io
+
+from skvae import VAETransformer, cli
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    X = np.random.default_rng(0).random((30, 64))
+    vae = VAETransformer(2, hidden_layer_sizes=(4,), max_iter=1).fit(X)
+    folder = tmp_path_factory.mktemp("models")
+    skops.io.dump(vae, folder / "vae.skops")
+    joblib.dump(vae, folder / "vae.joblib")
+    (folder / "vae.txt").write_text("no estimator")
+
+    return folder / "vae"
+
+
+def test_explore_writes_a_page(model, tmp_path, capsys):
+    page = tmp_path / "page.html"
+    command = ["explore", f"{model}.skops", "--output", str(page), "--dataset", "digits"]
+
+    assert cli.main([*command, "--title", "Mine"]) == 0
+    assert "open it in a browser" in capsys.readouterr().out
+    assert "<h1>Mine</h1>" in page.read_text("utf-8")
+    assert '"image": [8, 8, 1]' in page.read_text("utf-8")
+    assert cli.main([*command, "--image-shape", "4", "16"]) == 0
+    assert '"image": [4, 16, 1]' in page.read_text("utf-8")
+    assert cli.main([*command, "--table"]) == 0
+    assert '"image": null' in page.read_text("utf-8")
+
+
+def test_pickles_have_to_be_allowed(model, tmp_path, capsys):
+    command = ["explore", f"{model}.joblib", "--output", str(tmp_path / "page.html")]
+
+    assert cli.main(command) == 1
+    assert "runs the code inside: allow that with --allow-pickle" in capsys.readouterr().err
+    assert not (tmp_path / "page.html").exists()
+    assert cli.main([*command, "--allow-pickle"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([".missing"], "No such file"),
+        ([".txt", "--allow-pickle"], "holds no estimator that can be read"),
+        ([".skops", "--output", "/dev/null/page.html"], "/dev/null"),
+        ([".skops", "--dataset", "fashion-mnist"], "X has 784 features"),
+    ],
+)
+def test_failures_are_a_message(arguments, message, model, capsys, monkeypatch):
+    load = type("Bunch", (), {"data": np.zeros((4, 784)), "n_train": 2, "max_value": 255})
+    load.target, load.target_names = np.array([0, 1, 0, 1]), ["a", "b"]
+    monkeypatch.setitem(cli.datasets.DATASETS, "fashion-mnist", lambda data_home: load)
+
+    assert cli.main(["explore", str(model) + arguments[0], *arguments[1:]]) == 1
+    assert message in capsys.readouterr().err

@@ -1,0 +1,89 @@
+import base64
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from skvae import VAETransformer
+from skvae.explorer.decoders import encode_floats, export_decoder
+
+X = np.random.default_rng(0).random((20, 12))
+
+
+def fit(**options):
+    options = {"hidden_layer_sizes": (5, 4), "max_iter": 1, "random_state": 0} | options
+
+    return VAETransformer(2, **options).fit(X)
+
+
+def floats(text):
+    return np.frombuffer(base64.b64decode(text), "<f4")
+
+
+def test_numbers_come_back(rng):
+    a = rng.normal(size=(3, 4))
+
+    assert np.array_equal(floats(encode_floats(a.T)), a.T.astype(np.float32).ravel())
+
+
+def test_linear_layers_are_the_decoder():
+    vae = fit(likelihood="gaussian", activation="tanh")
+    exported = export_decoder(vae)
+    z = np.array([0.3, -1.2])
+    x = z
+    for layer in exported["layers"]:
+        if layer["kind"] == "tanh":
+            x = np.tanh(x)
+        else:
+            x = floats(layer["weight"]).reshape(layer["shape"]) @ x + floats(layer["bias"])
+    x = x * exported["scale"] + exported["offset"]
+
+    assert exported["mean"] == "identity"
+    assert np.abs(x - vae.inverse_transform([z])[0]).max() < 1e-6
+
+
+def test_convolutions_keep_their_shapes():
+    layers = export_decoder(fit(network="conv", image_shape=(2, 2, 3)))["layers"]
+    up = [layer for layer in layers if layer["kind"] == "conv_transpose"]
+
+    assert [layer["shape"] for layer in up] == [[64, 1, 1], [32, 1, 1]]
+    assert [layer["to_shape"] for layer in up] == [[32, 1, 1], [3, 2, 2]]
+    assert layers[-1] == {"kind": "channels_last", "shape": [3, 4]}
+
+
+def nested(n_in, n_out):
+    first = nn.Sequential(nn.Linear(n_in, 3, bias=False), nn.Tanh())
+
+    return nn.Sequential(first, nn.Linear(3, n_out))
+
+
+def normalised(n_in, n_out):
+    return nn.Sequential(nn.Linear(n_in, 3), nn.LayerNorm(3), nn.Linear(3, n_out))
+
+
+def test_modules_of_known_layers():
+    layers = export_decoder(fit(network=(nn.Linear, nested)))["layers"]
+
+    assert [layer["kind"] for layer in layers] == ["linear", "tanh", "linear"]
+    assert not floats(layers[0]["bias"]).any()
+
+
+@pytest.mark.parametrize("seed_before", [0, 1])
+def test_unknown_layers_are_named(seed_before):
+    vae = fit(network=(nn.Linear, normalised))
+    torch.manual_seed(seed_before)
+    state = torch.get_rng_state()
+    with pytest.raises(ValueError, match="a LayerNorm, which .* it knows Linear"):
+        export_decoder(vae)
+
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_grouped_convolutions_are_refused():
+    def grouped(n_in, n_out):
+        convolution = nn.ConvTranspose2d(2, 2, (1, n_out // 2), groups=2)
+        return nn.Sequential(nn.Unflatten(1, (2, 1, 1)), convolution, nn.Flatten())
+
+    with pytest.raises(ValueError, match="without groups or dilation"):
+        export_decoder(fit(network=(nn.Linear, grouped)))

@@ -1,0 +1,167 @@
+"""What is in the page, without a browser."""
+
+import base64
+import json
+import os
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+
+from skvae import FisherVectorEncoder, VAETransformer, save_explorer
+from skvae.explorer.page import MAX_FEATURES, MAX_POINTS
+
+
+def vae(n_components=2, **options):
+    options = {"hidden_layer_sizes": (8,), "max_iter": 1, "random_state": 0} | options
+
+    return VAETransformer(n_components, **options)
+
+
+@pytest.fixture
+def page(tmp_path):
+    """Write a page; returns its text."""
+
+    def write(estimator, *args, **options):
+        save_explorer(estimator, tmp_path / "new" / "page.html", *args, **options)
+        return (tmp_path / "new" / "page.html").read_text("utf-8")
+
+    return write
+
+
+def content_of(text):
+    return json.loads(re.search(r'id="content">(.*?)</script>', text, re.DOTALL)[1])
+
+
+def test_nothing_is_loaded(page, digits):
+    text = page(vae().fit(digits[0]), *digits)
+
+    assert "{{" not in re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)
+    assert not re.search(r'(src|href)="(?!data:)|@import|url\(|sourceMappingURL', text)
+    assert "default-src 'none'" in text
+    assert text.count("<script") == text.count("</script>") == 4
+    assert "Permission is hereby granted" in text
+
+
+def test_text_of_the_user_is_text(page, digits):
+    X, y = digits
+    names = ["</script><b>", *"123456789"]
+    text = page(vae().fit(X), X, y, class_names=names, title="<i>me</i>")
+
+    assert "<title>&lt;i&gt;me&lt;/i&gt;</title>" in text
+    assert "</script><b>" not in text
+    assert content_of(text)["points"]["classes"][0] == {"mark": "0", "name": "</script><b>"}
+
+
+def test_image_or_features(page, digits):
+    X = digits[0]
+    image = content_of(page(vae().fit(X)))
+    table = content_of(page(vae().fit(X), image_shape=None))
+    wide = content_of(page(vae().fit(X[:, 8:]), image_shape=(7, 8)))
+
+    assert image["image"] == [8, 8, 1] and image["ends"] == [0, 1]
+    assert table["image"] is None and len(table["features"]) == 64
+    assert wide["image"] == [7, 8, 1]
+
+
+def test_named_columns_are_features(page):
+    X = load_iris(as_frame=True).data
+    frame = pd.DataFrame(np.tile(X.to_numpy(), (1, 36)), columns=[f"c{i}" for i in range(144)])
+    content = content_of(page(vae().fit(frame)))
+
+    assert [f["name"] for f in content_of(page(vae().fit(X)))["features"]] == list(X.columns)
+    assert content["image"] is None
+    assert len(content["features"]) == MAX_FEATURES
+    assert content["n_features"] == 144
+
+
+def test_the_map_has_equal_units_and_room_for_all_classes(page, digits):
+    X, y = digits
+    model = vae(conditional="prior", max_iter=20).fit(X, y)
+    content = content_of(page(model))
+    (low_1, high_1), (low_2, high_2) = content["ranges"]
+
+    assert high_1 - low_1 == pytest.approx(high_2 - low_2)
+    assert (model.class_means_ - 3.5 >= [low_1 - 1e-5, low_2 - 1e-5]).all()
+    assert (model.class_means_ + 3.5 <= [high_1 + 1e-5, high_2 + 1e-5]).all()
+    assert [c["name"] for c in content["prior"]["classes"]] == list("0123456789")
+
+
+def test_components_of_a_mixture_are_classes(page, digits):
+    model = vae(prior="mixture", n_prior_components=3).fit(digits[0])
+    prior = content_of(page(model))["prior"]
+
+    assert [c["name"] for c in prior["classes"]] == ["1", "2", "3"]
+    assert np.allclose(np.square(prior["scales"]), model.prior_variances_)
+    assert np.allclose(prior["weights"], model.prior_weights_)
+
+
+def test_points_are_posterior_means(page):
+    rng = np.random.default_rng(0)
+    X = rng.random((MAX_POINTS + 500, 6))
+    y = np.where(rng.random(len(X)) < 0.5, "versicolor", "setosa")
+    model = vae(output="params").fit(X)
+    points = content_of(page(model, X, y))["points"]
+    z = np.frombuffer(base64.b64decode(points["z"]), "<f4").reshape(-1, 2)
+
+    assert len(z) == len(points["codes"]) == MAX_POINTS
+    assert np.array_equal(z[[0, -1]], model.transform(X)[[0, -1], :2].astype(np.float32))
+    assert points["codes"][-1] == ["setosa", "versicolor"].index(y[-1])
+    assert points["classes"][1] == {"mark": "1", "name": "versicolor"}
+
+
+def test_a_pipeline_sends_points_through_its_first_steps(page, digits):
+    X = digits[0]
+    pipeline = make_pipeline(MinMaxScaler(), vae()).fit(X * 16)
+    alone = content_of(page(pipeline[-1], pipeline[0].transform(X * 16)))
+
+    assert content_of(page(pipeline, X * 16)) == alone
+
+
+def test_most_informative_dimensions_come_first(page, digits):
+    model = vae(5, max_iter=10).fit(digits[0])
+    content = content_of(page(model))
+
+    assert content["order"] == list(np.argsort(-model.kl_per_dimension_))
+
+
+def test_plain_autoencoders_need_rows(page, digits):
+    model = vae(3, variational=False).fit(digits[0])
+    with pytest.raises(ValueError, match="no prior .* pass rows as X"):
+        page(model)
+    content = content_of(page(model, digits[0]))
+    low, high = np.percentile(model.transform(digits[0]), [0.5, 99.5], axis=0)
+
+    assert np.allclose(content["ranges"], np.stack([low, high], axis=1))
+    assert content["nats"] is None
+
+
+def test_what_cannot_be_shown(page, digits):
+    X, y = digits
+    with pytest.raises(ValueError, match="needs a VAETransformer.*got a FisherVectorEncoder"):
+        page(FisherVectorEncoder(2))
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        page(vae())
+    with pytest.raises(ValueError, match=r"would take \d\.\d MB, and 5 MB are the limit.*weights"):
+        page(vae(hidden_layer_sizes=(900, 1000)).fit(X[:40]))
+    with pytest.raises(ValueError, match="1 or 3 channels, not of 2"):
+        page(vae().fit(X), image_shape=(4, 8, 2))
+    with pytest.raises(ValueError, match="means 63 pixels"):
+        page(vae().fit(X), image_shape=(7, 9))
+    with pytest.raises(ValueError, match="class_names has 2 names, but y has 10 classes"):
+        page(vae().fit(X), X, y, class_names=["a", "b"])
+    with pytest.raises(ValueError, match="Unknown label type: continuous"):
+        page(vae().fit(X), X, y + 0.5)
+
+
+@pytest.mark.parametrize("place", ["file/page.html", "folder"])
+def test_places_that_cannot_be_written(place, tmp_path, digits):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError):
+        save_explorer(vae().fit(digits[0][:40]), os.fspath(tmp_path / place))
