@@ -60,7 +60,7 @@ def compare_features(
     y_test : array-like of shape (n_test,)
         Their labels.
     features : sequence of str, or mapping of str to transformer
-        Names of :mod:`skvae.recipes`; or transformers of your own.
+        Names of :func:`skvae.recipes.make`; or transformers of your own.
     classifiers : sequence of str, or mapping of str to (classifier, grid)
         Of "linear" (logistic regression), "knn" and "svm" (RBF kernel, for features of at most
         1,000 dimensions), or classifiers of your own, each with a grid as for ``GridSearchCV``.

@@ -168,7 +168,7 @@ class VAETransformer(
         Drawn from ``random_state``; all noise derives from it.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if they are strings.
 
     References

@@ -1,0 +1,73 @@
+"""
+Sums: Fisher vectors and mixtures of data that pass by
+======================================================
+
+Everything here is made of sums over descriptors. So a Fisher vector can be had of a set that comes
+piece by piece, and a mixture can learn from a stream that is read once and never kept.
+"""
+
+# %%
+# A stream
+# --------
+# Blocks of 3 x 3 patches of scikit-learn's digits, 500 at a time.
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_digits
+
+from skvae import DiagonalGaussianMixture, FisherVectorEncoder, ImagePatches
+
+X = load_digits().data / 16
+patches = ImagePatches(patch_size=3).fit(X)
+descriptors = patches.transform(X).reshape(-1, 9)
+np.random.default_rng(0).shuffle(descriptors)
+held_out, stream = descriptors[:10_000], descriptors[10_000:]
+blocks = np.array_split(stream, len(stream) // 500)
+
+# %%
+# Learning from each block once
+# -----------------------------
+# ``partial_fit`` takes one step of stepwise EM per block. Beside it, EM on all of them at once.
+mixture = DiagonalGaussianMixture(32, variance_floor=1e-3, random_state=0)
+seen, likelihood = [], []
+for i, block in enumerate(blocks, start=1):
+    mixture.partial_fit(block)
+    if i in (1, 2, 4, 8, 16, 32, 64, len(blocks)):
+        seen.append(500 * i)
+        likelihood.append(mixture.score(held_out))
+
+whole = DiagonalGaussianMixture(32, variance_floor=1e-3, random_state=0).fit(stream)
+goal = whole.score(held_out)
+print(f"stream, one pass: {likelihood[-1]:.2f} nats per patch it has not seen")
+print(f"EM, {whole.n_iter_} passes: {goal:.2f} nats")
+
+
+# %%
+# A vector in pieces
+# ------------------
+# The vector of a union is the mean of the parts' vectors, weighted by their sizes, before power and
+# norm. ``encode`` does that by itself for anything that yields blocks whenever it is iterated over.
+class Pieces:
+    """Some rows at a time, as from a file."""
+
+    def __iter__(self):
+        yield from np.array_split(held_out, 7)
+
+
+encoder = FisherVectorEncoder(mixture=mixture, power=1, norm=None).fit(held_out[None])
+at_once = encoder.encode(held_out)
+by_blocks = encoder.encode(Pieces())
+by_hand = np.average(
+    [encoder.encode(part) for part in (held_out[:2500], held_out[2500:])],
+    axis=0,
+    weights=[2500, 7500],
+)
+print(f"largest error, in blocks: {np.abs(by_blocks - at_once).max():.0e}")
+print(f"largest error, by hand: {np.abs(by_hand - at_once).max():.0e}")
+
+# %%
+figure, ax = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
+ax.plot(seen, likelihood, "o-", label="partial_fit, each block once")
+ax.axhline(goal, color="0.4", ls="--", label=f"EM on all, {whole.n_iter_} passes")
+ax.set(xscale="log", xlabel="patches seen", ylabel="nats per held-out patch")
+ax.legend()
+plt.show()

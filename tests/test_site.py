@@ -1,0 +1,89 @@
+"""The documentation builds without a warning, and every link and anchor inside it exists."""
+
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from types import ModuleType
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+import skvae
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The pages, built from a copy of the sources; test_examples.py runs the examples."""
+    for package in ("sphinx", "myst_parser", "numpydoc", "pydata_sphinx_theme", "sphinx_gallery"):
+        pytest.importorskip(package, reason="needs the extra 'docs'")
+    folder = tmp_path_factory.mktemp("site")
+    not_generated = shutil.ignore_patterns("auto_examples", "generated")
+    shutil.copytree(ROOT / "docs", folder / "docs", ignore=not_generated)
+    shutil.copytree(ROOT / "examples", folder / "examples")
+    shutil.copy(ROOT / "CHANGELOG.md", folder)
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q"]
+    result = subprocess.run(
+        [*command, "-D", "plot_gallery=0", "docs", "html"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return folder / "html"
+
+
+class Page(HTMLParser):
+    """Anchors of a page, and what it points to."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.anchors, self.links = set(), []
+        self.feed(path.read_text())
+
+    def handle_starttag(self, tag, attributes):
+        for name, value in attributes:
+            if name in ("id", "name") and value:
+                self.anchors.add(value)
+            elif name in ("href", "src") and value:
+                self.links.append(urlsplit(value))
+
+
+def test_internal_links_and_anchors_exist(site):
+    paths = (p for p in site.rglob("*.html") if "_static" not in p.parts)
+    pages = {path: Page(path) for path in paths}
+    broken = []
+    for path, page in pages.items():
+        for link in page.links:
+            if link.scheme or link.netloc:
+                continue
+            target = (path.parent / unquote(link.path)).resolve() if link.path else path
+            lost = link.fragment and target in pages and link.fragment not in pages[target].anchors
+            if not target.exists() or lost:
+                broken.append(f"{path.relative_to(site)}: {link.geturl()}")
+    assert len(pages) > 30
+    assert not broken, "\n".join(broken)
+
+
+def test_every_public_name_has_a_page(site):
+    names = set()
+    for name in skvae.__all__:
+        value = getattr(skvae, name)
+        members = value.__all__ if isinstance(value, ModuleType) else []
+        names |= {f"{name}.{m}" for m in members if callable(getattr(value, m))} or {name}
+    missing = {n for n in names if not (site / "generated" / f"skvae.{n}.html").exists()}
+    assert not missing
+
+
+def test_every_markdown_page_is_in_the_site(site):
+    sources = (ROOT / "docs").glob("*.md")
+    assert all((site / f"{path.stem}.html").exists() for path in sources)
+
+
+def test_every_example_is_a_notebook(site):
+    examples = (ROOT / "examples").glob("*.py")
+    downloads = {path.name for path in (site / "_downloads").rglob("*.ipynb")}
+    assert downloads >= {f"{path.stem}.ipynb" for path in examples}
