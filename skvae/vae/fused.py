@@ -16,6 +16,7 @@ from skvae.vae.likelihoods import Bernoulli, Gaussian, Poisson
 from skvae.vae.model import VAE
 from skvae.vae.posteriors import STD_FLOOR
 from skvae.vae.priors import ClassMeans, StandardNormal
+from skvae.vae.products import linear
 
 __all__ = ["FusedStep"]
 
@@ -105,7 +106,7 @@ def _forward(layers, h):
     for layer in layers:
         if isinstance(layer, nn.Linear):
             kept.append(h)
-            h = torch.addmm(layer.bias, h, layer.weight.T)
+            h = linear(h, layer.weight, layer.bias)
         else:
             kept.append(_ACTIVATIONS[type(layer)][0](h))
     return h, kept
@@ -116,10 +117,10 @@ def _backward(layers, kept, d_h, *, wanted):
     for number in reversed(range(len(layers))):
         layer, h = layers[number], kept[number]
         if isinstance(layer, nn.Linear):
-            torch.mm(d_h.T, h, out=layer.weight.grad)
+            layer.weight.grad.copy_(linear(d_h.T, h.T))
             torch.sum(d_h, dim=0, out=layer.bias.grad)
             if number or wanted:
-                d_h = d_h @ layer.weight
+                d_h = linear(d_h, layer.weight.T)
         else:
             _ACTIVATIONS[type(layer)][1](d_h, h)
     return d_h

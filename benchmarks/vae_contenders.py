@@ -1,0 +1,228 @@
+"""Ways to train the seed's network: 784-200-200-(2x100)-200-200-784, ReLU, batches of 64.
+
+A contender is made from binary rows (n, 784), float32, and takes the steps that a call asks for,
+in whole hundreds. A peer that is not installed raises ImportError when it is made.
+"""
+
+import logging
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from skvae.vae.model import VAE
+from skvae.vae.optimizers import OPTIMIZERS, flatten
+from skvae.vae.runtime import scoped_runtime
+from skvae.vae.training import Schedule, train
+
+BATCH, LATENT, RATE = 64, 100, 1e-3
+ENCODER = [(784, 200), (200, 200), (200, 2 * LATENT)]
+DECODER = [(LATENT, 200), (200, 200), (200, 784)]
+
+
+class Floor:
+    """The matrix products of a step alone, six forward and eleven backward."""
+
+    def __init__(self, rows):
+        layers = [*ENCODER, *DECODER]
+        self.products = []
+        for number, (n_in, n_out) in enumerate(layers):
+            h, weight, out = (torch.rand(s) for s in [(BATCH, n_in), (n_out, n_in), (BATCH, n_out)])
+            self.products += [(h, weight.T, torch.empty(BATCH, n_out))]
+            self.products += [(out.T, h, torch.empty(n_out, n_in))]
+            if number:
+                self.products += [(out, weight, torch.empty(BATCH, n_in))]
+
+    def __call__(self, n_steps):
+        for _ in range(n_steps):
+            for a, b, out in self.products:
+                torch.mm(a, b, out=out)
+
+
+class Skvae:
+    """The training loop of ``VAETransformer.fit``."""
+
+    def __init__(self, rows, n_threads=1, optimizer="adam"):
+        self.n_threads = n_threads
+        model = VAE(784, LATENT, (200, 200), "relu", "bernoulli", None)
+        model.draw_parameters(torch.Generator().manual_seed(0))
+        self.progress = train(
+            model,
+            OPTIMIZERS[optimizer]([flatten(list(model.parameters()))], RATE),
+            torch.from_numpy(rows),
+            None,
+            Schedule(10**9, RATE, cosine=True, beta=1.0, warm_up=0.0),
+            batch_size=BATCH,
+            dynamic=False,
+            variational=True,
+            seed=0,
+            steps_per_epoch=10**6,
+        )
+
+    def __call__(self, n_steps):
+        with scoped_runtime(self.n_threads):
+            for _ in range(n_steps // 100):
+                next(self.progress)
+
+
+def perceptron(layers):
+    modules = [part for sizes in layers for part in (nn.Linear(*sizes), nn.ReLU())]
+    return nn.Sequential(*modules[:-1])
+
+
+class Eager(nn.Module):
+    """The model as one writes it in plain PyTorch, and its plain loop."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.decoder = perceptron(ENCODER), perceptron(DECODER)
+
+    def forward(self, x):
+        mean, raw_scale = self.encoder(x).chunk(2, dim=1)
+        std = functional.softplus(raw_scale)
+        return self.decoder(mean + std * torch.randn_like(std)), mean, std
+
+
+def negative_elbo(output, x):
+    logits, mean, std = output
+    nll = functional.binary_cross_entropy_with_logits(logits, x, reduction="sum")
+    return nll + (0.5 * (std**2 + mean**2 - 1) - std.log()).sum()
+
+
+class EagerLoop:
+    """In-memory rows, a random order in each epoch, a torch optimizer."""
+
+    def __init__(self, rows, make_optimizer):
+        self.x, self.model = torch.from_numpy(rows), Eager()
+        self.optimizer = make_optimizer(self.model.parameters(), lr=RATE)
+        self.batches = self._batches()
+
+    def _batches(self):
+        while True:
+            yield from torch.randperm(len(self.x)).split(BATCH)
+
+    def __call__(self, n_steps):
+        for _ in range(n_steps):
+            x = self.x[next(self.batches)]
+            loss = negative_elbo(self.model(x), x)
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+
+
+class Portions:
+    """For peers that make a pass over a data set: as many rows as the steps need, in turn."""
+
+    def __init__(self, rows):
+        self.rows, self.first = rows, 0
+
+    def take(self, n_steps):
+        n = n_steps * BATCH
+        if self.first + n > len(self.rows):
+            self.first = 0
+        self.first += n
+        return self.rows[self.first - n : self.first]
+
+
+class Skorch:
+    def __init__(self, rows):
+        from skorch import NeuralNet
+
+        class Criterion(nn.Module):
+            def forward(self, output, x):
+                return negative_elbo(output, x)
+
+        self.portions = Portions(rows)
+        self.net = NeuralNet(
+            Eager,
+            criterion=Criterion,
+            optimizer=torch.optim.RMSprop,
+            lr=RATE,
+            batch_size=BATCH,
+            max_epochs=1,
+            train_split=None,
+            iterator_train__shuffle=True,
+            verbose=0,
+        ).initialize()
+
+    def __call__(self, n_steps):
+        x = self.portions.take(n_steps)
+        self.net.partial_fit(x, x)
+
+
+class Pythae:
+    def __init__(self, rows):
+        logging.disable(logging.INFO)
+        from pythae.data.datasets import BaseDataset
+        from pythae.models import VAE as PythaeVAE
+        from pythae.models import VAEConfig
+        from pythae.models.base.base_utils import ModelOutput
+        from pythae.models.nn import BaseDecoder, BaseEncoder
+        from pythae.trainers import BaseTrainer, BaseTrainerConfig
+
+        class Encoder(BaseEncoder):
+            def __init__(self):
+                super().__init__()
+                self.layers = perceptron(ENCODER)
+
+            def forward(self, x):
+                mean, log_var = self.layers(x).chunk(2, dim=1)
+                return ModelOutput(embedding=mean, log_covariance=log_var)
+
+        class Decoder(BaseDecoder):
+            def __init__(self):
+                super().__init__()
+                self.layers = perceptron(DECODER)
+
+            def forward(self, z):
+                return ModelOutput(reconstruction=self.layers(z).sigmoid())
+
+        config = VAEConfig(input_dim=(784,), latent_dim=LATENT, reconstruction_loss="bce")
+        folder = tempfile.mkdtemp()
+        options = BaseTrainerConfig(
+            folder,
+            per_device_train_batch_size=BATCH,
+            optimizer_cls="RMSprop",
+            learning_rate=RATE,
+            no_cuda=True,
+        )
+        self.dataset = lambda x: BaseDataset(torch.from_numpy(x), torch.zeros(len(x)))
+        model = PythaeVAE(config, Encoder(), Decoder())
+        self.trainer = BaseTrainer(model, self.dataset(rows[:BATCH]), training_config=options)
+        self.trainer.prepare_training()
+        self.portions = Portions(rows)
+
+    def __call__(self, n_steps):
+        dataset = self.dataset(self.portions.take(n_steps))
+        self.trainer.train_loader = self.trainer.get_train_dataloader(dataset)
+        self.trainer.train_step(epoch=1)
+
+
+class TensorFlow:
+    """The seed's graph, timed by its own process."""
+
+    def __init__(self, rows, python=sys.executable):
+        self.folder = tempfile.TemporaryDirectory()
+        path = Path(self.folder.name) / "rows.npy"
+        np.save(path, rows)
+        script = Path(__file__).with_name("vae_tensorflow.py")
+        self.process = subprocess.Popen(
+            [python, script, path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        try:
+            self.seconds(1)
+        except (ValueError, BrokenPipeError):
+            raise ImportError("no tensorflow") from None
+
+    def seconds(self, n_steps):
+        print(n_steps, file=self.process.stdin, flush=True)
+        return float(self.process.stdout.readline())

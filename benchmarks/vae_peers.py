@@ -1,0 +1,136 @@
+"""Training the seed's network beside its matrix products and its peers, in turns, on MNIST.
+
+``OMP_NUM_THREADS=1 python vae_peers.py``, about ten minutes. Peers are optional: ``pip install
+skorch==1.4.0``, ``pip install pythae==0.1.2`` and, in an environment of its own whose interpreter
+``--tensorflow`` names, ``pip install tensorflow-cpu``.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from functools import partial
+from time import perf_counter
+
+import numpy as np
+import torch
+from interleaved import clock, take_turns, times_as_long
+from vae_contenders import LATENT, EagerLoop, Floor, Pythae, Skorch, Skvae, TensorFlow
+
+from skvae import VAETransformer
+from skvae.datasets import load_mnist
+
+SLICE = 100  # steps of a turn
+
+
+def binary(subset):
+    return (load_mnist(subset=subset).data > 127).astype(np.float32)
+
+
+def in_turns(contenders, n_steps, timer):
+    works = {name: partial(clock, partial(run, SLICE), timer) for name, run in contenders.items()}
+    return take_turns(works, n_steps // SLICE)
+
+
+def made(makers, rows):
+    """The contenders that can be made."""
+    contenders = {}
+    for name, make in makers.items():
+        try:
+            contenders[name] = make(rows)
+        except ImportError as error:
+            print(f"Missing: {name} ({error}).\n")
+    return contenders
+
+
+def show(header, rows):
+    print("| " + " | ".join(header) + " |\n" + "|---" * len(header) + "|")
+    for row in rows:
+        print("| " + " | ".join(map(str, row)) + " |", flush=True)
+    print()
+
+
+def steps(rows, n_steps, tensorflow):
+    """Milliseconds of a step, processor time of one thread, and how many of ours that is."""
+    makers = {
+        "floor": Floor,
+        "skvae": Skvae,
+        "skvae, RMSProp": partial(Skvae, optimizer="rmsprop"),
+        "eager RMSprop": partial(EagerLoop, make_optimizer=torch.optim.RMSprop),
+        "eager Adam": partial(EagerLoop, make_optimizer=torch.optim.Adam),
+        "Pythae 0.1.2": Pythae,
+        "skorch 1.4": Skorch,
+    }
+    contenders = made(makers, rows)
+    works = {name: partial(clock, partial(run, SLICE)) for name, run in contenders.items()}
+    graph = made({"TensorFlow 1 graph": partial(TensorFlow, python=tensorflow)}, rows)
+    works |= {name: partial(peer.seconds, SLICE) for name, peer in graph.items()}
+    seconds = take_turns(works, n_steps // SLICE)
+    for name in works:
+        ms = 1e3 * seconds[name] / SLICE
+        ours = times_as_long(seconds, name, "skvae")
+        floors = times_as_long(seconds, name, "floor")
+        late = f"{np.median(ms[-len(ms) // 3 :]):.2f}"
+        yield name, f"{ms.min():.2f}", f"{np.median(ms):.2f}", late, f"{floors:.2f}", f"{ours:.2f}"
+
+
+def threads(rows, n_steps):
+    """Wall time of one thread divided by that of two, idle and with a process that spins."""
+    contenders = {n: Skvae(rows, n) for n in (1, 2)}
+    for cores in ("idle", "busy"):
+        spinner = None
+        if cores == "busy":
+            spinner = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        try:
+            seconds = in_turns(contenders, n_steps, perf_counter)
+        finally:
+            if spinner is not None:
+                spinner.kill()
+        best = seconds[1].min() / seconds[2].min()
+        load = f"{os.getloadavg()[0]:.1f}"
+        yield cores, load, f"{times_as_long(seconds, 1, 2):.2f}", f"{best:.2f}"
+
+
+def transforms(rows, repeats):
+    """60,000 rows against the encoder's three products, float32."""
+    vae = VAETransformer(LATENT, max_iter=1, random_state=0).fit(rows[:6400])
+    weights = [vae.parameters_[f"encoder.{layer}.weight"].T for layer in (0, 2, 4)]
+    tile = 1020
+    outs = [np.empty((tile, w.shape[1]), np.float32) for w in weights]
+
+    def products():
+        for first in range(0, len(rows), tile):
+            h = rows[first : first + tile]
+            for weight, out in zip(weights, outs, strict=True):
+                h = np.matmul(h, weight, out=out[: len(h)])
+
+    contenders = {"products": products, "transform": lambda: vae.transform(rows)}
+    seconds = take_turns({n: partial(clock, run) for n, run in contenders.items()}, repeats)
+    for name, s in seconds.items():
+        ratio = times_as_long(seconds, name, "products")
+        yield name, f"{s.min():.3f}", f"{np.median(s):.3f}", f"{ratio:.2f}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("tables", nargs="*", help="steps, threads or transform: or all")
+    parser.add_argument("--steps", type=int, default=3500)
+    parser.add_argument("--tensorflow", default=sys.executable, metavar="PYTHON")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    print(f"Busy processes before the start: {os.getloadavg()[0]:.1f}.\n")
+    rows = binary("train")
+    wanted = arguments.tables or ["steps", "threads", "transform"]
+    if "steps" in wanted:
+        header = ["step", "least ms", "median ms", "last third ms", "x floor", "x skvae"]
+        show(header, steps(rows, arguments.steps, arguments.tensorflow))
+    if "threads" in wanted:
+        header = ["cores", "load", "two threads x", "by the best turns x"]
+        show(header, threads(rows, arguments.steps))
+    if "transform" in wanted:
+        show(["60,000 rows", "least s", "median s", "x products"], transforms(rows, 9))
+
+
+if __name__ == "__main__":
+    main()
