@@ -24,7 +24,13 @@ def add_command(commands):
     add("model", metavar="MODEL", help="file of a fitted estimator: skops, joblib or pickle")
     add("--output", default="explorer.html", metavar="FILE", help="page (default: explorer.html)")
     add("--allow-pickle", action="store_true", help="read joblib and pickle files, which run code")
-    add("--dataset", choices=datasets.DATASETS, help="whose test images the page marks, in [0, 1]")
+    add("--dataset", choices=datasets.DATASETS, help="whose test images the page marks")
+    add(
+        "--max-value",
+        type=float,
+        metavar="V",
+        help="of a white pixel in the data of the fit (default: the VAE's max_value)",
+    )
     add("--data-home", metavar="DIR", help="folder of data sets, else $SKVAE_DATA_HOME")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument(
@@ -39,13 +45,14 @@ def add_command(commands):
 
 
 def _explore(arguments):
-    from skvae.explorer.page import save_explorer
+    from skvae.explorer.page import find_vae, save_explorer
 
     estimator = load_estimator(arguments.model, allow_pickle=arguments.allow_pickle)
     X = y = names = None
     if arguments.dataset is not None:
         data = datasets.DATASETS[arguments.dataset](data_home=arguments.data_home)
-        X = data.data[data.n_train :].astype(np.float32) / np.float32(data.max_value)
+        white = arguments.max_value or find_vae(estimator)[0].max_value
+        X = data.data[data.n_train :].astype(np.float32) * np.float32(white / data.max_value)
         y, names = data.target[data.n_train :], data.target_names
     save_explorer(
         estimator,

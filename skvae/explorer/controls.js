@@ -5,11 +5,11 @@ const content = JSON.parse(document.getElementById("content").textContent);
 const { ranges, order, nats, points, prior } = content;
 const decode = makeDecoder(content.decoder);
 const N_SLIDERS = 12;
-// Okabe and Ito's colours, dark enough to read on white and light enough on black; the marks tell
-// classes apart without them.
+// The colours of the displays (Okabe and Ito, a grey, a wine), dark enough to read on white and light
+// enough on black; the marks tell classes apart without them.
 const COLORS = {
-  light: ["#005b8e", "#c77700", "#008562", "#b0568a", "#000000", "#2f9bdb", "#8f8400", "#c44f00"],
-  dark: ["#0084ce", "#e69f00", "#00b383", "#cc79a7", "#ffffff", "#56b4e9", "#f0e442", "#ff7a1a"],
+  light: ["#0072b2", "#c27300", "#00875f", "#b0568a", "#000000", "#2f9bdb", "#c44f00", "#8f8400", "#757575", "#882255"],
+  dark: ["#2f86d6", "#e69f00", "#00b383", "#cc79a7", "#ffffff", "#8fd3ff", "#ff7a1a", "#f0e442", "#9a9a9a", "#d0407f"],
 };
 
 const byId = (id) => document.getElementById(id);

@@ -16,7 +16,7 @@ from skvae._images import shape_of_images
 from skvae.explorer.decoders import encode_floats, export_decoder
 from skvae.vae.transformer import VAETransformer
 
-__all__ = ["MAX_BYTES", "save_explorer"]
+__all__ = ["find_vae", "save_explorer"]
 
 MAX_BYTES = 5_000_000
 MAX_POINTS = 2_000
@@ -76,7 +76,7 @@ def save_explorer(
     ...     100_000 < os.path.getsize(path) < 5_000_000
     True
     """
-    vae, before = _find_vae(estimator)
+    vae, before = find_vae(estimator)
     check_is_fitted(vae)
     means = None if X is None else _posterior_means(vae, before, X)
     if means is None and not vae.variational:
@@ -107,8 +107,8 @@ def save_explorer(
     path.write_bytes(page)
 
 
-def _find_vae(estimator):
-    """The VAE, and the steps before it in its pipeline."""
+def find_vae(estimator):
+    """The VAE that an estimator is or has as a step, and the list of steps before it."""
     steps = (
         [step for _, step in estimator.steps] if isinstance(estimator, Pipeline) else [estimator]
     )

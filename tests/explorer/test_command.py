@@ -1,3 +1,6 @@
+import json
+import re
+
 import joblib
 import numpy as np
 import pytest
@@ -30,6 +33,22 @@ def test_explore_writes_a_page(model, tmp_path, capsys):
     assert '"image": [4, 16, 1]' in page.read_text("utf-8")
     assert cli.main([*command, "--table"]) == 0
     assert '"image": null' in page.read_text("utf-8")
+
+
+def test_images_have_the_units_of_the_fit(tmp_path, digits):
+    """The same model in other units makes the same page, but for what is in those units."""
+    pages = []
+    for unit in (1, 16):
+        options = {"max_value": unit, "hidden_layer_sizes": (4,), "max_iter": 1, "random_state": 0}
+        vae = VAETransformer(2, **options).fit(digits[0] * np.float32(unit))
+        skops.io.dump(vae, tmp_path / "vae.skops")
+        command = ["explore", str(tmp_path / "vae.skops"), "--dataset", "digits", "--output"]
+        for more in ([], ["--max-value", str(unit)]):
+            assert cli.main([*command, str(tmp_path / "page.html"), *more]) == 0
+            text = (tmp_path / "page.html").read_text("utf-8")
+            pages.append(json.loads(re.search('"points": ({.*?}), "prior"', text)[1]))
+
+    assert pages[0] == pages[1] == pages[2] == pages[3]
 
 
 def test_pickles_have_to_be_allowed(model, tmp_path, capsys):
