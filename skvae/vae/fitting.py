@@ -2,7 +2,6 @@
 
 import math
 import warnings
-from itertools import chain
 
 import numpy as np
 import torch
@@ -10,10 +9,11 @@ from torch.nn.utils import clip_grad_norm_
 
 from skvae._devices import resolve_device
 from skvae.exceptions import PosteriorCollapseWarning
+from skvae.vae.checkpoints import FitCheckpoint
 from skvae.vae.inference import posterior_summary, row_scores
 from skvae.vae.inputs import PreparedRows, part_of
 from skvae.vae.model import VAE, load_arrays, to_arrays
-from skvae.vae.monitoring import EarlyStopping, run_epochs
+from skvae.vae.monitoring import EarlyStopping, EpochReport, run_epochs
 from skvae.vae.noise import INIT, stream_seed
 from skvae.vae.optimizers import OPTIMIZERS, flatten, load_state, state_to_arrays
 from skvae.vae.rows import training_rows
@@ -32,8 +32,8 @@ _SUMMARY_ROWS = 10_000
 _AUTO_BATCH = 32, 128
 
 
-def fit_model(estimator, X, y, *, resume):
-    """Run a whole fit.
+def fit_model(estimator, X, y, *, resume, tasks):
+    """Run a whole fit, or the rest of one from its checkpoint.
 
     Parameters
     ----------
@@ -45,11 +45,17 @@ def fit_model(estimator, X, y, *, resume):
         Class numbers, -1 where unknown.
     resume : bool
         Whether to continue from the estimator's weights.
+    tasks : FitTasks
+        Told of the epochs.
 
     Returns
     -------
     estimator : VAETransformer
     """
+    checkpoint = None
+    if estimator.checkpoint is not None:
+        checkpoint = FitCheckpoint(estimator, X, y, n_before=_n_epochs(estimator) if resume else 0)
+        estimator.seed_ = checkpoint.seed
     held_out, stopper = None, None
     if estimator.early_stopping:
         X, y, held_out = _hold_out(estimator, X, y)
@@ -63,18 +69,20 @@ def fit_model(estimator, X, y, *, resume):
     )
     with scoped_runtime(estimator.n_jobs):
         model = _model(estimator, resume)
-        optimizer = _optimizer(estimator, model)
-        _run(estimator, model, optimizer, schedule, X, y, resume, held_out, stopper)
+        run = _Run(estimator, model, _optimizer(estimator, model), schedule, tasks, resume)
+        run.held_out, run.stopper, run.checkpoint = held_out, stopper, checkpoint
+        run.go(X, y)
         if stopper is not None and stopper.best_parameters is not None:
             estimator.best_validation_score_ = stopper.best_score
             load_arrays(model, stopper.best_parameters)
         _store(estimator, model, X, y)
+    tasks.end(lambda: vars(estimator))
 
     return estimator
 
 
-def partial_fit_model(estimator, X, y, *, resume):
-    """Run one pass at constant KL weight and rate; parameters as for :func:`fit_model`."""
+def partial_fit_model(estimator, X, y, *, resume, tasks):
+    """Run one epoch at constant KL weight and rate; parameters as for :func:`fit_model`."""
     schedule = Schedule(
         _steps_per_epoch(estimator, X),
         estimator.learning_rate_init,
@@ -87,10 +95,11 @@ def partial_fit_model(estimator, X, y, *, resume):
         optimizer = _optimizer(estimator, model)
         if hasattr(estimator, "_optimizer_state"):
             load_state(optimizer, estimator._optimizer_state)
-        kept = _run(estimator, model, optimizer, schedule, X, y, resume)
+        kept = _Run(estimator, model, optimizer, schedule, tasks, resume).go(X, y)
         if not kept.diverged:
             estimator._optimizer_state = state_to_arrays(optimizer)
         _store(estimator, model, X, y)
+    tasks.end(lambda: vars(estimator))
 
     return estimator
 
@@ -160,51 +169,94 @@ def _clip_before_steps(optimizer, model, max_norm):
     optimizer.register_step_pre_hook(clip)
 
 
-def _run(estimator, model, optimizer, schedule, X, y, resume, held_out=None, stopper=None):
-    """Train the model and append to the estimator's history; returns what is kept."""
-    device = resolve_device(estimator.device)
-    n_before = len(estimator.history_.get("loss", []))
-    log_jacobian = estimator._log_jacobian()
-    progress = train(
-        model,
-        optimizer,
-        training_rows(X, estimator._prepare, device),
-        None if y is None else torch.from_numpy(y).to(device),
-        schedule,
-        batch_size=_batch_size(estimator, X),
-        dynamic=estimator.binarize == "dynamic",
-        variational=estimator.variational,
-        seed=estimator.seed_,
-        steps_per_epoch=estimator.steps_per_epoch,
-        n_before=n_before,
-    )
+class _Run:
+    """The training loop, and what happens when an epoch ends."""
 
-    def after_epoch(record, parameters):
-        stop = False
+    def __init__(self, estimator, model, optimizer, schedule, tasks, resume):
+        self.estimator, self.model, self.optimizer = estimator, model, optimizer
+        self.schedule, self.tasks = schedule, tasks
+        self.before = estimator.parameters_ if resume else None
+        self.held_out = self.stopper = self.checkpoint = None
+
+    def go(self, X, y):
+        """Train; returns what is kept."""
+        estimator = self.estimator
+        device = resolve_device(estimator.device)
+        n_before, n_done = _n_epochs(estimator), 0
+        if self.checkpoint is not None and self.checkpoint.found:
+            n_done = self.checkpoint.restore(self.model, self.optimizer, self.stopper)
+            self.before = to_arrays(self.model)
+        progress = train(
+            self.model,
+            self.optimizer,
+            training_rows(X, estimator._prepare, device),
+            None if y is None else torch.from_numpy(y).to(device),
+            self.schedule,
+            batch_size=_batch_size(estimator, X),
+            dynamic=estimator.binarize == "dynamic",
+            variational=estimator.variational,
+            seed=estimator.seed_,
+            steps_per_epoch=estimator.steps_per_epoch,
+            n_before=n_before,
+            n_done=n_done,
+        )
+        n_epochs = self.schedule.n_steps // _steps_per_epoch(estimator, X)
+        self.tasks.begin(n_done)
+        with EpochReport(n_epochs, n_done, estimator.verbose) as self.report:
+            return run_epochs(
+                self.report.watch(progress), self.model, self.after_epoch, before=self.before
+            )
+
+    def after_epoch(self, record, parameters):
+        """Complete the record and tell it to everyone; returns whether to stop."""
+        estimator = self.estimator
+        log_jacobian = estimator._log_jacobian()
         for name in {"elbo", "reconstruction"} & record.keys():
             record[name] += log_jacobian
         record["loss"] -= log_jacobian
-        if held_out is not None:
-            name = "validation_elbo" if estimator.variational else "validation_reconstruction"
-            record[name] = _validation_score(estimator, model, *held_out)
-            warm = not estimator.variational or record["kl_weight"] >= estimator.beta
-            stop = warm and stopper.update(record[name], parameters)
-        if estimator.verbose:
-            print("  ".join(f"{name} {value:.4g}" for name, value in record.items()))
+        stop = self.held_out is not None and self._validate(record, parameters)
+        estimator.history_ = _appended(estimator.history_, record)
+        self.report.end_epoch(record)
+        stop = self.tasks.end_epoch(lambda: _attributes(estimator, self.model), stop)
+        if self.checkpoint is not None:
+            self.checkpoint.end_epoch(parameters, self.optimizer, self.stopper, stop)
 
         return stop
 
-    kept = run_epochs(
-        progress, model, after_epoch, before=estimator.parameters_ if resume else None
-    )
-    records = kept.history
-    estimator.history_ = {
-        name: estimator.history_.get(name, [np.nan] * n_before)
-        + [record.get(name, np.nan) for record in records]
-        for name in dict.fromkeys([*estimator.history_, *chain.from_iterable(records)])
+    def _validate(self, record, parameters):
+        estimator = self.estimator
+        name = "validation_elbo" if estimator.variational else "validation_reconstruction"
+        record[name] = _validation_score(estimator, self.model, *self.held_out)
+        warm = not estimator.variational or record["kl_weight"] >= estimator.beta
+
+        return warm and self.stopper.update(record[name], parameters)
+
+
+def _n_epochs(estimator):
+    return len(estimator.history_.get("loss", []))
+
+
+def _appended(history, record):
+    """A history with one more record; what only some epochs have is NaN in the others."""
+    n = len(history.get("loss", []))
+
+    return {
+        name: [*history.get(name, [np.nan] * n), record.get(name, np.nan)]
+        for name in dict.fromkeys([*history, *record])
     }
 
-    return kept
+
+def _attributes(estimator, model):
+    """The estimator's attributes, with the weights that the model has now."""
+    loss_curve = estimator.history_["loss"]
+
+    return {
+        **vars(estimator),
+        **model.prior.fitted_attributes(),
+        "parameters_": to_arrays(model),
+        "loss_curve_": loss_curve,
+        "n_iter_": len(loss_curve),
+    }
 
 
 def _validation_score(estimator, model, X, y):
@@ -232,10 +284,7 @@ def _evenly_spaced(X, y):
 
 def _store(estimator, model, X, y):
     """Set the fitted attributes, and warn of a collapse."""
-    estimator.parameters_ = to_arrays(model)
-    vars(estimator).update(model.prior.fitted_attributes())
-    estimator.loss_curve_ = estimator.history_["loss"]
-    estimator.n_iter_ = len(estimator.loss_curve_)
+    vars(estimator).update(_attributes(estimator, model))
     X, y = _evenly_spaced(X, y)
     kl, variance = posterior_summary(model, PreparedRows(X, estimator._prepare), y)
     estimator.n_active_ = int((variance > _ACTIVE).sum())

@@ -1,15 +1,17 @@
 """What surrounds the training loop: early stopping, interruption, divergence, the history."""
 
+import sys
 import warnings
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from skvae._progress import ProgressBar, is_live
 from skvae.exceptions import FitInterruptedWarning
 from skvae.vae.model import load_arrays, to_arrays
 
-__all__ = ["EarlyStopping", "Kept", "run_epochs"]
+__all__ = ["EarlyStopping", "EpochReport", "Kept", "run_epochs"]
 
 
 class EarlyStopping:
@@ -48,6 +50,64 @@ class EarlyStopping:
             self._n_waited += 1
 
         return self._n_waited >= self.n_iter_no_change
+
+    def state(self):
+        """All but the parameters, as plain values."""
+        return {
+            "best_score": self.best_score,
+            "reference": self._reference,
+            "n_waited": self._n_waited,
+        }
+
+    def restore(self, state, best_parameters):
+        """Go on from a state and the best parameters, or None."""
+        self.best_score, self._reference = state["best_score"], state["reference"]
+        self._n_waited, self.best_parameters = state["n_waited"], best_parameters
+
+
+class EpochReport:
+    """What a user sees of the epochs: one live bar where there can be one, else a line for each.
+
+    Parameters
+    ----------
+    n_epochs : int
+        Epochs of the fit.
+    n_done : int
+        How many of them are done already.
+    verbose : int
+        0 shows nothing.
+    """
+
+    def __init__(self, n_epochs, n_done, verbose):
+        self._n_epochs, self._epoch, self._verbose = n_epochs, n_done, verbose
+        live = verbose and is_live(sys.stdout)
+        self._bar = ProgressBar(n_epochs, sys.stdout, n_done) if live else None
+        self._last = ""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        if self._bar is not None:
+            self._bar.__exit__(*exception)
+
+    def watch(self, progress):
+        """Pass the progress of the training loop on, and draw it."""
+        for item in progress:
+            if self._bar is not None:
+                epoch = min(self._epoch + 1, self._n_epochs)
+                text = f"epoch {epoch}/{self._n_epochs}  {self._last}"
+                self._bar.update(self._epoch + item.step / item.n_steps, text)
+            yield item
+
+    def end_epoch(self, record):
+        """Tell a whole epoch's record."""
+        self._epoch += 1
+        values = {name: f"{name} {value:.4g}" for name, value in record.items()}
+        shown = ("elbo", "validation_elbo") if "elbo" in record else ("loss",)
+        self._last = "  ".join(values[name] for name in shown if name in values)
+        if self._verbose and self._bar is None:
+            print("  ".join(values.values()), flush=True)
 
 
 class Kept(NamedTuple):

@@ -1,11 +1,13 @@
 """The variational autoencoder as a scikit-learn transformer."""
 
 import copy
+import os
 from numbers import Integral, Real
 
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from skvae._callbacks import CallbackSupportMixin, FitTasks
 from skvae._devices import resolve_device
 from skvae._documentation import DocumentedMixin
 from skvae._sklearn import Interval, StrOptions, fit_context
@@ -27,6 +29,7 @@ class VAETransformer(
     VersionedMixin,
     ClassMeansMixin,
     GenerativeMixin,
+    CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     BaseEstimator,
@@ -121,6 +124,12 @@ class VAETransformer(
     warm_start : bool, default=False
         Whether ``fit`` continues from the present weights, with the full KL weight and a new
         learning-rate schedule.
+    checkpoint : str or path, default=None
+        Folder into which ``fit`` writes its state, ``checkpoint.npz``. If it holds the state of
+        this very fit (same parameters, data and seed), ``fit`` goes on from there, and ends with
+        the bits of an uninterrupted one.
+    checkpoint_every : int, default=1
+        Epochs between two checkpoints; the end of the fit is written too.
     n_jobs : int or None, default=None
         Threads of torch, inside the methods only. None means 1.
     device : {None, "cpu", "auto", "cuda"}, default=None
@@ -129,7 +138,8 @@ class VAETransformer(
     random_state : int, RandomState instance or None, default=None
         Decides initial weights, batches and all noise.
     verbose : int, default=0
-        Whether to print a line per epoch.
+        Whether to show progress: one live bar on a terminal or in a notebook, elsewhere a line per
+        epoch.
 
     Attributes
     ----------
@@ -222,6 +232,8 @@ class VAETransformer(
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "warm_start": ["boolean"],
+        "checkpoint": [str, os.PathLike, None],
+        "checkpoint_every": [Interval(Integral, 1, None, closed="left")],
         "n_jobs": [Integral, None],
         "device": [StrOptions({"cpu", "auto", "cuda"}), None],
         "random_state": ["random_state"],
@@ -259,6 +271,8 @@ class VAETransformer(
         n_iter_no_change=10,
         tol=1e-3,
         warm_start=False,
+        checkpoint=None,
+        checkpoint_every=1,
         n_jobs=None,
         device=None,
         random_state=None,
@@ -292,6 +306,8 @@ class VAETransformer(
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.warm_start = warm_start
+        self.checkpoint = checkpoint
+        self.checkpoint_every = checkpoint_every
         self.n_jobs = n_jobs
         self.device = device
         self.random_state = random_state
@@ -329,9 +345,10 @@ class VAETransformer(
         from skvae.vae.fitting import fit_model
 
         resume = self.warm_start and hasattr(self, "parameters_")
+        tasks = FitTasks(self, "fit", self.max_iter, X, y)
         fitted = copy.copy(self)  # nothing is half done if the fit fails
         X, codes = check_training_rows(fitted, X, y, reset=not resume)
-        self.__dict__ = vars(fit_model(fitted, X, codes, resume=resume))
+        self.__dict__ = vars(fit_model(fitted, X, codes, resume=resume, tasks=tasks))
 
         return self
 
@@ -358,9 +375,10 @@ class VAETransformer(
         from skvae.vae.fitting import partial_fit_model
 
         resume = hasattr(self, "parameters_")
+        tasks = FitTasks(self, "partial_fit", 1, X, y)
         fitted = copy.copy(self)
         X, codes = check_training_rows(fitted, X, y, classes, reset=not resume)
-        self.__dict__ = vars(partial_fit_model(fitted, X, codes, resume=resume))
+        self.__dict__ = vars(partial_fit_model(fitted, X, codes, resume=resume, tasks=tasks))
 
         return self
 

@@ -370,8 +370,21 @@ def test_steps_follow_gradients_of_bounded_length(monkeypatch, optimizer, by_han
 
 def test_verbose_prints_a_line_per_epoch(capsys):
     vae(verbose=1).fit(X)
+    lines = capsys.readouterr().out.splitlines()
 
-    assert capsys.readouterr().out.count("elbo") == 4
+    assert len(lines) == 4
+    assert all("elbo" in line and "\r" not in line for line in lines)
+
+
+def test_verbose_is_one_live_bar_where_there_can_be_one(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    vae(verbose=1, early_stopping=True).fit(X)
+    output = capsys.readouterr().out
+
+    assert output.count("\n") == 1
+    assert "100%" in output and "epoch 4/4" in output and "validation_elbo" in output
+    vae().fit(X)
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(
