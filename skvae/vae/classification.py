@@ -1,36 +1,37 @@
-"""The classifier that class means as priors bring with them."""
+"""The classifier that a model of classes brings with it."""
 
 import numpy as np
 from scipy.spatial.distance import cdist
 from scipy.special import log_softmax
 from sklearn.utils.metaestimators import available_if
 
-__all__ = ["ClassMeansMixin"]
+__all__ = ["ClassPredictionMixin"]
 
 
-def _has_class_means(estimator):
-    if estimator.conditional != "prior":
+def _has_classes(estimator):
+    if estimator.conditional is None:
         raise AttributeError(
-            "Only conditional='prior' has class means to predict from; put a classifier behind the "
-            "features instead."
+            "conditional=None knows no classes to predict; put a classifier behind the features "
+            "instead."
         )
     return True
 
 
-class ClassMeansMixin:
-    """Predictions of a fitted :class:`skvae.VAETransformer` with ``conditional="prior"``."""
+class ClassPredictionMixin:
+    """Predictions of a fitted :class:`skvae.VAETransformer` that learned from labels."""
 
-    @available_if(_has_class_means)
+    @available_if(_has_classes)
     def predict_proba(self, X):
-        r"""Probability of each class.
+        r"""Probability of each class, with the class frequencies of the fit as p(y).
 
-        The evidence lower bound on log p(x, y) depends on y through the prior alone, so that in
-        closed form
+        With ``conditional="prior"`` the evidence lower bound on log p(x, y) depends on y through
+        the prior alone, so that in closed form
 
         .. math:: p(y|x) \propto p(y) \exp(-KL(q(z|x) || N(\mu_y, I)))
                   \propto p(y) \exp(-|E_q z - \mu_y|^2 / 2)
 
-        with the class frequencies of the fit as p(y).
+        With ``conditional="decoder"`` it is :math:`p(y|x) \propto p(y) p(x|y)`, p(x|y) estimated
+        as in :meth:`score_samples` with ``n_refinement`` samples, the same for all classes.
 
         Parameters
         ----------
@@ -42,9 +43,9 @@ class ClassMeansMixin:
         proba : ndarray of shape (n_samples, n_classes), float64
             In the order of ``classes_``.
         """
-        return np.exp(self._log_proba(X))
+        return np.exp(self._log_proba(self._check_rows(X)))
 
-    @available_if(_has_class_means)
+    @available_if(_has_classes)
     def predict(self, X):
         """Most probable class.
 
@@ -58,14 +59,35 @@ class ClassMeansMixin:
         y : ndarray of shape (n_samples,)
             Labels among ``classes_``.
         """
-        best = self._log_proba(X).argmax(axis=1)
+        best = self._log_proba(self._check_rows(X)).argmax(axis=1)
 
         return self.classes_[best]
 
     def _log_proba(self, X):
-        params = self._encode(self._check_rows(X))
-        mean = params[:, : self._architecture["n_components"]].astype(np.float64)
-        squares = cdist(mean, self.class_means_.astype(np.float64), "sqeuclidean")
+        by_class = self._bounds_by_class if self.conditional == "decoder" else self._closeness
         with np.errstate(divide="ignore"):
             log_frequencies = np.log(self._class_frequencies())
-        return log_softmax(log_frequencies - 0.5 * squares, axis=1)
+
+        return log_softmax(log_frequencies + by_class(X), axis=1)
+
+    def _closeness(self, X):
+        """-|E_q z - mu_y|^2 / 2, (n, n_classes)."""
+        mean = self._encode(X)[:, : self._architecture["n_components"]].astype(np.float64)
+
+        return -0.5 * cdist(mean, self.class_means_.astype(np.float64), "sqeuclidean")
+
+    def _bounds_by_class(self, X):
+        """log p(x|y), (n, n_classes); a row has the same noise for each class."""
+        bounds = [
+            self._infer(
+                "row_scores",
+                X,
+                self._prepare,
+                np.full(len(X), k),
+                self.seed_,
+                dynamic=False,
+                n_importance=self.n_refinement,
+            )
+            for k in range(len(self.classes_))
+        ]
+        return np.stack(bounds, axis=1)

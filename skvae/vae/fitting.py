@@ -140,8 +140,7 @@ def _model(estimator, resume):
         estimator.history_ = {}
         model.draw_parameters(torch.Generator().manual_seed(stream_seed(estimator.seed_, INIT)))
     if estimator.conditional is not None:
-        frequencies = np.maximum(estimator._class_frequencies(), np.finfo(np.float32).tiny)
-        model.prior.log_frequencies.copy_(torch.from_numpy(np.log(frequencies)))
+        model.set_class_frequencies(estimator._class_frequencies())
 
     return model.to(resolve_device(estimator.device))
 

@@ -62,7 +62,7 @@ class FusedStep:
         noise : tensor of shape (n, n_components)
             Standard normal draws.
         y : tensor of shape (n,) or None
-            Class numbers, all known, for class means.
+            Class numbers, all known, where the model has classes.
         beta : float or None
             Weight of the KL term; None leaves it out.
 
@@ -76,14 +76,16 @@ class FusedStep:
         mean, raw_scale = output.chunk(2, dim=1)
         std = functional.softplus(raw_scale).add_(STD_FLOOR)
         z = torch.addcmul(mean, std, noise)
-        decoded, decoder_kept = _forward(model.decoder, z)
+        decoded, decoder_kept = _forward(model.decoder, model.decoder_input(z, y))
 
         loss_of = _LIKELIHOODS[type(model.likelihood)]
         reconstruction, d_decoded = loss_of(model.likelihood, x, decoded)
         d_z = _backward(model.decoder, decoder_kept, d_decoded, wanted=True)
+        d_z = d_z[:, : model.n_components]
         d_std = d_z * noise
 
-        u = mean if y is None else mean - model.prior.means[y]
+        labelled = type(model.prior) is ClassMeans
+        u = mean - model.prior.means[y] if labelled else mean
         kl = 0.5 * (std.square() + u.square() - 1).sum() - std.log().sum()
         if beta is None:
             loss = -reconstruction
@@ -91,7 +93,7 @@ class FusedStep:
             loss = beta * kl - reconstruction
             d_z.add_(u, alpha=beta)
             d_std.add_(std - 1 / std, alpha=beta)
-            if y is not None:
+            if labelled:
                 model.prior.means.grad.zero_().index_add_(0, y, u, alpha=-beta)
         d_output = torch.cat([d_z, d_std.mul_(raw_scale.sigmoid())], dim=1)
         _backward(model.encoder, encoder_kept, d_output, wanted=False)

@@ -23,13 +23,16 @@ def _is_generative(estimator):
 class GenerativeMixin:
     """Decoding, scores and samples of a fitted :class:`skvae.VAETransformer`."""
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X, y=None):
         """Decode latent points.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_components) or (n_samples, 2 * n_components)
             Latent points, or ``[mean | log_var]``, of which the mean is used.
+        y : label or array-like of shape (n_samples,), default=None
+            Class of all or each of the points, for ``conditional="decoder"``; None averages over
+            the classes by their frequency in the fit. Ignored otherwise.
 
         Returns
         -------
@@ -41,17 +44,23 @@ class GenerativeMixin:
         d = self._architecture["n_components"]
         if Z.shape[1] not in (d, 2 * d):
             raise ValueError(f"X has {Z.shape[1]} columns, but z has {d} (or {2 * d} as params).")
-        decoded = self._infer("decode", Z[:, :d].astype(np.float32, copy=False))
+        codes = None
+        if self._architecture["labels_in_decoder"] and y is not None:
+            codes = self._class_codes(y, len(Z))
 
-        return self._to_units(decoded).astype(Z.dtype, copy=False)
+        return self._decode(Z[:, :d], codes).astype(Z.dtype, copy=False)
 
-    def reconstruct(self, X):
+    def reconstruct(self, X, y=None):
         """Encode to the posterior mean and decode.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows.
+        y : label or array-like of shape (n_samples,), default=None
+            Class of all or each of the rows, for ``conditional="decoder"``; None takes the one
+            that :meth:`predict` finds. Another class than a row's own shows the row in its style.
+            Ignored otherwise.
 
         Returns
         -------
@@ -59,10 +68,55 @@ class GenerativeMixin:
             In the units of the data.
         """
         X = self._check_rows(X)
-        mean = self._encode(X)[:, : self._architecture["n_components"]]
-        decoded = self._infer("decode", mean)
 
-        return self._to_units(decoded).astype(output_dtype(X), copy=False)
+        return self._decode(*self._latent(X, y)).astype(output_dtype(X), copy=False)
+
+    def interpolate(self, X_a, X_b=None, n_steps=8, *, y_a=None, y_b=None):
+        """Rows on the way from one row to another: a straight line of latent points, decoded.
+
+        Parameters
+        ----------
+        X_a : array-like of shape (n_samples, n_features)
+            Rows to start from.
+        X_b : array-like of shape (n_samples, n_features), default=None
+            Rows to arrive at. None turns the rows of ``X_a`` into class ``y_b``: their latent
+            points move by mu_b - mu_a (``conditional="prior"``) or stay
+            (``conditional="decoder"``).
+        n_steps : int, default=8
+            Points of each line, both ends included.
+        y_a, y_b : label or array-like of shape (n_samples,), default=None
+            Classes of the ends; None takes those that :meth:`predict` finds. With
+            ``conditional="decoder"`` its indicator of the class is on a straight line as well.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_steps, n_features)
+            Means of x, in the units of the data.
+        """
+        if n_steps < 2:
+            raise ValueError(f"n_steps must be at least 2, the two ends, got {n_steps}.")
+        if X_b is None and (y_b is None or self.conditional is None):
+            raise ValueError("Without X_b, y_b has to name a class of a fit with conditional=.")
+        X_a = self._check_rows(X_a)
+        a, codes_a = self._latent(X_a, y_a)
+        if X_b is None:
+            codes_b = self._class_codes(y_b, len(X_a))
+            b = a
+            if self.conditional == "prior":
+                if y_a is None:
+                    codes_a = self._log_proba(X_a).argmax(axis=1)
+                else:
+                    codes_a = self._class_codes(y_a, len(X_a))
+                b = a + self.class_means_[codes_b] - self.class_means_[codes_a]
+        else:
+            b, codes_b = self._latent(self._check_rows(X_b), y_b)
+            check_consistent_length(X_a, b)
+        ends = self._decoder_input(a, codes_a), self._decoder_input(b, codes_b)
+        t = np.linspace(0, 1, n_steps, dtype=np.float32)[:, None]
+        path = (1 - t) * ends[0][:, None] + t * ends[1][:, None]  # (n, n_steps, inputs)
+        decoded = self._to_units(self._infer("decode", path.reshape(-1, path.shape[2])))
+
+        return decoded.reshape(len(path), n_steps, -1).astype(output_dtype(X_a), copy=False)
 
     @available_if(_is_generative)
     def score_samples(self, X, y=None, n_importance=100):
@@ -76,8 +130,8 @@ class GenerativeMixin:
         X : array-like of shape (n_samples, n_features)
             Rows.
         y : array-like of shape (n_samples,), default=None
-            With class means, p(x|y); rows with -1, or all rows without y, have p(x). Ignored
-            otherwise.
+            Classes, for p(x|y); rows with -1, or all rows without y, have p(x), the sum over
+            classes. Ignored without ``conditional``.
         n_importance : int, default=100
             Samples per row; the bound rises to log p(x) with their number.
 
@@ -123,8 +177,8 @@ class GenerativeMixin:
         n_samples : int, default=1
             Number of rows.
         y : label or array-like of shape (n_samples,), default=None
-            With class means, the class of all rows or of each row; None draws classes by their
-            frequency in the fit.
+            The class of all rows or of each row; None draws classes by their frequency in the
+            fit. An error without ``conditional``.
         draw : bool, default=False
             Whether to draw x given z, or return its mean.
         random_state : int, RandomState instance or None, default=None
@@ -144,9 +198,36 @@ class GenerativeMixin:
         rng = np.random.default_rng(seed)
         codes = self._classes_to_draw(n_samples, y, rng)
         Z = self._draw_latent(n_samples if codes is None else len(codes), codes, rng)
+        Z = self._decoder_input(Z, codes)
         x = self._infer("decode_draws", Z, seed) if draw else self._infer("decode", Z)
 
         return self._to_units(x.astype(np.float64))
+
+    def _latent(self, X, y):
+        """Posterior means of validated rows, and their classes where the decoder needs them."""
+        Z = self._encode(X)[:, : self._architecture["n_components"]]
+        if not self._architecture["labels_in_decoder"]:
+            return Z, None
+        if y is None:
+            return Z, self._log_proba(X).argmax(axis=1)
+
+        return Z, self._class_codes(y, len(X))
+
+    def _decode(self, Z, codes):
+        """E[x|z, y] in the units of the data; the average over classes where there is no y."""
+        if codes is None and self._architecture["labels_in_decoder"]:
+            frequencies = self._class_frequencies()
+            return sum(
+                share * self._decode(Z, np.full(len(Z), k)) for k, share in enumerate(frequencies)
+            )
+        return self._to_units(self._infer("decode", self._decoder_input(Z, codes)))
+
+    def _decoder_input(self, Z, codes):
+        """[z | indicator of the class], or z alone, float32."""
+        if self._architecture["labels_in_decoder"]:
+            Z = np.hstack([Z, np.eye(len(self.classes_))[codes]])
+
+        return Z.astype(np.float32, copy=False)
 
     def _class_frequencies(self):
         """p(y); equal shares before the first label."""
@@ -158,17 +239,22 @@ class GenerativeMixin:
         """Class numbers of rows to generate, (n,), or None where there are no classes."""
         if self._architecture["n_classes"] is None:
             if y is not None:
-                raise ValueError("sample(y=...) needs a fit with conditional='prior'.")
+                raise ValueError("sample(y=...) needs a fit with conditional=.")
 
             return None
         if y is None:
             return rng.choice(len(self.classes_), n_samples, p=self._class_frequencies())
+
+        return self._class_codes(y, len(y) if np.ndim(y) and n_samples == 1 else n_samples)
+
+    def _class_codes(self, y, n_samples):
+        """Class numbers of a label for all rows, or of one for each, (n_samples,)."""
         labels = np.full(n_samples, y) if np.ndim(y) == 0 else np.asarray(y)
-        if labels.shape != (n_samples,) and n_samples != 1:
+        if labels.shape != (n_samples,):
             raise ValueError(f"y has shape {labels.shape}, but n_samples={n_samples}.")
         codes = encode_labels(labels, self.classes_)
         if (codes < 0).any():
-            raise ValueError("sample needs the labels of classes; -1 means unlabelled.")
+            raise ValueError("y must hold labels of classes; -1 means unlabelled.")
 
         return codes
 

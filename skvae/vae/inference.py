@@ -37,13 +37,13 @@ def encode(model, x):
 
 @torch.no_grad()
 def decode(model, Z):
-    """E[x|z] for each row of Z, (n, n_features)."""
+    """E[x] for each row of Z, the decoder's input, (n, n_features)."""
     return map_tiles(lambda tile: model.decode(_on(model, tile)).cpu().numpy(), Z, TILE)
 
 
 @torch.no_grad()
 def decode_draws(model, Z, seed):
-    """One draw of x given z for each row of Z, (n, n_features)."""
+    """One draw of x for each row of Z, the decoder's input, (n, n_features)."""
     z = _on(model, Z)
     generator = torch.Generator(z.device).manual_seed(seed)
     tiles = [

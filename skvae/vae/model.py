@@ -1,15 +1,17 @@
 """The composition of encoder, decoder, likelihood and prior, and its form as numpy arrays."""
 
+import math
 from functools import partial
 
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
 from skvae.vae.likelihoods import LIKELIHOODS
 from skvae.vae.networks import build_networks, initialize
 from skvae.vae.posteriors import DiagonalNormal
-from skvae.vae.priors import ClassMeans, Mixture, StandardNormal
+from skvae.vae.priors import ClassMeans, Mixture, StandardNormal, log_marginal
 
 __all__ = ["VAE", "load_arrays", "to_arrays"]
 
@@ -28,13 +30,15 @@ class VAE(nn.Module):
     likelihood : str
         Key of :data:`skvae.vae.likelihoods.LIKELIHOODS`.
     n_classes : int or None
-        Number of class means in the prior; None is the standard normal prior.
+        Number of classes; None is a model without labels.
     network : {"mlp", "conv"} or pair of callables, default="mlp"
         As in :func:`skvae.vae.networks.build_networks`.
     image_shape : tuple of int or None, default=None
         (height, width, channels), for ``"conv"``.
     n_prior_components : int or None, default=None
         Gaussians of a learned mixture as the prior.
+    labels_in_decoder : bool, default=False
+        Whether the decoder sees [z | indicator of the class]; else the prior has class means.
 
     Examples
     --------
@@ -57,9 +61,12 @@ class VAE(nn.Module):
         network="mlp",
         image_shape=None,
         n_prior_components=None,
+        labels_in_decoder=False,
     ):
         super().__init__()
         self.n_components = n_components
+        self.n_classes = n_classes
+        self.labels_in_decoder = labels_in_decoder
         self._networks = partial(
             build_networks,
             network,
@@ -68,16 +75,20 @@ class VAE(nn.Module):
             hidden_layer_sizes,
             activation,
             image_shape,
+            n_classes if labels_in_decoder else 0,
         )
         self._own_networks = not isinstance(network, str)
         self._build(0)
         self.likelihood = LIKELIHOODS[likelihood](n_features)
         if n_prior_components is not None:
             self.prior = Mixture(n_prior_components, n_components)
-        elif n_classes is not None:
+        elif n_classes is not None and not labels_in_decoder:
             self.prior = ClassMeans(n_classes, n_components)
         else:
             self.prior = StandardNormal()
+        if labels_in_decoder:
+            uniform = torch.full((n_classes,), -math.log(n_classes), dtype=torch.float32)
+            self.register_buffer("log_frequencies", uniform)
 
     def _build(self, seed):
         if not self._own_networks:
@@ -107,12 +118,29 @@ class VAE(nn.Module):
 
         return x if scaled is None else scaled(x)
 
-    def log_likelihood(self, x, z):
-        """log p(x|z) in nats, (n,)."""
-        return self.likelihood.log_prob(x, self.decoder(z))
+    def set_class_frequencies(self, frequencies):
+        """Set p(y) from an array of shape (n_classes,)."""
+        owner = self if self.labels_in_decoder else self.prior
+        smallest = np.finfo(np.float32).tiny
+        owner.log_frequencies.copy_(torch.from_numpy(np.log(np.maximum(frequencies, smallest))))
+
+    def decoder_input(self, z, y=None):
+        """What the decoder sees of z, (n, d), and of known classes y, (n,)."""
+        if not self.labels_in_decoder:
+            return z
+        return torch.cat([z, functional.one_hot(y, self.n_classes).to(z.dtype)], dim=1)
+
+    def log_likelihood(self, x, z, y=None):
+        """log p(x|z, y) in nats, (n,); log sum_y p(y) p(x|z, y) where the decoder lacks y."""
+        if not self.labels_in_decoder or (y is not None and bool((y >= 0).all())):
+            return self.likelihood.log_prob(x, self.decoder(self.decoder_input(z, y)))
+        classes = torch.arange(self.n_classes, device=z.device)[:, None].expand(-1, len(z))
+        by_class = torch.stack([self.log_likelihood(x, z, k) for k in classes], dim=1)
+
+        return log_marginal(by_class, self.log_frequencies, y)
 
     def decode(self, z):
-        """E[x|z], (n, n_features)."""
+        """E[x] for rows of what the decoder sees, (n, n_features)."""
         return self.likelihood.mean(self.decoder(z))
 
 

@@ -42,7 +42,7 @@ def mlp(sizes, activation):
     return nn.Sequential(*layers[:-1])
 
 
-def convolutional(image_shape, hidden_layer_sizes, n_components, activation):
+def convolutional(image_shape, hidden_layer_sizes, n_components, activation, n_labels=0):
     """Encoder and decoder of images: two convolutions with stride 2, and linear layers.
 
     Parameters
@@ -55,11 +55,13 @@ def convolutional(image_shape, hidden_layer_sizes, n_components, activation):
         Dimension of z.
     activation : {"relu", "tanh"}
         Nonlinearity between layers.
+    n_labels : int, default=0
+        Inputs of the decoder behind z.
 
     Returns
     -------
     encoder, decoder : torch.nn.Sequential
-        Rows (n, h * w * c) to (n, 2 n_components), and (n, n_components) to rows.
+        Rows (n, h * w * c) to (n, 2 n_components), and (n, n_components + n_labels) to rows.
 
     Examples
     --------
@@ -85,7 +87,7 @@ def convolutional(image_shape, hidden_layer_sizes, n_components, activation):
     flat = channels[-1] * sizes[-1][0] * sizes[-1][1]
     hidden = list(hidden_layer_sizes)
     encoder += [nn.Flatten(), *mlp([flat, *hidden, 2 * n_components], activation)]
-    head = mlp([n_components, *hidden[::-1], flat], activation)
+    head = mlp([n_components + n_labels, *hidden[::-1], flat], activation)
     unflatten = nn.Unflatten(1, (channels[-1], *sizes[-1]))
 
     return nn.Sequential(*encoder), nn.Sequential(*head, unflatten, *decoder, ToRows())
@@ -113,18 +115,22 @@ def _unset(layer, *args, **kwargs):
     return nn.utils.skip_init(layer, *args, dtype=torch.float32, **kwargs)
 
 
-def build_networks(network, n_features, n_components, hidden_layer_sizes, activation, image_shape):
+def build_networks(
+    network, n_features, n_components, hidden_layer_sizes, activation, image_shape, n_labels=0
+):
     """Encoder and decoder that the ``network`` parameter means.
 
     Parameters
     ----------
     network : {"mlp", "conv"} or pair of callables
         A pair makes the modules itself: ``encoder(n_features, 2 * n_components)`` and
-        ``decoder(n_components, n_features)``, each of which maps rows to rows.
+        ``decoder(n_components + n_labels, n_features)``, each of which maps rows to rows.
     n_features, n_components : int
         Dimensions of x and z.
     hidden_layer_sizes, activation, image_shape
         As for :func:`mlp` and :func:`convolutional`.
+    n_labels : int, default=0
+        Inputs of the decoder behind z.
 
     Returns
     -------
@@ -138,10 +144,10 @@ def build_networks(network, n_features, n_components, hidden_layer_sizes, activa
     hidden = list(hidden_layer_sizes)
     if network == "mlp":
         encoder = mlp([n_features, *hidden, 2 * n_components], activation)
-        return encoder, mlp([n_components, *hidden[::-1], n_features], activation)
+        return encoder, mlp([n_components + n_labels, *hidden[::-1], n_features], activation)
     if network == "conv":
-        return convolutional(image_shape, hidden, n_components, activation)
-    sizes = (n_features, 2 * n_components), (n_components, n_features)
+        return convolutional(image_shape, hidden, n_components, activation, n_labels)
+    sizes = (n_features, 2 * n_components), (n_components + n_labels, n_features)
     modules = [make(*size) for make, size in zip(network, sizes, strict=True)]
     for name, module, (n_in, n_out) in zip(("encoder", "decoder"), modules, sizes, strict=True):
         with torch.no_grad():

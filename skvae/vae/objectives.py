@@ -35,7 +35,7 @@ def elbo_terms(model, x, noise, y=None):
     posterior = model.posterior(x)
     z = posterior.rsample(noise)
 
-    return model.log_likelihood(x, z), model.prior.kl(posterior, y)
+    return model.log_likelihood(x, z, y), model.prior.kl(posterior, y)
 
 
 def log_importance_weights(model, posterior, x, noise, y=None):
@@ -45,7 +45,7 @@ def log_importance_weights(model, posterior, x, noise, y=None):
     """
     z = posterior.rsample(noise)
 
-    return model.log_likelihood(x, z) + model.prior.log_prob(z, y) - posterior.log_prob(z)
+    return model.log_likelihood(x, z, y) + model.prior.log_prob(z, y) - posterior.log_prob(z)
 
 
 def log_mean_exp(log_weights):

@@ -6,7 +6,7 @@ its steps relative to the networks'. Labels are class numbers; -1,
 or ``y=None`` for all rows, means unknown.
 
 Components of a mixture enter by one function: for z ~ N(m, diag v) the expectation of
-log w_k + log N(z; m_k, diag s_k^2) is linear in (1, m, m^2 + v), and v = 0 gives the density.
+log N(z; m_k, diag s_k^2) is linear in (1, m, m^2 + v), and v = 0 gives the density.
 """
 
 import math
@@ -15,7 +15,17 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-__all__ = ["ClassMeans", "Mixture", "StandardNormal"]
+__all__ = ["ClassMeans", "Mixture", "StandardNormal", "log_marginal"]
+
+
+def log_marginal(log_probs, log_weights, y=None):
+    """log p(.|y) of each row, (n,), from log p(.|k), (n, K); log sum_k w_k p(.|k) without a y."""
+    marginal = (log_probs + log_weights).logsumexp(1)
+    if y is None:
+        return marginal
+    own = log_probs.gather(1, y.clamp(min=0)[:, None])[:, 0]
+
+    return torch.where(y < 0, marginal, own)
 
 
 class StandardNormal(nn.Module):
@@ -54,22 +64,23 @@ class StandardNormal(nn.Module):
 class _GaussianMixture(nn.Module):
     """sum_k w_k N(m_k, diag s_k^2), from ``log_weights()``, ``means`` and ``scales()``."""
 
-    def expected_log_joint(self, mean, variance):
-        """E log(w_k N(z; m_k, diag s_k^2)) under z ~ N(mean, diag variance), in nats, (n, K)."""
+    def expected_log_prob(self, mean, variance):
+        """E log N(z; m_k, diag s_k^2) under z ~ N(mean, diag variance), in nats, (n, K)."""
         scales = self.scales()
         precisions = scales**-2
         squares = (mean**2 + variance) @ precisions.T - 2 * mean @ (self.means * precisions).T
         squares = squares + (self.means**2 * precisions).sum(1)
         log_scales = (2 * scales.log() + math.log(2 * math.pi)).sum(1)
 
-        return self.log_weights() - 0.5 * (squares + log_scales)
+        return -0.5 * (squares + log_scales)
 
     def responsibilities(self, posterior, y=None):
         r"""q(k|x) that makes the bound of :meth:`kl` tightest, (n, K); where y is known, y's alone.
 
         Proportional to w_k exp(-KL(q || N(m_k, diag s_k^2))).
         """
-        shares = self.expected_log_joint(posterior.mean, posterior.std**2).softmax(1)
+        by_component = self.expected_log_prob(posterior.mean, posterior.std**2)
+        shares = (by_component + self.log_weights()).softmax(1)
         if y is None:
             return shares
         own = functional.one_hot(y.clamp(min=0), shares.shape[1]).to(shares.dtype)
@@ -100,20 +111,13 @@ class _GaussianMixture(nn.Module):
         """
         entropy = (posterior.std.log() + 0.5 * math.log(2 * math.pi * math.e)).sum(1)
 
-        return -entropy - self._reduce(self.expected_log_joint(posterior.mean, posterior.std**2), y)
+        by_component = self.expected_log_prob(posterior.mean, posterior.std**2)
+
+        return -entropy - log_marginal(by_component, self.log_weights(), y)
 
     def log_prob(self, z, y=None):
         """log p(z|y) in nats, (n,); the whole mixture where the label is unknown."""
-        return self._reduce(self.expected_log_joint(z, 0.0), y)
-
-    def _reduce(self, log_joint, y):
-        """log sum_k where y is unknown, else log_joint - log w_k at k = y."""
-        mixture = log_joint.logsumexp(1)
-        if y is None:
-            return mixture
-        labelled = (log_joint - self.log_weights()).gather(1, y.clamp(min=0)[:, None])[:, 0]
-
-        return torch.where(y < 0, mixture, labelled)
+        return log_marginal(self.expected_log_prob(z, 0.0), self.log_weights(), y)
 
 
 class ClassMeans(_GaussianMixture):

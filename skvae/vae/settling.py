@@ -57,8 +57,8 @@ def check_training_rows(estimator, X, y, classes=None, *, reset):
         X = validate_rows(estimator, X, reset=reset)
     elif y is None:
         raise ValueError(
-            "conditional='prior' learns from labels: VAETransformer requires y to be passed, but "
-            "the target y is None. Use conditional=None to fit without labels."
+            f"conditional={estimator.conditional!r} learns from labels: VAETransformer requires y "
+            "to be passed, but the target y is None. Use conditional=None to fit without labels."
         )
     else:
         X, y = validate_rows(estimator, X, y, reset=reset)
@@ -104,6 +104,11 @@ def _check_options(estimator):
             raise ValueError(
                 f"{name}={value!r} is learned through the KL term, which {without} leaves out."
             )
+    if not estimator.variational and estimator.conditional == "decoder":
+        raise ValueError(
+            "conditional='decoder' weighs classes by the density of x, which a plain autoencoder "
+            "does not have. Use variational=True."
+        )
     if not estimator.variational and estimator.output != "mean":
         raise ValueError(
             f"output={estimator.output!r} needs variational=True: without it there is no variance."
@@ -127,7 +132,9 @@ def _settle(estimator, X, y, classes):
     if estimator.conditional is not None:
         estimator.classes_ = known_classes(y if classes is None else np.asarray(classes))
         if len(estimator.classes_) == 0:
-            raise ValueError("conditional='prior' needs labels, but all of y is -1.")
+            raise ValueError(
+                f"conditional={estimator.conditional!r} needs labels, but all of y is -1."
+            )
         estimator.class_counts_ = np.zeros(len(estimator.classes_), np.int64)
     estimator._architecture = _architecture(estimator)
 
@@ -143,6 +150,7 @@ def _architecture(estimator):
         "n_classes": None if estimator.conditional is None else len(estimator.classes_),
         "network": estimator.network,
         "image_shape": _image_shape(estimator),
+        "labels_in_decoder": estimator.conditional == "decoder",
         "n_prior_components": (
             int(estimator.n_prior_components) if estimator.prior == "mixture" else None
         ),

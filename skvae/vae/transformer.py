@@ -12,7 +12,7 @@ from skvae._devices import resolve_device
 from skvae._documentation import DocumentedMixin
 from skvae._sklearn import Interval, StrOptions, fit_context
 from skvae.persistence import VersionedMixin
-from skvae.vae.classification import ClassMeansMixin
+from skvae.vae.classification import ClassPredictionMixin
 from skvae.vae.generative import GenerativeMixin
 from skvae.vae.inputs import PreparedRows, network_input, output_dtype, validate_rows
 from skvae.vae.noise import FEATURES, stream_seed
@@ -27,7 +27,7 @@ LIKELIHOOD_NAMES = ("bernoulli", "gaussian", "gaussian_diag", "poisson")
 class VAETransformer(
     DocumentedMixin,
     VersionedMixin,
-    ClassMeansMixin,
+    ClassPredictionMixin,
     GenerativeMixin,
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
@@ -51,7 +51,8 @@ class VAETransformer(
         "mlp" is linear layers; "conv" two convolutions with stride 2 (32 and 64 channels) before
         them, for rows that are images. Two callables make modules of your own:
         ``encoder(n_features, 2 * n_components)``, whose output is [mean | raw scale], and
-        ``decoder(n_components, n_features)``; to be pickled they need to be importable.
+        ``decoder(n_components, n_features)``, which for ``conditional="decoder"`` has as many more
+        inputs as there are classes, one of them 1; to be pickled they need to be importable.
     image_shape : tuple of int, default=None
         (height, width) or (height, width, channels) for ``network="conv"``; None means square
         grey images.
@@ -69,9 +70,11 @@ class VAETransformer(
         The value of X that means 1 to a Bernoulli likelihood, 255 for pixels of 8 bits: it
         describes X / ``max_value``. Everything that comes back is in the units of X again. Gaussian
         likelihoods standardise anyway.
-    conditional : {None, "prior"}, default=None
-        "prior" learns class means: p(z|y) = N(mu_y, I). Only ``fit`` needs labels then; rows with
-        y = -1 are unlabelled. None ignores y.
+    conditional : {None, "prior", "decoder"}, default=None
+        What the labels condition; ``transform`` never needs them, and rows with y = -1 are
+        unlabelled. "prior" learns class means: p(z|y) = N(mu_y, I), and z tells classes apart.
+        "decoder" learns p(x|z, y), which leaves to z what the class does not say; unlabelled rows
+        enter with the sum over classes. None ignores y.
     prior : {"normal", "mixture"}, default="normal"
         Distribution of z: N(0, I), or a Gaussian mixture with diagonal covariances, learned with
         the networks, without labels [4]_.
@@ -90,7 +93,7 @@ class VAETransformer(
         noise of the last two is a function of ``random_state`` and the row's values, so they are
         deterministic too.
     n_refinement : int, default=50
-        Draws per row for ``output="refined"``.
+        Draws per row for ``output="refined"``, and for ``predict`` with ``conditional="decoder"``.
     binarize : {None, "threshold", "dynamic"}, default=None
         How pixels (X / ``max_value``) become binary: x > 0.5 everywhere, or a Bernoulli
         draw that is new in each epoch. With "dynamic", ``transform`` encodes the grey levels, and
@@ -150,9 +153,9 @@ class VAETransformer(
     mean_, scale_ : ndarray of shape (n_features,) or None
         Internal standardisation (Gaussian likelihood).
     classes_ : ndarray of shape (n_classes,)
-        Labels (``conditional="prior"``).
+        Labels, if ``conditional`` is not None.
     class_counts_ : ndarray of shape (n_classes,)
-        Training rows per class (``conditional="prior"``).
+        Training rows per class, if ``conditional`` is not None.
     class_means_ : ndarray of shape (n_classes, n_components)
         Means of the prior (``conditional="prior"``).
     prior_weights_ : ndarray of shape (n_prior_components,)
@@ -211,7 +214,7 @@ class VAETransformer(
         "activation": [StrOptions({"relu", "tanh"})],
         "likelihood": [StrOptions({"auto", *LIKELIHOOD_NAMES})],
         "max_value": [Interval(Real, 0, None, closed="neither")],
-        "conditional": [StrOptions({"prior"}), None],
+        "conditional": [StrOptions({"prior", "decoder"}), None],
         "prior": [StrOptions({"normal", "mixture"})],
         "n_prior_components": [Interval(Integral, 1, None, closed="left")],
         "variational": ["boolean"],
@@ -336,7 +339,7 @@ class VAETransformer(
             Rows. Those of a memory map stay on disk, and uint8 arrays stay uint8; a batch is
             gathered and cast when its turn comes, which gives the same bits.
         y : array-like of shape (n_samples,), default=None
-            Labels, used and needed with ``conditional="prior"`` only.
+            Labels, used and needed unless ``conditional`` is None.
 
         Returns
         -------
@@ -364,7 +367,7 @@ class VAETransformer(
         X : array-like of shape (n_samples, n_features)
             Rows.
         y : array-like of shape (n_samples,), default=None
-            Labels, used and needed with ``conditional="prior"`` only.
+            Labels, used and needed unless ``conditional`` is None.
         classes : array-like of shape (n_classes,), default=None
             All labels that will come, for the first call; None takes those in ``y``.
 

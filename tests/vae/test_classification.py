@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
+from sklearn.neighbors import KNeighborsClassifier
 
 from skvae import VAETransformer
 
@@ -40,6 +41,38 @@ def test_probabilities_are_those_of_the_bound_on_the_joint_density(vae, data):
 def test_rows_do_not_feel_their_neighbours(vae, data):
     X = data[0]
     assert np.array_equal(vae.predict_proba(X)[30:33], vae.predict_proba(X[30:33]))
+
+
+@pytest.fixture(scope="module")
+def decoding(data):
+    """A model whose decoder sees the class."""
+    X, y = data
+    settings = {"max_iter": 30, "learning_rate_init": 2e-3, "random_state": 0}
+    return VAETransformer(8, conditional="decoder", **settings).fit(X[:1000], y[:1000])
+
+
+def test_a_decoder_with_labels_classifies_by_bayes(decoding, data):
+    X, y = data
+    assert np.mean(decoding.predict(X[1000:]) == y[1000:]) > 0.85
+
+    proba = decoding.predict_proba(X[:20])
+    n = decoding.n_refinement
+    bounds = [decoding.score_samples(X[:20], [k] * 20, n_importance=n) for k in decoding.classes_]
+    joint = np.log(decoding.class_counts_) + np.stack(bounds, axis=1)
+    expected = np.exp(joint - joint.max(axis=1, keepdims=True))
+    assert np.allclose(proba, expected / expected.sum(axis=1, keepdims=True))
+
+
+def test_a_decoder_with_labels_leaves_style_to_z(decoding, vae, data):
+    """Neighbours in z share their digit less often than where the prior sees the labels."""
+    X, y = data
+    accuracies = [
+        KNeighborsClassifier(5)
+        .fit(m.transform(X[:1000]), y[:1000])
+        .score(m.transform(X[1000:]), y[1000:])
+        for m in (decoding, vae)
+    ]
+    assert accuracies[0] < accuracies[1] - 0.05
 
 
 def test_without_class_means_there_is_no_predict():

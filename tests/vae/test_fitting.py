@@ -245,6 +245,14 @@ def test_a_mixture_prior_spreads_over_its_components_and_finds_classes():
     assert sum(majorities) > 0.45 * len(X)
 
 
+def test_unlabelled_rows_take_part_where_the_decoder_sees_labels():
+    y = np.where(np.arange(300) < 60, Y, -1)
+    options = {"conditional": "decoder", "max_iter": 20, "batch_size": 8}
+    fitted = vae(**options).fit(X, y)
+    assert fitted.class_counts_.sum() == 60
+    assert fitted.score(X) > vae(**options).fit(X[:60], y[:60]).score(X) + 1
+
+
 def test_unlabelled_rows_take_part():
     y = np.where(np.arange(len(Y)) % 2, Y, -1)
     fitted = vae(conditional="prior", max_iter=30).fit(X, y)

@@ -9,10 +9,12 @@ from skvae.vae.optimizers import OPTIMIZERS
 from skvae.vae.transformer import LIKELIHOOD_NAMES
 
 
-def make(likelihood="bernoulli", activation="relu", n_classes=None, hidden=(7, 6), dtype=None):
-    model = VAE(9, 3, hidden, activation, likelihood, n_classes)
+def make(
+    likelihood="bernoulli", activation="relu", n_classes=None, hidden=(7, 6), dtype=None, **options
+):
+    model = VAE(9, 3, hidden, activation, likelihood, n_classes, **options)
     model.draw_parameters(torch.Generator().manual_seed(0))
-    if n_classes is not None:
+    if n_classes is not None and not model.labels_in_decoder:
         model.prior.means.data.normal_(generator=torch.Generator().manual_seed(1))
     return model.to(dtype)
 
@@ -51,6 +53,18 @@ def test_gradients_are_those_of_autograd(likelihood, activation, n_classes, hidd
     assert torch.allclose(found, expected, rtol=1e-12)
     for theta, gradient in zip(model.parameters(), gradients, strict=True):
         gradient = torch.zeros_like(theta) if gradient is None else gradient
+        assert torch.allclose(theta.grad, gradient, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("hidden", [(), (7, 6)])
+def test_gradients_are_those_of_autograd_with_labels_in_the_decoder(hidden):
+    model = make(n_classes=4, hidden=hidden, dtype=torch.float64, labels_in_decoder=True)
+    x, noise, y = batch()
+    still = torch.optim.SGD(model.parameters(), lr=0.0)
+    expected = by_autograd(model, still, x, noise, y, 0.7)
+    gradients = [theta.grad for theta in model.parameters()]
+    assert torch.allclose(FusedStep(model, still)(x, noise, y, 0.7), expected, rtol=1e-12)
+    for theta, gradient in zip(model.parameters(), gradients, strict=True):
         assert torch.allclose(theta.grad, gradient, rtol=1e-10, atol=1e-12)
 
 

@@ -33,6 +33,14 @@ def labelled():
 
 
 @pytest.fixture(scope="module")
+def decoding():
+    """A model whose decoder sees the class."""
+    return vae(
+        conditional="decoder", n_components=2, hidden_layer_sizes=(64,), batch_size=8, max_iter=40
+    ).fit(X, Y)
+
+
+@pytest.fixture(scope="module")
 def linear_gaussian():
     """x = W z + b + noise, whose density is known: N(b, W W' + sigma^2 I) in the units of X."""
     rng = np.random.default_rng(0)
@@ -118,7 +126,9 @@ def test_dynamic_draws_do_not_depend_on_the_number_of_samples():
     )
 
 
-def test_labels_in_scores(labelled):
+@pytest.mark.parametrize("name", ["labelled", "decoding"])
+def test_labels_in_scores(name, request):
+    labelled = request.getfixturevalue(name)
     right = labelled.score_samples(X, Y)
     marginal = labelled.score_samples(X)
     wrong = labelled.score_samples(X, (Y + 1) % 10)
@@ -129,15 +139,17 @@ def test_labels_in_scores(labelled):
     assert labelled.score(X, Y) > labelled.score(X)
 
 
-def test_marginal_is_the_mixture_of_conditionals(labelled):
+@pytest.mark.parametrize("name", ["labelled", "decoding"])
+def test_marginal_is_the_mixture_of_conditionals(name, request):
+    labelled = request.getfixturevalue(name)
     frequencies = labelled.class_counts_ / labelled.class_counts_.sum()
-    n = 1000
+    n = 300
     by_class = np.stack(
         [labelled.score_samples(X[:20], np.full(20, k), n_importance=n) for k in range(10)], axis=1
     )
     mixture = np.log((np.exp(by_class - by_class.max()) * frequencies).sum(1)) + by_class.max()
 
-    np.testing.assert_allclose(labelled.score_samples(X[:20], n_importance=n), mixture, atol=0.15)
+    np.testing.assert_allclose(labelled.score_samples(X[:20], n_importance=n), mixture, atol=0.3)
 
 
 def test_y_is_ignored_without_conditional(fitted):
@@ -203,7 +215,9 @@ def test_sampling_is_deterministic_given_the_seed(fitted, draw):
     )
 
 
-def test_sampling_a_class(labelled):
+@pytest.mark.parametrize("name", ["labelled", "decoding"])
+def test_sampling_a_class(name, request):
+    labelled = request.getfixturevalue(name)
     templates = np.stack([X[np.equal(Y, k)].mean(0) for k in range(10)])
 
     def nearest(image):
@@ -219,14 +233,14 @@ def test_sampling_a_class(labelled):
 
 
 def test_samples_come_from_the_learned_mixture(fitted):
-    model = vae(prior="mixture", n_prior_components=3, max_iter=100, batch_size=20).fit(X)
+    model = vae(prior="mixture", n_prior_components=3, max_iter=60, batch_size=20).fit(X)
     Z = model._draw_latent(50_000, None, np.random.default_rng(0))
     mean = model.prior_weights_ @ model.prior_means_
     second = model.prior_weights_ @ (model.prior_means_**2 + model.prior_variances_)
 
     np.testing.assert_allclose(Z.mean(0), mean, atol=0.03)
     np.testing.assert_allclose((Z**2).mean(0), second, rtol=0.03)
-    assert np.abs(model.sample(2000).mean(0) - X.mean(0)).mean() < 0.06
+    assert np.abs(model.sample(2000).mean(0) - X.mean(0)).mean() < 0.15
 
 
 def test_bound_reaches_the_density_of_a_mixture_prior():
@@ -252,7 +266,7 @@ def test_an_ex_post_mixture_gives_rows_through_inverse_transform():
 
 
 def test_sampling_refuses_what_it_cannot_do(fitted, labelled):
-    with pytest.raises(ValueError, match="conditional='prior'"):
+    with pytest.raises(ValueError, match="needs a fit with conditional"):
         fitted.sample(3, y=0)
     with pytest.raises(ValueError, match="not seen in fit"):
         labelled.sample(3, y=12)
@@ -262,6 +276,62 @@ def test_sampling_refuses_what_it_cannot_do(fitted, labelled):
         labelled.sample(3, y=[0, 1])
     with pytest.raises(ValueError, match="n_samples must be at least 1"):
         fitted.sample(0)
+
+
+def test_decoding_with_a_class_without_or_with_the_found_one(decoding):
+    Z = decoding.transform(X[:5])
+    by_class = np.stack([decoding.inverse_transform(Z, k) for k in range(10)])
+    average = np.tensordot(decoding.class_counts_ / 200, by_class, axes=1)
+
+    np.testing.assert_allclose(decoding.inverse_transform(Z), average, rtol=1e-5)
+    assert np.array_equal(decoding.inverse_transform(Z, [3, 4, 3, 3, 3])[1], by_class[4, 1])
+    assert np.array_equal(decoding.reconstruct(X[:5], 7), by_class[7])
+    found = decoding.predict(X[:5])
+    assert np.array_equal(decoding.reconstruct(X[:5]), by_class[found, np.arange(5)])
+    with pytest.raises(ValueError, match="-1 means unlabelled"):
+        decoding.reconstruct(X[:5], -1)
+    with pytest.raises(ValueError, match="not seen in fit"):
+        decoding.inverse_transform(Z, 12)
+
+
+@pytest.mark.parametrize("name", ["fitted", "labelled"])
+def test_interpolation_is_a_straight_line_of_latent_points(name, request):
+    model = request.getfixturevalue(name)
+    line = model.interpolate(X[:3], X[5:8], n_steps=5)
+    Z = (3 * model.transform(X[:3]) + model.transform(X[5:8])) / 4
+
+    assert line.shape == (3, 5, 64)
+    assert line.dtype == X.dtype
+    np.testing.assert_allclose(line[:, 0], model.reconstruct(X[:3]), rtol=1e-5)
+    np.testing.assert_allclose(line[:, -1], model.reconstruct(X[5:8]), rtol=1e-5)
+    np.testing.assert_allclose(line[:, 1], model.inverse_transform(Z), rtol=1e-4)
+
+
+def test_interpolation_between_classes(labelled, decoding):
+    mu = labelled.class_means_
+    line = labelled.interpolate(X[:3], y_a=Y[:3], y_b=4)
+    there = labelled.inverse_transform(labelled.transform(X[:3]) + mu[4] - mu[Y[:3]])
+    np.testing.assert_allclose(line[:, -1], there, rtol=1e-4)
+    found = labelled.predict(X[:3])
+    assert np.array_equal(labelled.interpolate(X[:3], y_b=found)[:, 0], line[:, 0])
+
+    line = decoding.interpolate(X[:3], n_steps=3, y_b=4)
+    np.testing.assert_allclose(line[:, 0], decoding.reconstruct(X[:3]), rtol=1e-5)
+    np.testing.assert_allclose(line[:, 2], decoding.reconstruct(X[:3], 4), rtol=1e-5)
+    ends = decoding.interpolate(X[:3], X[3:6], y_a=Y[:3], y_b=Y[3:6])
+    np.testing.assert_allclose(ends[:, 0], decoding.reconstruct(X[:3], Y[:3]), rtol=1e-5)
+    np.testing.assert_allclose(ends[:, -1], decoding.reconstruct(X[3:6], Y[3:6]), rtol=1e-5)
+
+
+def test_interpolation_refuses_what_it_cannot_do(fitted, decoding):
+    with pytest.raises(ValueError, match="n_steps must be at least 2"):
+        fitted.interpolate(X[:2], X[2:4], n_steps=1)
+    with pytest.raises(ValueError, match="y_b has to name a class"):
+        decoding.interpolate(X[:2])
+    with pytest.raises(ValueError, match="y_b has to name a class"):
+        fitted.interpolate(X[:2], y_b=3)
+    with pytest.raises(ValueError, match="inconsistent"):
+        fitted.interpolate(X[:2], X[:3])
 
 
 def test_scoring_refuses_what_it_cannot_do(fitted, labelled):

@@ -63,6 +63,40 @@ def normed_encoder(n_features, n_outputs):
     return torch.nn.Sequential(hidden, torch.nn.LayerNorm(6), torch.nn.Linear(6, n_outputs))
 
 
+def test_a_decoder_with_labels_sums_over_classes_where_the_label_is_unknown():
+    model = VAE(8, 2, (5,), "tanh", "bernoulli", 3, labels_in_decoder=True)
+    model.draw_parameters(torch.Generator().manual_seed(0))
+    model.double().set_class_frequencies(np.array([0.5, 0.2, 0.3]))
+    x = torch.rand(6, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(1)).round()
+    z = torch.randn(6, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    densities = []
+    for k in range(3):
+        indicator = torch.eye(3, dtype=torch.float64)[k].expand(6, 3)
+        p = model.decode(torch.cat([z, indicator], dim=1))
+        densities.append((p**x * (1 - p) ** (1 - x)).prod(1))
+    by_class = torch.stack(densities, dim=1)
+    marginal = by_class @ torch.tensor([0.5, 0.2, 0.3], dtype=torch.float64)
+    y = torch.tensor([2, -1, 0, 1, -1, 2])
+
+    torch.testing.assert_close(model.log_likelihood(x, z).exp(), marginal, rtol=1e-6, atol=0)
+    expected = torch.where(y < 0, marginal, by_class[torch.arange(6), y])
+    torch.testing.assert_close(model.log_likelihood(x, z, y).exp(), expected, rtol=1e-6, atol=0)
+    known = y.clamp(min=0)
+    torch.testing.assert_close(
+        model.log_likelihood(x, z, known).exp(), by_class[torch.arange(6), known]
+    )
+
+
+@pytest.mark.parametrize("network", ["mlp", "conv", (normed_encoder, torch.nn.Linear)])
+def test_any_decoder_takes_labels(network):
+    model = VAE(8, 2, (), "relu", "bernoulli", 3, network, (2, 4, 1), labels_in_decoder=True)
+    model.draw_parameters(torch.Generator().manual_seed(0))
+    x, y = torch.rand(5, 8, generator=torch.Generator().manual_seed(1)), torch.arange(5) % 3
+    z = model.posterior(x).mean
+    assert z.shape == (5, 2)
+    assert model.decode(model.decoder_input(z, y)).shape == (5, 8)
+
+
 def test_modules_of_the_user_draw_their_weights_from_the_generator_alone():
     before = torch.get_rng_state()
     models = []

@@ -36,6 +36,7 @@ def test_auto_follows_the_range(X, name):
         (REALS, {"binarize": "threshold"}, r"binarize='threshold' needs values in \[0, 1\]"),
         (REALS, {"binarize": "dynamic"}, r"binarize='dynamic' needs values in \[0, 1\]"),
         (PIXELS, {"binarize": "dynamic", "likelihood": "gaussian"}, "needs likelihood"),
+        (PIXELS, {"conditional": "decoder"}, "'decoder' learns from labels"),
         (PIXELS, {"conditional": "prior"}, "requires y to be passed, but the target y is None"),
         (PIXELS, {"variational": False, "output": "params"}, "variational=True"),
         (PIXELS, {"likelihood": "poisson"}, "needs counts"),
@@ -74,6 +75,11 @@ def test_bad_labels_are_refused_if_used(y, message):
 def test_a_learned_prior_needs_a_kl_term(learned, options):
     with pytest.raises(ValueError, match="KL term"):
         settle(PIXELS, Y, **learned, **options)
+
+
+def test_classes_in_the_decoder_need_a_density():
+    with pytest.raises(ValueError, match="plain autoencoder"):
+        settle(PIXELS, Y, conditional="decoder", variational=False)
 
 
 def test_there_is_one_prior():
