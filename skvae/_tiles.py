@@ -10,10 +10,14 @@ aligned as well.
 
 import numpy as np
 
-__all__ = ["map_aligned_sets", "map_tiles", "padded_tiles"]
+__all__ = ["map_aligned_sets", "map_framed_tiles", "map_tiles", "padded_tiles"]
 
 # Divisible by the number of rows that any common kernel treats at a time (4, 6, 8, 12, 24).
 _ALIGNMENT = 24
+
+# Columns of a product: no more than OpenBLAS keeps in one block, of which it rounds the first and
+# the last eight in another way than the rest.
+_FRAMED_TILE, _FRAME = 320, 8
 
 
 def padded_tiles(X, size):
@@ -110,4 +114,41 @@ def map_aligned_sets(function, X, offsets, size):
         if out is None:
             out = np.empty((len(X), *value.shape[1:]), value.dtype)
         out[first:last] = value[place[first:last] - tile]
+    return out
+
+
+def map_framed_tiles(function, X):
+    """Apply a row-wise ``function`` to ``X`` tile by tile, without the places at the rim of a tile.
+
+    For products whose columns are rows of ``X``: where :func:`map_tiles` serves BLAS libraries that
+    treat all rows of a product alike, this serves OpenBLAS too.
+
+    Parameters
+    ----------
+    function : callable
+        As for :func:`map_tiles`.
+    X : ndarray of shape (n, ...)
+        At least one row.
+
+    Returns
+    -------
+    out : ndarray of shape (n, ...)
+        The outputs, in the dtype of the first one.
+    """
+    n, out = len(X), None
+    for start in range(0, n, _FRAMED_TILE - 2 * _FRAME):
+        first, last = start - _FRAME, start + _FRAMED_TILE - _FRAME
+        tile = X[max(first, 0) : min(last, n)]
+        if len(tile) < _FRAMED_TILE:
+            # Not concatenate: its memory layout, and so the kernel, depends on the number of rows.
+            padded = np.empty((_FRAMED_TILE, *tile.shape[1:]), tile.dtype)
+            before = max(-first, 0)
+            padded[:before], padded[before : before + len(tile)] = tile[0], tile
+            padded[before + len(tile) :] = tile[-1]
+            tile = padded
+        rows = slice(start, min(last - _FRAME, n))
+        value = function(tile)
+        if out is None:
+            out = np.empty((n, *value.shape[1:]), value.dtype)
+        out[rows] = value[_FRAME : _FRAME + rows.stop - start]
     return out

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from skvae._threads import single_threaded
-from skvae._tiles import map_aligned_sets, map_tiles, padded_tiles
+from skvae._tiles import map_aligned_sets, map_framed_tiles, map_tiles, padded_tiles
 
 
 @pytest.mark.parametrize("n", [1, 3, 4, 9])
@@ -51,3 +51,20 @@ def test_aligned_sets_see_full_tiles_only(rng):
     out = map_aligned_sets(function, X, np.array([0, 60, 60, 61]), 48)
     assert np.array_equal(out, X[:, :1])
     assert shapes == [(48, 2)] * 2
+
+
+@pytest.mark.parametrize("n", [1, 7, 303, 304, 305, 608, 609, 1000])
+def test_framed_tiles_give_every_row_once_and_never_from_the_rim(n):
+    seen = []
+
+    def function(tile):
+        seen.append(tile.shape)
+        out = 2.0 * tile
+        out[:8], out[-8:] = np.nan, np.nan
+        return out
+
+    X = np.arange(3 * n).reshape(n, 3)
+    found = map_framed_tiles(function, X)
+
+    assert np.array_equal(found, 2.0 * X)
+    assert set(seen) == {(320, 3)}

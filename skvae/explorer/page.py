@@ -126,7 +126,7 @@ def _posterior_means(vae, before, X):
     if before:
         X = Pipeline([(str(i), step) for i, step in enumerate(before)]).transform(X)
 
-    return vae._encode(vae._check_rows(X))[:, : _n_components(vae)]
+    return vae._encode(vae._check_rows(X))
 
 
 def _n_components(vae):

@@ -72,7 +72,7 @@ class ClassPredictionMixin:
 
     def _closeness(self, X):
         """-|E_q z - mu_y|^2 / 2, (n, n_classes)."""
-        mean = self._encode(X)[:, : self._architecture["n_components"]].astype(np.float64)
+        mean = self._encode(X).astype(np.float64)
 
         return -0.5 * cdist(mean, self.class_means_.astype(np.float64), "sqeuclidean")
 

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from skvae.vae.likelihoods import Bernoulli, Gaussian, Poisson
 from skvae.vae.model import VAE
-from skvae.vae.posteriors import STD_FLOOR
+from skvae.vae.perceptrons import STD_FLOOR
 from skvae.vae.priors import ClassMeans, StandardNormal
 from skvae.vae.products import linear
 

@@ -205,7 +205,7 @@ class GenerativeMixin:
 
     def _latent(self, X, y):
         """Posterior means of validated rows, and their classes where the decoder needs them."""
-        Z = self._encode(X)[:, : self._architecture["n_components"]]
+        Z = self._encode(X)
         if not self._architecture["labels_in_decoder"]:
             return Z, None
         if y is None:

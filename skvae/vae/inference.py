@@ -24,11 +24,13 @@ def _on(model, array):
 
 
 @torch.no_grad()
-def encode(model, x):
-    """Posterior of each row, as an array of shape (n, 2 d), ``[mean | log_var]``."""
+def encode(model, x, *, log_var=True):
+    """Posterior of each row: ``[mean | log_var]``, (n, 2 d), or means alone, (n, d)."""
 
     def function(tile):
         posterior = model.posterior(_on(model, tile))
+        if not log_var:
+            return posterior.mean.cpu().numpy()
 
         return torch.cat([posterior.mean, posterior.log_var], dim=1).cpu().numpy()
 

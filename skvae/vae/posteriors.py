@@ -5,10 +5,9 @@ import math
 import torch
 from torch.nn import functional
 
-__all__ = ["STD_FLOOR", "DiagonalNormal"]
+from skvae.vae.perceptrons import STD_FLOOR
 
-# Keeps log_var finite where softplus underflows.
-STD_FLOOR = 1e-6
+__all__ = ["DiagonalNormal"]
 
 
 class DiagonalNormal:

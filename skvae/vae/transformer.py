@@ -8,10 +8,12 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._callbacks import CallbackSupportMixin, FitTasks
-from skvae._devices import resolve_device
+from skvae._devices import gpu_or_none, resolve_device
 from skvae._documentation import DocumentedMixin
 from skvae._sklearn import Interval, StrOptions, fit_context
+from skvae._threads import single_threaded
 from skvae.persistence import VersionedMixin
+from skvae.vae import perceptrons
 from skvae.vae.classification import ClassPredictionMixin
 from skvae.vae.generative import GenerativeMixin
 from skvae.vae.inputs import PreparedRows, network_input, output_dtype, validate_rows
@@ -405,18 +407,18 @@ class VAETransformer(
             seed = stream_seed(self.seed_, FEATURES)
             Z = self._infer("draw_posterior", X, self._prepare, seed, n_importance=n_importance)
             return Z.astype(output_dtype(X), copy=False)
-        params = self._encode(X).astype(output_dtype(X), copy=False)
+        Z = self._encode(X, log_var=self.output == "params")
 
-        return params if self.output == "params" else params[:, : params.shape[1] // 2]
+        return Z.astype(output_dtype(X), copy=False)
 
     def _check_rows(self, X):
         check_is_fitted(self)
 
         return validate_rows(self, X, reset=False)
 
-    def _encode(self, X):
-        """``[mean | log_var]`` of validated rows, float32."""
-        return self._infer("encode", PreparedRows(X, self._prepare))
+    def _encode(self, X, log_var=False):
+        """Posterior means of validated rows, or ``[mean | log_var]``, float32."""
+        return self._infer("encode", PreparedRows(X, self._prepare), log_var=log_var)
 
     def _prepare(self, X):
         threshold = self.binarize == "threshold"
@@ -427,7 +429,13 @@ class VAETransformer(
         return x * self.max_value if self.mean_ is None else x * self.scale_ + self.mean_
 
     def _infer(self, name, *args, **kwargs):
-        """Call a function of :mod:`skvae.vae.inference` with the model."""
+        """Call a function of :mod:`skvae.vae.inference` with the model, without torch if it can."""
+        device = gpu_or_none(self.device)
+        if name in perceptrons.__all__ and self._architecture["network"] == "mlp" and not device:
+            with single_threaded():
+                return getattr(perceptrons, name)(
+                    self.parameters_, self._architecture, *args, **kwargs
+                )
         from skvae.vae import inference
         from skvae.vae.model import VAE, load_arrays
         from skvae.vae.runtime import scoped_runtime
