@@ -15,6 +15,7 @@ from skvae.vae.inputs import PreparedRows, part_of
 from skvae.vae.model import VAE, load_arrays, to_arrays
 from skvae.vae.monitoring import EarlyStopping, EpochReport, run_epochs
 from skvae.vae.noise import INIT, stream_seed
+from skvae.vae.objectives import Objective
 from skvae.vae.optimizers import OPTIMIZERS, flatten, load_state, state_to_arrays
 from skvae.vae.rows import training_rows
 from skvae.vae.runtime import scoped_runtime
@@ -197,6 +198,7 @@ class _Run:
             seed=estimator.seed_,
             steps_per_epoch=estimator.steps_per_epoch,
             n_before=n_before,
+            objective=Objective(estimator.free_bits, estimator.n_importance),
             n_done=n_done,
         )
         n_epochs = self.schedule.n_steps // _steps_per_epoch(estimator, X)

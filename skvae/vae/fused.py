@@ -14,7 +14,9 @@ from torch.nn import functional
 
 from skvae.vae.likelihoods import Bernoulli, Gaussian, Poisson
 from skvae.vae.model import VAE
+from skvae.vae.objectives import Objective
 from skvae.vae.perceptrons import STD_FLOOR
+from skvae.vae.posteriors import DiagonalNormal
 from skvae.vae.priors import ClassMeans, StandardNormal
 from skvae.vae.products import linear
 
@@ -30,17 +32,30 @@ class FusedStep:
         One that :meth:`supports` accepts.
     optimizer : torch.optim.Optimizer
         Of its parameters.
+    objective : Objective
+        What the loss is.
+    y : tensor or None
+        All class numbers that will come.
+
+    Notes
+    -----
+    N(0, I) and class means of labelled rows are written out; the KL terms of other priors and free
+    bits, which are small beside the networks, go through autograd.
     """
 
-    def __init__(self, model, optimizer):
-        self.model, self.optimizer = model, optimizer
+    def __init__(self, model, optimizer, objective=Objective(), y=None):  # noqa: B008, it is frozen
+        self.model, self.optimizer, self.objective = model, optimizer, objective
+        self._class_means = type(model.prior) is ClassMeans
+        self._closed = not objective.free_bits and (
+            type(model.prior) is StandardNormal or (self._class_means and _all_known(y))
+        )
         for theta in model.parameters():
             if theta.grad is None:
                 theta.grad = torch.zeros_like(theta)
 
     @staticmethod
-    def supports(model):
-        """Whether every part of the model is one whose gradient is written here."""
+    def supports(model, objective=Objective(), y=None):  # noqa: B008, it is frozen
+        """Whether the gradients of networks, likelihood and objective are written here."""
         networks = model.encoder, model.decoder
         if type(model) is not VAE or not all(type(n) is nn.Sequential for n in networks):
             return False
@@ -48,7 +63,8 @@ class FusedStep:
         return (
             all(type(part) in (nn.Linear, *_ACTIVATIONS) for part in layers)
             and type(model.likelihood) in _LIKELIHOODS
-            and type(model.prior) in (StandardNormal, ClassMeans)
+            and objective.n_importance == 1
+            and (_all_known(y) or not model.labels_in_decoder)
         )
 
     @torch.no_grad()
@@ -62,7 +78,7 @@ class FusedStep:
         noise : tensor of shape (n, n_components)
             Standard normal draws.
         y : tensor of shape (n,) or None
-            Class numbers, all known, where the model has classes.
+            Class numbers, -1 where unknown.
         beta : float or None
             Weight of the KL term; None leaves it out.
 
@@ -84,22 +100,47 @@ class FusedStep:
         d_z = d_z[:, : model.n_components]
         d_std = d_z * noise
 
-        labelled = type(model.prior) is ClassMeans
-        u = mean - model.prior.means[y] if labelled else mean
-        kl = 0.5 * (std.square() + u.square() - 1).sum() - std.log().sum()
-        if beta is None:
-            loss = -reconstruction
+        if self._closed:
+            penalty = kl = self._written_out(mean, std, y, beta, d_z, d_std)
         else:
-            loss = beta * kl - reconstruction
-            d_z.add_(u, alpha=beta)
-            d_std.add_(std - 1 / std, alpha=beta)
-            if labelled:
-                model.prior.means.grad.zero_().index_add_(0, y, u, alpha=-beta)
+            penalty, kl = self._by_autograd(mean, std, y, beta, d_z, d_std)
+        loss = -reconstruction if beta is None else beta * penalty - reconstruction
         d_output = torch.cat([d_z, d_std.mul_(raw_scale.sigmoid())], dim=1)
         _backward(model.encoder, encoder_kept, d_output, wanted=False)
         self.optimizer.step()
 
         return torch.stack([loss, reconstruction, kl])
+
+    def _written_out(self, mean, std, y, beta, d_mean, d_std):
+        """Sum of the KL; its gradients are added, or set for class means."""
+        u = mean - self.model.prior.means[y] if self._class_means else mean
+        if beta is not None:
+            d_mean.add_(u, alpha=beta)
+            d_std.add_(std - 1 / std, alpha=beta)
+            if self._class_means:
+                self.model.prior.means.grad.zero_().index_add_(0, y, u, alpha=-beta)
+
+        return 0.5 * (std.square() + u.square() - 1).sum() - std.log().sum()
+
+    def _by_autograd(self, mean, std, y, beta, d_mean, d_std):
+        """The same for any prior and free bits, with the penalty beside the KL."""
+        parameters = list(self.model.prior.parameters())
+        with torch.enable_grad():
+            inputs = [mean.detach().requires_grad_(), std.detach().requires_grad_()]
+            penalty, kl = self.objective.penalty(self.model.prior, DiagonalNormal(*inputs), y)
+            if beta is not None:
+                gradients = torch.autograd.grad(beta * penalty, inputs + parameters)
+        if beta is not None:
+            d_mean.add_(gradients[0])
+            d_std.add_(gradients[1])
+            for theta, gradient in zip(parameters, gradients[2:], strict=True):
+                theta.grad.copy_(gradient)
+
+        return penalty.detach(), kl.detach()
+
+
+def _all_known(y):
+    return y is None or bool((y >= 0).all())
 
 
 def _forward(layers, h):

@@ -1,10 +1,13 @@
 """What a variational autoencoder maximises, in nats and per row."""
 
 import math
+from dataclasses import dataclass
 
 import torch
 
-__all__ = ["elbo_terms", "log_importance_weights", "log_mean_exp"]
+from skvae.vae.posteriors import DiagonalNormal
+
+__all__ = ["Objective", "elbo_terms", "log_importance_weights", "log_mean_exp"]
 
 
 def elbo_terms(model, x, noise, y=None):
@@ -55,3 +58,94 @@ def log_mean_exp(log_weights):
     equation 8.
     """
     return torch.logsumexp(log_weights, dim=1) - math.log(log_weights.shape[1])
+
+
+@dataclass(frozen=True)
+class Objective:
+    r"""The loss of a batch: beta * KL - reconstruction unless told otherwise.
+
+    Parameters
+    ----------
+    free_bits : float
+        Nats that each latent dimension may use for nothing: in the loss its KL, averaged over the
+        batch, counts as this at least [1]_.
+    n_importance : int
+        Samples of z per row. More than one make the loss the negative importance-weighted bound,
+        with the doubly reparameterised gradient for the encoder [2]_.
+
+    Notes
+    -----
+    While the KL weight warms up, importance weights are :math:`p(x|z) (p(z) / q(z|x))^\beta`, a
+    bound on log p(x) at :math:`\beta = 1` only. The sample of a row then has the weight
+    :math:`(1 - \beta) w + \beta w^2` in the encoder's gradient, w the normalised weights, which
+    is [2]_, equation 8, carried over to a log q(z|x) that counts beta times.
+
+    References
+    ----------
+    .. [1] D. P. Kingma et al., "Improved variational inference with inverse autoregressive flow",
+       NeurIPS 2016, equation 15.
+    .. [2] G. Tucker, D. Lawson, S. Gu and C. J. Maddison, "Doubly reparameterized gradient
+       estimators for Monte Carlo objectives", ICLR 2019.
+    """
+
+    free_bits: float = 0.0
+    n_importance: int = 1
+
+    def __call__(self, model, x, noise, y, beta):
+        """Sums over the rows of a batch: of the loss, the reconstruction and the KL, in nats.
+
+        Parameters
+        ----------
+        model : VAE
+            Encoder, decoder, likelihood and prior.
+        x : tensor of shape (n, n_features)
+            Rows.
+        noise : tensor of shape (n_importance * n, n_components)
+            Standard normal draws.
+        y : tensor of shape (n,) or None
+            Class numbers, -1 where unknown.
+        beta : float or None
+            Weight of the KL term; None leaves it out.
+
+        Returns
+        -------
+        loss, reconstruction, kl : tensor of shape ()
+            The last two are those of the evidence lower bound, whatever the loss is.
+        """
+        if self.n_importance > 1:
+            return self._importance_weighted(model, x, noise, y, beta)
+        posterior = model.posterior(x)
+        reconstruction = model.log_likelihood(x, posterior.rsample(noise), y).sum()
+        penalty, kl = self.penalty(model.prior, posterior, y)
+        loss = -reconstruction if beta is None else beta * penalty - reconstruction
+
+        return loss, reconstruction, kl
+
+    def penalty(self, prior, posterior, y):
+        """Sums over rows: of what beta weighs in the loss, and of the KL."""
+        kl = prior.kl(posterior, y).sum()
+        if not self.free_bits:
+            return kl, kl
+        by_dimension = prior.kl_per_dimension(posterior, y).sum(0)
+        unused = self.free_bits * len(posterior.mean) - by_dimension
+
+        return kl + unused.clamp(min=0).sum(), kl
+
+    def _importance_weighted(self, model, x, noise, y, beta):
+        k = self.n_importance
+        posterior = model.posterior(x)
+        z = (posterior.mean + posterior.std * noise.unflatten(0, (k, -1))).flatten(0, 1)
+        fixed = DiagonalNormal(*(t.detach().repeat(k, 1) for t in (posterior.mean, posterior.std)))
+        labels = None if y is None else y.repeat(k)
+        reconstruction = model.log_likelihood(x.repeat(k, 1), z, labels)
+        kl = fixed.log_prob(z) - model.prior.log_prob(z, labels)
+        log_weights = (reconstruction - beta * kl).unflatten(0, (k, -1)).T  # (n, k)
+        weights = log_weights.detach().softmax(1)
+        if z.requires_grad:
+            scale = ((1 - beta) + beta * weights).T.reshape(-1, 1)
+            z.register_hook(lambda gradient: gradient * scale)
+        # Its gradient is that of the bound with the weights held fixed; its value is the bound.
+        surrogate = (weights * log_weights).sum()
+        bound = log_mean_exp(log_weights).sum().detach()
+
+        return surrogate.detach() - surrogate - bound, reconstruction.sum() / k, kl.sum() / k

@@ -104,6 +104,18 @@ def _check_options(estimator):
             raise ValueError(
                 f"{name}={value!r} is learned through the KL term, which {without} leaves out."
             )
+    for name, value, idle in (
+        ("free_bits", estimator.free_bits, 0),
+        ("n_importance", estimator.n_importance, 1),
+    ):
+        if value != idle and not estimator.variational:
+            raise ValueError(f"{name}={value!r} needs variational=True.")
+    if estimator.n_importance > 1 and (estimator.beta != 1 or estimator.free_bits):
+        raise ValueError(
+            f"n_importance={estimator.n_importance!r} trains the importance-weighted bound on "
+            "log p(x), which beta other than 1 and free_bits would make a bound on nothing. Use "
+            "beta=1 and free_bits=0, or n_importance=1; a warm-up is no obstacle."
+        )
     if not estimator.variational and estimator.conditional == "decoder":
         raise ValueError(
             "conditional='decoder' weighs classes by the density of x, which a plain autoencoder "

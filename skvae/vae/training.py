@@ -10,7 +10,7 @@ import torch
 
 from skvae.vae.fused import FusedStep
 from skvae.vae.noise import EPOCH, stream_seed
-from skvae.vae.objectives import elbo_terms
+from skvae.vae.objectives import Objective
 
 __all__ = ["Progress", "Schedule", "train"]
 
@@ -85,6 +85,7 @@ def train(
     steps_per_epoch=None,
     n_before=0,
     n_done=0,
+    objective=Objective(),  # noqa: B008, it is frozen
 ):
     """Train in place, a stretch of steps each time the next progress is asked for.
 
@@ -117,6 +118,8 @@ def train(
         Epochs that came before this schedule.
     n_done : int
         Epochs of this schedule that are done already.
+    objective : Objective
+        What the loss of a batch is.
 
     Yields
     ------
@@ -125,8 +128,10 @@ def train(
         and the ``kl_weight`` of the last step. The last one of an epoch has ``step == n_steps``.
     """
     n_steps = steps_per_epoch or math.ceil(len(x) / batch_size)
-    by_hand = FusedStep.supports(model) and (y is None or bool((y >= 0).all()))
-    descend = FusedStep(model, optimizer) if by_hand else partial(_step, model, optimizer)
+    if FusedStep.supports(model, objective, y):
+        descend = FusedStep(model, optimizer, objective, y)
+    else:
+        descend = partial(_step, model, optimizer, objective)
     for epoch in range(n_done, schedule.n_steps // n_steps):
         generator = torch.Generator(x.device).manual_seed(
             stream_seed(seed, EPOCH, n_before + epoch)
@@ -135,7 +140,8 @@ def train(
         for batch, rows in enumerate(islice(_batches(len(x), batch_size, generator), n_steps)):
             step = epoch * n_steps + batch
             beta = schedule.kl_weight(step) if variational else None
-            noise = torch.zeros(len(rows), model.n_components, dtype=x.dtype, device=x.device)
+            shape = objective.n_importance * len(rows), model.n_components
+            noise = torch.zeros(shape, dtype=x.dtype, device=x.device)
             if variational:
                 noise.normal_(generator=generator)
             batch_x = x[rows]
@@ -167,12 +173,11 @@ def _record(means, beta):
     return record
 
 
-def _step(model, optimizer, x, noise, y, beta):
+def _step(model, optimizer, objective, x, noise, y, beta):
     """Descend one batch's loss by autograd; returns the sums of loss, reconstruction and KL."""
-    reconstruction, kl = (term.sum() for term in elbo_terms(model, x, noise, y))
-    loss = -reconstruction if beta is None else beta * kl - reconstruction
+    sums = objective(model, x, noise, y, beta)
     optimizer.zero_grad(set_to_none=False)
-    loss.backward()
+    sums[0].backward()
     optimizer.step()
 
-    return torch.stack([loss, reconstruction, kl]).detach()
+    return torch.stack(sums).detach()

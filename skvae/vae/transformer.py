@@ -89,6 +89,13 @@ class VAETransformer(
     warm_up : float, default=0.2
         Fraction of the steps of ``fit`` over which the KL weight rises linearly from 0 to
         ``beta``. Without it many latent dimensions carry nothing.
+    free_bits : float, default=0.0
+        Nats that each latent dimension may carry at no cost: in the loss its KL, averaged over a
+        batch, counts as this at least, times the KL weight [5]_. A remedy for collapse.
+    n_importance : int, default=1
+        Samples of z per row in training. More than one maximise the importance-weighted bound
+        [3]_, at their number times the decoder's cost, with the doubly reparameterised gradient
+        [6]_; needs ``beta=1`` and no ``free_bits``.
     output : {"mean", "params", "sample", "refined"}, default="mean"
         What ``transform`` returns: the mean of q(z|x); ``[mean | log_var]``; one draw of z from
         q(z|x); or the mean of the true posterior p(z|x), by importance sampling from q [3]_. The
@@ -195,6 +202,10 @@ class VAETransformer(
        equation 14: their weights, here of the draws themselves.
     .. [4] Z. Jiang, Y. Zheng, H. Tan, B. Tang and H. Zhou, "Variational deep embedding: an
        unsupervised and generative approach to clustering", IJCAI 2017.
+    .. [5] D. P. Kingma et al., "Improved variational inference with inverse autoregressive flow",
+       NeurIPS 2016, equation 15.
+    .. [6] G. Tucker, D. Lawson, S. Gu and C. J. Maddison, "Doubly reparameterized gradient
+       estimators for Monte Carlo objectives", ICLR 2019.
 
     Examples
     --------
@@ -222,6 +233,8 @@ class VAETransformer(
         "variational": ["boolean"],
         "beta": [Interval(Real, 0, None, closed="left")],
         "warm_up": [Interval(Real, 0, 1, closed="both")],
+        "free_bits": [Interval(Real, 0, None, closed="left")],
+        "n_importance": [Interval(Integral, 1, None, closed="left")],
         "output": [StrOptions({"mean", "params", "sample", "refined"})],
         "n_refinement": [Interval(Integral, 1, None, closed="left")],
         "binarize": [StrOptions({"threshold", "dynamic"}), None],
@@ -261,6 +274,8 @@ class VAETransformer(
         variational=True,
         beta=1.0,
         warm_up=0.2,
+        free_bits=0.0,
+        n_importance=1,
         output="mean",
         n_refinement=50,
         binarize=None,
@@ -296,6 +311,8 @@ class VAETransformer(
         self.variational = variational
         self.beta = beta
         self.warm_up = warm_up
+        self.free_bits = free_bits
+        self.n_importance = n_importance
         self.output = output
         self.n_refinement = n_refinement
         self.binarize = binarize

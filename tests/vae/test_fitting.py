@@ -253,6 +253,23 @@ def test_unlabelled_rows_take_part_where_the_decoder_sees_labels():
     assert fitted.score(X) > vae(**options).fit(X[:60], y[:60]).score(X) + 1
 
 
+def test_free_bits_keep_dimensions_in_use():
+    kl = [
+        vae(beta=4.0, warm_up=0.0, max_iter=20, free_bits=bits).fit(X).kl_per_dimension_
+        for bits in (0.0, 0.2)
+    ]
+    assert kl[0].min() < 0.1 < 0.15 < kl[1].min()
+
+
+def test_importance_weighted_training_keeps_an_honest_history():
+    fitted = vae(n_importance=5, max_iter=10, batch_size=16, warm_up=0.1).fit(X)
+    last = {name: values[-1] for name, values in fitted.history_.items()}
+    assert last["elbo"] == pytest.approx(last["reconstruction"] - last["kl"])
+    assert last["elbo"] < -last["loss"]
+    assert last["elbo"] == pytest.approx(fitted.score(X), abs=1)
+    assert -last["loss"] == pytest.approx(fitted.score_samples(X, n_importance=5).mean(), abs=1)
+
+
 def test_unlabelled_rows_take_part():
     y = np.where(np.arange(len(Y)) % 2, Y, -1)
     fitted = vae(conditional="prior", max_iter=30).fit(X, y)

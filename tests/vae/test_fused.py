@@ -4,7 +4,7 @@ from torch import nn
 
 from skvae.vae.fused import FusedStep
 from skvae.vae.model import VAE
-from skvae.vae.objectives import elbo_terms
+from skvae.vae.objectives import Objective
 from skvae.vae.optimizers import OPTIMIZERS
 from skvae.vae.transformer import LIKELIHOOD_NAMES
 
@@ -26,13 +26,12 @@ def batch(n=20, dtype=torch.float64, seed=2):
     return x, noise, torch.randint(0, 4, (n,), generator=generator)
 
 
-def by_autograd(model, optimizer, x, noise, y, beta):
-    reconstruction, kl = (term.sum() for term in elbo_terms(model, x, noise, y))
-    loss = -reconstruction if beta is None else beta * kl - reconstruction
+def by_autograd(model, optimizer, x, noise, y, beta, objective=Objective()):  # noqa: B008
+    sums = objective(model, x, noise, y, beta)
     optimizer.zero_grad()
-    loss.backward()
+    sums[0].backward()
     optimizer.step()
-    return torch.stack([loss, reconstruction, kl]).detach()
+    return torch.stack(sums).detach()
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOOD_NAMES)
@@ -68,6 +67,25 @@ def test_gradients_are_those_of_autograd_with_labels_in_the_decoder(hidden):
         assert torch.allclose(theta.grad, gradient, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("n_classes", "n_prior_components", "free_bits"),
+    [(4, None, 0.0), (4, None, 0.3), (None, 5, 0.0), (None, 5, 0.3), (None, None, 0.3)],
+)
+@pytest.mark.parametrize("beta", [0.0, 0.7])
+def test_unlabelled_rows_mixtures_and_free_bits(n_classes, n_prior_components, free_bits, beta):
+    model = make(n_classes=n_classes, n_prior_components=n_prior_components, dtype=torch.float64)
+    x, noise, y = batch()
+    y = None if n_classes is None else torch.where(torch.arange(20) < 12, -1, y)
+    still, objective = torch.optim.SGD(model.parameters(), lr=0.0), Objective(free_bits)
+    expected = by_autograd(model, still, x, noise, y, beta, objective)
+    gradients = [theta.grad for theta in model.parameters()]
+    assert FusedStep.supports(model, objective, y)
+    found = FusedStep(model, still, objective, y)(x, noise, y, beta)
+    assert torch.allclose(found, expected, rtol=1e-12)
+    for theta, gradient in zip(model.parameters(), gradients, strict=True):
+        assert torch.allclose(theta.grad, gradient, rtol=1e-10, atol=1e-12)
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
 @pytest.mark.parametrize("likelihood", LIKELIHOOD_NAMES)
 def test_a_hundred_steps_stay_together(optimizer, likelihood):
@@ -92,6 +110,10 @@ def test_rows_are_not_changed():
 def test_other_parts_are_left_to_autograd():
     assert FusedStep.supports(make())
     assert FusedStep.supports(make("gaussian", "tanh", 4))
+    assert not FusedStep.supports(make(), Objective(n_importance=2))
+    y, labels_in_decoder = torch.tensor([0, -1]), make(n_classes=4, labels_in_decoder=True)
+    assert FusedStep.supports(labels_in_decoder, y=y.clamp(min=0))
+    assert not FusedStep.supports(labels_in_decoder, y=y)
 
     model = make()
     model.encoder.insert(1, nn.LayerNorm(7))

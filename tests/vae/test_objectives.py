@@ -5,7 +5,7 @@ from scipy import stats
 from scipy.special import logsumexp
 
 from skvae.vae.model import VAE, to_arrays
-from skvae.vae.objectives import elbo_terms, log_importance_weights, log_mean_exp
+from skvae.vae.objectives import Objective, elbo_terms, log_importance_weights, log_mean_exp
 
 
 def build(likelihood="bernoulli", n_classes=None, n=6):
@@ -98,3 +98,75 @@ def test_log_mean_exp_is_stable_and_right():
     expected = logsumexp(log_weights.numpy(), axis=1) - np.log(2)
 
     np.testing.assert_allclose(log_mean_exp(log_weights).numpy(), expected)
+
+
+@pytest.mark.parametrize("n_classes", [None, 3])
+def test_free_bits_floor_the_mean_divergence_of_each_dimension(n_classes):
+    model, x, noise, y = build(n_classes=n_classes)
+    by_dimension = model.prior.kl_per_dimension(model.posterior(x), y).mean(0)
+    floor = by_dimension.mean().item()
+    loss, reconstruction, kl = Objective(free_bits=floor)(model, x, noise, y, 0.7)
+    expected = 0.7 * len(x) * by_dimension.clamp(min=floor).sum() - reconstruction
+
+    torch.testing.assert_close(loss, expected)
+    terms = [term.sum() for term in elbo_terms(model, x, noise, y)]
+    torch.testing.assert_close([reconstruction, kl], terms)
+
+
+@pytest.mark.parametrize("n_classes", [None, 3])
+@pytest.mark.parametrize("beta", [0.0, 0.4, 1.0])
+def test_importance_weighted_loss_is_the_definition(n_classes, beta):
+    model, x, _, y = build(n_classes=n_classes)
+    if y is not None:
+        y[0] = -1
+    noise = torch.randn(
+        4 * len(x), 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1)
+    )
+    posterior = model.posterior(x)
+    log_weights, reconstructions = [], []
+    for sample in noise.split(len(x)):
+        reconstruction = model.log_likelihood(x, posterior.rsample(sample), y)
+        weight = log_importance_weights(model, posterior, x, sample, y)
+        log_weights.append(reconstruction + beta * (weight - reconstruction))
+        reconstructions.append(reconstruction)
+    bound = log_mean_exp(torch.stack(log_weights, dim=1)).sum()
+    loss, reconstruction, _ = Objective(n_importance=4)(model, x, noise, y, beta)
+
+    torch.testing.assert_close(loss, -bound)
+    torch.testing.assert_close(reconstruction, torch.stack(reconstructions).mean(0).sum())
+    # Networks behind z have the plain gradient of the bound for these very samples.
+    (-bound).backward()
+    plain = {name: theta.grad.clone() for name, theta in model.named_parameters()}
+    model.zero_grad()
+    loss.backward()
+    for name, theta in model.named_parameters():
+        if not name.startswith("encoder"):
+            torch.testing.assert_close(theta.grad, plain[name])
+
+
+@pytest.mark.parametrize("beta", [0.4, 1.0])
+def test_the_encoders_gradient_is_unbiased_and_has_less_variance(beta):
+    """Its mean is that of the plain gradient of the same bound."""
+    model, x, _, _ = build(n=1)
+    n, k = 4000, 3
+    x = x.expand(n, -1)
+    bias = model.encoder[2].bias
+    generator, draws = torch.Generator().manual_seed(1), {"plain": [], "double": []}
+    for _ in range(40):
+        noise = torch.randn(k * n, 2, dtype=torch.float64, generator=generator)
+        posterior, samples = model.posterior(x), noise.split(n)
+        reconstructions = [model.log_likelihood(x, posterior.rsample(s)) for s in samples]
+        weights = [log_importance_weights(model, posterior, x, s) for s in samples]
+        tempered = [r + beta * (w - r) for r, w in zip(reconstructions, weights, strict=True)]
+        losses = {
+            "plain": -log_mean_exp(torch.stack(tempered, dim=1)).sum(),
+            "double": Objective(n_importance=k)(model, x, noise, None, beta)[0],
+        }
+        for name, loss in losses.items():
+            draws[name].append(torch.autograd.grad(loss, bias)[0] / n)
+    plain, double = (torch.stack(draws[name]) for name in ("plain", "double"))
+    error = (plain.var(0) / 40 + double.var(0) / 40).sqrt()
+
+    assert ((plain.mean(0) - double.mean(0)).abs() < 4 * error).all()
+    if beta == 1:
+        assert double.var(0).sum() < plain.var(0).sum()

@@ -77,6 +77,20 @@ def test_a_learned_prior_needs_a_kl_term(learned, options):
         settle(PIXELS, Y, **learned, **options)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_importance": 5, "beta": 0.5}, "bound on nothing"),
+        ({"n_importance": 5, "free_bits": 0.1}, "bound on nothing"),
+        ({"n_importance": 5, "variational": False}, "n_importance=5 needs variational=True"),
+        ({"free_bits": 0.1, "variational": False}, "free_bits=0.1 needs variational=True"),
+    ],
+)
+def test_objectives_that_mean_nothing_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        settle(PIXELS, **options)
+
+
 def test_classes_in_the_decoder_need_a_density():
     with pytest.raises(ValueError, match="plain autoencoder"):
         settle(PIXELS, Y, conditional="decoder", variational=False)
