@@ -1,0 +1,52 @@
+"""
+Outliers by likelihood
+======================
+
+``score_samples`` bounds the log-density of each row. Rows unlike those of the training have a low
+one. Here the model knows even digits, and meets odd ones.
+"""
+
+# %%
+# Even digits are normal
+# ----------------------
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.ensemble import IsolationForest
+from sklearn.metrics import roc_auc_score
+
+from skvae import VAETransformer
+
+X, y = load_digits(return_X_y=True)
+X = X / 16
+even = X[y % 2 == 0]
+train, unseen = even[:650], even[650:]
+X_test = np.concatenate([unseen, X[y % 2 == 1]])
+is_normal = np.arange(len(X_test)) < len(unseen)
+
+models = {
+    "VAE": VAETransformer(8, likelihood="gaussian", max_iter=60, random_state=0),
+    "PCA": PCA(16),
+    "isolation forest": IsolationForest(random_state=0),
+}
+scores = {name: model.fit(train).score_samples(X_test) for name, model in models.items()}
+for name, score in scores.items():
+    area = roc_auc_score(is_normal, score)
+    print(f"{name:17} area under the ROC curve {area:.3f}, error of the ranking {1 - area:.3f}")
+
+# %%
+# The likeliest and the least likely
+# ----------------------------------
+order = np.argsort(scores["VAE"])
+figure, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained", width_ratios=[1.3, 1])
+bins = np.linspace(*np.percentile(scores["VAE"], [2, 100]), 40)
+axes[0].hist(np.clip(scores["VAE"][~is_normal], bins[0], None), bins, alpha=0.6, label="odd")
+axes[0].hist(scores["VAE"][is_normal], bins, color="k", histtype="step", lw=2, label="even, unseen")
+axes[0].set(xlabel="log-density (nats), lowest ones at the left edge", ylabel="images")
+axes[0].legend()
+shown = [X_test[rows].reshape(-1, 8, 8) for rows in (order[:6], order[::-1][:6])]
+axes[1].imshow(np.concatenate([np.concatenate(list(row), axis=1) for row in shown]), cmap="gray_r")
+axes[1].axhline(7.5, color="tab:blue")
+axes[1].set(xticks=[], yticks=[3.5, 11.5], yticklabels=["least likely", "likeliest"])
+plt.show()
