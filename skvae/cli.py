@@ -1,6 +1,7 @@
 """The command line: ``skvae compare``, ``skvae explore`` and ``skvae recipe``."""
 
 import argparse
+import shlex
 import sys
 
 import numpy as np
@@ -8,6 +9,7 @@ from sklearn.model_selection import train_test_split
 
 from skvae import __version__, datasets, recipes
 from skvae.compare import compare_features
+from skvae.comparison.report import check_writable
 from skvae.comparison.selection import CLASSIFIERS
 from skvae.explorer.command import add_command as add_explore
 
@@ -29,7 +31,8 @@ def main(argv=None):
     status : int
         0, 1 if something failed, 130 after Ctrl-C.
     """
-    arguments = _make_parser().parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    arguments = _make_parser().parse_args(argv, argparse.Namespace(argv=argv))
     try:
         return arguments.run(arguments)
     except (OSError, ValueError, ImportError) as error:
@@ -71,6 +74,7 @@ def _make_parser():
     add("--n-jobs", type=int, metavar="N", help="processes at a time")
     add("--data-home", metavar="DIR", help="folder of data sets, else $SKVAE_DATA_HOME")
     add("--output", metavar="DIR", help="folder for results.csv, results.json, comparison.png")
+    add("--report", metavar="FILE", help="HTML page with tables, charts and confused images")
     add("--quiet", action="store_true", help="no progress on standard error")
     add_explore(commands)
     recipe = commands.add_parser("recipe", help="print the pipeline behind a feature's name")
@@ -90,6 +94,8 @@ def _positive(text):
 
 
 def _compare(arguments):
+    if arguments.report:
+        check_writable(arguments.report)
     X_train, y_train, X_test, y_test = _load(arguments)
     comparison = compare_features(
         X_train,
@@ -108,6 +114,10 @@ def _compare(arguments):
     if arguments.output:
         comparison.save(arguments.output)
         print(f"Saved in {arguments.output}.")
+    if arguments.report:
+        command = shlex.join(["skvae", *arguments.argv])
+        comparison.save_report(arguments.report, y_test, X_test, command=command)
+        print(f"Reported in {arguments.report}.")
     if comparison.interrupted:
         return 130
 

@@ -14,8 +14,13 @@ from skvae.comparison.results import FeatureComparison
 def test_compare_writes_its_files(tmp_path):
     command = [sys.executable, "-m", "skvae", "compare", "--features", "raw", "pca"]
     command += ["--classifiers", "linear", "knn", "--n-train", "200", "--n-seeds", "2"]
+    command += ["--output", "out", "--report", "reports/page.html"]
     done = subprocess.run(
-        [*command, "--output", "out"], cwd=tmp_path, capture_output=True, text=True, timeout=240
+        [*command, "--output", "out", "--report", "reports/page.html"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=240,
     )
     content = json.loads((tmp_path / "out" / "results.json").read_text("utf-8"))
     with open(tmp_path / "out" / "results.csv", newline="", encoding="utf-8") as file:
@@ -31,6 +36,8 @@ def test_compare_writes_its_files(tmp_path):
     assert content["settings"]["n_train"] == 200
     assert content["settings"]["versions"]["skvae"]
     assert (tmp_path / "out" / "comparison.png").stat().st_size > 1000
+    page = (tmp_path / "reports" / "page.html").read_text("utf-8")
+    assert f"skvae {' '.join(command[3:])}" in page
 
 
 @pytest.mark.parametrize(
@@ -65,6 +72,13 @@ def test_missing_data_are_a_message_not_a_traceback(tmp_path, monkeypatch, capsy
 def test_more_training_images_than_there_are_is_an_error(capsys):
     assert cli.main(["compare", "--n-train", "5000"]) == 1
     assert "there are only 1297 training images" in capsys.readouterr().err
+
+
+def test_a_report_that_cannot_be_written_is_an_error_before_any_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "compare_features", None)  # would be called too late
+
+    assert cli.main(["compare", "--report", str(tmp_path)]) == 1
+    assert "report cannot be written" in capsys.readouterr().err
 
 
 def test_recipe_prints_the_pipeline(capsys):

@@ -163,6 +163,7 @@ def _run_classifier(cell, name, candidates, feature, y, n_train):
         peak_memory_mb=_peak_memory_mb(),
         notes=(*feature.notes, *notes),
         mistakes=tuple(mistakes.tolist()),
+        mistaken_for=tuple(predicted[mistakes].tolist()),
     )
 
 

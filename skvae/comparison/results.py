@@ -145,8 +145,40 @@ class FeatureComparison:
 
             save_chart(self, directory / "comparison.png")
 
+    def save_report(self, path, y_test, X_test=None, *, image_shape=None, command=None):
+        """Write the comparison as one HTML page that needs nothing else.
+
+        It has the errors and their charts, confusion matrices, the test images that most often
+        went wrong, tests, notes, and how to run it again.
+
+        Parameters
+        ----------
+        path : str or path-like
+            An HTML file, whose folder is made if need be.
+        y_test : array-like of shape (n_test,)
+            Labels of the test rows.
+        X_test : array-like of shape (n_test, n_pixels), default=None
+            Test rows, if they are images to show.
+        image_shape : tuple of int, default=None
+            (height, width) or (height, width, channels); None means square grey images.
+        command : str, default=None
+            That made the comparison.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is missing.
+        OSError
+            If the file cannot be written.
+        ValueError
+            If there is not one label, or one image, for each test row.
+        """
+        from skvae.comparison.report import save_report
+
+        save_report(self, path, y_test, X_test, image_shape=image_shape, command=command)
+
     def _save_csv(self, path):
-        names = [column.name for column in fields(Row) if column.name != "mistakes"]
+        names = [column.name for column in fields(Row) if column.name not in _PER_TEST_ROW]
         with open(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(names)
@@ -167,6 +199,7 @@ class FeatureComparison:
         path.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
 
 
+_PER_TEST_ROW = ("mistakes", "mistaken_for")
 _SECONDS = (
     "feature_fit_seconds",
     "transform_seconds",

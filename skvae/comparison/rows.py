@@ -39,6 +39,8 @@ class Row:
         Warnings, such as of a fit that did not converge.
     mistakes : tuple of int
         Test rows misclassified.
+    mistaken_for : tuple
+        The label that each of them was given.
     """
 
     feature: str
@@ -60,6 +62,7 @@ class Row:
     peak_memory_mb: float | None = None
     notes: tuple[str, ...] = ()
     mistakes: tuple[int, ...] = field(default=(), repr=False)
+    mistaken_for: tuple = field(default=(), repr=False)
 
 
 def append_row(path, row):

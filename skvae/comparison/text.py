@@ -1,6 +1,6 @@
 """A comparison as a table of plain text."""
 
-__all__ = ["format_comparison"]
+__all__ = ["cell_text", "columns_of", "format_comparison"]
 
 _COLUMNS = {
     "feature": "feature",
@@ -40,12 +40,29 @@ def format_comparison(comparison):
     return "\n".join(parts)
 
 
-def _table(records):
+def columns_of(records):
+    """Columns of the table: a record's key, or "interval", to a heading.
+
+    Parameters
+    ----------
+    records : list of dict
+        From ``FeatureComparison.summary()``.
+
+    Returns
+    -------
+    columns : dict of str to str
+    """
     columns = dict(_COLUMNS)
     if all(record["test_error_std"] is None for record in records):
         del columns["test_error_std"]
+
+    return columns
+
+
+def _table(records):
+    columns = columns_of(records)
     lines = [list(columns.values())]
-    lines += [[_cell(name, record) for name in columns] for record in records]
+    lines += [[cell_text(name, record) for name in columns] for record in records]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     rows = [
         "  ".join(
@@ -58,7 +75,8 @@ def _table(records):
     return "\n".join([rows[0], "-" * max(map(len, rows)), *rows[1:]])
 
 
-def _cell(name, record):
+def cell_text(name, record):
+    """What a column says of a record, in the units of its heading."""
     if name == "chosen":
         if record["status"] != "ok":
             return f"{record['status']}: {record['reason']}"

@@ -1,5 +1,7 @@
 """Test errors of features, as :func:`skvae.compare_features` found them."""
 
+from functools import partial
+
 import numpy as np
 
 from skvae.displays.canvas import place, require_matplotlib
@@ -16,6 +18,8 @@ _TO_FIT_AND_PREDICT = (
 
 # Factor from one classifier to the next along the axis of dimensions.
 _ASIDE = 1.06
+# Pixels from a bar to the middle of a name, and half the width and height of a letter.
+_AWAY, _LETTER = 10, (4, 8)
 _COSTS = {"dimensions": "dimensions of the feature", "seconds": "seconds to fit and predict"}
 
 
@@ -167,23 +171,43 @@ class FeatureComparisonDisplay:
 
 
 def _name_features(ax, drawn):
-    """Join the points of each feature; names go above and below in turn, to keep clear."""
-    for index, (feature, points) in enumerate(
-        sorted(drawn.items(), key=lambda item: item[1][0][0])
-    ):
-        above = index % 2 == 0
-        limit, extreme = ("error_high", max) if above else ("error_low", min)
-        cost, record = extreme(points, key=lambda point: point[1][limit])
-        ax.annotate(
-            feature,
-            (cost, 100 * record[limit]),
-            xytext=(0, 4 if above else -4),
-            textcoords="offset points",
-            ha="center",
-            va="bottom" if above else "top",
-        )
-        line = sorted((cost, 100 * record["test_error"]) for cost, record in points)
+    """Join the points of each feature, and write its name where there is most room.
+
+    That is above or below one of its bars, away from other bars and the names written so far.
+    """
+    to_pixels = ax.transData.transform
+    bars = {
+        feature: [
+            to_pixels([(cost, 100 * record[name]) for name in ("error_low", "error_high")])
+            for cost, record in points
+        ]
+        for feature, points in drawn.items()
+    }
+    obstacles = [(place, (0, 0)) for own in bars.values() for bar in own for place in _along(bar)]
+    for feature, own in sorted(bars.items(), key=lambda item: -len(item[0])):
+        line = sorted((cost, 100 * record["test_error"]) for cost, record in drawn[feature])
         ax.plot(*zip(*line, strict=True), color="0.6", linewidth=0.8, zorder=0)
+        places = [
+            end + (0, side * away)
+            for away in (_AWAY, 2.5 * _AWAY)
+            for bar in own
+            for end, side in zip(bar, (-1, 1), strict=True)
+        ]
+        size = _LETTER[0] * len(feature), _LETTER[1]
+        best = max(places, key=partial(_room, size=size, obstacles=tuple(obstacles)))
+        obstacles.append((best, size))
+        ax.annotate(feature, ax.transData.inverted().transform(best), ha="center", va="center")
+
+
+def _along(bar, n=12):
+    return np.linspace(*bar, n)
+
+
+def _room(place, size, obstacles):
+    """Distance of a name to what is nearest, in units of both sizes; beyond 1 all is well."""
+    places, sizes = map(np.array, zip(*obstacles, strict=True))
+
+    return min((np.abs(places - place) / (sizes + size)).max(axis=1).min(), 1.0)
 
 
 def _draw_errors(ax, x, y, style, name, **bars):
