@@ -19,6 +19,7 @@ from skvae.vae.objectives import Objective
 from skvae.vae.optimizers import OPTIMIZERS, flatten, load_state, state_to_arrays
 from skvae.vae.rows import training_rows
 from skvae.vae.runtime import scoped_runtime
+from skvae.vae.scores import fisher_information
 from skvae.vae.training import Schedule, train
 
 __all__ = ["fit_model", "partial_fit_model"]
@@ -287,8 +288,11 @@ def _store(estimator, model, X, y):
     """Set the fitted attributes, and warn of a collapse."""
     vars(estimator).update(_attributes(estimator, model))
     X, y = _evenly_spaced(X, y)
-    kl, variance = posterior_summary(model, PreparedRows(X, estimator._prepare), y)
+    x = PreparedRows(X, estimator._prepare)
+    kl, variance = posterior_summary(model, x, y)
     estimator.n_active_ = int((variance > _ACTIVE).sum())
+    if estimator.output == "fisher":
+        estimator.fisher_information_ = fisher_information(model, x)
     if estimator.variational:
         estimator.kl_per_dimension_ = kl
         if estimator.n_active_ == 0:

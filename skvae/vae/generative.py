@@ -20,9 +20,19 @@ def _is_generative(estimator):
     return True
 
 
+def _has_codes(estimator):
+    if estimator.output == "fisher":
+        raise AttributeError(
+            "Fisher vectors cannot be decoded: inverse_transform needs output='mean', 'params', "
+            "'sample' or 'refined'."
+        )
+    return True
+
+
 class GenerativeMixin:
     """Decoding, scores and samples of a fitted :class:`skvae.VAETransformer`."""
 
+    @available_if(_has_codes)
     def inverse_transform(self, X, y=None):
         """Decode latent points.
 

@@ -25,6 +25,7 @@ _OPTIONAL = (
     "class_counts_",
     "class_means_",
     "classes_",
+    "fisher_information_",
     "kl_per_dimension_",
     "prior_means_",
     "prior_variances_",

@@ -96,13 +96,17 @@ class VAETransformer(
         Samples of z per row in training. More than one maximise the importance-weighted bound
         [3]_, at their number times the decoder's cost, with the doubly reparameterised gradient
         [6]_; needs ``beta=1`` and no ``free_bits``.
-    output : {"mean", "params", "sample", "refined"}, default="mean"
+    output : {"mean", "params", "sample", "refined", "fisher"}, default="mean"
         What ``transform`` returns: the mean of q(z|x); ``[mean | log_var]``; one draw of z from
         q(z|x); or the mean of the true posterior p(z|x), by importance sampling from q [3]_. The
         noise of the last two is a function of ``random_state`` and the row's values, so they are
-        deterministic too.
+        deterministic too. "fisher" is for linear classifiers: the gradient of -KL(q(z|x) || p(z))
+        with respect to the last layer of the encoder, whitened by the diagonal Fisher information
+        of the training rows, of unit length, with 2 d (width of the layer before + 1) features.
     n_refinement : int, default=50
         Draws per row for ``output="refined"``, and for ``predict`` with ``conditional="decoder"``.
+    fisher_power : float, default=1.0
+        Exponent of the signed power for ``output="fisher"``; 1 leaves the scores as they are.
     binarize : {None, "threshold", "dynamic"}, default=None
         How pixels (X / ``max_value``) become binary: x > 0.5 everywhere, or a Bernoulli
         draw that is new in each epoch. With "dynamic", ``transform`` encodes the grey levels, and
@@ -181,6 +185,9 @@ class VAETransformer(
         Validation bound of the epoch returned to (``early_stopping=True``).
     n_iter_ : int
         Epochs run.
+    fisher_information_ : ndarray of shape (2 * n_components, n_hidden + 1)
+        Mean squared score of each weight of the encoder's last layer and of its biases
+        (``output="fisher"``).
     kl_per_dimension_ : ndarray of shape (n_components,)
         Mean KL of each latent dimension on the training rows, or on 10,000 of them if there are
         more. Under a mixture, that to a row's components, weighted by their responsibility for it.
@@ -235,8 +242,9 @@ class VAETransformer(
         "warm_up": [Interval(Real, 0, 1, closed="both")],
         "free_bits": [Interval(Real, 0, None, closed="left")],
         "n_importance": [Interval(Integral, 1, None, closed="left")],
-        "output": [StrOptions({"mean", "params", "sample", "refined"})],
+        "output": [StrOptions({"mean", "params", "sample", "refined", "fisher"})],
         "n_refinement": [Interval(Integral, 1, None, closed="left")],
+        "fisher_power": [Interval(Real, 0, None, closed="neither")],
         "binarize": [StrOptions({"threshold", "dynamic"}), None],
         "optimizer": [StrOptions({"adam", "rmsprop"})],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
@@ -278,6 +286,7 @@ class VAETransformer(
         n_importance=1,
         output="mean",
         n_refinement=50,
+        fisher_power=1.0,
         binarize=None,
         optimizer="adam",
         learning_rate_init=1e-3,
@@ -315,6 +324,7 @@ class VAETransformer(
         self.n_importance = n_importance
         self.output = output
         self.n_refinement = n_refinement
+        self.fisher_power = fisher_power
         self.binarize = binarize
         self.optimizer = optimizer
         self.learning_rate_init = learning_rate_init
@@ -344,6 +354,8 @@ class VAETransformer(
 
     @property
     def _n_features_out(self):
+        if self.output == "fisher":
+            return self.fisher_information_.size
         return self._architecture["n_components"] * (2 if self.output == "params" else 1)
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -424,9 +436,23 @@ class VAETransformer(
             seed = stream_seed(self.seed_, FEATURES)
             Z = self._infer("draw_posterior", X, self._prepare, seed, n_importance=n_importance)
             return Z.astype(output_dtype(X), copy=False)
+        if self.output == "fisher":
+            return self._fisher_vectors(X).astype(output_dtype(X), copy=False)
         Z = self._encode(X, log_var=self.output == "params")
 
         return Z.astype(output_dtype(X), copy=False)
+
+    def _fisher_vectors(self, X):
+        from skvae.vae.scores import fisher_vectors
+
+        check_is_fitted(
+            self,
+            "fisher_information_",
+            msg="Fisher's information was not measured: fit with output='fisher' first.",
+        )
+        x = PreparedRows(X, self._prepare)
+
+        return self._with_model(fisher_vectors, x, self.fisher_information_, self.fisher_power)
 
     def _check_rows(self, X):
         check_is_fitted(self)
@@ -454,10 +480,14 @@ class VAETransformer(
                     self.parameters_, self._architecture, *args, **kwargs
                 )
         from skvae.vae import inference
+
+        return self._with_model(getattr(inference, name), *args, **kwargs)
+
+    def _with_model(self, function, *args, **kwargs):
         from skvae.vae.model import VAE, load_arrays
         from skvae.vae.runtime import scoped_runtime
 
         with scoped_runtime(self.n_jobs):
             model = load_arrays(VAE(**self._architecture), self.parameters_)
 
-            return getattr(inference, name)(model.to(resolve_device(self.device)), *args, **kwargs)
+            return function(model.to(resolve_device(self.device)), *args, **kwargs)

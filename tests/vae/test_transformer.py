@@ -46,6 +46,7 @@ def vae(**options):
             {"output": "sample"},
             {"likelihood": "gaussian_diag"},
             {"output": "refined", "n_refinement": 3},
+            {"output": "fisher", "hidden_layer_sizes": (30,)},
             {"likelihood": "gaussian", "activation": "tanh"},
             {"variational": False},
             {"early_stopping": True, "optimizer": "rmsprop"},
