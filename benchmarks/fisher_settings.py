@@ -6,7 +6,7 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer
 
-from skvae import FisherVectorEncoder, ImagePatches
+from skvae import FisherVectorEncoder, ImagePatches, VAETransformer
 
 __all__ = ["BASE", "FINAL", "SMALL", "SWEEP", "make_features"]
 
@@ -14,7 +14,8 @@ BASE = {
     "input": "pixels",  # of INPUTS
     "patch_size": 9,
     "padding": 2,
-    "n_dims": 28,  # of PCA
+    "reducer": "PCA",  # of REDUCERS
+    "n_dims": 28,  # that the reducer leaves
     "n_components": 128,
     "xy_weight": 1.7,  # 0 appends no positions
     "levels": [1],  # of the pyramid
@@ -49,6 +50,14 @@ _FOUR_LEAN = {
     "n_dims": 20,
     "also": [_FINE | {"n_dims": 10}, _COARSE | {"n_dims": 26}, _COARSEST | {"n_dims": 28}],
 }
+# In the latent space of a VAE of patches, or with as many principal components.
+_PCA_9 = {"input": "deskewed", "n_components": 100, "n_dims": 16}
+_PCA_13 = {**_PCA_9, "patch_size": 13, "padding": 3, "n_dims": 20}
+_PCA_17 = {**_PCA_9, "patch_size": 17, "padding": 4, "n_dims": 24}
+_LATENT = {"reducer": "VAE", "xy_weight": 1.0, "max_descriptors": 500_000}
+_VAE_9, _VAE_13, _VAE_17 = (scale | _LATENT for scale in (_PCA_9, _PCA_13, _PCA_17))
+_THREE_LATENT = {**_VAE_9, "also": [_VAE_13, _VAE_17]}
+_THREE_PRINCIPAL = {**_PCA_9, "also": [_PCA_13, _PCA_17]}
 SWEEP = {
     "base": [{}],
     "scales": [
@@ -66,13 +75,22 @@ SWEEP = {
     ],
     "xy weight": [{"xy_weight": 0}, {"xy_weight": 1.2}, {"xy_weight": 2.4}],
     "patches": [_COARSE, _COARSEST],
-    "PCA": [{"n_dims": 20}],
+    "dimensions": [{"n_dims": 20}],
     "power": [{"power": 0.3}, {"power": 0.7}],
     "C": [{"C": 1.0}, {"C": 25.0}],
     "norm": [{"norm": "intra"}],
     "pyramid": [{"levels": [1, 2], "n_components": 64}],
     "K": [{"n_components": 64}],
     "input": [{"input": "deskewed"}, {"input": "deskewed", **_FOUR}],
+    "reducer": [
+        _PCA_9,
+        _VAE_9,
+        _VAE_13,
+        _VAE_17,
+        {**_VAE_9, "also": [_VAE_13]},
+        _THREE_PRINCIPAL,
+        _THREE_LATENT,
+    ],
 }
 SMALL = {"n_dims": 20}
 # Name: change and number of seeds. The first had the lowest error of the sweep when the test images
@@ -81,6 +99,8 @@ FINAL = {
     "four scales": (_FOUR, 5),
     "one scale": (SMALL, 5),
     "four scales, deskewed": ({"input": "deskewed", **_FOUR}, 5),
+    "three scales of VAE latents": (_THREE_LATENT, 5),
+    "three scales of principal components": (_THREE_PRINCIPAL, 5),
 }
 
 
@@ -108,11 +128,25 @@ def deskew(X):
 INPUTS = {"pixels": None, "derivatives": derivatives, "deskewed": deskew}
 
 
+def _patch_vae(n_dims):
+    return VAETransformer(
+        n_dims,
+        hidden_layer_sizes=(128, 128),
+        activation="tanh",
+        likelihood="gaussian",
+        warm_up=0.2,
+        max_iter=20,
+    )
+
+
+REDUCERS = {"PCA": PCA, "VAE": _patch_vae}
+
+
 def _one_scale(setting):
     encoder = FisherVectorEncoder(
         setting["n_components"],
         extractor=ImagePatches(patch_size=setting["patch_size"], padding=setting["padding"]),
-        reducer=PCA(setting["n_dims"]),
+        reducer=REDUCERS[setting["reducer"]](setting["n_dims"]),
         gradients=setting["gradients"],
         power=setting["power"],
         norm=setting["norm"],

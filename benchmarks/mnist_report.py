@@ -6,13 +6,16 @@
 import argparse
 
 import numpy as np
-from fisher_settings import BASE, SWEEP
+from fisher_settings import BASE, FINAL, SWEEP
 from mnist_quality import N_TRAIN, read
+
+from skvae.comparison.statistics import mcnemar
 
 NAMES = {
     "patch_size": "patches {0} x {0}",
     "padding": "padding {}",
-    "n_dims": "PCA {}",
+    "reducer": "{}",
+    "n_dims": "{} dimensions",
     "n_components": "K = {}",
     "xy_weight": "xy {}",
     "levels": "pyramid {}",
@@ -24,6 +27,7 @@ NAMES = {
     "C": "C = {}",
     "random_state": "seed {}",
 }
+LATENT_AND_PRINCIPAL = "three scales of VAE latents", "three scales of principal components"
 
 
 def scale(setting, first):
@@ -99,6 +103,22 @@ def final_table():
     return "\n".join(lines)
 
 
+def latent_table():
+    """Images that only latents or only principal components of a VAE's size get wrong."""
+    latent, principal = (describe(FINAL[name][0]) for name in LATENT_AND_PRINCIPAL)
+    wrong = {describe(r["change"]): r["wrong"] for r in read("sweep")}
+    pairs = [("validation", wrong.get(latent), wrong.get(principal))]
+    wrong = {(r["name"], r["seed"]): r["wrong"] for r in read("final")}
+    for seed in range(5):
+        pairs.append((f"test, seed {seed}", *(wrong.get((n, seed)) for n in LATENT_AND_PRINCIPAL)))
+    lines = ["| images | only PCA wrong | only VAE wrong | McNemar's p |", "|---|---|---|---|"]
+    for images, a, b in pairs:
+        if a is not None and b is not None:
+            only_latent, only_principal, p_value = mcnemar(a, b)
+            lines.append(f"| {images} | {only_principal} | {only_latent} | {p_value:.2g} |")
+    return "\n".join(lines)
+
+
 def save_chart(rows, path):
     """Errors of the sweep with their axis as a group, and what compression costs."""
     import matplotlib
@@ -166,7 +186,7 @@ def main():
     parser.add_argument("--chart", metavar="FILE")
     arguments = parser.parse_args()
     rows = sweep_rows()
-    print(sweep_table(rows), final_table(), compress_table(), sep="\n\n")
+    print(sweep_table(rows), final_table(), latent_table(), compress_table(), sep="\n\n")
     if arguments.chart:
         save_chart(rows, arguments.chart)
 
