@@ -1,7 +1,8 @@
 """Likelihoods p(x|z): what the decoder's output means.
 
 A likelihood is a module with ``log_prob``, ``mean`` and ``sample``; it owns the parameters that
-the decoder does not compute, such as a noise scale.
+the decoder does not compute, such as a noise scale. ``encoder_input`` is optional, and so is
+``outputs_per_feature``, the number of adjacent outputs of the decoder for each feature.
 """
 
 import math
@@ -10,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-__all__ = ["LIKELIHOODS", "Bernoulli", "Gaussian", "Poisson"]
+__all__ = ["LIKELIHOODS", "Bernoulli", "Gaussian", "Poisson", "build_likelihood"]
 
 
 class Bernoulli(nn.Module):
@@ -133,3 +134,53 @@ LIKELIHOODS = {
     "gaussian_diag": Gaussian,
     "poisson": lambda n_features: Poisson(),
 }
+
+
+def build_likelihood(likelihood, n_features):
+    """The module that the ``likelihood`` parameter means.
+
+    Parameters
+    ----------
+    likelihood : str or callable
+        A key of :data:`LIKELIHOODS`, or what makes a module from the number of features.
+    n_features : int
+        Dimension of x.
+
+    Returns
+    -------
+    module : torch.nn.Module
+        Maps x, (n, n_features), and the decoder's output, (n, n_features * outputs_per_feature).
+
+    Raises
+    ------
+    TypeError
+        If a likelihood of the user's is no module or lacks a method.
+    ValueError
+        If one of its methods gives another shape.
+    """
+    if isinstance(likelihood, str):
+        return LIKELIHOODS[likelihood](n_features)
+    module = likelihood(n_features)
+    methods = {"log_prob": "(x, output)", "mean": "(output)", "sample": "(output, generator)"}
+    missing = [name for name in methods if not callable(getattr(module, name, None))]
+    if not isinstance(module, nn.Module) or missing:
+        needed = ", ".join(map("".join, methods.items()))
+        raise TypeError(
+            f"likelihood= must make a torch.nn.Module with {needed}; got a "
+            f"{type(module).__name__} without {' and '.join(missing) or 'nn.Module'}."
+        )
+    output = torch.zeros(2, n_features * getattr(module, "outputs_per_feature", 1))
+    with torch.no_grad():
+        x = module.sample(output, torch.Generator().manual_seed(0))
+        shapes = {
+            "sample": (x.shape, (2, n_features)),
+            "mean": (module.mean(output).shape, (2, n_features)),
+            "log_prob": (module.log_prob(x, output).shape, (2,)),
+        }
+    for name, (found, wanted) in shapes.items():
+        if tuple(found) != wanted:
+            raise ValueError(
+                f"{name} of likelihood= gives shape {tuple(found)} for two rows of {n_features} "
+                f"features; it must give {wanted}."
+            )
+    return module

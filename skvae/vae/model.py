@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from skvae.vae.likelihoods import LIKELIHOODS
+from skvae.vae.likelihoods import build_likelihood
 from skvae.vae.networks import build_networks, initialize
 from skvae.vae.posteriors import DiagonalNormal
 from skvae.vae.priors import ClassMeans, Mixture, StandardNormal, log_marginal
@@ -27,8 +27,8 @@ class VAE(nn.Module):
         Widths of the encoder's hidden layers; the decoder has them reversed.
     activation : {"relu", "tanh"}
         Nonlinearity of the hidden layers.
-    likelihood : str
-        Key of :data:`skvae.vae.likelihoods.LIKELIHOODS`.
+    likelihood : str or callable
+        As in :func:`skvae.vae.likelihoods.build_likelihood`.
     n_classes : int or None
         Number of classes; None is a model without labels.
     network : {"mlp", "conv"} or pair of callables, default="mlp"
@@ -77,9 +77,10 @@ class VAE(nn.Module):
             image_shape,
             n_classes if labels_in_decoder else 0,
         )
+        self._likelihood = partial(build_likelihood, likelihood, n_features)
         self._own_networks = not isinstance(network, str)
+        self._own_parts = self._own_networks or not isinstance(likelihood, str)
         self._build(0)
-        self.likelihood = LIKELIHOODS[likelihood](n_features)
         if n_prior_components is not None:
             self.prior = Mixture(n_prior_components, n_components)
         elif n_classes is not None and not labels_in_decoder:
@@ -91,19 +92,19 @@ class VAE(nn.Module):
             self.register_buffer("log_frequencies", uniform)
 
     def _build(self, seed):
-        if not self._own_networks:
-            self.encoder, self.decoder = self._networks()
-            return
         # The user's modules draw their first weights from torch's global generator.
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed)
-            self.encoder, self.decoder = self._networks()
+        with torch.random.fork_rng(devices=[], enabled=self._own_parts):
+            if self._own_parts:
+                torch.default_generator.manual_seed(seed)
+            self.likelihood = self._likelihood()
+            n_outputs = getattr(self.likelihood, "outputs_per_feature", 1)
+            self.encoder, self.decoder = self._networks(outputs_per_feature=n_outputs)
 
     def draw_parameters(self, generator):
-        """Set the initial weights and prior; the user's own networks are made anew."""
-        if self._own_networks:
+        """Set the initial weights and prior; the user's own modules are made anew."""
+        if self._own_parts:
             self._build(generator.initial_seed())
-        else:
+        if not self._own_networks:
             initialize(self.encoder, generator)
             initialize(self.decoder, generator)
         self.prior.draw_parameters(generator)

@@ -42,7 +42,9 @@ def mlp(sizes, activation):
     return nn.Sequential(*layers[:-1])
 
 
-def convolutional(image_shape, hidden_layer_sizes, n_components, activation, n_labels=0):
+def convolutional(
+    image_shape, hidden_layer_sizes, n_components, activation, n_labels=0, outputs_per_feature=1
+):
     """Encoder and decoder of images: two convolutions with stride 2, and linear layers.
 
     Parameters
@@ -57,6 +59,8 @@ def convolutional(image_shape, hidden_layer_sizes, n_components, activation, n_l
         Nonlinearity between layers.
     n_labels : int, default=0
         Inputs of the decoder behind z.
+    outputs_per_feature : int, default=1
+        Outputs of the decoder for each feature, next to each other.
 
     Returns
     -------
@@ -82,7 +86,8 @@ def convolutional(image_shape, hidden_layer_sizes, n_components, activation, n_l
         encoder += [ACTIVATIONS[activation]()]
         # An even size comes back with one more row or column than twice the half less one.
         padding = (1 - h % 2, 1 - w % 2)
-        up = _unset(nn.ConvTranspose2d, n_out, n_in, 3, stride=2, padding=1, output_padding=padding)
+        n_up = n_in if decoder else n_in * outputs_per_feature
+        up = _unset(nn.ConvTranspose2d, n_out, n_up, 3, stride=2, padding=1, output_padding=padding)
         decoder = [ACTIVATIONS[activation](), up, *decoder]
     flat = channels[-1] * sizes[-1][0] * sizes[-1][1]
     hidden = list(hidden_layer_sizes)
@@ -116,7 +121,14 @@ def _unset(layer, *args, **kwargs):
 
 
 def build_networks(
-    network, n_features, n_components, hidden_layer_sizes, activation, image_shape, n_labels=0
+    network,
+    n_features,
+    n_components,
+    hidden_layer_sizes,
+    activation,
+    image_shape,
+    n_labels=0,
+    outputs_per_feature=1,
 ):
     """Encoder and decoder that the ``network`` parameter means.
 
@@ -124,13 +136,16 @@ def build_networks(
     ----------
     network : {"mlp", "conv"} or pair of callables
         A pair makes the modules itself: ``encoder(n_features, 2 * n_components)`` and
-        ``decoder(n_components + n_labels, n_features)``, each of which maps rows to rows.
+        ``decoder(n_components + n_labels, n_features * outputs_per_feature)``, each of which maps
+        rows to rows.
     n_features, n_components : int
         Dimensions of x and z.
     hidden_layer_sizes, activation, image_shape
         As for :func:`mlp` and :func:`convolutional`.
     n_labels : int, default=0
         Inputs of the decoder behind z.
+    outputs_per_feature : int, default=1
+        Outputs of the decoder for each feature, next to each other.
 
     Returns
     -------
@@ -142,12 +157,15 @@ def build_networks(
         If a module of the user's gives rows of another width.
     """
     hidden = list(hidden_layer_sizes)
+    decoder_sizes = n_components + n_labels, n_features * outputs_per_feature
     if network == "mlp":
         encoder = mlp([n_features, *hidden, 2 * n_components], activation)
-        return encoder, mlp([n_components + n_labels, *hidden[::-1], n_features], activation)
+        return encoder, mlp([decoder_sizes[0], *hidden[::-1], decoder_sizes[1]], activation)
     if network == "conv":
-        return convolutional(image_shape, hidden, n_components, activation, n_labels)
-    sizes = (n_features, 2 * n_components), (n_components + n_labels, n_features)
+        return convolutional(
+            image_shape, hidden, n_components, activation, n_labels, outputs_per_feature
+        )
+    sizes = (n_features, 2 * n_components), decoder_sizes
     modules = [make(*size) for make, size in zip(network, sizes, strict=True)]
     for name, module, (n_in, n_out) in zip(("encoder", "decoder"), modules, sizes, strict=True):
         with torch.no_grad():

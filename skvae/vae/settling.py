@@ -88,10 +88,11 @@ def _check_options(estimator):
         )
     if estimator.binarize is not None and estimator.likelihood not in ("auto", "bernoulli"):
         raise ValueError(f"binarize={estimator.binarize!r} needs likelihood='bernoulli'.")
-    if estimator.likelihood == "poisson" and estimator.max_value != 1:
+    as_they_are = estimator.likelihood == "poisson" or callable(estimator.likelihood)
+    if as_they_are and estimator.max_value != 1:
         raise ValueError(
-            f"likelihood='poisson' describes counts as they are; max_value={estimator.max_value!r} "
-            "would scale them. Leave it at 1."
+            f"likelihood={estimator.likelihood!r} describes values as they are; "
+            f"max_value={estimator.max_value!r} would scale them. Leave it at 1."
         )
     if estimator.prior == "mixture" and estimator.conditional == "prior":
         raise ValueError(

@@ -62,12 +62,14 @@ class VAETransformer(
         Widths of the encoder's hidden layers; the decoder has them in reverse.
     activation : {"relu", "tanh"}, default="relu"
         Nonlinearity of the hidden layers.
-    likelihood : {"auto", "bernoulli", "gaussian", "gaussian_diag", "poisson"}, default="auto"
+    likelihood : str or callable, default="auto"
         Distribution of x given z. "bernoulli" needs values in [0, ``max_value``]; on grey levels
         its value is a cross-entropy, not a normalised log-likelihood. "gaussian" standardises each
         feature and learns one noise scale, "gaussian_diag" one per feature. "poisson" is for
         counts, of which the encoder sees log(1 + x). "auto" is Bernoulli when the data of the fit
-        lie in [0, ``max_value``], else Gaussian.
+        lie in [0, ``max_value``], else Gaussian. A callable makes a module of your own from the
+        number of features, which describes X as it is, with ``log_prob(x, output)``,
+        ``mean(output)`` and ``sample(output, generator)``; to be pickled it needs to be importable.
     max_value : float, default=1.0
         The value of X that means 1 to a Bernoulli likelihood, 255 for pixels of 8 bits: it
         describes X / ``max_value``. Everything that comes back is in the units of X again. Gaussian
@@ -161,7 +163,7 @@ class VAETransformer(
     ----------
     parameters_ : dict of ndarray
         Weights.
-    likelihood_ : str
+    likelihood_ : str or callable
         The likelihood in use.
     mean_, scale_ : ndarray of shape (n_features,) or None
         Internal standardisation (Gaussian likelihood).
@@ -232,7 +234,7 @@ class VAETransformer(
         "image_shape": [tuple, list, None],
         "hidden_layer_sizes": ["array-like"],
         "activation": [StrOptions({"relu", "tanh"})],
-        "likelihood": [StrOptions({"auto", *LIKELIHOOD_NAMES})],
+        "likelihood": [StrOptions({"auto", *LIKELIHOOD_NAMES}), callable],
         "max_value": [Interval(Real, 0, None, closed="neither")],
         "conditional": [StrOptions({"prior", "decoder"}), None],
         "prior": [StrOptions({"normal", "mixture"})],
@@ -471,10 +473,15 @@ class VAETransformer(
     def _to_units(self, x):
         return x * self.max_value if self.mean_ is None else x * self.scale_ + self.mean_
 
+    def _is_plain_perceptron(self):
+        architecture = self._architecture
+
+        return architecture["network"] == "mlp" and isinstance(architecture["likelihood"], str)
+
     def _infer(self, name, *args, **kwargs):
         """Call a function of :mod:`skvae.vae.inference` with the model, without torch if it can."""
         device = gpu_or_none(self.device)
-        if name in perceptrons.__all__ and self._architecture["network"] == "mlp" and not device:
+        if name in perceptrons.__all__ and self._is_plain_perceptron() and not device:
             with single_threaded():
                 return getattr(perceptrons, name)(
                     self.parameters_, self._architecture, *args, **kwargs

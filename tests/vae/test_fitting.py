@@ -480,3 +480,61 @@ def test_other_networks_learn_too(options):
     again = pickle.loads(pickle.dumps(fitted))
     assert np.array_equal(again.transform(X), fitted.transform(X))
     assert same_weights(fitted, vae(n_components=8, max_iter=40, **options).fit(X))
+
+
+class RowNoise(torch.nn.Module):
+    """Normal features with noise of each row's own; the floor bounds the density."""
+
+    outputs_per_feature = 2
+
+    def __init__(self, n_features):
+        super().__init__()
+
+    def _normal(self, output):
+        mean, raw_scale = output.unflatten(-1, (-1, 2)).unbind(-1)
+        return torch.distributions.Normal(mean, 0.05 + torch.nn.functional.softplus(raw_scale))
+
+    def log_prob(self, x, output):
+        return self._normal(output).log_prob(x).sum(-1)
+
+    def mean(self, output):
+        return self._normal(output).mean
+
+    def sample(self, output, generator):
+        normal = self._normal(output)
+        noise = torch.empty_like(normal.mean).normal_(generator=generator)
+        return normal.mean + normal.stddev * noise
+
+
+@pytest.mark.filterwarnings("ignore:Posterior collapse")
+@pytest.mark.parametrize("network", ["mlp", "conv", (torch.nn.Linear, torch.nn.Linear)])
+def test_a_likelihood_of_the_user(network):
+    fitted = vae(likelihood=RowNoise, network=network, max_iter=2).fit(X)
+    assert fitted.reconstruct(X[:5]).shape == fitted.sample(5, draw=True).shape == (5, 64)
+    again = pickle.loads(pickle.dumps(fitted))
+    assert np.array_equal(again.score_samples(X[:5]), fitted.score_samples(X[:5]))
+    assert again.set_params(warm_start=True).fit(X).n_iter_ == 4
+
+
+def test_a_likelihood_of_the_user_learns_what_the_others_cannot():
+    """Rows are all noise, of two sizes."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(600, 6)) * rng.choice([0.2, 2.0], (600, 1))
+    options = {"n_components": 2, "max_iter": 40, "learning_rate_init": 3e-3}
+    own, scalar = (vae(likelihood=kind, **options).fit(rows) for kind in (RowNoise, "gaussian"))
+    assert own.score(rows) > scalar.score(rows) + 1
+
+
+def test_networks_and_labels_that_do_not_fit_are_refused():
+    def wide(n_inputs, n_outputs):
+        return torch.nn.Linear(n_inputs, n_outputs + 1)
+
+    with pytest.raises(ValueError, match=r"encoder of network= .* must give \(2, 8\)"):
+        vae(network=(wide, torch.nn.Linear)).fit(X)
+    with pytest.raises(ValueError, match=r"decoder of network= maps rows of 14 numbers"):
+        vae(network=(torch.nn.Linear, wide), conditional="decoder").fit(X, Y)
+    estimator = vae(conditional="prior").partial_fit(X, np.minimum(Y, 5))
+    with pytest.raises(ValueError, match=r"not seen in fit: \[6 7 8 9\]"):
+        estimator.partial_fit(X, Y)
+    with pytest.raises(ValueError, match="needs counts"):
+        vae(likelihood="poisson").fit(np.round(16 * X)).score(np.round(-16 * X))

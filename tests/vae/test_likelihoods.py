@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy import stats
 
-from skvae.vae.likelihoods import LIKELIHOODS, Bernoulli, Gaussian, Poisson
+from skvae.vae.likelihoods import LIKELIHOODS, Bernoulli, Gaussian, Poisson, build_likelihood
 from skvae.vae.transformer import LIKELIHOOD_NAMES
 
 OUTPUT = torch.randn(5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
@@ -86,3 +86,26 @@ def test_bernoulli_draws_are_binary():
     draws = Bernoulli().sample(OUTPUT, torch.Generator().manual_seed(0))
 
     assert set(draws.unique().tolist()) == {0.0, 1.0}
+
+
+def with_methods(**methods):
+    """A factory of modules that have, beside Bernoulli's, the given methods."""
+    return lambda n_features: type("Own", (Bernoulli,), methods)()
+
+
+def test_a_likelihood_of_the_user_is_measured():
+    assert type(build_likelihood("poisson", 3)) is Poisson
+    assert isinstance(build_likelihood(with_methods(), 3), Bernoulli)
+    summed = with_methods(log_prob=lambda self, x, output: x.sum())
+    with pytest.raises(ValueError, match=r"log_prob of likelihood= gives shape \(\).*give \(2,\)"):
+        build_likelihood(summed, 3)
+    narrow = with_methods(mean=lambda self, output: output[:, :1])
+    with pytest.raises(ValueError, match=r"mean of likelihood= gives shape \(2, 1\).*\(2, 3\)"):
+        build_likelihood(narrow, 3)
+
+
+def test_what_a_likelihood_of_the_user_lacks_is_named():
+    with pytest.raises(TypeError, match=r"sample\(output, generator\).*Own without sample"):
+        build_likelihood(with_methods(sample=None), 3)
+    with pytest.raises(TypeError, match="int without log_prob and mean and sample"):
+        build_likelihood(lambda n_features: n_features, 3)

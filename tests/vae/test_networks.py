@@ -72,6 +72,17 @@ def test_convolutions_take_images_of_any_size(image_shape, hidden):
     assert decoder(torch.rand(3, 4, generator=generator())).shape == (3, n_features)
 
 
+def test_outputs_of_a_feature_stand_next_to_each_other():
+    decoder = convolutional((4, 5, 3), (), 2, "relu", outputs_per_feature=2)[1]
+    initialize(decoder, generator())
+    z = torch.randn(6, 2, generator=generator(1))
+    images = decoder[:-1](z)  # (n, 3 * 2, h, w)
+    outputs = decoder(z).unflatten(1, (4, 5, 3, 2))
+    assert torch.equal(outputs[5, 3, 4, 2], images[5, 4:6, 3, 4])
+    _, decoder = build_networks("mlp", 6, 2, (), "relu", None, n_labels=3, outputs_per_feature=2)
+    assert decoder(torch.zeros(1, 5)).shape == (1, 12)
+
+
 def test_rows_are_read_and_written_as_images_with_channels_last():
     encoder, decoder = convolutional((4, 5, 3), (), 2, "relu")
     x = torch.arange(120.0).reshape(2, 60)

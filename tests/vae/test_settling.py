@@ -42,6 +42,8 @@ def test_auto_follows_the_range(X, name):
         (PIXELS, {"likelihood": "poisson"}, "needs counts"),
         (PIXELS, {"network": "conv", "image_shape": (2, 2)}, "image_shape=.* means 4 pixels"),
         (PIXELS, {"network": (len,)}, "pair of callables"),
+        (PIXELS, {"likelihood": len, "max_value": 255}, "values as they are"),
+        (PIXELS, {"likelihood": len, "binarize": "dynamic"}, "needs likelihood='bernoulli'"),
         (-1.0 - np.arange(18).reshape(9, 2), {"likelihood": "poisson"}, "needs counts"),
         (
             PIXELS,
