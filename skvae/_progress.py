@@ -52,6 +52,10 @@ class ProgressBar:
         return self
 
     def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """End the line."""
         if self._line:
             self._stream.write(f"\r{self._line}\n")
             self._stream.flush()

@@ -1,6 +1,7 @@
-"""The command line: ``skvae compare``, ``skvae explore`` and ``skvae recipe``."""
+"""The command line: ``skvae compare``, ``skvae train``, ``skvae explore`` and ``skvae recipe``."""
 
 import argparse
+import os
 import shlex
 import sys
 
@@ -12,6 +13,7 @@ from skvae.compare import compare_features
 from skvae.comparison.report import check_writable
 from skvae.comparison.selection import CLASSIFIERS
 from skvae.explorer.command import add_command as add_explore
+from skvae.train.command import add_command as add_train
 
 __all__ = ["main"]
 
@@ -35,6 +37,10 @@ def main(argv=None):
     arguments = _make_parser().parse_args(argv, argparse.Namespace(argv=argv))
     try:
         return arguments.run(arguments)
+    except BrokenPipeError:
+        # Python flushes standard output once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (OSError, ValueError, ImportError) as error:
         print(f"skvae: {error}", file=sys.stderr)
         return 1
@@ -76,6 +82,7 @@ def _make_parser():
     add("--output", metavar="DIR", help="folder for results.csv, results.json, comparison.png")
     add("--report", metavar="FILE", help="HTML page with tables, charts and confused images")
     add("--quiet", action="store_true", help="no progress on standard error")
+    add_train(commands)
     add_explore(commands)
     recipe = commands.add_parser("recipe", help="print the pipeline behind a feature's name")
     recipe.set_defaults(run=_print_recipe)

@@ -87,9 +87,9 @@ class EpochReport:
     def __enter__(self):
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *_):
         if self._bar is not None:
-            self._bar.__exit__(*exception)
+            self._bar.close()
 
     def watch(self, progress):
         """Pass the progress of the training loop on, and draw it."""

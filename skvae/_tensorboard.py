@@ -1,0 +1,42 @@
+"""Files of events that TensorBoard shows."""
+
+__all__ = ["open_writer", "write_record"]
+
+# As TensorBoard's users know them.
+_TAGS = {"elbo": "ELBO", "kl": "KL"}
+
+
+def open_writer(folder, *, first_step=None):
+    """A writer of event files.
+
+    Parameters
+    ----------
+    folder : path
+        Where they go.
+    first_step : int or None
+        Of a run that goes on: what an earlier process wrote of this step and later ones is hidden.
+
+    Returns
+    -------
+    writer : torch.utils.tensorboard.SummaryWriter
+
+    Raises
+    ------
+    ImportError
+        If TensorBoard is not installed.
+    """
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise ImportError(
+            'Logs for TensorBoard need the package: pip install "skvae[tensorboard]"'
+        ) from error
+
+    return SummaryWriter(folder, purge_step=first_step)
+
+
+def write_record(writer, record, step):
+    """Write the numbers of an epoch's record; NaN means that there is none."""
+    for name, value in record.items():
+        if value == value:
+            writer.add_scalar(_TAGS.get(name, name), value, step)

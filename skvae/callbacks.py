@@ -1,0 +1,73 @@
+"""Callbacks for ``set_callbacks`` of scikit-learn 1.9."""
+
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+
+from skvae._tensorboard import open_writer, write_record
+
+__all__ = ["TensorBoard"]
+
+
+class TensorBoard:
+    """Write the history of a fit for TensorBoard, as it comes.
+
+    Scalars are ``ELBO``, ``reconstruction`` and ``KL`` in nats per row, and whatever else
+    ``history_`` holds, by epoch. Every fit gets a folder of its own, ``fit-1``, ``fit-2``, ...
+
+    Parameters
+    ----------
+    logdir : path
+        Folder for ``tensorboard --logdir``; made if it is not there.
+
+    Raises
+    ------
+    ImportError
+        By ``fit``, if TensorBoard is not installed (``pip install "skvae[tensorboard]"``).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skvae import VAETransformer
+    >>> from skvae.callbacks import TensorBoard
+    >>> vae = VAETransformer(2, max_iter=5).set_callbacks(TensorBoard("logs"))  # doctest: +SKIP
+    >>> vae.fit(load_digits().data / 16)  # doctest: +SKIP
+    """
+
+    def __init__(self, logdir):
+        self.logdir = logdir
+        self._writers = {}
+
+    def __getstate__(self):
+        return {**vars(self), "_writers": {}}
+
+    def setup(self, estimator, context):
+        """Make the folder of a fit."""
+        self._writers[context.root_uuid] = open_writer(_new_folder(Path(self.logdir)))
+
+    def on_fit_task_begin(self, estimator, context):
+        """Nothing is written when an epoch begins."""
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+        """Write the record of an epoch."""
+        if context.task_name == "epoch":
+            record = {name: values[-1] for name, values in fitted_estimator.history_.items()}
+            writer = self._writers[context.root_uuid]
+            write_record(writer, record, fitted_estimator.n_iter_)
+            writer.flush()
+
+    def teardown(self, estimator, context):
+        """Close the files of a fit."""
+        writer = self._writers.pop(context.root_uuid, None)
+        if writer is not None:
+            writer.close()
+
+
+def _new_folder(parent):
+    """The first folder ``fit-1``, ``fit-2``, ... that is not there yet, made."""
+    for number in count(1):
+        with suppress(FileExistsError):
+            (parent / f"fit-{number}").mkdir(parents=True)
+            break
+
+    return parent / f"fit-{number}"

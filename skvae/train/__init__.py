@@ -1,0 +1,1 @@
+"""``skvae train``: a variational autoencoder of images, its pictures and its logs."""

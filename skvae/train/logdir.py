@@ -1,0 +1,78 @@
+"""The folder of a run, which is made, gone on with or refused, and never deleted."""
+
+import json
+from pathlib import Path
+
+from skvae._checkpoint_file import check_same
+
+__all__ = ["CHECKPOINT", "MODEL", "claim"]
+
+CHECKPOINT = "checkpoint.npz"
+MODEL = "model.joblib"
+
+_MARK = "skvae-train.json"
+
+# Everything that a run writes.
+_OURS = (
+    CHECKPOINT,
+    "checkpoint.part",
+    MODEL,
+    _MARK,
+    "events.out.tfevents.*",
+    "iter_*_posterior_predictive_*.png",
+    "iter_*_prior_predictive_*.png",
+    "posterior_predictive_map_frame_*.png",
+    "prior_predictive_map_frame_*.png",
+    "posterior_predictive.gif",
+    "prior_predictive.gif",
+)
+
+
+def claim(folder, settings, *, resume, overwrite):
+    """Take a folder for a run with these settings.
+
+    Parameters
+    ----------
+    folder : path
+        New, empty, or of an earlier run.
+    settings : dict
+        Plain values that decide the weights.
+    resume, overwrite : bool
+        What to do with an earlier run: go on with it, or delete the files that it wrote.
+
+    Returns
+    -------
+    folder : Path
+
+    Raises
+    ------
+    FileExistsError
+        If the folder holds anything else, or a run and neither is asked for.
+    ValueError
+        If the run to go on with has other settings.
+    OSError
+        If the folder cannot be made or written.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    mark = folder / _MARK
+    if mark.exists():
+        if resume:
+            check_same(folder, json.loads(mark.read_text("utf-8")), settings)
+        elif overwrite:
+            for pattern in _OURS:
+                for path in folder.glob(pattern):
+                    path.unlink()
+        else:
+            raise FileExistsError(
+                f"--logdir {folder} holds an earlier run: --resume goes on with it, --overwrite "
+                "deletes its files."
+            )
+    elif any(folder.iterdir()):
+        raise FileExistsError(
+            f"--logdir {folder} holds files that skvae train did not write, and will not be "
+            "touched. Give a new folder."
+        )
+    mark.write_text(json.dumps(settings, indent=1), "utf-8")
+
+    return folder
