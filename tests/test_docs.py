@@ -2,14 +2,17 @@
 
 import re
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 
 
 def blocks_of(name):
-    return re.findall(r"```python\n(.*?)```", (DOCS / name).read_text(), flags=re.DOTALL)
+    text = (DOCS / name).read_text()
+    return [dedent(b) for b in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)]
 
 
 PAGES = [path.name for path in sorted(DOCS.glob("*.md")) if blocks_of(path.name)]
@@ -31,3 +34,10 @@ def test_the_chinese_quick_start_has_the_same_code():
 
 def code_of(name):
     return [re.sub(r" *#.*", "", block) for block in blocks_of(name)]
+
+
+def test_the_chinese_readme_has_the_same_code():
+    fence = re.compile(r"```\w+\n(.*?)```", flags=re.DOTALL)
+    assert fence.findall((ROOT / "README.zh-CN.md").read_text()) == fence.findall(
+        (ROOT / "README.md").read_text()
+    )
