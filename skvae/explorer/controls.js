@@ -2,8 +2,8 @@
 
 // The hand: everything that moves the latent point, and everything that shows where it is.
 const content = JSON.parse(document.getElementById("content").textContent);
-const { ranges, order, nats, points, prior } = content;
-const decode = makeDecoder(content.decoder);
+const { ranges, order, nats, points, prior, labels } = content;
+const decoder = makeDecoder(content.decoder);
 const N_SLIDERS = 12;
 // The colours of the displays (Okabe and Ito, a grey, a wine), dark enough to read on white and light
 // enough on black; the marks tell classes apart without them.
@@ -30,8 +30,13 @@ function element(parent, tag, text, attributes = {}) {
 const hasClasses = prior !== null && prior.classes !== null;
 let z = prior === null ? ranges.map(() => 0) : prior.means[0].slice();
 let chosen = hasClasses ? 0 : null;
+let label = 0;
 let frame = null;
 const views = [];
+
+function decode(point, classOfDecoder = label) {
+  return decoder(point, classOfDecoder);
+}
 
 function show() {
   frame = null;
@@ -207,20 +212,31 @@ function drawMeans(context, style, across, down) {
 
 // Controls
 
-function addClasses({ kind, classes, means }) {
-  const group = byId("classes");
-  group.hidden = false;
+function addChooser(kind, classes, current, choose) {
+  const group = element(byId("choosers"), "div", "", { class: "row", role: "group", "aria-label": kind });
   element(group, "span", kind, { "aria-hidden": true });
-  group.setAttribute("aria-label", `${kind} of the prior`);
   const buttons = classes.map(({ name }, k) => {
     const button = element(group, "button", name, { type: "button" });
-    // A class keeps the distance from the mean of the class that was chosen before.
-    button.addEventListener("click", () =>
-      moveTo(chosen === null ? means[k] : z.map((v, i) => v - means[chosen][i] + means[k][i]), k));
+    button.addEventListener("click", () => choose(k));
 
     return button;
   });
-  views.push(() => buttons.forEach((b, k) => b.setAttribute("aria-pressed", k === chosen)));
+  views.push(() => buttons.forEach((b, k) => b.setAttribute("aria-pressed", k === current())));
+}
+
+function addChoosers() {
+  if (labels !== null) {
+    addChooser("Class", labels, () => label, (k) => {
+      label = k;
+      moveTo(z, chosen);
+    });
+  }
+  if (hasClasses) {
+    const { kind, classes, means } = prior;
+    // A class keeps the distance from the mean of the class that was chosen before.
+    addChooser(kind, classes, () => chosen, (k) =>
+      moveTo(chosen === null ? means[k] : z.map((v, i) => v - means[chosen][i] + means[k][i]), k));
+  }
 }
 
 function draw(weights) {
@@ -278,10 +294,11 @@ if (content.image === null) showFeatures(content.features, content.n_features);
 else showImage(content.image, content.ends);
 showPlace();
 if (z.length === 2) showMap();
-if (hasClasses) addClasses(prior);
+addChoosers();
 addButtons();
 addSliders();
 show();
 
-// For the console: skvae.decode([0, 1]), skvae.moveTo([0, 1]).
+// For the console: skvae.decode([0, 1]), with a class's number skvae.decode([0, 1], 3), and
+// skvae.moveTo([0, 1]).
 const skvae = { decode, moveTo, where: () => z.slice() };

@@ -1,6 +1,6 @@
 "use strict";
 
-// The decoder: a function from a latent point to the mean of x, both plain arrays. Every product
+// The decoder: a function from a latent point, and perhaps a class, to the mean of x, as arrays. Every product
 // of matrices is ml-matrix's.
 const { Matrix } = mlMatrix;
 
@@ -66,9 +66,13 @@ const MEANS = {
   sigmoid: (value) => 1 / (1 + Math.exp(-value)),
 };
 
-function makeDecoder({ layers, mean, offset, scale }) {
+// A decoder that knows classes sees z and the indicators of the class.
+function makeDecoder({ n_labels: nLabels, layers, mean, offset, scale }) {
   const steps = layers.map((layer) => LAYERS[layer.kind](layer));
+  const indicators = (label) => Array.from({ length: nLabels }, (_, k) => Number(k === label));
 
-  return (z) =>
-    steps.reduce((x, step) => step(x), z).map((x, i) => MEANS[mean](x) * scale[i] + offset[i]);
+  return (z, label) =>
+    steps
+      .reduce((x, step) => step(x), [...z, ...indicators(label)])
+      .map((x, i) => MEANS[mean](x) * scale[i] + offset[i]);
 }

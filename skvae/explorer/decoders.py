@@ -32,8 +32,9 @@ def export_decoder(estimator):
     Returns
     -------
     decoder : dict
-        ``layers``, a list of dicts; ``mean``, the function behind them; ``offset`` and ``scale``
-        of each feature, which give the units of X. Weights are float32 in base64.
+        ``n_labels``, inputs behind z that tell the class; ``layers``, a list of dicts; ``mean``,
+        the function behind them; ``offset`` and ``scale`` of each feature, which give the units of
+        X. Weights are float32 in base64.
 
     Raises
     ------
@@ -52,7 +53,8 @@ def export_decoder(estimator):
     (['linear', 'relu', 'linear'], 'sigmoid')
     """
     model = load_arrays(VAE(**estimator._architecture), estimator.parameters_)
-    layers, shape = [], (estimator._architecture["n_components"],)
+    n_labels = model.n_classes if model.labels_in_decoder else 0
+    layers, shape = [], (model.n_components + n_labels,)
     for layer in _flat(model.decoder):
         if type(layer) not in _LAYERS:
             raise ValueError(
@@ -74,6 +76,7 @@ def export_decoder(estimator):
     )
 
     return {
+        "n_labels": n_labels,
         "layers": layers,
         "mean": _MEANS[estimator.likelihood_],
         "offset": offset,

@@ -32,7 +32,8 @@ def save_explorer(
     """Write a page in which the decoder's output follows the hand over the latent space.
 
     The page computes the decoder itself: it is one file, needs no network and agrees with
-    ``inverse_transform``. With 2 latent dimensions it has a map, in any case a slider for each.
+    ``inverse_transform``. With 2 latent dimensions it has a map, in any case a slider for each,
+    and a button for each class of a conditional model.
 
     Parameters
     ----------
@@ -92,6 +93,7 @@ def save_explorer(
         **_latent_space(vae, prior, means),
         "points": points,
         "prior": prior,
+        "labels": _marks(vae.classes_, names) if vae.conditional == "decoder" else None,
         **_output(vae, means, image_shape),
     }
     page = _fill(title, _describe(vae), content)

@@ -5,8 +5,8 @@ import pytest
 
 from skvae import VAETransformer, save_explorer
 
-# A frame may take 33 ms; a slow machine must not fail.
-MAX_MS = 25
+# 30 frames a second leave 33. The shortest of many is what the page needs on an idle machine.
+MAX_MS = 10
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def on_the_map(digits):
 
 
 def decoded(page, z):
-    return np.array(page.evaluate("points => points.map(skvae.decode)", z.tolist()))
+    return np.array(page.evaluate("points => points.map((z) => skvae.decode(z))", z.tolist()))
 
 
 def where(page):
@@ -102,7 +102,7 @@ def test_a_frame_of_the_seed_model_is_short(open_page):
            })"""
     )
 
-    assert np.median(times) < MAX_MS
+    assert min(times) < MAX_MS
 
 
 def test_the_mouse_moves_the_point(open_page, on_the_map, digits):
@@ -195,9 +195,24 @@ def test_a_class_keeps_the_style(open_page, digits):
     page.get_by_role("button", name="7", exact=True).click()
 
     assert np.allclose(where(page), vae.class_means_[7] + style)
-    assert page.locator("#classes [aria-pressed=true]").inner_text() == "7"
+    assert page.locator("#choosers [aria-pressed=true]").inner_text() == "7"
     x = vae.inverse_transform([where(page)])[0]
     assert np.abs(picture(page) - 255 * x).max() <= 1
+
+
+def test_a_class_of_the_decoder(open_page, digits):
+    X, y = digits
+    model = VAETransformer(2, conditional="decoder", max_iter=5, random_state=0).fit(X, y)
+    page = open_page(model, X, y)
+    before = picture(page)
+    page.get_by_role("button", name="6", exact=True).click()
+    page.evaluate("skvae.moveTo([0.5, -1])")
+    x = model.inverse_transform([[0.5, -1]], y=6)[0]
+
+    assert np.abs(picture(page) - 255 * x).max() <= 1
+    assert np.abs(page.evaluate("skvae.decode([0.5, -1], 6)") - x).max() < 1e-4
+    assert page.locator("#choosers [aria-pressed=true]").inner_text() == "6"
+    assert not np.array_equal(picture(page), before)
 
 
 def test_buttons(open_page, on_the_map, digits):
