@@ -39,7 +39,8 @@ def export_decoder(estimator):
     Raises
     ------
     ValueError
-        If the network holds a layer that the page cannot compute.
+        If the network holds a layer that the page cannot compute, or the likelihood is the user's
+        own.
 
     Examples
     --------
@@ -52,6 +53,11 @@ def export_decoder(estimator):
     >>> [layer["kind"] for layer in decoder["layers"]], decoder["mean"]
     (['linear', 'relu', 'linear'], 'sigmoid')
     """
+    if estimator.likelihood_ not in _MEANS:
+        raise ValueError(
+            f"The page knows the means of {', '.join(_MEANS)}, not that of likelihood="
+            f"{estimator.likelihood_!r}."
+        )
     model = load_arrays(VAE(**estimator._architecture), estimator.parameters_)
     n_labels = model.n_classes if model.labels_in_decoder else 0
     layers, shape = [], (model.n_components + n_labels,)

@@ -7,6 +7,7 @@ from torch import nn
 
 from skvae import VAETransformer
 from skvae.explorer.decoders import encode_floats, export_decoder
+from skvae.vae.likelihoods import Gaussian
 
 X = np.random.default_rng(0).random((20, 12))
 
@@ -87,3 +88,10 @@ def test_grouped_convolutions_are_refused():
 
     with pytest.raises(ValueError, match="without groups or dilation"):
         export_decoder(fit(network=(nn.Linear, grouped)))
+
+
+def test_likelihoods_of_the_user_are_refused():
+    with pytest.raises(
+        ValueError, match="the means of bernoulli.*not that of likelihood=.*Gaussian"
+    ):
+        export_decoder(fit(likelihood=Gaussian))
