@@ -91,7 +91,5 @@ def test_grouped_convolutions_are_refused():
 
 
 def test_likelihoods_of_the_user_are_refused():
-    with pytest.raises(
-        ValueError, match="the means of bernoulli.*not that of likelihood=.*Gaussian"
-    ):
+    with pytest.raises(ValueError, match="means of bernoulli.*not that of likelihood=.*Gaussian"):
         export_decoder(fit(likelihood=Gaussian))
