@@ -1,0 +1,52 @@
+"""From the start of a process to the first features of a saved VAE, with and without torch.
+
+``OMP_NUM_THREADS=1 python vae_start.py``: processor seconds and peak memory of processes that load
+a pickled model of the seed's network and transform one row.
+"""
+
+import pickle
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from skvae import VAETransformer
+
+CODE = """
+import pickle, resource, sys, time
+{extra}
+vae, X = pickle.load(open(sys.argv[1], "rb"))
+vae.transform(X)
+print(time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+REPEATS = 3
+
+
+def main():
+    X = np.random.default_rng(0).random((200, 784), dtype=np.float32)
+    vae = VAETransformer(100, max_iter=1).fit(X)
+    codes = {
+        "numpy alone": CODE.format(extra=""),
+        "torch imported": CODE.format(extra="import torch"),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "vae.pickle"
+        path.write_bytes(pickle.dumps((vae, X[:1])))
+        results = {name: [] for name in codes}
+        for _ in range(REPEATS):
+            for name, code in codes.items():
+                command = [sys.executable, "-c", code, path]
+                found = subprocess.run(command, check=True, capture_output=True, text=True)
+                results[name].append([float(x) for x in found.stdout.split()])
+    print("| process | least s | median s | peak MB |\n|---|---|---|---|")
+    for name, rows in results.items():
+        seconds, memory = np.transpose(rows)
+        print(
+            f"| {name} | {seconds.min():.2f} | {np.median(seconds):.2f} | {np.median(memory):.0f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
