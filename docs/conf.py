@@ -46,6 +46,7 @@ sphinx_gallery_conf = {
     "doc_module": ("skvae",),
     "backreferences_dir": "generated/backreferences",
     "reference_url": {"skvae": None},
+    "ignore_repr_types": r"matplotlib|skvae\.displays",
     "image_srcset": ["2x"],
     "show_signature": False,
     "write_computation_times": False,

@@ -15,6 +15,7 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
 
 from skvae import FisherVectorEncoder, ImagePatches
 
@@ -30,6 +31,10 @@ encoder = FisherVectorEncoder(
     spatial="xy",
     random_state=0,
 )
+make_pipeline(encoder, LogisticRegression(C=30, max_iter=1000))
+
+# %%
+# The pipeline above is what one would use; here its two halves are fitted to different images.
 features = {
     "pixels": (X_pool, X_test),
     "Fisher vectors": (encoder.fit_transform(X_pool), encoder.transform(X_test)),
