@@ -48,8 +48,9 @@ class InterpolationDisplay:
 
         Parameters
         ----------
-        estimator : transformer with ``inverse_transform``
-            Fitted, such as a ``VAETransformer``.
+        estimator : transformer with ``interpolate`` or ``inverse_transform``
+            Fitted: a ``VAETransformer``, or another, such as ``PCA``, whose latent points are
+            joined by straight lines.
         X_from, X_to : array-like of shape (n_pairs, n_features)
             Images to go from and to, as rows of pixels.
         n_steps : int, default=9
@@ -76,11 +77,8 @@ class InterpolationDisplay:
             )
         if n_steps < 2:
             raise ValueError(f"n_steps={n_steps} must be at least 2, for the two ends.")
-        start, end = (latent_points(estimator, X)[:, None] for X in (X_from, X_to))
-        share = np.linspace(0, 1, n_steps)[:, None]
-        Z = (1 - share) * start + share * end  # (n_pairs, n_steps, d)
-        way = as_images(decode(estimator, Z.reshape(-1, Z.shape[2])), image_shape)
-        way = way.reshape(len(Z), n_steps, *way.shape[1:])
+        way = as_images(_way(estimator, X_from, X_to, n_steps), image_shape)
+        way = way.reshape(len(X_from), n_steps, *way.shape[1:])
         first, last = (as_images(X, image_shape)[:, None] for X in (X_from, X_to))
 
         return cls(images=np.concatenate([first, way, last], axis=1)).plot(ax, **kwargs)
@@ -108,3 +106,15 @@ class InterpolationDisplay:
         ax.tick_params(axis="x", length=0)
 
         return self
+
+
+def _way(estimator, X_from, X_to, n_steps):
+    """Rows of pixels, pair by pair."""
+    if hasattr(estimator, "interpolate"):
+        way = estimator.interpolate(X_from, X_to, n_steps)
+        return way.reshape(-1, way.shape[2])
+    start, end = (latent_points(estimator, X)[:, None] for X in (X_from, X_to))
+    share = np.linspace(0, 1, n_steps)[:, None]
+    Z = (1 - share) * start + share * end  # (n_pairs, n_steps, d)
+
+    return decode(estimator, Z.reshape(-1, Z.shape[2]))

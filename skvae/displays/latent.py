@@ -33,15 +33,15 @@ def n_latent(estimator):
     return len(estimator.get_feature_names_out()) // _parts(estimator)
 
 
-def decode(estimator, Z):
-    """Rows of pixels of latent points, in the units of the data."""
+def decode(estimator, Z, **kwargs):
+    """Rows of pixels of latent points, in the units of the data; ``kwargs`` go to the decoder."""
     if not hasattr(estimator, "inverse_transform"):
         raise TypeError(
             f"{type(estimator).__name__} has no inverse_transform, so its latent points are no "
             "images."
         )
 
-    return np.asarray(estimator.inverse_transform(Z))
+    return np.asarray(estimator.inverse_transform(Z, **kwargs))
 
 
 def _parts(estimator):

@@ -74,7 +74,8 @@ class ManifoldDisplay:
             Latent dimensions that the grid varies, the others being at the mean. None takes both
             of a two-dimensional space, and no other.
         y : label, default=None
-            With class means, the class to go around; None goes around 0.
+            For a fit with ``conditional``, the class: its mean is gone around, or the decoder is
+            told of it. None goes around 0.
         image_shape : tuple of int, default=None
             (height, width) or (height, width, channels); None means square grey images.
         ax, **kwargs
@@ -93,12 +94,15 @@ class ManifoldDisplay:
         require_matplotlib(cls.__name__)
         d = n_latent(estimator)
         i, j = _check_dimensions(dimensions, d)
-        mean = np.zeros(d) if y is None else _class_mean(estimator, y)
+        label = {} if y is None else {"y": _check_class(estimator, y)}
+        means = getattr(estimator, "class_means_", None)
+        has_mean = label and means is not None
+        mean = means[estimator.classes_ == y][0].astype(float) if has_mean else np.zeros(d)
         offsets = np.linspace(-limit, limit, n_steps)
         first, second = mean[i] + offsets, mean[j] + offsets
         Z = np.tile(mean, (n_steps, n_steps, 1))
         Z[:, :, i], Z[:, :, j] = first, second[::-1, None]
-        images = as_images(decode(estimator, Z.reshape(-1, d)), image_shape)
+        images = as_images(decode(estimator, Z.reshape(-1, d), **label), image_shape)
         images = images.reshape(n_steps, n_steps, *images.shape[1:])
 
         return cls(images=images, first=first, second=second, dimensions=(i, j)).plot(ax, **kwargs)
@@ -144,14 +148,14 @@ def _check_dimensions(dimensions, d):
     return pair
 
 
-def _class_mean(estimator, y):
-    if not hasattr(estimator, "class_means_"):
-        raise ValueError(f"y={y!r} needs a fit with class means (conditional='prior').")
-    found = np.flatnonzero(estimator.classes_ == y)
-    if len(found) != 1:
-        raise ValueError(f"y={y!r} is none of the classes {estimator.classes_.tolist()}.")
+def _check_class(estimator, y):
+    classes = getattr(estimator, "classes_", None)
+    if classes is None:
+        raise ValueError(f"y={y!r} needs a fit with classes: conditional='prior' or 'decoder'.")
+    if y not in classes:
+        raise ValueError(f"y={y!r} is none of the classes {classes.tolist()}.")
 
-    return estimator.class_means_[found[0]].astype(float)
+    return y
 
 
 def _edges(coordinates):

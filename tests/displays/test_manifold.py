@@ -3,6 +3,7 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import Normalizer
 
+from skvae import VAETransformer
 from skvae.displays import ManifoldDisplay
 
 
@@ -30,6 +31,15 @@ def test_other_dimensions_stay_at_the_mean_of_the_class(classes):
     assert display.ax_.get_xlabel() == "z4"
 
 
+def test_a_decoder_that_takes_labels_is_told_the_class(digits):
+    X, y = digits
+    vae = VAETransformer(2, conditional="decoder", max_iter=1, random_state=0).fit(X[:200], y[:200])
+    display = ManifoldDisplay.from_estimator(vae, n_steps=3, y=4)
+
+    expected = vae.inverse_transform([[0.0, 3.0]], y=4)
+    np.testing.assert_allclose(display.images[0, 1].reshape(1, -1), expected, rtol=1e-4)
+
+
 def test_any_decoder_of_two_dimensions_will_do(digits):
     pca = PCA(2).fit(digits[0])
 
@@ -43,7 +53,7 @@ def test_a_model_without_a_plane_needs_one_chosen(classes, plane, digits):
         ManifoldDisplay.from_estimator(classes, dimensions=(0, 5))
     with pytest.raises(ValueError, match="none of the classes"):
         ManifoldDisplay.from_estimator(classes, dimensions=(0, 1), y=10)
-    with pytest.raises(ValueError, match="conditional='prior'"):
+    with pytest.raises(ValueError, match="conditional='prior' or 'decoder'"):
         ManifoldDisplay.from_estimator(plane, y=1)
     with pytest.raises(TypeError, match="no inverse_transform"):
         ManifoldDisplay.from_estimator(Normalizer().fit(digits[0][:, :2]))
