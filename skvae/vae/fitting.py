@@ -199,7 +199,9 @@ class _Run:
             seed=estimator.seed_,
             steps_per_epoch=estimator.steps_per_epoch,
             n_before=n_before,
-            objective=Objective(estimator.free_bits, estimator.n_importance),
+            objective=Objective(
+                estimator.free_bits, estimator.n_importance, estimator.label_weight
+            ),
             n_done=n_done,
         )
         n_epochs = self.schedule.n_steps // _steps_per_epoch(estimator, X)

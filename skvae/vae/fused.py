@@ -39,14 +39,14 @@ class FusedStep:
 
     Notes
     -----
-    N(0, I) and class means of labelled rows are written out; the KL terms of other priors and free
-    bits, which are small beside the networks, go through autograd.
+    N(0, I) and class means of labelled rows are written out; the KL terms of other priors and other
+    objectives, which are small beside the networks, go through autograd.
     """
 
     def __init__(self, model, optimizer, objective=Objective(), y=None):  # noqa: B008, it is frozen
         self.model, self.optimizer, self.objective = model, optimizer, objective
         self._class_means = type(model.prior) is ClassMeans
-        self._closed = not objective.free_bits and (
+        self._closed = objective == Objective() and (
             type(model.prior) is StandardNormal or (self._class_means and _all_known(y))
         )
         for theta in model.parameters():
@@ -100,19 +100,16 @@ class FusedStep:
         d_z = d_z[:, : model.n_components]
         d_std = d_z * noise
 
-        if self._closed:
-            penalty = kl = self._written_out(mean, std, y, beta, d_z, d_std)
-        else:
-            penalty, kl = self._by_autograd(mean, std, y, beta, d_z, d_std)
-        loss = -reconstruction if beta is None else beta * penalty - reconstruction
+        add_gradients = self._written_out if self._closed else self._by_autograd
+        penalty, kl = add_gradients(mean, std, y, beta, d_z, d_std)
         d_output = torch.cat([d_z, d_std.mul_(raw_scale.sigmoid())], dim=1)
         _backward(model.encoder, encoder_kept, d_output, wanted=False)
         self.optimizer.step()
 
-        return torch.stack([loss, reconstruction, kl])
+        return torch.stack([penalty - reconstruction, reconstruction, kl])
 
     def _written_out(self, mean, std, y, beta, d_mean, d_std):
-        """Sum of the KL; its gradients are added, or set for class means."""
+        """Penalty and KL, sums over rows; gradients are added, or set for class means."""
         u = mean - self.model.prior.means[y] if self._class_means else mean
         if beta is not None:
             d_mean.add_(u, alpha=beta)
@@ -120,16 +117,18 @@ class FusedStep:
             if self._class_means:
                 self.model.prior.means.grad.zero_().index_add_(0, y, u, alpha=-beta)
 
-        return 0.5 * (std.square() + u.square() - 1).sum() - std.log().sum()
+        kl = 0.5 * (std.square() + u.square() - 1).sum() - std.log().sum()
+
+        return torch.zeros_like(kl) if beta is None else beta * kl, kl
 
     def _by_autograd(self, mean, std, y, beta, d_mean, d_std):
-        """The same for any prior and free bits, with the penalty beside the KL."""
+        """The same for any prior and objective."""
         parameters = list(self.model.prior.parameters())
         with torch.enable_grad():
             inputs = [mean.detach().requires_grad_(), std.detach().requires_grad_()]
-            penalty, kl = self.objective.penalty(self.model.prior, DiagonalNormal(*inputs), y)
+            penalty, kl = self.objective.penalty(self.model.prior, DiagonalNormal(*inputs), y, beta)
             if beta is not None:
-                gradients = torch.autograd.grad(beta * penalty, inputs + parameters)
+                gradients = torch.autograd.grad(penalty, inputs + parameters)
         if beta is not None:
             d_mean.add_(gradients[0])
             d_std.add_(gradients[1])

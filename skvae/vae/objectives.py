@@ -72,6 +72,9 @@ class Objective:
     n_importance : int
         Samples of z per row. More than one make the loss the negative importance-weighted bound,
         with the doubly reparameterised gradient for the encoder [2]_.
+    label_weight : float
+        Under class means, how often -log q(y|x) of a labelled row is added to its loss, q(y|x) the
+        responsibilities of the prior [3]_.
 
     Notes
     -----
@@ -86,10 +89,13 @@ class Objective:
        NeurIPS 2016, equation 15.
     .. [2] G. Tucker, D. Lawson, S. Gu and C. J. Maddison, "Doubly reparameterized gradient
        estimators for Monte Carlo objectives", ICLR 2019.
+    .. [3] D. P. Kingma, D. J. Rezende, S. Mohamed and M. Welling, "Semi-supervised learning with
+       deep generative models", NeurIPS 2014, equation 9.
     """
 
     free_bits: float = 0.0
     n_importance: int = 1
+    label_weight: float = 0.0
 
     def __call__(self, model, x, noise, y, beta):
         """Sums over the rows of a batch: of the loss, the reconstruction and the KL, in nats.
@@ -116,20 +122,26 @@ class Objective:
             return self._importance_weighted(model, x, noise, y, beta)
         posterior = model.posterior(x)
         reconstruction = model.log_likelihood(x, posterior.rsample(noise), y).sum()
-        penalty, kl = self.penalty(model.prior, posterior, y)
-        loss = -reconstruction if beta is None else beta * penalty - reconstruction
+        penalty, kl = self.penalty(model.prior, posterior, y, beta)
 
-        return loss, reconstruction, kl
+        return penalty - reconstruction, reconstruction, kl
 
-    def penalty(self, prior, posterior, y):
-        """Sums over rows: of what beta weighs in the loss, and of the KL."""
+    def penalty(self, prior, posterior, y, beta):
+        """Sums over rows: of the loss beside the reconstruction, and of the KL."""
         kl = prior.kl(posterior, y).sum()
-        if not self.free_bits:
-            return kl, kl
-        by_dimension = prior.kl_per_dimension(posterior, y).sum(0)
-        unused = self.free_bits * len(posterior.mean) - by_dimension
+        if beta is None:
+            return torch.zeros_like(kl), kl
+        penalty = beta * kl
+        if self.free_bits:
+            by_dimension = prior.kl_per_dimension(posterior, y).sum(0)
+            unused = self.free_bits * len(posterior.mean) - by_dimension
+            penalty = penalty + beta * unused.clamp(min=0).sum()
+        if self.label_weight:
+            by_class = prior.log_responsibilities(posterior)
+            own = by_class.gather(1, y.clamp(min=0)[:, None])[:, 0]
+            penalty = penalty - self.label_weight * own[y >= 0].sum()
 
-        return kl + unused.clamp(min=0).sum(), kl
+        return penalty, kl
 
     def _importance_weighted(self, model, x, noise, y, beta):
         k = self.n_importance

@@ -74,13 +74,18 @@ class _GaussianMixture(nn.Module):
 
         return -0.5 * (squares + log_scales)
 
+    def log_responsibilities(self, posterior):
+        """log q(k|x), (n, K), where no label is known."""
+        by_component = self.expected_log_prob(posterior.mean, posterior.std**2)
+
+        return (by_component + self.log_weights()).log_softmax(1)
+
     def responsibilities(self, posterior, y=None):
         r"""q(k|x) that makes the bound of :meth:`kl` tightest, (n, K); where y is known, y's alone.
 
         Proportional to w_k exp(-KL(q || N(m_k, diag s_k^2))).
         """
-        by_component = self.expected_log_prob(posterior.mean, posterior.std**2)
-        shares = (by_component + self.log_weights()).softmax(1)
+        shares = self.log_responsibilities(posterior).exp()
         if y is None:
             return shares
         own = functional.one_hot(y.clamp(min=0), shares.shape[1]).to(shares.dtype)

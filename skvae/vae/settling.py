@@ -112,6 +112,11 @@ def _check_options(estimator):
     ):
         if value != idle and not estimator.variational:
             raise ValueError(f"{name}={value!r} needs variational=True.")
+    if estimator.label_weight and (estimator.conditional != "prior" or estimator.n_importance > 1):
+        raise ValueError(
+            f"label_weight={estimator.label_weight!r} weighs the class that conditional='prior' "
+            "predicts from q(z|x), in the evidence lower bound: it needs both, and n_importance=1."
+        )
     if estimator.n_importance > 1 and (estimator.beta != 1 or estimator.free_bits):
         raise ValueError(
             f"n_importance={estimator.n_importance!r} trains the importance-weighted bound on "

@@ -79,6 +79,10 @@ class VAETransformer(
         unlabelled. "prior" learns class means: p(z|y) = N(mu_y, I), and z tells classes apart.
         "decoder" learns p(x|z, y), which leaves to z what the class does not say; unlabelled rows
         enter with the sum over classes. None ignores y.
+    label_weight : float, default=0.0
+        Weight of -log q(y|x) of labelled rows in the loss, q(y|x) as in :meth:`predict_proba`
+        (``conditional="prior"``) [7]_. Where most rows are unlabelled, the bound alone finds
+        clusters that are not the classes.
     prior : {"normal", "mixture"}, default="normal"
         Distribution of z: N(0, I), or a Gaussian mixture with diagonal covariances, learned with
         the networks, without labels [4]_.
@@ -215,6 +219,8 @@ class VAETransformer(
        NeurIPS 2016, equation 15.
     .. [6] G. Tucker, D. Lawson, S. Gu and C. J. Maddison, "Doubly reparameterized gradient
        estimators for Monte Carlo objectives", ICLR 2019.
+    .. [7] D. P. Kingma, D. J. Rezende, S. Mohamed and M. Welling, "Semi-supervised learning with
+       deep generative models", NeurIPS 2014, equation 9.
 
     Examples
     --------
@@ -237,6 +243,7 @@ class VAETransformer(
         "likelihood": [StrOptions({"auto", *LIKELIHOOD_NAMES}), callable],
         "max_value": [Interval(Real, 0, None, closed="neither")],
         "conditional": [StrOptions({"prior", "decoder"}), None],
+        "label_weight": [Interval(Real, 0, None, closed="left")],
         "prior": [StrOptions({"normal", "mixture"})],
         "n_prior_components": [Interval(Integral, 1, None, closed="left")],
         "variational": ["boolean"],
@@ -279,6 +286,7 @@ class VAETransformer(
         likelihood="auto",
         max_value=1.0,
         conditional=None,
+        label_weight=0.0,
         prior="normal",
         n_prior_components=10,
         variational=True,
@@ -317,6 +325,7 @@ class VAETransformer(
         self.likelihood = likelihood
         self.max_value = max_value
         self.conditional = conditional
+        self.label_weight = label_weight
         self.prior = prior
         self.n_prior_components = n_prior_components
         self.variational = variational

@@ -43,6 +43,20 @@ def test_rows_do_not_feel_their_neighbours(vae, data):
     assert np.array_equal(vae.predict_proba(X)[30:33], vae.predict_proba(X[30:33]))
 
 
+def test_label_weight_helps_where_few_rows_are_labelled(data):
+    X, y = data[0][:500], load_digits().target[:500]
+    few = np.where(np.arange(len(y)) < 100, y, -1)
+    settings = {"max_iter": 20, "learning_rate_init": 2e-3, "random_state": 0}
+    accuracies = [
+        np.mean(model.fit(X, few).predict(X[100:]) == y[100:])
+        for model in (
+            VAETransformer(8, conditional="prior", label_weight=weight, **settings)
+            for weight in (0, 20)
+        )
+    ]
+    assert accuracies[1] > max(0.6, accuracies[0])
+
+
 @pytest.fixture(scope="module")
 def decoding(data):
     """A model whose decoder sees the class."""

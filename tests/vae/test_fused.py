@@ -68,15 +68,22 @@ def test_gradients_are_those_of_autograd_with_labels_in_the_decoder(hidden):
 
 
 @pytest.mark.parametrize(
-    ("n_classes", "n_prior_components", "free_bits"),
-    [(4, None, 0.0), (4, None, 0.3), (None, 5, 0.0), (None, 5, 0.3), (None, None, 0.3)],
+    ("n_classes", "n_prior_components", "objective"),
+    [
+        (4, None, Objective()),
+        (4, None, Objective(free_bits=0.3)),
+        (4, None, Objective(label_weight=3.0)),
+        (None, 5, Objective()),
+        (None, 5, Objective(free_bits=0.3)),
+        (None, None, Objective(free_bits=0.3)),
+    ],
 )
 @pytest.mark.parametrize("beta", [0.0, 0.7])
-def test_unlabelled_rows_mixtures_and_free_bits(n_classes, n_prior_components, free_bits, beta):
+def test_unlabelled_rows_mixtures_and_objectives(n_classes, n_prior_components, objective, beta):
     model = make(n_classes=n_classes, n_prior_components=n_prior_components, dtype=torch.float64)
     x, noise, y = batch()
     y = None if n_classes is None else torch.where(torch.arange(20) < 12, -1, y)
-    still, objective = torch.optim.SGD(model.parameters(), lr=0.0), Objective(free_bits)
+    still = torch.optim.SGD(model.parameters(), lr=0.0)
     expected = by_autograd(model, still, x, noise, y, beta, objective)
     gradients = [theta.grad for theta in model.parameters()]
     assert FusedStep.supports(model, objective, y)

@@ -113,6 +113,16 @@ def test_free_bits_floor_the_mean_divergence_of_each_dimension(n_classes):
     torch.testing.assert_close([reconstruction, kl], terms)
 
 
+def test_label_weight_adds_the_cross_entropy_of_labelled_rows():
+    model, x, noise, y = build(n_classes=3)
+    y[:2] = -1
+    plain, *_ = Objective()(model, x, noise, y, 0.7)
+    loss, *_ = Objective(label_weight=5.0)(model, x, noise, y, 0.7)
+    shares = model.prior.responsibilities(model.posterior(x))
+
+    torch.testing.assert_close(loss, plain - 5 * shares[range(2, 6), y[2:]].log().sum())
+
+
 @pytest.mark.parametrize("n_classes", [None, 3])
 @pytest.mark.parametrize("beta", [0.0, 0.4, 1.0])
 def test_importance_weighted_loss_is_the_definition(n_classes, beta):

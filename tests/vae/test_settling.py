@@ -85,6 +85,7 @@ def test_a_learned_prior_needs_a_kl_term(learned, options):
         ({"n_importance": 5, "beta": 0.5}, "bound on nothing"),
         ({"n_importance": 5, "free_bits": 0.1}, "bound on nothing"),
         ({"n_importance": 5, "variational": False}, "n_importance=5 needs variational=True"),
+        ({"label_weight": 1.0}, "needs both"),
         ({"free_bits": 0.1, "variational": False}, "free_bits=0.1 needs variational=True"),
     ],
 )
