@@ -9,9 +9,10 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from skvae import __version__, datasets, recipes
+from skvae._writable import check_writable
 from skvae.compare import compare_features
-from skvae.comparison.report import check_writable
 from skvae.comparison.selection import CLASSIFIERS
+from skvae.displays.canvas import require_matplotlib
 from skvae.explorer.command import add_command as add_explore
 from skvae.train.command import add_command as add_train
 
@@ -101,7 +102,10 @@ def _positive(text):
 
 
 def _compare(arguments):
+    if arguments.output:
+        check_writable(os.path.join(arguments.output, "results.csv"))
     if arguments.report:
+        require_matplotlib("--report")
         check_writable(arguments.report)
     X_train, y_train, X_test, y_test = _load(arguments)
     comparison = compare_features(
@@ -117,13 +121,17 @@ def _compare(arguments):
         random_state=arguments.random_state,
         verbose=not arguments.quiet,
     )
-    print(comparison.table(), flush=True)
+    try:
+        print(comparison.table(), flush=True)
+    finally:  # a closed pipe costs the table, not the files
+        if arguments.output:
+            comparison.save(arguments.output)
+        if arguments.report:
+            command = shlex.join(["skvae", *arguments.argv])
+            comparison.save_report(arguments.report, y_test, X_test, command=command)
     if arguments.output:
-        comparison.save(arguments.output)
         print(f"Saved in {arguments.output}.")
     if arguments.report:
-        command = shlex.join(["skvae", *arguments.argv])
-        comparison.save_report(arguments.report, y_test, X_test, command=command)
         print(f"Reported in {arguments.report}.")
     if comparison.interrupted:
         return 130

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 
 from skvae import cli, recipes
 from skvae.comparison.results import FeatureComparison
+from skvae.comparison.rows import Row
 
 
 def test_compare_writes_its_files(tmp_path):
@@ -74,11 +76,45 @@ def test_more_training_images_than_there_are_is_an_error(capsys):
     assert "there are only 1297 training images" in capsys.readouterr().err
 
 
-def test_a_report_that_cannot_be_written_is_an_error_before_any_work(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("option", "place", "message"),
+    [
+        ("--report", ".", "cannot be written"),
+        ("--report", "file/page.html", "cannot be written"),
+        ("--output", "file", "cannot be written"),
+        ("--report", "page.html", 'pip install "skvae[plot]"'),
+    ],
+)
+def test_files_that_cannot_be_made_are_an_error_before_any_work(
+    option, place, message, tmp_path, monkeypatch, capsys
+):
     monkeypatch.setattr(cli, "compare_features", None)  # would be called too late
+    if "plot" in message:
+        monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    (tmp_path / "file").write_text("")
 
-    assert cli.main(["compare", "--report", str(tmp_path)]) == 1
-    assert "report cannot be written" in capsys.readouterr().err
+    assert cli.main(["compare", option, str(tmp_path / place)]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_a_closed_pipe_costs_the_table_but_not_the_files(tmp_path, monkeypatch):
+    class Closed:
+        def write(self, text):
+            raise BrokenPipeError
+
+        def fileno(self):
+            return spare
+
+    spare = os.open(tmp_path / "spare", os.O_CREAT | os.O_WRONLY)
+    row = Row("raw", "knn", 0, n_dims=64, test_error=0.1, error_low=0.05, error_high=0.2)
+    comparison = FeatureComparison((row,), n_test=500)
+    monkeypatch.setattr(cli, "compare_features", lambda *arrays, **options: comparison)
+    monkeypatch.setattr(sys, "stdout", Closed())
+    status = cli.main(["compare", "--output", str(tmp_path / "out")])
+    os.close(spare)
+
+    assert status == 1
+    assert (tmp_path / "out" / "results.json").exists()
 
 
 def test_recipe_prints_the_pipeline(capsys):

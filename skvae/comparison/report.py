@@ -15,7 +15,7 @@ from skvae.displays.canvas import require_matplotlib
 from skvae.displays.feature_comparison import FeatureComparisonDisplay
 from skvae.displays.mosaic import as_images
 
-__all__ = ["check_writable", "save_report"]
+__all__ = ["save_report"]
 
 # More classes make no legible matrix.
 _MAX_CLASSES = 20
@@ -27,34 +27,6 @@ _CHARTS = {
     "dimensions": ("Error against dimensions", "Test error against the dimensions of the feature"),
     "seconds": ("Error against time", "Test error against the seconds to fit and predict"),
 }
-
-
-def check_writable(path):
-    """Find out before a long computation whether its report can be made.
-
-    Parameters
-    ----------
-    path : str or path-like
-        Of the report; its folder is made if need be.
-
-    Raises
-    ------
-    ImportError
-        If matplotlib is missing.
-    OSError
-        If no file can be written there.
-    """
-    require_matplotlib("A report")
-    path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new = not path.exists()
-        with open(path, "a"):
-            pass
-    except OSError as error:
-        raise type(error)(f"The report cannot be written to {path}: {error.strerror}.") from error
-    if new:
-        path.unlink()
 
 
 def save_report(comparison, path, y_test, X_test=None, *, image_shape=None, command=None):
