@@ -1,7 +1,7 @@
 """From the start of a process to the first features of a saved VAE, with and without torch.
 
-``OMP_NUM_THREADS=1 python vae_start.py``: processor seconds and peak memory of processes that load
-a pickled model of the seed's network and transform one row.
+``OMP_NUM_THREADS=1 python vae_start.py``: processor seconds of processes that load a pickled model
+of the seed's network and transform one row.
 """
 
 import pickle
@@ -15,11 +15,11 @@ import numpy as np
 from skvae import VAETransformer
 
 CODE = """
-import pickle, resource, sys, time
+import pickle, sys, time
 {extra}
 vae, X = pickle.load(open(sys.argv[1], "rb"))
 vae.transform(X)
-print(time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(time.process_time())
 """
 REPEATS = 3
 
@@ -39,13 +39,10 @@ def main():
             for name, code in codes.items():
                 command = [sys.executable, "-c", code, path]
                 found = subprocess.run(command, check=True, capture_output=True, text=True)
-                results[name].append([float(x) for x in found.stdout.split()])
-    print("| process | least s | median s | peak MB |\n|---|---|---|---|")
-    for name, rows in results.items():
-        seconds, memory = np.transpose(rows)
-        print(
-            f"| {name} | {seconds.min():.2f} | {np.median(seconds):.2f} | {np.median(memory):.0f} |"
-        )
+                results[name].append(float(found.stdout))
+    print("| process | least s | median s |\n|---|---|---|")
+    for name, seconds in results.items():
+        print(f"| {name} | {min(seconds):.2f} | {np.median(seconds):.2f} |")
 
 
 if __name__ == "__main__":
