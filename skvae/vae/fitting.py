@@ -211,7 +211,7 @@ class _Run:
                 self.report.watch(progress), self.model, self.after_epoch, before=self.before
             )
 
-    def after_epoch(self, record, parameters):
+    def after_epoch(self, record, parameters, whole=True):
         """Complete the record and tell it to everyone; returns whether to stop."""
         estimator = self.estimator
         log_jacobian = estimator._log_jacobian()
@@ -222,7 +222,7 @@ class _Run:
         estimator.history_ = _appended(estimator.history_, record)
         self.report.end_epoch(record)
         stop = self.tasks.end_epoch(lambda: _attributes(estimator, self.model), stop)
-        if self.checkpoint is not None:
+        if self.checkpoint is not None and whole:  # the optimizer has gone on to where it diverged
             self.checkpoint.end_epoch(parameters, self.optimizer, self.stopper, stop)
 
         return stop

@@ -132,7 +132,7 @@ def run_epochs(progress, model, after_epoch, *, before=None):
         Read after each stretch, left with the weights kept.
     after_epoch : callable
         Called with the record of an epoch, which it may extend, and the parameters; returns
-        whether to stop.
+        whether to stop. ``whole=False`` says that the epoch diverged after that.
     before : dict of ndarray or None
         Trained weights that the loop started from.
 
@@ -154,7 +154,7 @@ def run_epochs(progress, model, after_epoch, *, before=None):
                 _warn_of_divergence(len(history) + 1, step, kept)
                 load_arrays(model, parameters)
                 for record in records:
-                    after_epoch(record, parameters)
+                    after_epoch(record, parameters, whole=False)
                 return Kept(parameters, history + records, diverged=True)
             if step < n_steps:
                 part = step, candidate, record

@@ -347,6 +347,15 @@ def test_divergence_within_a_long_first_epoch_keeps_finite_weights(monkeypatch, 
     assert fitted.history_ == short.history_
 
 
+@pytest.mark.parametrize(("step", "n_written"), [(150, 0), (350, 1)])
+def test_no_checkpoint_goes_on_from_where_it_diverges(monkeypatch, tmp_path, step, n_written):
+    diverge_at(monkeypatch, step)
+    with pytest.warns(ConvergenceWarning):
+        vae(steps_per_epoch=300, checkpoint=tmp_path).fit(X)
+
+    assert len(list(tmp_path.iterdir())) == n_written
+
+
 def test_divergence_later_keeps_whole_epochs(monkeypatch):
     diverge_at(monkeypatch, 25)
     options = {"learning_rate": "constant", "warm_up": 0.0}
