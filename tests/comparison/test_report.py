@@ -153,7 +153,7 @@ def test_everything_asked_for_is_there(page):
 
 
 def test_the_page_is_valid_html(page):
-    html5lib = pytest.importorskip("html5lib", reason="needs html5lib")
+    html5lib = pytest.importorskip("html5lib", reason="needs the extra 'test'")
 
     html5lib.HTMLParser(strict=True).parse(page)
 
