@@ -165,7 +165,7 @@ def test_killed_in_the_middle(tmp_path):
 import numpy as np
 from skvae import VAETransformer
 
-X = np.random.default_rng(0).random((4000, 20))
+X = np.random.default_rng(0).random((1500, 20))
 vae = VAETransformer(
     3, hidden_layer_sizes=(16,), max_iter=40, checkpoint="state", random_state=0
 )
@@ -183,7 +183,7 @@ np.savez("result.npz", **vae.fit(X).parameters_)
     assert 0 < n_done < 40
     subprocess.run(command, cwd=tmp_path, check=True)
     straight = VAETransformer(3, hidden_layer_sizes=(16,), max_iter=40, random_state=0)
-    straight.fit(np.random.default_rng(0).random((4000, 20)))
+    straight.fit(np.random.default_rng(0).random((1500, 20)))
 
     with np.load(tmp_path / "result.npz") as result:
         assert all(np.array_equal(result[k], a) for k, a in straight.parameters_.items())

@@ -98,7 +98,7 @@ def test_the_type_of_the_numbers_decides_nothing():
     [
         ({"likelihood": "bernoulli"}, r"needs values in \[0, 1\].*Set max_value=255"),
         ({"likelihood": "bernoulli", "max_value": 200}, r"needs values in \[0, 200\]"),
-        ({"likelihood": "poisson", "max_value": 255}, "counts as they are"),
+        ({"likelihood": "poisson", "max_value": 255}, "values as they are"),
         ({"max_value": 0}, "max_value"),
     ],
 )
