@@ -391,7 +391,7 @@ def test_steps_follow_gradients_of_bounded_length(monkeypatch, optimizer, by_han
 
     monkeypatch.setitem(fitting.OPTIMIZERS, optimizer, lambda params, lr: Spy(params, lr=lr))
     if not by_hand:
-        monkeypatch.setattr(FusedStep, "supports", lambda model: False)
+        monkeypatch.setattr(FusedStep, "supports", lambda *parts: False)
     options = {"optimizer": optimizer, "max_iter": 1}
     free = vae(**options).fit(X)
     long, lengths[:] = max(lengths), []
