@@ -1,0 +1,68 @@
+"""What VAE features are worth on MNIST: test errors of classifiers on posterior means.
+
+``SKVAE_DATA_HOME=... python vae_features.py [NAME ...]``, half an hour on one core for a name.
+Records are lines of JSON in ``results/``; a name that is recorded there is left out.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import SVC
+
+from skvae import VAETransformer, datasets
+
+RECORDS = Path(__file__).parent / "results" / "vae-features.jsonl"
+COMMON = {"n_components": 50, "likelihood": "bernoulli", "random_state": 0}
+_CONV = {"network": "conv", "binarize": "dynamic", "conditional": "prior"}
+SETTINGS = {
+    "class means, conv": {**_CONV, "max_iter": 20},
+    "class means that weigh the class, conv": {**_CONV, "max_iter": 8, "label_weight": 30.0},
+    "the same, 15 epochs": {**_CONV, "max_iter": 15, "label_weight": 30.0},
+}
+
+
+def mnist(subset):
+    """Rows in [0, 1] and labels."""
+    data = datasets.load_mnist(subset=subset)
+    return data.data.astype(np.float32) / np.float32(255), data.target
+
+
+def measure(name):
+    """Fit a setting on the 60,000 training images and judge it by the 10,000 test images."""
+    (X, y), (X_test, y_test) = mnist("train"), mnist("test")
+    start = time.perf_counter()
+    vae = VAETransformer(**COMMON | SETTINGS[name]).fit(X, y)
+    record = {"name": name, "setting": SETTINGS[name], "fit_seconds": time.perf_counter() - start}
+    record |= {"n_active": vae.n_active_, "elbo_test": vae.score(X_test)}
+    Z, Z_test = vae.transform(X), vae.transform(X_test)
+    scale = Z.std()
+    classifiers = {
+        "svm": SVC(C=10, cache_size=1000),
+        "knn": KNeighborsClassifier(5),
+    }
+    for kind, classifier in classifiers.items():
+        record[f"{kind}_error"] = 1 - classifier.fit(Z / scale, y).score(Z_test / scale, y_test)
+    if vae.conditional == "prior":
+        record["own_error"] = float(np.mean(vae.predict(X_test) != y_test))
+    return record
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"from {', '.join(SETTINGS)}")
+    lines = RECORDS.read_text().splitlines() if RECORDS.exists() else []
+    done = {json.loads(line)["name"] for line in lines}
+    for name in parser.parse_args().names or SETTINGS:
+        if name not in done:
+            record = measure(name)
+            print(record, flush=True)
+            with open(RECORDS, "a") as file:
+                file.write(json.dumps(record) + "\n")
+
+
+if __name__ == "__main__":
+    main()
