@@ -231,7 +231,16 @@ class Slow(ClassifierMixin, BaseEstimator):
         threading.Event().wait(60)
 
 
+@pytest.fixture
+def heeds_ctrl_c():
+    """Where the tests run as a shell's background job, Ctrl-C is ignored from the start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.usefixtures("heeds_ctrl_c")
 def test_ctrl_c_keeps_the_finished_rows_of_a_running_feature(data):
     comparison = compare_features(
         *data,
