@@ -12,9 +12,10 @@ import time
 from pathlib import Path
 
 import numpy as np
+from mnist import mnist
 from sklearn.decomposition import PCA
 
-from skvae import DiagonalGaussianMixture, FisherVectorEncoder, ImagePatches, datasets
+from skvae import DiagonalGaussianMixture, FisherVectorEncoder, ImagePatches
 
 PATCH_SIZE, N_DIMS, N_COMPONENTS = 7, 20, 64
 BATCH_SIZES = (5_000, 10_000)
@@ -56,7 +57,7 @@ def write_blobs(path, n, d=64):
 
 def write_patches(path, n):
     """Reduced patches of MNIST, image after image."""
-    X = datasets.load_mnist(subset="train").data.astype(np.float32) / np.float32(255)
+    X = mnist("train")[0]
     X = X[np.random.default_rng(0).permutation(len(X))]
     extractor = ImagePatches(patch_size=PATCH_SIZE).fit(X)
 

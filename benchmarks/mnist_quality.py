@@ -6,20 +6,17 @@ one core; each goes on where it was interrupted. Records are lines of JSON in ``
 """
 
 import argparse
-import json
 import time
-from pathlib import Path
 
 import numpy as np
+import records
 from fisher_settings import BASE, FINAL, SMALL, SWEEP, make_features
+from mnist import mnist
 from sklearn.decomposition import PCA
 from sklearn.random_projection import GaussianRandomProjection
 from sklearn.utils import gen_batches
 from squared_hinge import SquaredHingeClassifier
 
-from skvae import datasets
-
-RESULTS = Path(__file__).parent / "results"
 # Images that are encoded at a time: FeatureUnion holds every block twice.
 BLOCK = 2000
 # Of the encoder, which reads no labels.
@@ -30,9 +27,9 @@ SIZES = (2048, 1024, 512, 256, 128)
 
 def training_images():
     """All training images and labels, in random order: the first half and the second are folds."""
-    data = datasets.load_mnist(subset="train")
-    order = np.random.RandomState(0).permutation(len(data.target))
-    return data.data[order].astype(np.float32) / np.float32(255), data.target[order]
+    X, y = mnist("train")
+    order = np.random.RandomState(0).permutation(len(y))
+    return X[order], y[order]
 
 
 def encode(features, X):
@@ -60,15 +57,12 @@ def two_fold_errors(vectors, y, C):
 
 def read(name):
     """Records of a command, oldest first."""
-    path = RESULTS / f"mnist-{name}.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return records.read(f"mnist-{name}")
 
 
 def write(name, record):
     """Append a record, and say so."""
-    RESULTS.mkdir(exist_ok=True)
-    with open(RESULTS / f"mnist-{name}.jsonl", "a") as file:
-        file.write(json.dumps(record) + "\n")
+    records.append(f"mnist-{name}", record)
     shown = {k: v for k, v in record.items() if k != "wrong"}
     print(time.strftime("%H:%M:%S"), shown, flush=True)
 
@@ -116,8 +110,7 @@ def compress():
 def final():
     """Test errors of the chosen setting and of its neighbours in size."""
     X, y = training_images()
-    test = datasets.load_mnist(subset="test")
-    X_test = test.data.astype(np.float32) / np.float32(255)
+    X_test, y_test = mnist("test")
     for name, (change, n_seeds) in FINAL.items():
         for seed in range(n_seeds):
             if any(r["name"] == name and r["seed"] == seed for r in read("final")):
@@ -130,7 +123,7 @@ def final():
             classifier = SquaredHingeClassifier(setting["C"], tol=1e-3).fit(vectors, y)
             del vectors
             classified = time.perf_counter()
-            wrong = np.flatnonzero(classifier.predict(encode(features, X_test)) != test.target)
+            wrong = np.flatnonzero(classifier.predict(encode(features, X_test)) != y_test)
             record = {
                 "name": name,
                 "change": change,

@@ -5,17 +5,17 @@ Records are lines of JSON in ``results/``; a name that is recorded there is left
 """
 
 import argparse
-import json
 import time
-from pathlib import Path
 
 import numpy as np
+import records
+from mnist import mnist
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
-from skvae import VAETransformer, datasets
+from skvae import VAETransformer
 
-RECORDS = Path(__file__).parent / "results" / "vae-features.jsonl"
+RECORDS = "vae-features"
 COMMON = {"n_components": 50, "likelihood": "bernoulli", "random_state": 0}
 _CONV = {"network": "conv", "binarize": "dynamic", "conditional": "prior"}
 SETTINGS = {
@@ -23,12 +23,6 @@ SETTINGS = {
     "class means that weigh the class, conv": {**_CONV, "max_iter": 8, "label_weight": 30.0},
     "the same, 15 epochs": {**_CONV, "max_iter": 15, "label_weight": 30.0},
 }
-
-
-def mnist(subset):
-    """Rows in [0, 1] and labels."""
-    data = datasets.load_mnist(subset=subset)
-    return data.data.astype(np.float32) / np.float32(255), data.target
 
 
 def measure(name):
@@ -54,14 +48,12 @@ def measure(name):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"from {', '.join(SETTINGS)}")
-    lines = RECORDS.read_text().splitlines() if RECORDS.exists() else []
-    done = {json.loads(line)["name"] for line in lines}
+    done = {record["name"] for record in records.read(RECORDS)}
     for name in parser.parse_args().names or SETTINGS:
         if name not in done:
             record = measure(name)
             print(record, flush=True)
-            with open(RECORDS, "a") as file:
-                file.write(json.dumps(record) + "\n")
+            records.append(RECORDS, record)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ the lowest over C of 1 and 10. Prints a table in Markdown.
 
 import numpy as np
 import torch
+from mnist import mnist
 from squared_hinge import SquaredHingeClassifier
 from torch.func import functional_call, grad, vmap
 
-from skvae import FisherVectorEncoder, VAETransformer, datasets
+from skvae import FisherVectorEncoder, VAETransformer
 from skvae.vae.model import VAE, load_arrays
 
 N = 5000
@@ -70,10 +71,9 @@ def judge(name, train, test, y, y_test):
 
 
 def main():
-    data, test = (datasets.load_mnist(subset=subset) for subset in ("train", "test"))
-    X, X_test = (d.data.astype(np.float32) / np.float32(255) for d in (data, test))
+    (X, y), (X_test, y_test) = mnist("train"), mnist("test")
     vae = VAETransformer(32, max_iter=15, random_state=0).fit(X)
-    x, y, x_test, y_test = X[:N], data.target[:N], X_test[:N], test.target[:N]
+    x, y, x_test, y_test = X[:N], y[:N], X_test[:N], y_test[:N]
     model = load_arrays(VAE(**vae._architecture), vae.parameters_)
     print("| features | dims | error % |\n|---|---|---|")
     Z, Z_test = vae.transform(x), vae.transform(x_test)

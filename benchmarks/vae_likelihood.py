@@ -7,16 +7,15 @@ name; records are lines of JSON in ``results/``, and a name that is recorded the
 """
 
 import argparse
-import json
 import time
-from pathlib import Path
 
-import numpy as np
+import records
+from mnist import mnist
 from sklearn.svm import SVC
 
-from skvae import VAETransformer, datasets
+from skvae import VAETransformer
 
-RECORDS = Path(__file__).parent / "results" / "vae-likelihood.jsonl"
+RECORDS = "vae-likelihood"
 COMMON = {
     "n_components": 50,
     "hidden_layer_sizes": (200, 200),
@@ -35,12 +34,6 @@ SETTINGS = {
         "conditional": "prior",
     },
 }
-
-
-def mnist(subset):
-    """Rows in [0, 1] and labels."""
-    data = datasets.load_mnist(subset=subset)
-    return data.data.astype(np.float32) / np.float32(255), data.target
 
 
 def measure(name):
@@ -71,13 +64,11 @@ def measure(name):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"from {', '.join(SETTINGS)}")
-    lines = RECORDS.read_text().splitlines() if RECORDS.exists() else []
-    done = {json.loads(line)["name"] for line in lines}
+    done = {record["name"] for record in records.read(RECORDS)}
     for name in parser.parse_args().names or SETTINGS:
         if name not in done:
             record = measure(name)
-            with open(RECORDS, "a") as file:
-                file.write(json.dumps(record) + "\n")
+            records.append(RECORDS, record)
 
 
 if __name__ == "__main__":

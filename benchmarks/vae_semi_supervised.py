@@ -11,27 +11,21 @@ Welling, NeurIPS 2014, table 1).
 """
 
 import argparse
-import json
 import time
-from pathlib import Path
 
 import numpy as np
+import records
+from mnist import mnist
 from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.semi_supervised import LabelSpreading
 
-from skvae import VAETransformer, datasets
+from skvae import VAETransformer
 
-RECORDS = Path(__file__).parent / "results" / "vae-semi-supervised.jsonl"
+RECORDS = "vae-semi-supervised"
 PER_CLASS = 10
 # A labelled row is repeated for the class means, so that each batch holds some of every class.
 REPEATS = 100
-
-
-def images(subset):
-    """Grey levels in [0, 1], and digits."""
-    data = datasets.load_mnist(subset=subset)
-    return data.data.astype(np.float32) / np.float32(255), data.target.astype(int)
 
 
 def few_labels(y, seed):
@@ -83,11 +77,11 @@ METHODS = {"spreading": spreading, "class means": class_means}
 
 def measure(method, seed):
     """Test error, and the seconds of the fit."""
-    X, y = images("train")
+    X, y = mnist("train")
     start = time.perf_counter()
     model = METHODS[method](X, few_labels(y, seed), seed)
     seconds = time.perf_counter() - start
-    X_test, y_test = images("test")
+    X_test, y_test = mnist("test")
     return {
         "method": method,
         "seed": seed,
@@ -101,15 +95,13 @@ def main():
     parser.add_argument("methods", nargs="*", metavar="METHOD", help=f"from {', '.join(METHODS)}")
     parser.add_argument("--seeds", type=int, default=10)
     arguments = parser.parse_args()
-    lines = RECORDS.read_text().splitlines() if RECORDS.exists() else []
-    done = [(r["method"], r["seed"]) for r in map(json.loads, lines)]
+    done = [(record["method"], record["seed"]) for record in records.read(RECORDS)]
     for method in arguments.methods or METHODS:
         for seed in range(arguments.seeds):
             if (method, seed) not in done:
                 record = measure(method, seed)
                 print(record, flush=True)
-                with open(RECORDS, "a") as file:
-                    file.write(json.dumps(record) + "\n")
+                records.append(RECORDS, record)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ from io import BytesIO
 
 __all__ = ["chart", "picture", "row", "scroll", "table"]
 
-_STYLES = {"light": "default", "dark": "dark_background"}
+# Of matplotlib, for light and for dark screens.
+_STYLES = "default", "dark_background"
 
 
 def table(caption, head, body, css=""):
@@ -118,7 +119,7 @@ def chart(draw, figsize, alt):
     -------
     html : str
     """
-    light, dark = (_drawing(draw, figsize, style) for style in _STYLES.values())
+    light, dark = (_drawing(draw, figsize, style) for style in _STYLES)
     width, height = (round(96 * side) for side in figsize)
 
     return (

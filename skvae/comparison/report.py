@@ -162,7 +162,7 @@ def _charts(comparison, records):
 
 
 def _confusions(done, y_test):
-    labels = np.unique(np.concatenate([y_test, *(_labels_of(row) for row in done)]))
+    labels = np.unique(np.concatenate([y_test, *(np.asarray(row.mistaken_for) for row in done)]))
     if len(labels) > _MAX_CLASSES:
         return f"<p>Left out: {len(labels)} classes are too many to read.</p>"
     groups: dict = {}
@@ -181,10 +181,6 @@ def _confusions(done, y_test):
         f"<p>Test rows by true label (rows) and predicted label (columns){total}. Blue: right; the "
         f'darker the orange, the more often confused.</p>\n<div class="row">\n{tables}\n</div>'
     )
-
-
-def _labels_of(row):
-    return np.asarray(row.mistaken_for)
 
 
 def _wrong(counts):
