@@ -36,15 +36,17 @@ def encode(parameters, architecture, x, *, log_var=True):
     """
     d = architecture["n_components"]
     scaled = _ENCODER_INPUTS.get(architecture["likelihood"], np.asarray)
-    network = _network(parameters, "encoder", architecture["activation"])
+    hidden, (weight, bias) = _network(parameters, "encoder", architecture["activation"])
 
     def function(tile):
-        output = network(scaled(tile))
+        h = hidden(scaled(tile))
+        mean = _linear(h, weight[:d], bias[:d]).T
         if not log_var:
-            return output[:, :d]
-        std = np.logaddexp(0, output[:, d:], dtype=np.float32) + np.float32(STD_FLOOR)
+            return mean
+        raw_scale = _linear(h, weight[d:], bias[d:]).T
+        std = np.logaddexp(0, raw_scale, dtype=np.float32) + np.float32(STD_FLOOR)
 
-        return np.hstack([output[:, :d], 2 * np.log(std)])
+        return np.hstack([mean, 2 * np.log(std)])
 
     return map_framed_tiles(function, x)
 
@@ -52,26 +54,26 @@ def encode(parameters, architecture, x, *, log_var=True):
 def decode(parameters, architecture, Z):
     """E[x] for each row of Z, the decoder's input, (n, n_features), float32."""
     mean = _MEANS.get(architecture["likelihood"], np.asarray)
-    network = _network(parameters, "decoder", architecture["activation"])
+    hidden, last = _network(parameters, "decoder", architecture["activation"])
 
-    return map_framed_tiles(lambda tile: mean(network(tile)), Z)
+    return map_framed_tiles(lambda tile: mean(_linear(hidden(tile), *last).T), Z)
 
 
 def _network(parameters, name, activation):
-    """The function of rows that the linear layers of that name make up."""
+    """The function from rows to the last hidden layer, (n_hidden, n), and the layer that follows."""
     weights = [w for key, w in parameters.items() if key.startswith(name) and w.ndim == 2]
     biases = [b for key, b in parameters.items() if key.startswith(name) and b.ndim == 1]
-    *hidden, last = list(zip(weights, biases, strict=True))
+    *layers, last = list(zip(weights, biases, strict=True))
     activate = _ACTIVATIONS[activation]
 
-    def function(x):
+    def hidden(x):
         # Rows are columns here, which a product treats alike, whatever their place.
         h = x.T
-        for weight, bias in hidden:
+        for weight, bias in layers:
             h = activate(_linear(h, weight, bias))
-        return _linear(h, *last).T
+        return h
 
-    return function
+    return hidden, last
 
 
 def _linear(h, weight, bias):

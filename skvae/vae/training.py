@@ -11,6 +11,7 @@ import torch
 from skvae.vae.fused import FusedStep
 from skvae.vae.noise import EPOCH, stream_seed
 from skvae.vae.objectives import Objective
+from skvae.vae.runtime import FasterThreads
 
 __all__ = ["Progress", "Schedule", "train"]
 
@@ -132,6 +133,7 @@ def train(
         descend = FusedStep(model, optimizer, objective, y)
     else:
         descend = partial(_step, model, optimizer, objective)
+    threads = FasterThreads(torch.get_num_threads() if x.device.type == "cpu" else 1)
     for epoch in range(n_done, schedule.n_steps // n_steps):
         generator = torch.Generator(x.device).manual_seed(
             stream_seed(seed, EPOCH, n_before + epoch)
@@ -151,7 +153,9 @@ def train(
                 )
             for group in optimizer.param_groups:
                 group["lr"] = schedule.learning_rate(step) * group.get("lr_ratio", 1.0)
-            totals += descend(batch_x, noise, None if y is None else y[rows], beta)
+            with threads.step():
+                sums = descend(batch_x, noise, None if y is None else y[rows], beta)
+            totals += sums
             n_seen += len(rows)
             if batch + 1 == n_steps or (batch + 1) % _STRETCH == 0:
                 yield Progress(batch + 1, n_steps, _record(totals / n_seen, beta))

@@ -153,7 +153,9 @@ class VAETransformer(
     checkpoint_every : int, default=1
         Epochs between two checkpoints; the end of the fit is written too.
     n_jobs : int or None, default=None
-        Threads of torch, inside the methods only. None means 1.
+        Threads of torch, inside the methods only. None means 1. ``fit`` takes one instead of many
+        for as long as that is faster, which cores that others use decide; the last bits may then
+        differ from fit to fit, while those of one thread never do.
     device : {None, "cpu", "auto", "cuda"}, default=None
         Where to compute. None is the CPU; "auto" a GPU where there is one. Never part of the
         fitted state.

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from skvae.vae.runtime import scoped_runtime
+from skvae.vae.runtime import FasterThreads, scoped_runtime
 
 SMALLEST = torch.tensor([2.0**-126], dtype=torch.float32)
 
@@ -45,3 +45,36 @@ def test_they_are_restored_after_an_error(restore):
 def test_n_jobs_is_the_number_of_threads(restore):
     with scoped_runtime(2):
         assert torch.get_num_threads() == 2
+
+
+class Machine:
+    """Seconds go by as steps are taken, by the number of threads that torch has."""
+
+    def __init__(self, seconds_by_threads):
+        self.now, self.seconds_by_threads = 0.0, seconds_by_threads
+        self.threads = FasterThreads(max(seconds_by_threads), clock=lambda: self.now)
+
+    def seconds(self, n_steps):
+        start = self.now
+        for _ in range(n_steps):
+            with self.threads.step():
+                self.now += self.seconds_by_threads[torch.get_num_threads()]
+        return self.now - start
+
+
+@pytest.mark.parametrize("idle", [True, False])
+def test_steps_cost_little_more_than_with_the_better_number_of_threads(restore, idle):
+    machine = Machine({1: 1.0, 2: 0.7 if idle else 3.0})
+
+    assert machine.seconds(20_000) < 1.02 * 20_000 * min(machine.seconds_by_threads.values())
+
+
+@pytest.mark.parametrize("was_idle", [True, False])
+def test_a_change_of_the_cores_is_noticed(restore, was_idle):
+    paces = {True: {1: 1.0, 2: 0.7}, False: {1: 1.0, 2: 3.0}}
+    machine = Machine(paces[was_idle])
+    machine.seconds(5000)
+    machine.seconds_by_threads = paces[not was_idle]
+    machine.seconds(6000)
+
+    assert machine.seconds(100) == pytest.approx(100 * min(paces[not was_idle].values()))
