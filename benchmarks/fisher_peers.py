@@ -15,6 +15,7 @@ from interleaved import clock, floor, take_turns, times_as_long
 from joblib import parallel_config
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
+from tables import show
 from threadpoolctl import threadpool_limits
 from vlfeat import NORMALIZED, SQUARE_ROOT, VLFeat
 
@@ -177,10 +178,7 @@ def threading(n_sets, size, d, k):
 
 def table(title, header, rows):
     print(f"{title}\n")
-    print("| " + " | ".join(header) + " |\n" + "|---" * len(header) + "|")
-    for row in rows:
-        print("| " + " | ".join(row) + " |", flush=True)
-    print()
+    show(header, rows)
 
 
 def ratios(seconds, names):

@@ -15,6 +15,7 @@ from time import perf_counter
 import numpy as np
 import torch
 from interleaved import clock, take_turns, times_as_long
+from tables import show
 from vae_contenders import LATENT, EagerLoop, Floor, Pythae, Skorch, Skvae, TensorFlow
 
 from skvae import VAETransformer
@@ -41,13 +42,6 @@ def made(makers, rows):
         except ImportError as error:
             print(f"Missing: {name} ({error}).\n")
     return contenders
-
-
-def show(header, rows):
-    print("| " + " | ".join(header) + " |\n" + "|---" * len(header) + "|")
-    for row in rows:
-        print("| " + " | ".join(map(str, row)) + " |", flush=True)
-    print()
 
 
 def steps(rows, n_steps, tensorflow):

@@ -24,6 +24,7 @@ from sklearn.decomposition import PCA
 from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from tables import show
 
 from skvae import VAETransformer
 from skvae.exceptions import PosteriorCollapseWarning
@@ -112,10 +113,9 @@ def main():
     arguments = parser.parse_args()
     options = {k: ast.literal_eval(v) for k, v in (item.split("=") for item in arguments.vae)}
     header = ["data", "rows", "features", "d", "PCA", "VAE", "difference", "worst seed", "active"]
-    print("| " + " | ".join(header) + " |\n" + "|---" * len(header) + "|")
     warnings.simplefilter("ignore", PosteriorCollapseWarning)  # the last column says it
-    for name in arguments.names or DATA:
-        print("| " + " | ".join(map(str, row(name, options, arguments.seeds))) + " |", flush=True)
+    names = arguments.names or DATA
+    show(header, (row(name, options, arguments.seeds) for name in names))
 
 
 if __name__ == "__main__":

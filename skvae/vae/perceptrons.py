@@ -60,7 +60,7 @@ def decode(parameters, architecture, Z):
 
 
 def _network(parameters, name, activation):
-    """The function from rows to the last hidden layer, (n_hidden, n), and the layer that follows."""
+    """The function from rows to the last hidden layer, (n_hidden, n), and the layer after it."""
     weights = [w for key, w in parameters.items() if key.startswith(name) and w.ndim == 2]
     biases = [b for key, b in parameters.items() if key.startswith(name) and b.ndim == 1]
     *layers, last = list(zip(weights, biases, strict=True))

@@ -1,0 +1,43 @@
+"""What the learning rate does to a fit of MNIST with default settings, and to its features.
+
+``SKVAE_DATA_HOME=... OMP_NUM_THREADS=1 python vae_rates.py [RATE ...]``, some two minutes a rate.
+"""
+
+import argparse
+
+from mnist import mnist
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import SVC
+from tables import show
+
+from skvae import VAETransformer
+
+# All but the last 10,000 training images train; so many of them are enough for a comparison.
+CLASSIFIERS = {
+    "kNN": (KNeighborsClassifier(5), 50_000),
+    "RBF SVM": (SVC(C=10, cache_size=1000), 20_000),
+}
+
+
+def measure(rate):
+    """Test ELBO in nats, active dimensions and validation errors in %."""
+    (X, y), (X_test, _) = mnist("train"), mnist("test")
+    vae = VAETransformer(learning_rate_init=rate, random_state=0).fit(X)
+    Z = vae.transform(X)
+    Z /= Z.std()
+    errors = [
+        100 * (1 - classifier.fit(Z[:n], y[:n]).score(Z[50_000:], y[50_000:]))
+        for classifier, n in CLASSIFIERS.values()
+    ]
+    return [rate, f"{vae.score(X_test):.1f}", vae.n_active_, *(f"{error:.2f}" for error in errors)]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rates", nargs="*", type=float, metavar="RATE")
+    rates = parser.parse_args().rates or [1e-3, 2e-3, 3e-3]
+    show(["rate", "test ELBO", "active", *CLASSIFIERS], map(measure, rates))
+
+
+if __name__ == "__main__":
+    main()
