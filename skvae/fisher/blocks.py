@@ -9,8 +9,9 @@ from functools import partial, reduce
 from operator import add
 
 import numpy as np
-from sklearn.utils import check_array, gen_batches
+from sklearn.utils import gen_batches
 
+from skvae._iterables import BlockPasses, check_block, yields_blocks
 from skvae._maps import give_pages_back, memory_map_of
 from skvae._threads import single_threaded
 
@@ -57,17 +58,11 @@ def lazy_blocks(X):
     ValueError
         For dask arrays that are not 2-D or do not know their chunks.
     """
-    if hasattr(X, "__next__"):
-        raise TypeError(
-            f"X is a {type(X).__name__}, which can be read once, but EM reads the data several "
-            "times. Pass an object whose __iter__ starts anew, or call partial_fit for every block."
-        )
     if is_dask(X):
         return DaskBlocks(X)
     if memory_map_of(X) is not None:
         return ArrayBlocks(X)
-    arrays = isinstance(X, (list, tuple)) or hasattr(X, "shape") or hasattr(X, "__array__")
-    return None if arrays or not hasattr(X, "__iter__") else IteratedBlocks(X)
+    return IteratedBlocks(X) if yields_blocks(X, "EM") else None
 
 
 def is_dask(X):
@@ -100,13 +95,7 @@ def random_rows(n, size, rng):
     return np.sort(draw.choice(n, size, replace=False, shuffle=False))
 
 
-def _check_block(block, n_features):
-    block = check_array(block, dtype=FLOATS, ensure_min_samples=0, input_name="X")
-    if block.shape[1] != n_features:
-        raise ValueError(
-            f"A block of X has {block.shape[1]} features; the blocks before it have {n_features}."
-        )
-    return block
+_check_block = partial(check_block, dtypes=FLOATS)
 
 
 class _Blocks:
@@ -165,7 +154,7 @@ class ArrayBlocks(_Blocks):
             yield ArrayBlocks(self.take(rows[rows < n], run))
 
 
-class IteratedBlocks(_Blocks):
+class IteratedBlocks(_Blocks, BlockPasses):
     """Blocks that an iterable yields, every time that it is iterated over.
 
     Parameters
@@ -175,26 +164,7 @@ class IteratedBlocks(_Blocks):
     """
 
     def __init__(self, X):
-        self.X = X
-        self._n = None
-        first = next(iter(X), None)
-        if first is None:
-            raise ValueError("X yields no block.")
-        self.head = check_array(first, dtype=FLOATS, ensure_min_samples=0, input_name="X")
-        self.dtype = self.head.dtype
-
-    def __iter__(self):
-        n = 0
-        for block in self.X:
-            block = _check_block(block, self.head.shape[1])
-            n += len(block)
-            yield block
-        if self._n not in (None, n):
-            raise ValueError(
-                f"X gave {self._n} descriptors on the first pass and {n} on a later one; EM needs "
-                "the same descriptors on every pass: __iter__ has to start anew."
-            )
-        self._n = n
+        super().__init__(X, FLOATS)
 
     def take(self, rows):
         """The rows of these sorted indices, counted over all blocks."""

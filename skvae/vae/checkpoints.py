@@ -6,6 +6,7 @@ from numbers import Integral, Real
 import numpy as np
 
 from skvae._checkpoint_file import check_same, checkpoint_path, read_checkpoint, write_checkpoint
+from skvae._iterables import IteratedRows
 from skvae.vae.inputs import part_of
 from skvae.vae.model import load_arrays
 from skvae.vae.optimizers import load_state, state_to_arrays
@@ -107,13 +108,15 @@ def _configuration(estimator):
 
 
 def data_of(X, y):
-    """What tells these rows and class numbers from others: their number and a digest."""
+    """What tells these rows and class numbers from others: their number, order and a digest."""
     places = np.unique(np.linspace(0, len(X) - 1, _ROWS_HASHED).astype(np.intp))
     digest = blake2b(np.ascontiguousarray(part_of(X, places)[:], np.float64), digest_size=8)
     if y is not None:
         digest.update(np.ascontiguousarray(y))
 
-    return {"shape of X": list(X.shape), "digest of the data": digest.hexdigest()}
+    told = {"shape of X": list(X.shape), "digest of the data": digest.hexdigest()}
+
+    return told | {"X in blocks": True} if isinstance(X, IteratedRows) else told
 
 
 def _plain(value):

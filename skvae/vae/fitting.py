@@ -14,7 +14,7 @@ from skvae.vae.inference import posterior_summary, row_scores
 from skvae.vae.inputs import PreparedRows, part_of
 from skvae.vae.model import VAE, load_arrays, to_arrays
 from skvae.vae.monitoring import EarlyStopping, EpochReport, run_epochs
-from skvae.vae.noise import INIT, stream_seed
+from skvae.vae.noise import INIT, ORDER, stream_seed
 from skvae.vae.objectives import Objective
 from skvae.vae.optimizers import OPTIMIZERS, flatten, load_state, state_to_arrays
 from skvae.vae.rows import training_rows
@@ -41,7 +41,7 @@ def fit_model(estimator, X, y, *, resume, tasks):
     ----------
     estimator : VAETransformer
         Changed in place.
-    X : ndarray or MappedRows of shape (n, n_features)
+    X : ndarray, MappedRows or IteratedRows of shape (n, n_features)
         Validated rows, in the user's units.
     y : ndarray of shape (n,) or None
         Class numbers, -1 where unknown.
@@ -126,7 +126,7 @@ def _hold_out(estimator, X, y):
             f"n_samples={len(X)}."
         )
     order = np.random.default_rng(stream_seed(estimator.seed_, INIT)).permutation(len(X))
-    out, kept = order[:n_validation], np.sort(order[n_validation:])
+    out, kept = np.sort(order[:n_validation]), np.sort(order[n_validation:])
     if y is None:
         return part_of(X, kept), None, (part_of(X, out), None)
 
@@ -190,7 +190,9 @@ class _Run:
         progress = train(
             self.model,
             self.optimizer,
-            training_rows(X, estimator._prepare, device),
+            training_rows(
+                X, estimator._prepare, device, stream_seed(estimator.seed_, ORDER, n_before)
+            ),
             None if y is None else torch.from_numpy(y).to(device),
             self.schedule,
             batch_size=_batch_size(estimator, X),

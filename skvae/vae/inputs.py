@@ -2,9 +2,10 @@
 
 import numpy as np
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import assert_all_finite
+from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
 from sklearn.utils.validation import validate_data
 
+from skvae._iterables import BlockPasses, IteratedRows, yields_blocks
 from skvae._maps import MappedRows, memory_map_of, row_blocks
 
 __all__ = [
@@ -26,6 +27,9 @@ _TOLERANCE = 1e-6
 
 UNLABELLED = -1
 
+# What rows may be in memory; anything else becomes the first.
+_DTYPES = [np.float64, np.float32, np.uint8]
+
 
 def validate_rows(estimator, X, y="no_validation", *, reset):
     """Validate rows without copying those of a memory map, or making pixels of 8 bits larger.
@@ -34,7 +38,7 @@ def validate_rows(estimator, X, y="no_validation", *, reset):
     ----------
     estimator : estimator
         Its ``n_features_in_`` is set or compared with.
-    X : array-like of shape (n, n_features)
+    X : array-like or iterable of blocks, of shape (n, n_features)
         Rows.
     y : array-like of shape (n,)
         Labels; without them, X alone is validated.
@@ -43,14 +47,15 @@ def validate_rows(estimator, X, y="no_validation", *, reset):
 
     Returns
     -------
-    X : ndarray or MappedRows
-        float32, float64 or uint8 in memory, any numbers in a memory map.
+    X : ndarray, MappedRows or IteratedRows
+        float32, float64 or uint8, but any numbers in a memory map.
     y : ndarray of shape (n,)
         Only if labels are given.
     """
+    if yields_blocks(X, type(estimator).__name__):
+        return _validate_blocks(estimator, X, y, reset)
     if not isinstance(X, np.ndarray) or memory_map_of(X) is None:
-        dtype = [np.float64, np.float32, np.uint8]
-        return validate_data(estimator, X, y, dtype=dtype, reset=reset)
+        return validate_data(estimator, X, y, dtype=_DTYPES, reset=reset)
     out = validate_data(estimator, X, y, ensure_all_finite=False, reset=reset)
     X, *labels = out if isinstance(out, tuple) else (out,)
     X = MappedRows(X)
@@ -58,6 +63,21 @@ def validate_rows(estimator, X, y="no_validation", *, reset):
         assert_all_finite(block, estimator_name=type(estimator).__name__, input_name="X")
 
     return (X, *labels) if labels else X
+
+
+def _validate_blocks(estimator, X, y, reset):
+    blocks = BlockPasses(X, _DTYPES)
+    validate_data(estimator, blocks.first, skip_check_array=True, reset=reset)
+    rows = IteratedRows(blocks)
+    if len(rows) == 0:
+        raise ValueError("The blocks of X have 0 samples, but a minimum of 1 is required.")
+    if isinstance(y, str):
+        return rows
+    y = column_or_1d(y, warn=True)
+    assert_all_finite(y, estimator_name=type(estimator).__name__, input_name="y")
+    check_consistent_length(rows, y)
+
+    return rows, y
 
 
 def output_dtype(X):
@@ -69,8 +89,8 @@ def output_dtype(X):
 
 
 def part_of(X, places):
-    """Some of the rows, by their numbers; those of a memory map stay in the file."""
-    return X.part(places) if isinstance(X, MappedRows) else X[places]
+    """Some of the rows, by their ascending numbers; those that are not in memory stay there."""
+    return X[places] if isinstance(X, np.ndarray) else X.part(places)
 
 
 def value_range(X):
@@ -162,7 +182,7 @@ class PreparedRows:
 
     Parameters
     ----------
-    X : ndarray or MappedRows of shape (n, n_features)
+    X : ndarray, MappedRows or IteratedRows of shape (n, n_features)
         In the user's units.
     prepare : callable
         :func:`network_input`, its options set.

@@ -4,10 +4,10 @@ from hashlib import blake2b
 
 import numpy as np
 
-__all__ = ["EPOCH", "FEATURES", "INIT", "SAMPLE", "row_generators", "stream_seed"]
+__all__ = ["EPOCH", "FEATURES", "INIT", "ORDER", "SAMPLE", "row_generators", "stream_seed"]
 
 # Streams of an estimator's seed.
-INIT, EPOCH, SAMPLE, FEATURES = range(4)
+INIT, EPOCH, SAMPLE, FEATURES, ORDER = range(5)
 
 
 def stream_seed(seed, *stream):

@@ -1,11 +1,19 @@
 """Training rows as tensors: all of them at once, or batch by batch from where they lie."""
 
+import math
+from itertools import count
+
 import numpy as np
 import torch
 
+from skvae._iterables import IteratedRows
 from skvae.vae.inputs import PreparedRows
+from skvae.vae.noise import stream_seed
 
-__all__ = ["StoredRows", "training_rows"]
+__all__ = ["StoredRows", "StreamedRows", "training_rows"]
+
+# Bytes of a window of rows, in float64.
+_WINDOW_BYTES = 2**26
 
 
 class StoredRows:
@@ -32,24 +40,82 @@ class StoredRows:
         return torch.from_numpy(self._rows[rows.cpu().numpy()]).to(self.device)
 
 
-def training_rows(X, prepare, device):
+class StreamedRows:
+    """Rows that are read in passes, a window at a time.
+
+    A window is a fixed number of rows, in whatever blocks they come, and their order is random. So
+    a pass visits every row once, wherever epochs end, and what is left of a block goes into the
+    next batch.
+
+    Parameters
+    ----------
+    X : IteratedRows of shape (n, n_features)
+        In the user's units.
+    prepare : callable
+        From rows to what the network sees, float32.
+    device : torch.device
+        Where the tensors go.
+    seed : int
+        Decides the order within windows.
+    """
+
+    dtype = torch.float32
+
+    def __init__(self, X, prepare, device, seed):
+        self._X, self._prepare, self.device, self._seed = X, prepare, device, seed
+        self._n_passes = self._first = self._order = None
+
+    def __len__(self):
+        return len(self._X)
+
+    def batches(self, size, step):
+        """Numbers of the rows of each batch, without end, from a step of the fit on."""
+        window = max(1, _WINDOW_BYTES // (8 * self._X.shape[1] * size)) * size
+        for number in count(step):
+            n_passes, batch = divmod(number, math.ceil(len(self) / size))
+            place = batch * size
+            first = place - place % window
+            if (n_passes, first) != (self._n_passes, self._first):
+                self._read(n_passes, first, window)
+            yield first + self._order[place - first : place - first + size]
+
+    def _read(self, n_passes, first, window):
+        if n_passes != self._n_passes:
+            self._X = self._X.anew()
+        self._window = StoredRows(
+            PreparedRows(self._X[first : first + window], self._prepare), self.device
+        )
+        generator = torch.Generator().manual_seed(stream_seed(self._seed, n_passes, first))
+        order = torch.randperm(len(self._window), generator=generator)
+        self._n_passes, self._first, self._order = n_passes, first, order.to(self.device)
+
+    def __getitem__(self, rows):
+        """The rows of a batch, the latest, in a tensor."""
+        return self._window[rows - self._first]
+
+
+def training_rows(X, prepare, device, seed):
     """What :func:`skvae.vae.training.train` takes batches of.
 
     Parameters
     ----------
-    X : ndarray or MappedRows of shape (n, n_features)
-        In the user's units. Float arrays are prepared once; pixels of 8 bits and memory maps stay
-        what they are, and a batch is prepared when its turn comes, to the same bits.
+    X : ndarray, MappedRows or IteratedRows of shape (n, n_features)
+        In the user's units. Float arrays are prepared once; pixels of 8 bits and what is not in
+        memory stay what they are, and a batch is prepared when its turn comes, to the same bits.
     prepare : callable
         From rows to what the network sees, float32.
     device : torch.device
         Where to compute.
+    seed : int
+        Decides the order of rows that are read in passes.
 
     Returns
     -------
-    rows : tensor or StoredRows
+    rows : tensor, StoredRows or StreamedRows
     """
     if isinstance(X, np.ndarray) and X.dtype != np.uint8:
         return torch.from_numpy(np.require(prepare(X), requirements="W")).to(device)
+    if isinstance(X, IteratedRows):
+        return StreamedRows(X, prepare, device, seed)
 
     return StoredRows(PreparedRows(X, prepare), device)

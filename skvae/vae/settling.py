@@ -48,7 +48,7 @@ def check_training_rows(estimator, X, y, classes=None, *, reset):
 
     Returns
     -------
-    X : ndarray or MappedRows of shape (n, n_features)
+    X : ndarray, MappedRows or IteratedRows of shape (n, n_features)
         Rows in the user's units.
     y : ndarray of shape (n,) or None
         Class numbers, -1 where unknown.
@@ -67,7 +67,8 @@ def check_training_rows(estimator, X, y, classes=None, *, reset):
         _settle(estimator, X, y, classes)
     else:
         _check_unchanged(estimator)
-    check_support(X, estimator.likelihood_, estimator.max_value)
+    if not reset or estimator.likelihood != "auto":  # which has looked at the values already
+        check_support(X, estimator.likelihood_, estimator.max_value)
 
     return X, None if estimator.conditional is None else _count_labels(estimator, y)
 
@@ -142,7 +143,7 @@ def _settle(estimator, X, y, classes):
         check_unit_interval(X, f"binarize={estimator.binarize!r}", estimator.max_value)
     estimator.likelihood_ = estimator.likelihood
     if estimator.likelihood == "auto":
-        unit = in_unit_interval(X, estimator.max_value)
+        unit = estimator.binarize is not None or in_unit_interval(X, estimator.max_value)
         estimator.likelihood_ = "bernoulli" if unit else "gaussian"
     gaussian = estimator.likelihood_ in ("gaussian", "gaussian_diag")
     estimator.mean_, estimator.scale_ = standardisation(X) if gaussian else (None, None)

@@ -11,6 +11,7 @@ import torch
 from skvae.vae.fused import FusedStep
 from skvae.vae.noise import EPOCH, stream_seed
 from skvae.vae.objectives import Objective
+from skvae.vae.rows import StreamedRows
 from skvae.vae.runtime import FasterThreads
 
 __all__ = ["Progress", "Schedule", "train"]
@@ -99,7 +100,7 @@ def train(
         On the device of ``x``.
     optimizer : torch.optim.Optimizer
         Of the model's parameters. A group's rate is the schedule's times its ``lr_ratio``.
-    x : tensor or StoredRows of shape (n, n_features)
+    x : tensor, StoredRows or StreamedRows of shape (n, n_features)
         Rows as the network sees them.
     y : tensor of shape (n,) or None
         Class numbers, -1 where unknown.
@@ -139,7 +140,8 @@ def train(
             stream_seed(seed, EPOCH, n_before + epoch)
         )
         totals, n_seen = torch.zeros(3, dtype=torch.float64, device=x.device), 0
-        for batch, rows in enumerate(islice(_batches(len(x), batch_size, generator), n_steps)):
+        order = _batches(x, batch_size, generator, epoch * n_steps)
+        for batch, rows in enumerate(islice(order, n_steps)):
             step = epoch * n_steps + batch
             beta = schedule.kl_weight(step) if variational else None
             shape = objective.n_importance * len(rows), model.n_components
@@ -161,10 +163,12 @@ def train(
                 yield Progress(batch + 1, n_steps, _record(totals / n_seen, beta))
 
 
-def _batches(n, batch_size, generator):
-    """Batches of row numbers, one random order of all rows after another."""
+def _batches(x, batch_size, generator, step):
+    """Batches of row numbers, one random order of all rows after another, or that of a stream."""
+    if isinstance(x, StreamedRows):
+        yield from x.batches(batch_size, step)
     for _ in count():
-        order = torch.randperm(n, generator=generator, device=generator.device)
+        order = torch.randperm(len(x), generator=generator, device=generator.device)
         yield from order.split(batch_size)
 
 

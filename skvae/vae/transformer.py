@@ -379,15 +379,26 @@ class VAETransformer(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or iterable of blocks, of shape (n_samples, n_features)
             Rows. Those of a memory map stay on disk, and uint8 arrays stay uint8; a batch is
-            gathered and cast when its turn comes, which gives the same bits.
+            gathered and cast when its turn comes, which gives the same bits. An iterable yields
+            2-D blocks, anew whenever it is iterated over: first to count and check the rows, then
+            once in every pass of the training, which shuffles them within windows of a few
+            thousand. How it cuts them makes no difference.
         y : array-like of shape (n_samples,), default=None
             Labels, used and needed unless ``conditional`` is None.
 
         Returns
         -------
         self : VAETransformer
+
+        Raises
+        ------
+        ValueError
+            If X, y or a combination of parameters cannot be used, or the loss is not finite from
+            the start.
+        TypeError
+            If X can be read only once.
         """
         from skvae.vae.fitting import fit_model
 
@@ -408,8 +419,8 @@ class VAETransformer(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
+        X : array-like or iterable of blocks, of shape (n_samples, n_features)
+            Rows, as for :meth:`fit`.
         y : array-like of shape (n_samples,), default=None
             Labels, used and needed unless ``conditional`` is None.
         classes : array-like of shape (n_classes,), default=None

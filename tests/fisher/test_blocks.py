@@ -154,7 +154,7 @@ def test_an_iterable_that_does_not_start_anew():
     draining = lazy_blocks(Draining(np.ones((3, 2))))
     draining.X.blocks = (np.ones((3, 2)), np.ones((2, 2)))
     draining.total(second_moments)
-    with pytest.raises(ValueError, match="X gave 5 descriptors on the first pass and 3"):
+    with pytest.raises(ValueError, match="X gave 5 rows on the first pass and 3"):
         draining.total(second_moments)
 
 
