@@ -56,10 +56,11 @@ InterpolationDisplay.from_estimator(vae, X_test[:4], X_test[4:8])
 
 # %%
 # How it learned, and what its dimensions carry.
-figure, axes = plt.subplots(1, 3, figsize=(12, 3.4), layout="constrained")
-curves = TrainingCurveDisplay.from_estimator(vae, ax=axes[0])
-curves.plot("kl", ax=axes[1])
-curves.plot("dimensions", ax=axes[2])
+figure, axes = plt.subplots(2, 2, figsize=(10, 7), layout="constrained")
+curves = TrainingCurveDisplay.from_estimator(vae, ax=axes[0, 0])
+curves.plot("kl", ax=axes[0, 1])
+curves.plot("dimensions", ax=axes[1, 0])
+curves.plot("active", ax=axes[1, 1])
 
 # %%
 # Fisher vectors of patches rest on a mixture, whose components are patches, each at its place.

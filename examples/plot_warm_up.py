@@ -20,6 +20,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 
 from skvae import VAETransformer
+from skvae.displays import TrainingCurveDisplay
 
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X / 16, y, stratify=y, random_state=0)
@@ -50,4 +51,14 @@ for warm_up, vae in fits.items():
 axes[0].set(xlabel="epoch", ylabel="KL, all dimensions (nats)", title="While training")
 axes[1].set(xlabel="dimension, sorted", ylabel="KL (nats)", title="After training")
 axes[1].legend()
+
+# %%
+# When they fall silent
+# ---------------------
+# ``kl_curves_`` holds the same by epoch. Without a warm-up most dimensions are given up at once;
+# with one that never ends, they all carry something until the KL term has grown.
+figure, axes = plt.subplots(1, 3, figsize=(13, 3.6), layout="constrained")
+for ax, (warm_up, vae) in zip(axes, fits.items(), strict=True):
+    TrainingCurveDisplay.from_estimator(vae, kind="active", vmax=1.0, ax=ax)
+    ax.set_title(f"warm_up={warm_up:g}")
 plt.show()

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skvae.displays.canvas import place, require_matplotlib
-from skvae.displays.palette import styles
+from skvae.displays.palette import ENERGY_MAP, styles
 
 __all__ = ["TrainingCurveDisplay"]
 
@@ -30,6 +30,8 @@ class TrainingCurveDisplay:
         Mean KL of each latent dimension, in nats.
     n_active : int, default=None
         Latent dimensions in use.
+    kl_curves : ndarray of shape (n_epochs, n_components), default=None
+        Mean KL of each latent dimension by epoch, in nats.
 
     Attributes
     ----------
@@ -49,10 +51,11 @@ class TrainingCurveDisplay:
     'latent dimension, sorted'
     """
 
-    def __init__(self, *, history, kl_per_dimension=None, n_active=None):
+    def __init__(self, *, history, kl_per_dimension=None, n_active=None, kl_curves=None):
         self.history = history
         self.kl_per_dimension = kl_per_dimension
         self.n_active = n_active
+        self.kl_curves = kl_curves
 
     @classmethod
     def from_estimator(cls, estimator, *, kind="elbo", ax=None, **kwargs):
@@ -79,22 +82,24 @@ class TrainingCurveDisplay:
             history=estimator.history_,
             kl_per_dimension=getattr(estimator, "kl_per_dimension_", None),
             n_active=getattr(estimator, "n_active_", None),
+            kl_curves=getattr(estimator, "kl_curves_", None),
         )
 
         return display.plot(kind, ax, **kwargs)
 
     def plot(self, kind="elbo", ax=None, **kwargs):
-        """Draw one of three pictures.
+        """Draw one of four pictures.
 
         Parameters
         ----------
-        kind : {"elbo", "kl", "dimensions"}, default="elbo"
+        kind : {"elbo", "kl", "dimensions", "active"}, default="elbo"
             ELBO and reconstruction by epoch, and the ELBO of held-out rows where there are any; KL
-            by epoch, with its weight; or the KL of each latent dimension after the fit.
+            by epoch, with its weight; the KL of each latent dimension after the fit; or that by
+            epoch as a map, with a line at the number of active dimensions.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
         **kwargs
-            To ``plot`` or ``bar``.
+            To ``plot``, ``bar`` or, of a map, ``imshow``.
 
         Returns
         -------
@@ -105,10 +110,20 @@ class TrainingCurveDisplay:
         ValueError
             If the kind is unknown, or there is no KL (``variational=False``).
         """
-        kinds = {"elbo": self._plot_elbo, "kl": self._plot_kl, "dimensions": self._plot_dimensions}
+        kinds = {
+            "elbo": self._plot_elbo,
+            "kl": self._plot_kl,
+            "dimensions": self._plot_dimensions,
+            "active": self._plot_active,
+        }
         if kind not in kinds:
             raise ValueError(f"kind={kind!r} must be one of {list(kinds)}.")
-        if kind != "elbo" and (self.kl_per_dimension is None or "kl" not in self.history):
+        needed = {
+            "kl": self.history.get("kl"),
+            "dimensions": self.kl_per_dimension,
+            "active": self.kl_curves,
+        }
+        if kind != "elbo" and needed[kind] is None:
             raise ValueError(f"kind={kind!r} needs a KL, which variational=False does not have.")
         kinds[kind](place(self, ax, (5.4, 3.6)), kwargs)
 
@@ -142,6 +157,26 @@ class TrainingCurveDisplay:
         ax.set(xlabel="latent dimension, sorted", ylabel="KL, nats per row")
         if self.n_active is not None:
             ax.set_title(f"{self.n_active} of {len(values)} dimensions are active", size="medium")
+
+    def _plot_active(self, ax, kwargs):
+        from matplotlib.patheffects import withStroke
+
+        order = np.argsort(-self.kl_curves[-1], kind="stable")
+        n_epochs, d = self.kl_curves.shape
+        extent = (0.5, n_epochs + 0.5, d + 0.5, 0.5)
+        style = {"cmap": ENERGY_MAP, "vmin": 0, "aspect": "auto", "extent": extent}
+        image = ax.imshow(self.kl_curves[:, order].T, **{**style, **kwargs})
+        edge = [withStroke(linewidth=4, foreground="black")]
+        n_active = np.array(self.history["n_active"])
+        label = "active dimensions"
+        ax.step(
+            self._epochs(), n_active + 0.5, where="mid", color="w", path_effects=edge, label=label
+        )
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.get_major_locator().set_params(integer=True)
+        ax.set(xlabel="epoch", ylabel="latent dimension, sorted by its last KL")
+        ax.legend(loc="lower right", facecolor="0.3", labelcolor="white", fontsize="small")
+        self.figure_.colorbar(image, ax=ax, label="KL, nats per row")
 
     def _epochs(self):
         return np.arange(1, len(self.history["loss"]) + 1)

@@ -74,6 +74,8 @@ class FitCheckpoint:
         if stopper is not None:
             stopper.restore(state["stopper"], self._arrays.get("best"))
         self._estimator.history_ = state["history"]
+        if "curves" in self._arrays:
+            self._estimator.kl_curves_ = self._arrays["curves"]["kl"]
 
         return self._estimator.max_iter if state["finished"] else self._n_done()
 
@@ -88,6 +90,8 @@ class FitCheckpoint:
         arrays = {"parameters": parameters, "optimizer": state_to_arrays(optimizer)}
         if stopper is not None and stopper.best_parameters is not None:
             arrays["best"] = stopper.best_parameters
+        if self._estimator.variational:
+            arrays["curves"] = {"kl": self._estimator.kl_curves_}
         state = {
             "fit": self._fit,
             "seed": self.seed,

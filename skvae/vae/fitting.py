@@ -30,6 +30,9 @@ _ACTIVE = 0.01
 # Rows by which the fitted posterior is described.
 _SUMMARY_ROWS = 10_000
 
+# Least and most rows by which it is followed from epoch to epoch: one of thirty in between.
+_WATCHED_ROWS = 30, 1000
+
 # Least and most rows of an automatic batch.
 _AUTO_BATCH = 32, 128
 
@@ -183,6 +186,8 @@ class _Run:
         """Train; returns what is kept."""
         estimator = self.estimator
         device = resolve_device(estimator.device)
+        if estimator.variational:
+            self.watched = _watched_rows(estimator, X, y)
         n_before, n_done = _n_epochs(estimator), 0
         if self.checkpoint is not None and self.checkpoint.found:
             n_done = self.checkpoint.restore(self.model, self.optimizer, self.stopper)
@@ -220,6 +225,8 @@ class _Run:
         for name in {"elbo", "reconstruction"} & record.keys():
             record[name] += log_jacobian
         record["loss"] -= log_jacobian
+        if estimator.variational:
+            self._follow(record)
         stop = self.held_out is not None and self._validate(record, parameters)
         estimator.history_ = _appended(estimator.history_, record)
         self.report.end_epoch(record)
@@ -228,6 +235,15 @@ class _Run:
             self.checkpoint.end_epoch(parameters, self.optimizer, self.stopper, stop)
 
         return stop
+
+    def _follow(self, record):
+        """Note what each latent dimension carries by now."""
+        kl, variance = posterior_summary(self.model, *self.watched)
+        record["n_active"] = _n_active(variance)
+        curves = np.full((_n_epochs(self.estimator) + 1, len(kl)), np.nan)
+        known = getattr(self.estimator, "kl_curves_", curves[:0])
+        curves[: len(known)], curves[-1] = known, kl
+        self.estimator.kl_curves_ = curves
 
     def _validate(self, record, parameters):
         estimator = self.estimator
@@ -279,22 +295,32 @@ def _validation_score(estimator, model, X, y):
     return float(scores.mean()) + estimator._log_jacobian()
 
 
-def _evenly_spaced(X, y):
-    """Rows enough to describe the posterior; all of them if labels may be rare."""
-    if len(X) <= _SUMMARY_ROWS or (y is not None and (y < 0).any()):
-        return X, y
-    places = np.linspace(0, len(X) - 1, _SUMMARY_ROWS).astype(np.intp)
+def _evenly_spaced(X, y, n):
+    places = np.unique(np.linspace(0, len(X) - 1, n).astype(np.intp))
 
     return part_of(X, places), None if y is None else y[places]
+
+
+def _watched_rows(estimator, X, y):
+    """A few rows as the network sees them, and their class numbers."""
+    X, y = _evenly_spaced(X, y, np.clip(len(X) // 30, *_WATCHED_ROWS))
+
+    return estimator._prepare(X[:]), y
+
+
+def _n_active(variance_of_means):
+    return int((variance_of_means > _ACTIVE).sum())
 
 
 def _store(estimator, model, X, y):
     """Set the fitted attributes, and warn of a collapse."""
     vars(estimator).update(_attributes(estimator, model))
-    X, y = _evenly_spaced(X, y)
+    rare_labels = y is not None and (y < 0).any()
+    if len(X) > _SUMMARY_ROWS and not rare_labels:
+        X, y = _evenly_spaced(X, y, _SUMMARY_ROWS)
     x = PreparedRows(X, estimator._prepare)
     kl, variance = posterior_summary(model, x, y)
-    estimator.n_active_ = int((variance > _ACTIVE).sum())
+    estimator.n_active_ = _n_active(variance)
     if estimator.output == "fisher":
         estimator.fisher_information_ = fisher_information(model, x)
     if estimator.variational:

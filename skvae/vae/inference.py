@@ -7,15 +7,12 @@ from sklearn.utils import gen_batches
 from skvae._tiles import map_tiles, padded_tiles
 from skvae.vae.noise import row_generators
 from skvae.vae.objectives import elbo_terms, log_importance_weights, log_mean_exp
-from skvae.vae.posteriors import DiagonalNormal
 
 __all__ = ["decode", "decode_draws", "draw_posterior", "encode", "posterior_summary", "row_scores"]
 
 TILE = 256
 # Importance samples drawn at a time; the numbers do not depend on it.
 _CHUNK = 16
-# Rows whose divergence is summed at a time.
-_BATCH = 4096
 
 
 def _on(model, array):
@@ -77,14 +74,14 @@ def posterior_summary(model, x, y=None):
     variance_of_means : ndarray of shape (d,)
         Variance over rows of the posterior mean (Burda et al. 2016, section 5.2).
     """
-    mean, log_var = np.split(encode(model, x), 2, axis=1)
-    kl = np.zeros(mean.shape[1])
-    for rows in gen_batches(len(x), _BATCH):
-        posterior = DiagonalNormal(_on(model, mean[rows]), _on(model, log_var[rows] / 2).exp())
+    kl, means = np.zeros(model.n_components), []
+    for rows in gen_batches(len(x), TILE):
+        posterior = model.posterior(_on(model, x[rows]))
         labels = None if y is None else _on(model, y[rows])
         kl += model.prior.kl_per_dimension(posterior, labels).double().sum(0).cpu().numpy()
+        means.append(posterior.mean.cpu().numpy())
 
-    return kl / len(x), mean.astype(np.float64).var(axis=0)
+    return kl / len(x), np.concatenate(means).astype(np.float64).var(axis=0)
 
 
 @torch.no_grad()

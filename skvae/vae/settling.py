@@ -26,6 +26,7 @@ _OPTIONAL = (
     "class_means_",
     "classes_",
     "fisher_information_",
+    "kl_curves_",
     "kl_per_dimension_",
     "prior_means_",
     "prior_variances_",

@@ -27,11 +27,23 @@ def test_bars_are_the_kl_of_dimensions(classes):
     assert display.ax_.get_title() == f"{classes.n_active_} of 5 dimensions are active"
 
 
+def test_the_map_is_the_kl_of_dimensions_by_epoch(classes):
+    display = TrainingCurveDisplay.from_estimator(classes, kind="active")
+    order = np.argsort(-classes.kl_curves_[-1])
+    (image,) = display.ax_.images
+    shown = np.asarray(image.get_array())
+    place = lines(display.ax_)["active dimensions"]
+
+    np.testing.assert_allclose(shown, classes.kl_curves_[:, order].T)
+    assert image.get_extent() == [0.5, 3.5, 5.5, 0.5]
+    np.testing.assert_allclose(place - 0.5, classes.history_["n_active"])
+
+
 def test_a_plain_autoencoder_has_no_kl(digits):
     ae = VAETransformer(2, variational=False, max_iter=1).fit(digits[0][:100])
 
     assert set(lines(TrainingCurveDisplay.from_estimator(ae).ax_)) == {"reconstruction"}
-    for kind in ("kl", "dimensions"):
+    for kind in ("kl", "dimensions", "active"):
         with pytest.raises(ValueError, match="variational=False"):
             TrainingCurveDisplay.from_estimator(ae, kind=kind)
 

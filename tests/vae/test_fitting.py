@@ -79,7 +79,8 @@ def test_a_new_fit_forgets_the_old_one():
     fitted = vae(conditional="prior", early_stopping=True).fit(X, Y)
     fitted.set_params(conditional=None, early_stopping=False, variational=False).fit(X)
 
-    for name in ("classes_", "class_means_", "best_validation_score_", "kl_per_dimension_"):
+    names = ("classes_", "class_means_", "best_validation_score_", "kl_per_dimension_")
+    for name in (*names, "kl_curves_"):
         assert not hasattr(fitted, name)
 
 
@@ -94,6 +95,30 @@ def test_kl_per_dimension_sums_to_the_kl_of_the_training_rows():
 
     np.testing.assert_allclose(fitted.kl_per_dimension_, expected, rtol=1e-4)
     assert fitted.n_active_ == (mean.var(0) > 0.01).sum() > 0
+
+
+@pytest.mark.parametrize("conditional", [None, "prior"])
+def test_kl_curves_follow_some_training_rows(conditional):
+    fitted = vae(output="params", max_iter=4, conditional=conditional).fit(X, Y)
+    rows = np.linspace(0, len(X) - 1, 30).astype(int)  # of up to 900 rows, 30 are watched
+    mean, log_var = np.split(fitted.transform(X[rows]), 2, axis=1)
+    away = mean if conditional is None else mean - fitted.class_means_[Y[rows]]
+    expected = 0.5 * (np.exp(log_var) + away**2 - 1 - log_var).mean(0)
+
+    assert fitted.kl_curves_.shape == (4, fitted.n_components)
+    np.testing.assert_allclose(fitted.kl_curves_[-1], expected, rtol=1e-4)
+    assert fitted.history_["n_active"][-1] == (mean.var(0) > 0.01).sum()
+
+
+def test_kl_curves_go_on_with_the_history():
+    fitted = vae(max_iter=2).fit(X)
+    first = fitted.kl_curves_
+    fitted.set_params(variational=False).partial_fit(X)
+    fitted.set_params(variational=True).partial_fit(X)
+
+    assert np.array_equal(fitted.kl_curves_[:2], first)
+    assert np.isfinite(fitted.kl_curves_).all(axis=1).tolist() == [True, True, False, True]
+    assert np.isfinite(fitted.history_["n_active"]).tolist() == [True, True, False, True]
 
 
 def test_collapse_is_reported_and_success_is_not():

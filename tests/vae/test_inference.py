@@ -107,7 +107,7 @@ def test_summary_is_the_mean_kl_and_the_variance_of_means(model):
 
 
 def test_summary_weighs_components_where_the_label_is_unknown(monkeypatch):
-    monkeypatch.setattr(inference, "_BATCH", 7)
+    monkeypatch.setattr(inference, "TILE", 7)
     model = VAE(9, 3, (4,), "relu", "bernoulli", 2)
     model.draw_parameters(torch.Generator().manual_seed(0))
     model.prior.means.data.normal_(generator=torch.Generator().manual_seed(1))
