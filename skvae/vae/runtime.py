@@ -44,8 +44,9 @@ class FasterThreads:
     """All of torch's threads or one, whichever takes steps faster at the time.
 
     The threads of a small product wait for each other: where another process has one of their
-    cores, two are several times slower than one. Ten steps with the other number are a trial, made
-    again twice as late each time that it fails, and at once when steps become much slower.
+    cores, two are several times slower than one. So many are left for one as soon as ten steps take
+    longer than ten with one last did, and come back after a wait that doubles each time. After 64
+    times ten steps there is a look at one, and the wait halves.
 
     Parameters
     ----------
@@ -62,42 +63,39 @@ class FasterThreads:
     ...     pass
     """
 
-    _TRIAL = 10  # steps
-    _LONGEST_WAIT = 512  # trials' lengths
-    _MUCH = 1.5
+    _SLICE = 10  # steps
+    _LOOK, _LONGEST_WAIT = 64, 512  # slices
 
     def __init__(self, n_threads, clock=perf_counter):
-        self._favourite, self._other = n_threads, 1
+        self._many = self._current = n_threads
         self._clock = clock
-        self._on_trial = False
-        self._wait = self._left = 1
-        self._n_steps, self._seconds, self._pace = 0, 0.0, math.inf
+        self._n_steps, self._seconds, self._seconds_of_one = 0, 0.0, math.inf
+        self._left = self._wait = 1  # slices
 
     @contextmanager
     def step(self):
         """What is done inside is one step."""
-        if self._favourite == self._other:
+        if self._many == 1:
             yield
             return
-        torch.set_num_threads(self._other if self._on_trial else self._favourite)
+        torch.set_num_threads(self._current)
         start = self._clock()
         yield
         self._seconds += self._clock() - start
         self._n_steps += 1
-        if self._n_steps == self._TRIAL:
-            self._decide(self._seconds)
+        if self._n_steps == self._SLICE:
+            self._choose(self._seconds)
             self._n_steps, self._seconds = 0, 0.0
 
-    def _decide(self, seconds):
-        if not self._on_trial:
-            self._left -= 1
-            self._on_trial = self._left == 0 or seconds > self._MUCH * self._pace
-            self._pace = seconds
-        else:
-            self._on_trial = False
-            if seconds < self._pace:
-                self._favourite, self._other = self._other, self._favourite
-                self._wait = 1
-            else:
-                self._wait = min(2 * self._wait, self._LONGEST_WAIT)
-            self._left = self._wait
+    def _choose(self, seconds):
+        self._left -= 1
+        if self._current == 1:
+            self._seconds_of_one = seconds
+            if self._left == 0:
+                self._current, self._left = self._many, self._LOOK
+        elif seconds > self._seconds_of_one:
+            self._wait = min(2 * self._wait, self._LONGEST_WAIT)
+            self._current, self._left = 1, self._wait
+        elif self._left == 0:
+            self._wait = max(self._wait // 2, 1)
+            self._current, self._left = 1, 1

@@ -77,4 +77,15 @@ def test_a_change_of_the_cores_is_noticed(restore, was_idle):
     machine.seconds_by_threads = paces[not was_idle]
     machine.seconds(6000)
 
-    assert machine.seconds(100) == pytest.approx(100 * min(paces[not was_idle].values()))
+    assert machine.seconds(1000) < 1.05 * 1000 * min(paces[not was_idle].values())
+
+
+def test_cores_that_are_busy_now_and_then_cost_little(restore):
+    machine = Machine({1: 1.0, 2: 0.7})
+    rng = np.random.default_rng(0)
+    seconds = 0.0
+    for _ in range(1000):
+        machine.seconds_by_threads = {1: 1.0, 2: rng.choice([0.7, 3.0])}
+        seconds += machine.seconds(20)
+
+    assert seconds < 1.05 * 20_000
