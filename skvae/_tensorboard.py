@@ -1,9 +1,31 @@
 """Files of events that TensorBoard shows."""
 
-__all__ = ["open_writer", "write_record"]
+__all__ = ["open_writer", "require_tensorboard", "write_record"]
 
 # As TensorBoard's users know them.
 _TAGS = {"elbo": "ELBO", "kl": "KL"}
+
+
+def require_tensorboard():
+    """The class of writers.
+
+    Returns
+    -------
+    SummaryWriter : type
+
+    Raises
+    ------
+    ImportError
+        If TensorBoard is not installed.
+    """
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise ImportError(
+            'Logs for TensorBoard need the package: pip install "skvae[tensorboard]"'
+        ) from error
+
+    return SummaryWriter
 
 
 def open_writer(folder, *, first_step=None):
@@ -25,14 +47,7 @@ def open_writer(folder, *, first_step=None):
     ImportError
         If TensorBoard is not installed.
     """
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise ImportError(
-            'Logs for TensorBoard need the package: pip install "skvae[tensorboard]"'
-        ) from error
-
-    return SummaryWriter(folder, purge_step=first_step)
+    return require_tensorboard()(folder, purge_step=first_step)
 
 
 def write_record(writer, record, step):

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from skvae import __version__, datasets, recipes
+from skvae._arguments import positive
 from skvae._writable import check_writable
 from skvae.compare import compare_features
 from skvae.comparison.selection import CLASSIFIERS
@@ -43,8 +44,15 @@ def main(argv=None):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (OSError, ValueError, ImportError) as error:
-        print(f"skvae: {error}", file=sys.stderr)
+        print(f"skvae: {_message(error)}", file=sys.stderr)
         return 1
+
+
+def _message(error):
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}."
+
+    return str(error)
 
 
 def _make_parser():
@@ -75,8 +83,8 @@ def _make_parser():
         metavar="NAME",
         help=f"from {', '.join(CLASSIFIERS)}",
     )
-    add("--n-train", type=_positive, metavar="N", help="training images, drawn by class")
-    add("--n-seeds", type=_positive, default=1, metavar="N", help="repetitions")
+    add("--n-train", type=positive, metavar="N", help="training images, drawn by class")
+    add("--n-seeds", type=positive, default=1, metavar="N", help="repetitions")
     add("--random-state", type=int, default=0, metavar="SEED", help="first seed")
     add("--n-jobs", type=int, metavar="N", help="processes at a time")
     add("--data-home", metavar="DIR", help="folder of data sets, else $SKVAE_DATA_HOME")
@@ -91,14 +99,6 @@ def _make_parser():
     recipe.add_argument("--dataset", choices=recipes.PROFILES, default="digits")
 
     return parser
-
-
-def _positive(text):
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-
-    return number
 
 
 def _compare(arguments):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from skvae import datasets
+from skvae._writable import check_writable
 from skvae.persistence import load_estimator
 
 __all__ = ["add_command"]
@@ -47,6 +48,7 @@ def add_command(commands):
 def _explore(arguments):
     from skvae.explorer.page import find_vae, save_explorer
 
+    check_writable(arguments.output)
     estimator = load_estimator(arguments.model, allow_pickle=arguments.allow_pickle)
     X = y = names = None
     if arguments.dataset is not None:

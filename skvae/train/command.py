@@ -3,13 +3,17 @@
 import argparse
 import sys
 import time
+import warnings
 from contextlib import closing
 
 import joblib
 
 from skvae import datasets
+from skvae._arguments import positive
+from skvae._devices import resolve_device
 from skvae._progress import ProgressBar
-from skvae._tensorboard import open_writer, write_record
+from skvae._tensorboard import open_writer, require_tensorboard, write_record
+from skvae.exceptions import PosteriorCollapseWarning
 from skvae.train.logdir import CHECKPOINT, MODEL, claim
 from skvae.train.pictures import Pictures
 from skvae.train.state import load_fitted, save_fitted
@@ -38,12 +42,12 @@ def add_command(commands):
     add("--dataset", choices=datasets.DATASETS, default="mnist", help="images and labels")
     add("--data-dir", metavar="DIR", help="folder of data sets, else $SKVAE_DATA_HOME")
     add("--logdir", metavar="DIR", default="log", help="folder for all that is written")
-    add("--latent-dim", type=_positive, default=100, metavar="N", help="latent dimensions")
-    add("--batch-size", type=_positive, default=64, metavar="N", help="images per iteration")
-    add("--n-samples", type=_positive, default=1, metavar="N", help="images of each kind to save")
-    add("--print-every", type=_positive, default=1000, metavar="N", help="iterations per report")
-    add("--hidden-size", type=_positive, default=200, metavar="N", help="width of hidden layers")
-    add("--n-iterations", type=_positive, default=100_000, metavar="N", help="batches in all")
+    add("--latent-dim", type=positive, default=100, metavar="N", help="latent dimensions")
+    add("--batch-size", type=positive, default=64, metavar="N", help="images per iteration")
+    add("--n-samples", type=positive, default=1, metavar="N", help="images of each kind to save")
+    add("--print-every", type=positive, default=1000, metavar="N", help="iterations per report")
+    add("--hidden-size", type=positive, default=200, metavar="N", help="width of hidden layers")
+    add("--n-iterations", type=positive, default=100_000, metavar="N", help="batches in all")
     add("--conditional", action="store_true", help="learn a mean of the prior for each class")
     add("--device", choices=["cpu", "cuda", "auto"], default="cpu", help="where to compute")
     add("--random-state", type=int, default=0, metavar="SEED", help="decides all that is random")
@@ -56,31 +60,26 @@ def add_command(commands):
     )
 
 
-def _positive(text):
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-
-    return number
-
-
 def _train(arguments):
     data = datasets.DATASETS[arguments.dataset](data_home=arguments.data_dir)
     X, y, n = data.data, data.target, data.n_train
+    pictures = Pictures(
+        arguments.logdir,
+        X[n:],
+        y[n:],
+        data.image_shape,
+        data.max_value,
+        class_names=data.target_names,
+        n_samples=arguments.n_samples,
+        n_components=arguments.latent_dim,
+    )
+    require_tensorboard()
+    resolve_device(arguments.device)
     folder = claim(
         arguments.logdir,
         _settings(arguments),
         resume=arguments.resume,
         overwrite=arguments.overwrite,
-    )
-    pictures = Pictures(
-        folder,
-        X[n:],
-        y[n:],
-        data.image_shape,
-        data.max_value,
-        n_samples=arguments.n_samples,
-        n_components=arguments.latent_dim,
     )
     vae = _make(arguments, data.max_value)
     found = (folder / CHECKPOINT).exists()
@@ -93,6 +92,8 @@ def _train(arguments):
             return 130
     pictures.finish()
     joblib.dump(vae.set_params(steps_per_epoch=None), folder / MODEL)
+    if vae.n_active_ == 0:
+        print("No latent dimension depends on the images: train longer.", file=sys.stderr)
     print(f"Saved in {folder}; look at it with tensorboard --logdir {folder}", flush=True)
 
     return 0
@@ -102,10 +103,15 @@ def _run(vae, X, y, arguments, done, folder, pictures, writer):
     """Train stretch by stretch; what comes before the checkpoint comes again if it is missed."""
     total, every = arguments.n_iterations, arguments.print_every
     bar = ProgressBar(total, sys.stderr, done) if sys.stderr.isatty() else None
+    if bar is not None:
+        bar.update(done)
     while done < total:
         n_steps = min(_STRETCH, every - done % every, total - done)
         start = time.perf_counter()
-        vae.set_params(steps_per_epoch=n_steps).partial_fit(X, y)
+        with warnings.catch_warnings():
+            # The end tells: at first nothing depends on the images.
+            warnings.simplefilter("ignore", PosteriorCollapseWarning)
+            vae.set_params(steps_per_epoch=n_steps).partial_fit(X, y)
         seconds = (time.perf_counter() - start) / n_steps
         done += n_steps
         record = {name: vae.history_[name][-1] for name in ("elbo", "reconstruction", "kl")}

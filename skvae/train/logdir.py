@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from skvae._checkpoint_file import check_same
+from skvae._writable import check_writable
 
 __all__ = ["CHECKPOINT", "MODEL", "claim"]
 
@@ -49,16 +50,21 @@ def claim(folder, settings, *, resume, overwrite):
     FileExistsError
         If the folder holds anything else, or a run and neither is asked for.
     ValueError
-        If the run to go on with has other settings.
+        If the run to go on with has other settings, or its description is damaged.
     OSError
         If the folder cannot be made or written.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     mark = folder / _MARK
+    if folder.is_dir() and not mark.exists() and any(folder.iterdir()):
+        raise FileExistsError(
+            f"--logdir {folder} holds files that skvae train did not write, and will not be "
+            "touched. Give a new folder."
+        )
+    check_writable(mark)
     if mark.exists():
         if resume:
-            check_same(folder, json.loads(mark.read_text("utf-8")), settings)
+            check_same(folder, _read(mark), settings)
         elif overwrite:
             for pattern in _OURS:
                 for path in folder.glob(pattern):
@@ -68,11 +74,13 @@ def claim(folder, settings, *, resume, overwrite):
                 f"--logdir {folder} holds an earlier run: --resume goes on with it, --overwrite "
                 "deletes its files."
             )
-    elif any(folder.iterdir()):
-        raise FileExistsError(
-            f"--logdir {folder} holds files that skvae train did not write, and will not be "
-            "touched. Give a new folder."
-        )
     mark.write_text(json.dumps(settings, indent=1), "utf-8")
 
     return folder
+
+
+def _read(mark):
+    try:
+        return json.loads(mark.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{mark} is damaged ({error}): --overwrite starts anew.") from error

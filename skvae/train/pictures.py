@@ -3,6 +3,7 @@
 import copy
 import re
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 
@@ -29,8 +30,8 @@ class Pictures:
 
     Parameters
     ----------
-    folder : Path
-        Where files go.
+    folder : path
+        Where files go, once it is there.
     X : ndarray of shape (n, n_pixels)
         Test images.
     y : ndarray of shape (n,)
@@ -39,6 +40,8 @@ class Pictures:
         Height and width.
     max_value : float
         Of white.
+    class_names : list of str
+        In the order of the classes.
     n_samples : int
         Images of each kind in files.
     n_components : int
@@ -50,16 +53,19 @@ class Pictures:
         If Pillow is missing, or matplotlib for maps.
     """
 
-    def __init__(self, folder, X, y, image_shape, max_value, *, n_samples, n_components):
+    def __init__(
+        self, folder, X, y, image_shape, max_value, *, class_names, n_samples, n_components
+    ):
         if find_spec("PIL") is None:
             raise ImportError('Pictures need Pillow: pip install "skvae[train]"')
         self._maps = n_components == 2
         if self._maps:
             require_matplotlib("The map of --latent-dim 2")
-        self._folder, self._shape, self._max_value = folder, image_shape, max_value
+        self._folder, self._shape, self._max_value = Path(folder), image_shape, max_value
         self._n_samples = min(n_samples, len(X))
         self._shown = X[: max(n_samples, _N_LOGGED)]
         self._mapped, self._classes = X[:_N_MAPPED], y[:_N_MAPPED]
+        self._class_names = class_names
 
     def draw(self, vae, iteration, writer):
         """Write all pictures of the model after an iteration, and the images for TensorBoard."""
@@ -77,7 +83,7 @@ class Pictures:
             self._save(images["prior_predictive"][k], f"iter_{iteration}_prior_predictive_{k}.png")
         if self._maps:
             path = self._folder / _POSTERIOR_MAP.format(iteration)
-            _save_map(vae.transform(self._mapped), self._classes, path)
+            _save_map(vae.transform(self._mapped), self._classes, self._class_names, path)
             self._save(self._manifold(vae), _PRIOR_MAP.format(iteration))
 
     def finish(self):
@@ -119,19 +125,20 @@ def _posterior_draws(vae, X):
     return vae._to_units(vae._infer("decode_draws", Z, vae.seed_))
 
 
-def _save_map(Z, classes, path):
+def _save_map(Z, classes, names, path):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.colors import ListedColormap
     from matplotlib.figure import Figure
 
-    n_classes = int(classes.max()) + 1
+    n_classes = len(names)
     figure = Figure(figsize=(8, 6), layout="constrained")
     ax = figure.add_subplot()
     colours = ListedColormap([colour for colour, _ in styles(n_classes)])
     points = ax.scatter(*Z.T, c=classes, s=6, cmap=colours, vmin=-0.5, vmax=n_classes - 0.5)
     ax.set(xlim=(-_MAP_LIMIT, _MAP_LIMIT), ylim=(-_MAP_LIMIT, _MAP_LIMIT), aspect="equal")
     ax.set(xlabel="z1", ylabel="z2", title=f"Iteration {_number(path)}")
-    figure.colorbar(points, ticks=range(n_classes), label="Digit class")
+    label = "Digit class" if all(map(str.isdigit, names)) else "Class"
+    figure.colorbar(points, label=label).set_ticks(range(n_classes), labels=names)
     FigureCanvasAgg(figure).print_png(path)
 
 

@@ -63,9 +63,9 @@ def test_pickles_have_to_be_allowed(model, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([".missing"], "No such file"),
+        ([".missing"], "vae.missing: No such file or directory."),
         ([".txt", "--allow-pickle"], "holds no estimator that can be read"),
-        ([".skops", "--output", "/dev/null/page.html"], "/dev/null"),
+        ([".missing", "--output", "/dev/null/page.html"], "/dev/null/page.html cannot be written"),
         ([".skops", "--dataset", "fashion-mnist"], "X has 784 features"),
     ],
 )

@@ -9,6 +9,7 @@ import sys
 import joblib
 import numpy as np
 import pytest
+import torch
 
 from skvae import cli, datasets
 from skvae.train import command
@@ -144,7 +145,7 @@ def test_folders_and_settings_are_respected(tmp_path, capsys):
 def test_a_folder_that_cannot_be_made_is_a_message(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert train(tmp_path / "file") == 1
-    assert "file" in capsys.readouterr().err
+    assert "file/skvae-train.json cannot be written" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -164,6 +165,20 @@ def test_missing_packages_are_named_before_anything_is_trained(
 
     assert printed.err.startswith("skvae: ") and f'pip install "{extra}"' in printed.err
     assert printed.out == ""
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_a_missing_gpu_leaves_nothing_behind(tmp_path, capsys):
+    assert train(tmp_path, "--device", "cuda") == 1
+    assert "torch finds no CUDA GPU" in capsys.readouterr().err
+    assert not os.listdir(tmp_path)
+
+
+def test_what_collapsed_is_said_once_at_the_end(tmp_path, capsys, recwarn):
+    assert train(tmp_path, "--latent-dim", "100", n=20, every=10) == 0
+    assert capsys.readouterr().err == "No latent dimension depends on the images: train longer.\n"
+    assert not recwarn.list
 
 
 def in_a_process(folder):

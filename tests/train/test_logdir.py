@@ -39,6 +39,14 @@ def test_overwriting_deletes_what_a_run_wrote_and_nothing_else(tmp_path):
     assert names == {"skvae-train.json", "notes.txt", "thesis.png"}
 
 
+def test_a_damaged_description_is_named(tmp_path):
+    (tmp_path / "skvae-train.json").write_text("{")
+    with pytest.raises(ValueError, match="skvae-train.json is damaged .*: --overwrite starts"):
+        claim(tmp_path, SETTINGS, resume=True, overwrite=False)
+    claim(tmp_path, SETTINGS, resume=False, overwrite=True)
+    claim(tmp_path, SETTINGS, resume=True, overwrite=False)
+
+
 def test_going_on_needs_the_same_settings(tmp_path):
     claim(tmp_path, SETTINGS, resume=False, overwrite=False)
     with pytest.raises(ValueError, match="latent_dim was 2 and is 3"):

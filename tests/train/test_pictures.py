@@ -27,7 +27,8 @@ def vae():
 
 def pictures(folder, n_samples=3, n_components=2, n=40):
     X, y = PIXELS[-n:], Y[-n:]
-    return Pictures(folder, X, y, (8, 8), 16, n_samples=n_samples, n_components=n_components)
+    options = {"n_samples": n_samples, "n_components": n_components}
+    return Pictures(folder, X, y, (8, 8), 16, class_names=list("0123456789"), **options)
 
 
 def read(path):

@@ -1,0 +1,23 @@
+"""Values on the command line."""
+
+import argparse
+
+__all__ = ["positive"]
+
+
+def positive(text):
+    """A whole number of at least 1.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If the text is no such number.
+    """
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+
+    return number
