@@ -20,6 +20,8 @@ _FORMAT = "skvae checkpoint 1"
 def checkpoint_path(folder):
     """The checkpoint in a folder, which is made if it is not there."""
     folder = Path(folder)
+    if folder.is_file():
+        raise NotADirectoryError(f"checkpoint needs a folder, but {folder} is a file.")
     folder.mkdir(parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK):
         raise PermissionError(f"checkpoint: the folder {folder} cannot be written.")
@@ -73,6 +75,8 @@ def read_checkpoint(path):
     """
     arrays: dict = {}
     try:
+        if not zipfile.is_zipfile(path):
+            raise zipfile.BadZipFile("it is no zip file")
         with np.load(path, allow_pickle=False) as file:
             state = json.loads(file[_STATE])
             for key in file.files:

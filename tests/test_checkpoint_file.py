@@ -51,6 +51,12 @@ def test_truncated_files_are_named(tmp_path, n_bytes):
         read_checkpoint(path)
 
 
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError, match="checkpoint needs a folder"):
+        checkpoint_path(tmp_path / "file")
+
+
 def test_other_files_are_refused(tmp_path):
     path = tmp_path / "checkpoint.npz"
     np.savez(path, a=np.arange(3))

@@ -14,7 +14,7 @@ from skvae.vae.inference import posterior_summary, row_scores
 from skvae.vae.inputs import PreparedRows, part_of
 from skvae.vae.model import VAE, load_arrays, to_arrays
 from skvae.vae.monitoring import EarlyStopping, EpochReport, run_epochs
-from skvae.vae.noise import INIT, ORDER, stream_seed
+from skvae.vae.noise import INIT, MODULES, ORDER, stream_seed
 from skvae.vae.objectives import Objective
 from skvae.vae.optimizers import OPTIMIZERS, flatten, load_state, state_to_arrays
 from skvae.vae.rows import training_rows
@@ -213,13 +213,27 @@ class _Run:
         )
         n_epochs = self.schedule.n_steps // _steps_per_epoch(estimator, X)
         self.tasks.begin(n_done)
-        with EpochReport(n_epochs, n_done, estimator.verbose) as self.report:
-            return run_epochs(
+        with (
+            EpochReport(n_epochs, n_done, estimator.verbose) as self.report,
+            torch.random.fork_rng(range(torch.cuda.device_count()), self.model.own_parts),
+        ):
+            self._before_epoch()
+            kept = run_epochs(
                 self.report.watch(progress), self.model, self.after_epoch, before=self.before
             )
+        self.model.eval()
+
+        return kept
+
+    def _before_epoch(self):
+        self.model.train()
+        if self.model.own_parts:  # which draw from torch's global generators, as dropout does
+            epoch = _n_epochs(self.estimator)
+            torch.manual_seed(stream_seed(self.estimator.seed_, MODULES, epoch))
 
     def after_epoch(self, record, parameters, whole=True):
         """Complete the record and tell it to everyone; returns whether to stop."""
+        self.model.eval()
         estimator = self.estimator
         log_jacobian = estimator._log_jacobian()
         for name in {"elbo", "reconstruction"} & record.keys():
@@ -233,6 +247,7 @@ class _Run:
         stop = self.tasks.end_epoch(lambda: _attributes(estimator, self.model), stop)
         if self.checkpoint is not None and whole:  # the optimizer has gone on to where it diverged
             self.checkpoint.end_epoch(parameters, self.optimizer, self.stopper, stop)
+        self._before_epoch()
 
         return stop
 

@@ -1,5 +1,7 @@
 """A trained model applied to rows, in tiles of one fixed size."""
 
+import copy
+
 import numpy as np
 import torch
 from sklearn.utils import gen_batches
@@ -16,8 +18,8 @@ _CHUNK = 16
 
 
 def _on(model, array):
-    """Copy an array to the model's device."""
-    return torch.tensor(array, device=next(model.parameters()).device)
+    """Copy an array to the model's device, in C order: kernels, and so bits, depend on it."""
+    return torch.tensor(np.ascontiguousarray(array), device=next(model.parameters()).device)
 
 
 @torch.no_grad()
@@ -134,6 +136,9 @@ def row_scores(model, X, prepare, y, seed, *, dynamic, variational=True, n_impor
 def draw_posterior(model, X, prepare, seed, *, n_importance=None):
     """Latent points of each row that need noise, which belongs to the row.
 
+    Computed in float64 and rounded, so that they do not show how kernels round a row by its place;
+    modules of the user's stay in the type that they have.
+
     Parameters
     ----------
     model : VAE
@@ -149,13 +154,16 @@ def draw_posterior(model, X, prepare, seed, *, n_importance=None):
     Z : ndarray of shape (n, d), float32
     """
     d = model.n_components
+    if not model.own_parts:
+        model = copy.deepcopy(model).double()
+    dtype = next(model.parameters()).dtype
     Z = np.empty((len(X), d), np.float32)
     for rows, places in padded_tiles(np.arange(len(X)), TILE):
         generators = row_generators(X[rows], seed)
-        x = _on(model, np.array(prepare(X[places])))
+        x = _on(model, prepare(X[places])).to(dtype)
         posterior = model.posterior(x)
         if n_importance is None:
-            z = posterior.rsample(_on(model, _normals(generators, 1, d)[:, 0]))
+            z = posterior.rsample(_on(model, _normals(generators, 1, d)[:, 0]).to(dtype))
         else:
             draws = _importance_draws(model, posterior, x, None, generators, n_importance)
             noise, log_weights = (torch.stack(a, dim=1) for a in zip(*draws, strict=True))
@@ -188,7 +196,7 @@ def _importance_draws(model, posterior, x, y, generators, n_importance):
     """Pairs (noise, log weights) of one draw of z for every row."""
     d = model.n_components
     for start in range(0, n_importance, _CHUNK):
-        noise = _on(model, _normals(generators, min(_CHUNK, n_importance - start), d))
+        noise = _on(model, _normals(generators, min(_CHUNK, n_importance - start), d)).to(x.dtype)
         for sample in noise.unbind(1):
             yield sample, log_importance_weights(model, posterior, x, sample, y)
 

@@ -201,10 +201,13 @@ class PreparedRows:
 def known_classes(y):
     """The sorted labels in ``y``, without -1, which means unlabelled."""
     classes = np.unique(y)
-    if classes.dtype.kind in "iuf":
-        classes = classes[classes != UNLABELLED]
 
-    return classes
+    return classes[~_is_unlabelled(classes)]
+
+
+def _is_unlabelled(y):
+    """Where labels are the number -1; text never is."""
+    return y == UNLABELLED if y.dtype.kind in "iufO" else np.zeros(len(y), bool)
 
 
 def encode_labels(y, classes):
@@ -229,10 +232,9 @@ def encode_labels(y, classes):
     array([ 1, -1,  0])
     """
     codes = np.searchsorted(classes, y).clip(max=len(classes) - 1)
-    unknown = classes[codes] != y
-    if y.dtype.kind in "iuf":
-        codes[y == UNLABELLED] = UNLABELLED
-        unknown &= y != UNLABELLED
+    unlabelled = _is_unlabelled(y)
+    unknown = (classes[codes] != y) & ~unlabelled
+    codes[unlabelled] = UNLABELLED
     if unknown.any():
         raise ValueError(
             f"y contains labels that were not seen in fit: {np.unique(y[unknown])[:5]}; "

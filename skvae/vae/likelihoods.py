@@ -154,12 +154,17 @@ def build_likelihood(likelihood, n_features):
     Raises
     ------
     TypeError
-        If a likelihood of the user's is no module or lacks a method.
+        If a likelihood of the user's does not make a module, or that lacks a method.
     ValueError
         If one of its methods gives another shape.
     """
     if isinstance(likelihood, str):
         return LIKELIHOODS[likelihood](n_features)
+    if isinstance(likelihood, nn.Module):
+        raise TypeError(
+            "likelihood= takes a callable that makes the module from the number of features, such "
+            f"as its class, got the module {likelihood!r}."
+        )
     module = likelihood(n_features)
     methods = {"log_prob": "(x, output)", "mean": "(output)", "sample": "(output, generator)"}
     missing = [name for name in methods if not callable(getattr(module, name, None))]

@@ -79,7 +79,7 @@ class VAE(nn.Module):
         )
         self._likelihood = partial(build_likelihood, likelihood, n_features)
         self._own_networks = not isinstance(network, str)
-        self._own_parts = self._own_networks or not isinstance(likelihood, str)
+        self.own_parts = self._own_networks or not isinstance(likelihood, str)
         self._build(0)
         if n_prior_components is not None:
             self.prior = Mixture(n_prior_components, n_components)
@@ -93,8 +93,8 @@ class VAE(nn.Module):
 
     def _build(self, seed):
         # The user's modules draw their first weights from torch's global generator.
-        with torch.random.fork_rng(devices=[], enabled=self._own_parts):
-            if self._own_parts:
+        with torch.random.fork_rng(devices=[], enabled=self.own_parts):
+            if self.own_parts:
                 torch.default_generator.manual_seed(seed)
             self.likelihood = self._likelihood()
             n_outputs = getattr(self.likelihood, "outputs_per_feature", 1)
@@ -102,7 +102,7 @@ class VAE(nn.Module):
 
     def draw_parameters(self, generator):
         """Set the initial weights and prior; the user's own modules are made anew."""
-        if self._own_parts:
+        if self.own_parts:
             self._build(generator.initial_seed())
         if not self._own_networks:
             initialize(self.encoder, generator)

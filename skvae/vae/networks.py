@@ -153,8 +153,10 @@ def build_networks(
 
     Raises
     ------
+    TypeError
+        If the pair does not make modules.
     ValueError
-        If a module of the user's gives rows of another width.
+        If a module of the user's takes or gives rows of another width.
     """
     hidden = list(hidden_layer_sizes)
     decoder_sizes = n_components + n_labels, n_features * outputs_per_feature
@@ -165,17 +167,36 @@ def build_networks(
         return convolutional(
             image_shape, hidden, n_components, activation, n_labels, outputs_per_feature
         )
-    sizes = (n_features, 2 * n_components), decoder_sizes
-    modules = [make(*size) for make, size in zip(network, sizes, strict=True)]
-    for name, module, (n_in, n_out) in zip(("encoder", "decoder"), modules, sizes, strict=True):
+    encoder, decoder = network
+
+    return [
+        _own("encoder", encoder, n_features, 2 * n_components),
+        _own("decoder", decoder, *decoder_sizes),
+    ]
+
+
+def _own(name, make, n_in, n_out):
+    """A module of the user's, measured."""
+    module = make if isinstance(make, nn.Module) else make(n_in, n_out)
+    if module is make or not isinstance(module, nn.Module):
+        raise TypeError(
+            f"The {name} of network= must be a callable that makes a torch.nn.Module of "
+            f"({n_in}, {n_out}), such as a class of modules, got {make!r}."
+        )
+    x = torch.zeros(2, n_in, dtype=torch.float32)
+    try:
         with torch.no_grad():
-            shape = tuple(module(torch.zeros(2, n_in)).shape)
-        if shape != (2, n_out):
-            raise ValueError(
-                f"The {name} of network= maps rows of {n_in} numbers to shape {shape} for two rows;"
-                f" it must give (2, {n_out})."
-            )
-    return modules
+            shape = tuple(module.eval()(x).shape)
+    except RuntimeError as error:
+        raise ValueError(
+            f"The {name} of network= must take float32 rows of {n_in} numbers: {error}."
+        ) from error
+    if shape != (2, n_out):
+        raise ValueError(
+            f"The {name} of network= maps rows of {n_in} numbers to shape {shape} for two rows; "
+            f"it must give (2, {n_out})."
+        )
+    return module.train()
 
 
 @torch.no_grad()

@@ -4,10 +4,19 @@ from hashlib import blake2b
 
 import numpy as np
 
-__all__ = ["EPOCH", "FEATURES", "INIT", "ORDER", "SAMPLE", "row_generators", "stream_seed"]
+__all__ = [
+    "EPOCH",
+    "FEATURES",
+    "INIT",
+    "MODULES",
+    "ORDER",
+    "SAMPLE",
+    "row_generators",
+    "stream_seed",
+]
 
 # Streams of an estimator's seed.
-INIT, EPOCH, SAMPLE, FEATURES, ORDER = range(5)
+INIT, EPOCH, SAMPLE, FEATURES, ORDER, MODULES = range(6)
 
 
 def stream_seed(seed, *stream):

@@ -16,7 +16,13 @@ from skvae.persistence import VersionedMixin
 from skvae.vae import perceptrons
 from skvae.vae.classification import ClassPredictionMixin
 from skvae.vae.generative import GenerativeMixin
-from skvae.vae.inputs import PreparedRows, network_input, output_dtype, validate_rows
+from skvae.vae.inputs import (
+    PreparedRows,
+    check_support,
+    network_input,
+    output_dtype,
+    validate_rows,
+)
 from skvae.vae.noise import FEATURES, stream_seed
 from skvae.vae.settling import check_training_rows
 
@@ -448,7 +454,7 @@ class VAETransformer(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows. The range of values is not checked.
+            Rows. The range of values is not checked, but for counts.
 
         Returns
         -------
@@ -482,8 +488,11 @@ class VAETransformer(
 
     def _check_rows(self, X):
         check_is_fitted(self)
+        X = validate_rows(self, X, reset=False)
+        if self.likelihood_ == "poisson":  # whose encoder sees log(1 + x)
+            check_support(X, self.likelihood_)
 
-        return validate_rows(self, X, reset=False)
+        return X
 
     def _encode(self, X, log_var=False):
         """Posterior means of validated rows, or ``[mean | log_var]``, float32."""
@@ -519,6 +528,6 @@ class VAETransformer(
         from skvae.vae.runtime import scoped_runtime
 
         with scoped_runtime(self.n_jobs):
-            model = load_arrays(VAE(**self._architecture), self.parameters_)
+            model = load_arrays(VAE(**self._architecture), self.parameters_).eval()
 
             return function(model.to(resolve_device(self.device)), *args, **kwargs)

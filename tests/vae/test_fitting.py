@@ -2,7 +2,7 @@
 
 import pickle
 import warnings
-from itertools import count
+from itertools import count, islice
 
 import numpy as np
 import pytest
@@ -514,6 +514,45 @@ def test_other_networks_learn_too(options):
     again = pickle.loads(pickle.dumps(fitted))
     assert np.array_equal(again.transform(X), fitted.transform(X))
     assert same_weights(fitted, vae(n_components=8, max_iter=40, **options).fit(X))
+
+
+class Moody(torch.nn.Sequential):
+    """Modules that draw in training, or look at the other rows of a batch."""
+
+    def __init__(self, n_in, n_out):
+        nn = torch.nn
+        super().__init__(
+            nn.Linear(n_in, 16),
+            nn.BatchNorm1d(16),
+            nn.ReLU(),
+            nn.Dropout(0.2),
+            nn.Linear(16, n_out),
+        )
+
+
+def test_modules_that_behave_in_another_way_in_training(monkeypatch, tmp_path):
+    options = {"network": (Moody, Moody), "early_stopping": True, "batch_size": 30}
+    state = torch.get_rng_state()
+    fitted = vae(**options).fit(X)
+    assert torch.equal(state, torch.get_rng_state())
+    Z = fitted.transform(X)
+    assert np.array_equal(Z[200:], fitted.transform(X[200:]))
+    assert np.array_equal(fitted.score_samples(X)[200:], fitted.score_samples(X[200:]))
+    assert fitted.parameters_["encoder.1.num_batches_tracked"] % 9 == 0  # those of whole epochs
+    torch.manual_seed(1)
+    assert same_weights(fitted, vae(**options).fit(X))
+
+    original = fitting.train
+
+    def broken(*args, **kwargs):
+        yield from islice(original(*args, **kwargs), 2)
+        raise RuntimeError("power cut")
+
+    monkeypatch.setattr(fitting, "train", broken)
+    with pytest.raises(RuntimeError, match="power cut"):
+        vae(**options, checkpoint=tmp_path).fit(X)
+    monkeypatch.undo()
+    assert same_weights(fitted, vae(**options, checkpoint=tmp_path).fit(X))
 
 
 class RowNoise(torch.nn.Module):

@@ -55,6 +55,32 @@ def test_each_row_is_on_its_own_bitwise(model, name):
         assert np.array_equal(whole[rows], function(X[rows]))
 
 
+@pytest.mark.parametrize("n_importance", [None, 5])
+def test_random_features_are_a_rows_own_bitwise_whatever_the_widths(n_importance):
+    """Float32 kernels round a row by its place where widths are no multiples of a vector's."""
+    model = VAE(9, 3, (30, 13), "relu", "bernoulli", None)
+    model.draw_parameters(torch.Generator().manual_seed(0))
+    order = np.random.default_rng(1).permutation(len(X))
+    whole = draw_posterior(model, X, identity, 7, n_importance=n_importance)
+
+    assert np.array_equal(
+        whole[order], draw_posterior(model, X[order], identity, 7, n_importance=n_importance)
+    )
+    assert next(model.parameters()).dtype == torch.float32
+
+
+@pytest.mark.parametrize("name", ["encode", "elbo", "refined"])
+def test_the_layout_of_the_rows_decides_nothing(name):
+    model = VAE(9, 3, (30,), "relu", "gaussian", None, network="conv", image_shape=(3, 3, 1))
+    model.draw_parameters(torch.Generator().manual_seed(0))
+    function = functions(model)[name]
+    rows = np.concatenate([X, X])
+    expected = function(rows)
+
+    assert np.array_equal(function(np.asfortranarray(rows)), expected)
+    assert np.array_equal(function(np.repeat(rows, 2, axis=1)[:, ::2]), expected)
+
+
 def test_encode_is_mean_then_log_var(model):
     posterior = model.posterior(torch.from_numpy(X))
     expected = torch.cat([posterior.mean, posterior.log_var], dim=1).detach().numpy()

@@ -119,6 +119,14 @@ def test_minus_one_is_unlabelled():
     assert encode_labels(y, np.array([2, 4])).tolist() == [-1, 1, 0, -1]
 
 
+def test_minus_one_is_unlabelled_among_objects_too():
+    y = np.array([-1, 4, 2, -1.0], dtype=object)
+
+    assert known_classes(y).tolist() == [2, 4]
+    assert encode_labels(y, known_classes(y)).tolist() == [-1, 1, 0, -1]
+    assert known_classes(np.array(["-1", "a"])).tolist() == ["-1", "a"]
+
+
 @pytest.mark.parametrize("y", [[9], [0], ["a"], [3]])
 def test_unseen_labels_are_refused(y):
     with pytest.raises(ValueError, match="not seen in fit"):

@@ -109,3 +109,5 @@ def test_what_a_likelihood_of_the_user_lacks_is_named():
         build_likelihood(with_methods(sample=None), 3)
     with pytest.raises(TypeError, match="int without log_prob and mean and sample"):
         build_likelihood(lambda n_features: n_features, 3)
+    with pytest.raises(TypeError, match=r"makes the module.*got the module Bernoulli\(\)"):
+        build_likelihood(Bernoulli(), 3)

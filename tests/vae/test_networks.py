@@ -103,6 +103,24 @@ def test_convolutions_see_a_pixel_in_its_neighbourhood_only():
     assert torch.equal(a[0, :, 2:, 2:], b[0, :, 2:, 2:])
 
 
+@pytest.mark.parametrize(
+    ("encoder", "error", "message"),
+    [
+        (
+            lambda n, m: torch.nn.Linear(n + 1, m),
+            ValueError,
+            "encoder .* must take float32 rows of 6",
+        ),
+        (lambda n, m: torch.nn.Linear(n, m).double(), ValueError, "encoder .* must take float32"),
+        (lambda n, m: len, TypeError, r"encoder .* makes a torch.nn.Module of \(6, 8\)"),
+        (torch.nn.Linear(6, 8), TypeError, r"encoder .* makes a torch.nn.Module .* got Linear"),
+    ],
+)
+def test_modules_of_the_user_that_do_not_fit(encoder, error, message):
+    with pytest.raises(error, match=message):
+        build_networks((encoder, torch.nn.Linear), 6, 4, (), "relu", None)
+
+
 def test_modules_of_the_user_are_measured():
     wide = (lambda n, m: torch.nn.Linear(n, m + 1), torch.nn.Linear)
     with pytest.raises(ValueError, match=r"encoder of network= .* must give \(2, 8\)"):

@@ -107,6 +107,13 @@ def test_transform_does_not_check_the_range():
     assert np.isfinite(vae().fit(X).transform(1.1 * X)).all()
 
 
+def test_transform_checks_counts():
+    fitted = vae(likelihood="poisson").fit(16 * X)
+    for method in (fitted.transform, fitted.reconstruct):
+        with pytest.raises(ValueError, match="'poisson' needs counts"):
+            method(-16 * X)
+
+
 def test_importing_does_not_load_torch():
     code = (
         "import sys; from skvae import VAETransformer; VAETransformer(); "
