@@ -39,13 +39,19 @@ def padded_tiles(X, size):
     """
     for start in range(0, len(X), size):
         tile = X[start : start + size]
-        rows = slice(start, start + len(tile))
-        if len(tile) < size:
-            # Not concatenate: its memory layout, and so the kernel, depends on the number of rows.
-            padded = np.empty((size, *tile.shape[1:]), tile.dtype)
-            padded[: len(tile)], padded[len(tile) :] = tile, tile[-1]
-            tile = padded
-        yield rows, tile
+        yield slice(start, start + len(tile)), _padded(tile, size)
+
+
+def _padded(tile, size, before=0):
+    """Exactly ``size`` rows: first and last are repeated, the first of them ``before`` times."""
+    if len(tile) == size:
+        return tile
+    # Not concatenate: its memory layout, and so the kernel, depends on the number of rows.
+    padded = np.empty((size, *tile.shape[1:]), tile.dtype)
+    after = before + len(tile)
+    padded[:before], padded[before:after], padded[after:] = tile[0], tile, tile[-1]
+
+    return padded
 
 
 def map_tiles(function, X, size):
@@ -138,14 +144,7 @@ def map_framed_tiles(function, X):
     n, out = len(X), None
     for start in range(0, n, _FRAMED_TILE - 2 * _FRAME):
         first, last = start - _FRAME, start + _FRAMED_TILE - _FRAME
-        tile = X[max(first, 0) : min(last, n)]
-        if len(tile) < _FRAMED_TILE:
-            # Not concatenate: its memory layout, and so the kernel, depends on the number of rows.
-            padded = np.empty((_FRAMED_TILE, *tile.shape[1:]), tile.dtype)
-            before = max(-first, 0)
-            padded[:before], padded[before : before + len(tile)] = tile[0], tile
-            padded[before + len(tile) :] = tile[-1]
-            tile = padded
+        tile = _padded(X[max(first, 0) : min(last, n)], _FRAMED_TILE, max(-first, 0))
         rows = slice(start, min(last - _FRAME, n))
         value = function(tile)
         if out is None:

@@ -235,9 +235,10 @@ def _cost(record, kind):
 
 
 def _set_log_ticks(axis):
-    """1, 2 and 5 times powers of ten, written out."""
+    """1, 2 and 5 times powers of ten, written out; those powers alone where they are many."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 1000 * low else (1,)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
     axis.set_minor_formatter(NullFormatter())

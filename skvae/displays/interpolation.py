@@ -4,7 +4,7 @@ import numpy as np
 
 from skvae.displays.canvas import place, require_matplotlib
 from skvae.displays.latent import decode, latent_points
-from skvae.displays.mosaic import as_images, draw_mosaic, tile_centres
+from skvae.displays.mosaic import as_images, draw_mosaic, name_tiles
 
 __all__ = ["InterpolationDisplay"]
 
@@ -102,8 +102,7 @@ class InterpolationDisplay:
         draw_mosaic(ax, self.images.astype(float), **kwargs)
         steps = np.linspace(0, 1, n_columns - 2)
         names = ["from", *(f"{step:.2g}" for step in steps), "to"]
-        ax.set_xticks(tile_centres(self.images, 1), names)
-        ax.tick_params(axis="x", length=0)
+        name_tiles(ax, self.images, 1, names)
 
         return self
 

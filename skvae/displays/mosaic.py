@@ -4,7 +4,7 @@ import numpy as np
 
 from skvae._images import shape_of_images
 
-__all__ = ["as_images", "draw_mosaic", "fill_grid", "tile_centres"]
+__all__ = ["as_images", "draw_mosaic", "fill_grid", "name_tiles", "tile_centres"]
 
 
 def as_images(X, image_shape):
@@ -82,6 +82,22 @@ def draw_mosaic(ax, grid, *, gap=None, **kwargs):
     ax.spines[:].set_visible(False)
 
     return artist
+
+
+def name_tiles(ax, grid, axis, names):
+    """Write names beside the rows (axis 0) or below the columns (axis 1) of a drawn mosaic.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        With the mosaic, drawn with the usual gap.
+    grid : ndarray of shape (n_rows, n_columns, h, w, c)
+    axis : {0, 1}
+    names : list of str
+    """
+    which = (ax.yaxis, ax.xaxis)[axis]
+    which.set_ticks(tile_centres(grid, axis), names)
+    which.set_tick_params(length=0)
 
 
 def tile_centres(grid, axis, *, gap=None):

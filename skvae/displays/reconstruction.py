@@ -7,7 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skvae.displays.canvas import place, require_matplotlib
 from skvae.displays.latent import decode
-from skvae.displays.mosaic import as_images, draw_mosaic, tile_centres
+from skvae.displays.mosaic import as_images, draw_mosaic, name_tiles
 
 __all__ = ["ReconstructionDisplay"]
 
@@ -151,7 +151,6 @@ class ReconstructionDisplay:
         ax = place(self, ax, (1.4 + 0.75 * n_columns, 0.3 + 0.8 * n_rows))
         limits = {"vmin": self.images.min(), "vmax": self.images.max()}
         draw_mosaic(ax, grid, **{**limits, **kwargs})
-        ax.set_yticks(tile_centres(grid, 0), ["image", *self.reconstructions])
-        ax.tick_params(axis="y", length=0)
+        name_tiles(ax, grid, 0, ["image", *self.reconstructions])
 
         return self

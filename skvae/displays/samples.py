@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skvae.displays.canvas import place, require_matplotlib
-from skvae.displays.mosaic import as_images, draw_mosaic, fill_grid, tile_centres
+from skvae.displays.mosaic import as_images, draw_mosaic, fill_grid, name_tiles
 
 __all__ = ["SamplesDisplay"]
 
@@ -103,8 +103,7 @@ class SamplesDisplay:
         ax = place(self, ax, (0.6 + 0.6 * n_columns, 0.3 + 0.6 * n_rows))
         draw_mosaic(ax, self.images, **kwargs)
         if self.classes is not None:
-            ax.set_yticks(tile_centres(self.images, 0), [str(label) for label in self.classes])
-            ax.tick_params(axis="y", length=0)
+            name_tiles(ax, self.images, 0, [str(label) for label in self.classes])
             ax.set_ylabel("class")
 
         return self
