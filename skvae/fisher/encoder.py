@@ -219,14 +219,13 @@ class FisherVectorEncoder(SetEncoder):
             return self
         with single_threaded():
             self.mixture_.partial_fit(self._local(sample, positions))
-            chosen = np.sort(rng.permutation(len(source))[:_NORM_SETS])
-            self.mean_scales_ = self._mean_scales(source.part(chosen))
+            self.mean_scales_ = self._mean_scales(_some_sets(source, rng))
         return self
 
     def _fit_parts(self, source, sample, positions, rng):
-        chosen = np.sort(rng.permutation(len(source))[:_NORM_SETS])
+        some = _some_sets(source, rng)
         super()._fit_parts(source, sample, positions, rng)
-        self.mean_scales_ = self._mean_scales(source.part(chosen))
+        self.mean_scales_ = self._mean_scales(some)
 
     def _fit_model(self, local, rng):
         mixture = self.mixture
@@ -336,6 +335,11 @@ class FisherVectorEncoder(SetEncoder):
                 )[0]
             images.append(self.extractor_.inverse_transform(self._unreduce(patches)[None])[0])
         return np.asarray(images, dtype)
+
+
+def _some_sets(source, rng):
+    """Random sets, enough to average norms over."""
+    return source.part(np.sort(rng.permutation(len(source))[:_NORM_SETS]))
 
 
 def _check_mixture(mixture):

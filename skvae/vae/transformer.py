@@ -451,6 +451,9 @@ class VAETransformer(
     def transform(self, X):
         """Encode rows; deterministic, and each row on its own, whatever ``output`` is.
 
+        To the last bit, but for convolutions and modules of your own, whose float32 kernels may
+        round a row by its place where a layer's width is no multiple of 8.
+
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
