@@ -7,7 +7,7 @@ import numpy as np
 
 from skvae._checkpoint_file import check_same, checkpoint_path, read_checkpoint, write_checkpoint
 from skvae._iterables import IteratedRows
-from skvae.vae.inputs import part_of
+from skvae.vae.inputs import evenly_spaced, part_of
 from skvae.vae.model import load_arrays
 from skvae.vae.optimizers import load_state, state_to_arrays
 
@@ -113,7 +113,7 @@ def _configuration(estimator):
 
 def data_of(X, y):
     """What tells these rows and class numbers from others: their number, order and a digest."""
-    places = np.unique(np.linspace(0, len(X) - 1, _ROWS_HASHED).astype(np.intp))
+    places = evenly_spaced(len(X), _ROWS_HASHED)
     digest = blake2b(np.ascontiguousarray(part_of(X, places)[:], np.float64), digest_size=8)
     if y is not None:
         digest.update(np.ascontiguousarray(y))

@@ -11,7 +11,7 @@ from skvae._devices import resolve_device
 from skvae.exceptions import PosteriorCollapseWarning
 from skvae.vae.checkpoints import FitCheckpoint
 from skvae.vae.inference import posterior_summary, row_scores
-from skvae.vae.inputs import PreparedRows, part_of
+from skvae.vae.inputs import PreparedRows, evenly_spaced, part_of
 from skvae.vae.model import VAE, load_arrays, to_arrays
 from skvae.vae.monitoring import EarlyStopping, EpochReport, run_epochs
 from skvae.vae.noise import INIT, MODULES, ORDER, stream_seed
@@ -310,15 +310,15 @@ def _validation_score(estimator, model, X, y):
     return float(scores.mean()) + estimator._log_jacobian()
 
 
-def _evenly_spaced(X, y, n):
-    places = np.unique(np.linspace(0, len(X) - 1, n).astype(np.intp))
+def _some_rows(X, y, n):
+    places = evenly_spaced(len(X), n)
 
     return part_of(X, places), None if y is None else y[places]
 
 
 def _watched_rows(estimator, X, y):
     """A few rows as the network sees them, and their class numbers."""
-    X, y = _evenly_spaced(X, y, np.clip(len(X) // 30, *_WATCHED_ROWS))
+    X, y = _some_rows(X, y, np.clip(len(X) // 30, *_WATCHED_ROWS))
 
     return estimator._prepare(X[:]), y
 
@@ -332,7 +332,7 @@ def _store(estimator, model, X, y):
     vars(estimator).update(_attributes(estimator, model))
     rare_labels = y is not None and (y < 0).any()
     if len(X) > _SUMMARY_ROWS and not rare_labels:
-        X, y = _evenly_spaced(X, y, _SUMMARY_ROWS)
+        X, y = _some_rows(X, y, _SUMMARY_ROWS)
     x = PreparedRows(X, estimator._prepare)
     kl, variance = posterior_summary(model, x, y)
     estimator.n_active_ = _n_active(variance)

@@ -5,7 +5,7 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skvae.vae.inputs import check_support, encode_labels, output_dtype
+from skvae.vae.inputs import encode_labels, output_dtype
 from skvae.vae.noise import SAMPLE, stream_seed
 
 __all__ = ["GenerativeMixin"]
@@ -282,8 +282,7 @@ class GenerativeMixin:
         return (means + stds * noise).astype(np.float32)
 
     def _row_scores(self, X, y, n_importance):
-        X = self._check_rows(X)
-        check_support(X, self.likelihood_, self.max_value)
+        X = self._check_rows(X, support=True)
         codes = None
         if self._architecture["n_classes"] is not None and y is not None:
             y = column_or_1d(y)

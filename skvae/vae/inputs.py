@@ -13,6 +13,7 @@ __all__ = [
     "check_support",
     "check_unit_interval",
     "encode_labels",
+    "evenly_spaced",
     "in_unit_interval",
     "network_input",
     "output_dtype",
@@ -91,6 +92,11 @@ def output_dtype(X):
 def part_of(X, places):
     """Some of the rows, by their ascending numbers; those that are not in memory stay there."""
     return X[places] if isinstance(X, np.ndarray) else X.part(places)
+
+
+def evenly_spaced(n_rows, n):
+    """Ascending numbers of ``n`` rows, or of all where there are fewer."""
+    return np.unique(np.linspace(0, n_rows - 1, n).astype(np.intp))
 
 
 def value_range(X):

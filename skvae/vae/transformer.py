@@ -489,11 +489,11 @@ class VAETransformer(
 
         return self._with_model(fisher_vectors, x, self.fisher_information_, self.fisher_power)
 
-    def _check_rows(self, X):
+    def _check_rows(self, X, *, support=False):
         check_is_fitted(self)
         X = validate_rows(self, X, reset=False)
-        if self.likelihood_ == "poisson":  # whose encoder sees log(1 + x)
-            check_support(X, self.likelihood_)
+        if support or self.likelihood_ == "poisson":  # whose encoder sees log(1 + x)
+            check_support(X, self.likelihood_, self.max_value)
 
         return X
 
