@@ -10,18 +10,18 @@ import argparse
 from time import process_time
 
 import torch
+from mnist import mnist
 from vae_contenders import BATCH, EagerLoop, negative_elbo
 from vae_peers import binary
 
 from skvae import VAETransformer
-from skvae.datasets import load_mnist
 
 TARGET = -105.0  # nats
 
 
 def ours(rate, n_epochs, test):
     start = process_time()
-    X = load_mnist(subset="train").data.astype("float32") / 255
+    X, _ = mnist("train")
     settings = {"binarize": "threshold", "learning_rate_init": rate, "max_iter": n_epochs}
     vae = VAETransformer(**settings, random_state=0).fit(X)
     return process_time() - start, vae.score(test)

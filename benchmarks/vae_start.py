@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from tables import show
 
 from skvae import VAETransformer
 
@@ -40,9 +41,10 @@ def main():
                 command = [sys.executable, "-c", code, path]
                 found = subprocess.run(command, check=True, capture_output=True, text=True)
                 results[name].append(float(found.stdout))
-    print("| process | least s | median s |\n|---|---|---|")
-    for name, seconds in results.items():
-        print(f"| {name} | {min(seconds):.2f} | {np.median(seconds):.2f} |")
+    show(
+        ["process", "least s", "median s"],
+        ([name, f"{min(s):.2f}", f"{np.median(s):.2f}"] for name, s in results.items()),
+    )
 
 
 if __name__ == "__main__":
