@@ -3,22 +3,12 @@ import tracemalloc
 import numpy as np
 import pandas as pd
 import pytest
+from reiterable import Blocks
 
 from skvae._iterables import BlockPasses, IteratedRows, yields_blocks
 
 X = np.arange(600.0).reshape(200, 3)
 FLOATS = [np.float64, np.float32, np.uint8]
-
-
-class Blocks:
-    """Starts anew whenever it is iterated over, and counts how often."""
-
-    def __init__(self, *blocks):
-        self.blocks, self.n_passes = blocks, 0
-
-    def __iter__(self):
-        self.n_passes += 1
-        yield from self.blocks
 
 
 def rows_of(*blocks):

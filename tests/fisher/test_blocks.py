@@ -4,21 +4,12 @@ from functools import partial
 
 import numpy as np
 import pytest
+from reiterable import Blocks
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from skvae.fisher.blocks import ArrayBlocks, DaskBlocks, IteratedBlocks, lazy_blocks
 
 BOUNDS = [1, 13, 13, 170]
-
-
-class Iterable:
-    """Starts anew whenever it is iterated over."""
-
-    def __init__(self, *blocks):
-        self.blocks = blocks
-
-    def __iter__(self):
-        return iter(self.blocks)
 
 
 def memory_map(X, path, mode="r"):
@@ -34,7 +25,7 @@ FORMS = {
     "array": lambda X, path: ArrayBlocks(X),
     "memory map": lambda X, path: lazy_blocks(memory_map(X, path)),
     "view of a memory map": lambda X, path: lazy_blocks(np.asarray(memory_map(X, path))),
-    "iterable": lambda X, path: lazy_blocks(Iterable(*np.split(X, BOUNDS))),
+    "iterable": lambda X, path: lazy_blocks(Blocks(*np.split(X, BOUNDS))),
     "dask array": lambda X, path: lazy_blocks(dask_array(X)),
 }
 
@@ -87,7 +78,7 @@ def test_batches_of_sorted_data_look_alike():
 def test_batches_of_an_iterable_are_consecutive_whatever_its_blocks(rng, bounds):
     X = rng.normal(size=(200, 2))
     batches = [
-        next(iter(b)) for b in IteratedBlocks(Iterable(*np.split(X, bounds))).batches(30, None)
+        next(iter(b)) for b in IteratedBlocks(Blocks(*np.split(X, bounds))).batches(30, None)
     ]
     assert [len(b) for b in batches] == [30, 30, 30, 30, 30, 50]
     assert np.array_equal(np.concatenate(batches), X)
@@ -142,11 +133,11 @@ def test_every_block_is_checked(rng, tmp_path, form):
 )
 def test_blocks_that_do_not_fit_together(blocks, message):
     with pytest.raises(ValueError, match=message):
-        lazy_blocks(Iterable(*blocks)).total(second_moments)
+        lazy_blocks(Blocks(*blocks)).total(second_moments)
 
 
 def test_an_iterable_that_does_not_start_anew():
-    class Draining(Iterable):
+    class Draining(Blocks):
         def __iter__(self):
             blocks, self.blocks = self.blocks, self.blocks[:1]
             return iter(blocks)

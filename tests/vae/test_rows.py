@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from reiterable import Blocks
 from sklearn.datasets import load_digits
 
 from skvae import VAETransformer
 from skvae._iterables import BlockPasses, IteratedRows
 from skvae._maps import MappedRows
-from skvae.vae import fitting
 from skvae.vae.rows import StoredRows, StreamedRows, training_rows
 
 PIXELS, Y = load_digits(return_X_y=True)
@@ -33,17 +33,6 @@ def same_weights(a, b):
 def on_disk(X, folder):
     np.save(folder / "X.npy", X)
     return np.load(folder / "X.npy", mmap_mode="r")
-
-
-class Blocks:
-    """Starts anew whenever it is iterated over, and counts how often."""
-
-    def __init__(self, *blocks):
-        self.blocks, self.n_passes = blocks, 0
-
-    def __iter__(self):
-        self.n_passes += 1
-        yield from self.blocks
 
 
 def cut(X, size):
@@ -171,20 +160,14 @@ def test_an_iterable_trains_as_well_as_an_array(monkeypatch):
 
 
 @pytest.mark.parametrize("steps_per_epoch", [None, 4])
-def test_a_fit_of_blocks_goes_on_with_the_same_bits(monkeypatch, tmp_path, steps_per_epoch):
+def test_a_fit_of_blocks_goes_on_with_the_same_bits(
+    monkeypatch, power_cut, tmp_path, steps_per_epoch
+):
     monkeypatch.setattr("skvae.vae.rows._WINDOW_BYTES", 8 * 64 * 64)
     options = {"likelihood": "gaussian", "steps_per_epoch": steps_per_epoch, "early_stopping": True}
     straight = vae(max_iter=5, **options).fit(cut(PIXELS, 50))
-    original = fitting.train
-
-    def broken(*args, **kwargs):
-        yield from islice(original(*args, **kwargs), 3)
-        raise RuntimeError("power cut")
-
-    monkeypatch.setattr(fitting, "train", broken)
-    with pytest.raises(RuntimeError, match="power cut"):
+    with power_cut(3):
         vae(max_iter=5, **options, checkpoint=tmp_path).fit(cut(PIXELS, 50))
-    monkeypatch.setattr(fitting, "train", original)
     resumable = vae(max_iter=5, **options, checkpoint=tmp_path)
     with pytest.raises(ValueError, match="X in blocks was True and is None"):
         resumable.fit(PIXELS)
