@@ -22,6 +22,15 @@ SETTINGS = {
     "class means, conv": {**_CONV, "max_iter": 20},
     "class means that weigh the class, conv": {**_CONV, "max_iter": 8, "label_weight": 30.0},
     "the same, 15 epochs": {**_CONV, "max_iter": 15, "label_weight": 30.0},
+    **{
+        f"the same, 15 epochs, seed {seed}": {
+            **_CONV,
+            "max_iter": 15,
+            "label_weight": 30.0,
+            "random_state": seed,
+        }
+        for seed in (1, 2)
+    },
     "no labels, conv": {"network": "conv", "binarize": "dynamic", "max_iter": 30},
 }
 

@@ -33,6 +33,12 @@ SETTINGS = {
         "warm_up": 0.1,
         "learning_rate_init": 2e-3,
     },
+    "tanh, 3,280 epochs": {
+        "activation": "tanh",
+        "max_iter": 3280,
+        "warm_up": 0.25,
+        "learning_rate_init": 2e-3,
+    },
     "tanh, class means": {
         "activation": "tanh",
         "max_iter": 1000,

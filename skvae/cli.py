@@ -103,6 +103,7 @@ def _make_parser():
 
 def _compare(arguments):
     if arguments.output:
+        require_matplotlib("--output")
         check_writable(os.path.join(arguments.output, "results.csv"))
     if arguments.report:
         require_matplotlib("--report")

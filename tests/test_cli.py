@@ -84,6 +84,7 @@ def test_more_training_images_than_there_are_is_an_error(capsys):
         ("--report", "file/page.html", "cannot be written"),
         ("--output", "file", "cannot be written"),
         ("--report", "page.html", 'pip install "skvae[plot]"'),
+        ("--output", "folder", 'pip install "skvae[plot]"'),
     ],
 )
 def test_files_that_cannot_be_made_are_an_error_before_any_work(

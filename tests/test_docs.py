@@ -4,14 +4,15 @@ import re
 from pathlib import Path
 from textwrap import dedent
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 
 
-def blocks_of(name):
-    text = (DOCS / name).read_text()
+def blocks_of(name, folder=DOCS):
+    text = (folder / name).read_text()
     return [dedent(b) for b in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)]
 
 
@@ -26,6 +27,17 @@ def test_code_blocks_run_one_after_the_other(name, tmp_path, monkeypatch):
     namespace = {"__name__": name}
     for block in blocks_of(name):
         exec(block, namespace)
+
+
+def test_the_two_pipelines_of_the_readme_print_what_it_says(capsys):
+    (block,) = blocks_of("README.md", ROOT)
+    exec(block, {"__name__": "readme"})
+    printed = [float(line) for line in capsys.readouterr().out.split()]
+    text = (ROOT / "README.md").read_text()
+    said = re.search(r"prints (0\.\d+), the second about fifteen and (0\.\d+)", text).groups()
+
+    # Other processors round in other ways, which may move a few of the 1,797 images.
+    np.testing.assert_allclose(printed, [float(figure) for figure in said], atol=0.005)
 
 
 def test_the_chinese_quick_start_has_the_same_code():

@@ -168,14 +168,13 @@ class TrainingCurveDisplay:
         image = ax.imshow(self.kl_curves[:, order].T, **{**style, **kwargs})
         edge = [withStroke(linewidth=4, foreground="black")]
         n_active = np.array(self.history["n_active"])
-        label = "active dimensions"
-        ax.step(
-            self._epochs(), n_active + 0.5, where="mid", color="w", path_effects=edge, label=label
-        )
+        # All of them active is the lower edge of the map.
+        line = {"where": "mid", "color": "w", "path_effects": edge, "clip_on": False}
+        ax.step(self._epochs(), n_active + 0.5, **line)
         for axis in (ax.xaxis, ax.yaxis):
             axis.get_major_locator().set_params(integer=True)
-        ax.set(xlabel="epoch", ylabel="latent dimension, sorted by its last KL")
-        ax.legend(loc="lower right", facecolor="0.3", labelcolor="white", fontsize="small")
+        ylabel = "latent dimension, sorted by its last KL"
+        ax.set(xlabel="epoch (line: active dimensions)", ylabel=ylabel)
         self.figure_.colorbar(image, ax=ax, label="KL, nats per row")
 
     def _epochs(self):

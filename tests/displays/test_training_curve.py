@@ -32,7 +32,8 @@ def test_the_map_is_the_kl_of_dimensions_by_epoch(classes):
     order = np.argsort(-classes.kl_curves_[-1])
     (image,) = display.ax_.images
     shown = np.asarray(image.get_array())
-    place = lines(display.ax_)["active dimensions"]
+    (line,) = display.ax_.get_lines()
+    place = line.get_ydata()
 
     np.testing.assert_allclose(shown, classes.kl_curves_[:, order].T)
     assert image.get_extent() == [0.5, 3.5, 5.5, 0.5]
