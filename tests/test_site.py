@@ -87,3 +87,23 @@ def test_every_example_is_a_notebook(site):
     examples = (ROOT / "examples").glob("*.py")
     downloads = {path.name for path in (site / "_downloads").rglob("*.ipynb")}
     assert downloads >= {f"{path.stem}.ipynb" for path in examples}
+
+
+def test_search_finds_pages_in_a_browser(site, browser):
+    page = browser.new_page()
+    page.goto((site / "search.html").as_uri() + "?q=reparameterization")
+    page.wait_for_selector("#search-results li")
+    found = {link.get_attribute("href") for link in page.locator("#search-results li a").all()}
+    page.close()
+    assert any("vae-derivation.html" in address for address in found)
+
+
+@pytest.mark.parametrize(
+    "name", ["index", "quick-start.zh-CN", "vae-mnist", "evidence", "auto_examples/index"]
+)
+def test_pages_fit_a_phone(name, site, browser):
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto((site / f"{name}.html").as_uri())
+    width = page.evaluate("document.documentElement.scrollWidth")
+    page.close()
+    assert width <= 390
