@@ -18,11 +18,11 @@ CLASSIFIERS = {"linear": "linear", "knn": "kNN", "svm": "RBF SVM"}
 
 def read(folders):
     """One comparison of all features."""
-    rows, n_test = {}, None
+    rows, n_test, names = {}, None, {f.name for f in fields(Row)}
     for folder in folders:
         content = json.loads((Path(folder) / "results.json").read_text())
         n_test = content["n_test"]
-        found = [Row(**{f.name: row[f.name] for f in fields(Row)}) for row in content["rows"]]
+        found = [Row(**{k: v for k, v in row.items() if k in names}) for row in content["rows"]]
         rows |= {
             feature: [r for r in found if r.feature == feature]
             for feature in dict.fromkeys(r.feature for r in found)
