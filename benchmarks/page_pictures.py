@@ -17,7 +17,6 @@ from playwright.sync_api import sync_playwright
 
 from skvae import VAETransformer, cli, save_explorer
 
-HEIGHT = 900
 GAP, GREY = 24, "#999999"
 SCREENS = {"light": 1210, "dark": 416}
 
@@ -39,9 +38,9 @@ def report(path):
     return {"light": "null", "dark": "null"}
 
 
-def shoot(browser, address, scheme, script):
+def shoot(browser, address, scheme, height, script):
     """The upper part of the page after a script."""
-    screen = {"width": SCREENS[scheme], "height": HEIGHT}
+    screen = {"width": SCREENS[scheme], "height": height}
     page = browser.new_page(viewport=screen, color_scheme=scheme)
     page.goto(address)
     page.evaluate(script)
@@ -53,7 +52,7 @@ def shoot(browser, address, scheme, script):
 def side_by_side(shots):
     """One picture of all, with a grey gap between them."""
     width = sum(shot.width for shot in shots) + GAP * (len(shots) - 1)
-    picture = Image.new("RGB", (width, HEIGHT), GREY)
+    picture = Image.new("RGB", (width, shots[0].height), GREY)
     left = 0
     for shot in shots:
         picture.paste(shot, (left, 0))
@@ -63,17 +62,18 @@ def side_by_side(shots):
 
 
 def main():
-    kinds = {"explorer": explorer, "report": report}
+    kinds = {"explorer": (explorer, 900), "report": (report, 1250)}
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kind", choices=kinds)
     parser.add_argument("picture", metavar="FILE.png")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as running:
         page = Path(folder) / "page.html"
-        scripts = kinds[arguments.kind](page)
+        write, height = kinds[arguments.kind]
+        scripts = write(page)
         chromium = shutil.which("chromium") or running.chromium.executable_path
         browser = running.chromium.launch(executable_path=chromium, chromium_sandbox=False)
-        shots = [shoot(browser, page.as_uri(), scheme, scripts[scheme]) for scheme in SCREENS]
+        shots = [shoot(browser, page.as_uri(), s, height, scripts[s]) for s in SCREENS]
         browser.close()
     side_by_side(shots).save(arguments.picture, optimize=True)
 
