@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from playwright.sync_api import sync_playwright
+from chromium import chromium
 
 from skvae import VAETransformer, datasets, save_explorer
 
@@ -98,11 +98,9 @@ def main():
     print(
         f"float16 weights: error {np.abs(half_precision(vae).inverse_transform(z) - x).max():.1e}"
     )
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as running:
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         path = Path(folder) / "explorer.html"
         save_explorer(vae, path)
-        chromium = shutil.which("chromium") or running.chromium.executable_path
-        browser = running.chromium.launch(executable_path=chromium, chromium_sandbox=False)
         page = browser.new_page()
         page.goto(path.as_uri())
         decoded = np.array(page.evaluate("points => points.map(skvae.decode)", z.tolist()))
@@ -110,7 +108,6 @@ def main():
         print(f"error at 100 points: {np.abs(decoded - x).max():.1e}")
         print(f"median decode: {page.evaluate(COMPUTE):.2f} ms")
         print(f"frames per second: {page.evaluate(FRAMES):.0f} (Chromium {browser.version})")
-        browser.close()
     if shutil.which("npm"):
         weigh()
 

@@ -7,13 +7,12 @@ the extra ``browser`` and Chromium.
 
 import argparse
 import io
-import shutil
 import tempfile
 from pathlib import Path
 
+from chromium import chromium
 from mnist import mnist
 from PIL import Image
-from playwright.sync_api import sync_playwright
 
 from skvae import VAETransformer, cli, save_explorer
 
@@ -67,14 +66,11 @@ def main():
     parser.add_argument("kind", choices=kinds)
     parser.add_argument("picture", metavar="FILE.png")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as running:
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         page = Path(folder) / "page.html"
         write, height = kinds[arguments.kind]
         scripts = write(page)
-        chromium = shutil.which("chromium") or running.chromium.executable_path
-        browser = running.chromium.launch(executable_path=chromium, chromium_sandbox=False)
         shots = [shoot(browser, page.as_uri(), s, height, scripts[s]) for s in SCREENS]
-        browser.close()
     side_by_side(shots).save(arguments.picture, optimize=True)
 
 
