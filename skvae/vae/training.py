@@ -134,6 +134,7 @@ def train(
         descend = FusedStep(model, optimizer, objective, y)
     else:
         descend = partial(_step, model, optimizer, objective)
+    chooses = objective.n_importance > 1 and isinstance(descend, FusedStep)
     threads = FasterThreads(torch.get_num_threads() if x.device.type == "cpu" else 1)
     for epoch in range(n_done, schedule.n_steps // n_steps):
         generator = torch.Generator(x.device).manual_seed(
@@ -153,10 +154,11 @@ def train(
                 batch_x = (torch.empty_like(batch_x).uniform_(generator=generator) < batch_x).to(
                     x.dtype
                 )
+            u = torch.rand(len(rows), generator=generator, device=x.device) if chooses else None
             for group in optimizer.param_groups:
                 group["lr"] = schedule.learning_rate(step) * group.get("lr_ratio", 1.0)
             with threads.step():
-                sums = descend(batch_x, noise, None if y is None else y[rows], beta)
+                sums = descend(batch_x, noise, None if y is None else y[rows], beta, u)
             totals += sums
             n_seen += len(rows)
             if batch + 1 == n_steps or (batch + 1) % _STRETCH == 0:
@@ -181,7 +183,7 @@ def _record(means, beta):
     return record
 
 
-def _step(model, optimizer, objective, x, noise, y, beta):
+def _step(model, optimizer, objective, x, noise, y, beta, _):
     """Descend one batch's loss by autograd; returns the sums of loss, reconstruction and KL."""
     sums = objective(model, x, noise, y, beta)
     optimizer.zero_grad(set_to_none=False)
