@@ -5,6 +5,8 @@ from scipy.spatial.distance import cdist
 from scipy.special import log_softmax
 from sklearn.utils.metaestimators import available_if
 
+from skvae.vae.fitted import FittedModel
+
 __all__ = ["ClassPredictionMixin"]
 
 
@@ -17,7 +19,7 @@ def _has_classes(estimator):
     return True
 
 
-class ClassPredictionMixin:
+class ClassPredictionMixin(FittedModel):
     """Predictions of a fitted :class:`skvae.VAETransformer` that learned from labels."""
 
     @available_if(_has_classes)

@@ -5,6 +5,7 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skvae.vae.fitted import FittedModel
 from skvae.vae.inputs import encode_labels, output_dtype
 from skvae.vae.noise import SAMPLE, stream_seed
 
@@ -29,7 +30,7 @@ def _has_codes(estimator):
     return True
 
 
-class GenerativeMixin:
+class GenerativeMixin(FittedModel):
     """Decoding, scores and samples of a fitted :class:`skvae.VAETransformer`."""
 
     @available_if(_has_codes)
@@ -298,7 +299,3 @@ class GenerativeMixin:
             dynamic=self.binarize == "dynamic",
             n_importance=n_importance,
         )
-
-    def _log_jacobian(self):
-        """log |d standardised x / d x|."""
-        return 0.0 if self.scale_ is None else -float(np.log(self.scale_).sum())

@@ -8,21 +8,12 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._callbacks import CallbackSupportMixin, FitTasks
-from skvae._devices import gpu_or_none, resolve_device
 from skvae._documentation import DocumentedMixin
 from skvae._sklearn import Interval, StrOptions, fit_context
-from skvae._threads import single_threaded
 from skvae.persistence import VersionedMixin
-from skvae.vae import perceptrons
 from skvae.vae.classification import ClassPredictionMixin
 from skvae.vae.generative import GenerativeMixin
-from skvae.vae.inputs import (
-    PreparedRows,
-    check_support,
-    network_input,
-    output_dtype,
-    validate_rows,
-)
+from skvae.vae.inputs import PreparedRows, output_dtype
 from skvae.vae.noise import FEATURES, stream_seed
 from skvae.vae.settling import check_training_rows
 
@@ -488,49 +479,3 @@ class VAETransformer(
         x = PreparedRows(X, self._prepare)
 
         return self._with_model(fisher_vectors, x, self.fisher_information_, self.fisher_power)
-
-    def _check_rows(self, X, *, support=False):
-        check_is_fitted(self)
-        X = validate_rows(self, X, reset=False)
-        if support or self.likelihood_ == "poisson":  # whose encoder sees log(1 + x)
-            check_support(X, self.likelihood_, self.max_value)
-
-        return X
-
-    def _encode(self, X, log_var=False):
-        """Posterior means of validated rows, or ``[mean | log_var]``, float32."""
-        return self._infer("encode", PreparedRows(X, self._prepare), log_var=log_var)
-
-    def _prepare(self, X):
-        threshold = self.binarize == "threshold"
-
-        return network_input(X, self.mean_, self.scale_, self.max_value, threshold)
-
-    def _to_units(self, x):
-        return x * self.max_value if self.mean_ is None else x * self.scale_ + self.mean_
-
-    def _is_plain_perceptron(self):
-        architecture = self._architecture
-
-        return architecture["network"] == "mlp" and isinstance(architecture["likelihood"], str)
-
-    def _infer(self, name, *args, **kwargs):
-        """Call a function of :mod:`skvae.vae.inference` with the model, without torch if it can."""
-        device = gpu_or_none(self.device)
-        if name in perceptrons.__all__ and self._is_plain_perceptron() and not device:
-            with single_threaded():
-                return getattr(perceptrons, name)(
-                    self.parameters_, self._architecture, *args, **kwargs
-                )
-        from skvae.vae import inference
-
-        return self._with_model(getattr(inference, name), *args, **kwargs)
-
-    def _with_model(self, function, *args, **kwargs):
-        from skvae.vae.model import VAE, load_arrays
-        from skvae.vae.runtime import scoped_runtime
-
-        with scoped_runtime(self.n_jobs):
-            model = load_arrays(VAE(**self._architecture), self.parameters_).eval()
-
-            return function(model.to(resolve_device(self.device)), *args, **kwargs)
