@@ -43,7 +43,7 @@ class FusedStep:
     objectives, which are small beside the networks, go through autograd.
 
     Of several importance samples one is drawn for each row, by its weight, and the gradient taken
-    there: an unbiased estimate of the sum over all samples [1]_, for a third of the work.
+    there: on average that of all samples, a sum with these weights [1]_, for a third of the work.
 
     References
     ----------

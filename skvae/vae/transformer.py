@@ -97,8 +97,9 @@ class VAETransformer(
         batch, counts as this at least, times the KL weight [5]_. A remedy for collapse.
     n_importance : int, default=1
         Samples of z per row in training. More than one maximise the importance-weighted bound
-        [3]_, at their number times the decoder's cost, with the doubly reparameterised gradient
-        [6]_; needs ``beta=1`` and no ``free_bits``.
+        [3]_ with the doubly reparameterised gradient [6]_, and need ``beta=1`` and no
+        ``free_bits``. All are decoded; a multi-layer perceptron then takes the gradient at one
+        sample of each row, drawn by its weight, other networks at all.
     output : {"mean", "params", "sample", "refined", "fisher"}, default="mean"
         What ``transform`` returns: the mean of q(z|x); ``[mean | log_var]``; one draw of z from
         q(z|x); or the mean of the true posterior p(z|x), by importance sampling from q [3]_. The
