@@ -60,7 +60,7 @@ SETTINGS = {
         "max_iter": 1000,
         "warm_up": 0.25,
         "learning_rate_init": 2e-3,
-        "then": {"max_iter": 240, "learning_rate_init": 1e-3, "n_importance": 50},
+        "then": {"max_iter": 220, "learning_rate_init": 1e-3, "n_importance": 50},
     },
 }
 
