@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from fisher_peers import parameters, problem
 from interleaved import clock, floor, take_turns, times_as_long
+from tables import show
 from threadpoolctl import threadpool_limits
 
 from skvae.fisher.statistics import Mixture, accumulate, natural_parameters
@@ -142,29 +143,32 @@ def installed_kernels():
     return kernels
 
 
+def measure(kernels, n, d, k, repeats):
+    """A row of the table: the floor's least time, and each kernel's beside it."""
+    X, fitted = problem(n, d, k=k)
+    mixture = Mixture(*parameters(fitted))
+    right = by_numpy(X.astype(np.float64), mixture)
+    for name, kernel in kernels.items():
+        assert np.allclose(kernel(X, mixture), right, rtol=1e-3, atol=1e-3), name
+    contenders = {
+        name: partial(clock, partial(kernel, X, mixture)) for name, kernel in kernels.items()
+    }
+    seconds = take_turns({"floor": floor(n, d, k)} | contenders, repeats)
+    ratios = (f"{times_as_long(seconds, name, 'floor'):.2f}" for name in kernels)
+    return [f"{n:,}", d, k, f"{1e3 * seconds['floor'].min():.0f}", *ratios]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=9)
     repeats = parser.parse_args().repeats
     kernels = installed_kernels()
     torch.set_num_threads(1)
-    print("| N | D | K | floor ms | " + " | ".join(f"{name} x" for name in kernels) + " |")
-    print("|---" * (4 + len(kernels)) + "|")
     with threadpool_limits(1):
-        for n, d, k in SHAPES:
-            X, fitted = problem(n, d, k=k)
-            mixture = Mixture(*parameters(fitted))
-            right = by_numpy(X.astype(np.float64), mixture)
-            for name, kernel in kernels.items():
-                assert np.allclose(kernel(X, mixture), right, rtol=1e-3, atol=1e-3), name
-            contenders = {
-                name: partial(clock, partial(kernel, X, mixture))
-                for name, kernel in kernels.items()
-            }
-            seconds = take_turns({"floor": floor(n, d, k)} | contenders, repeats)
-            ratios = [f"{times_as_long(seconds, name, 'floor'):.2f}" for name in kernels]
-            ms = f"{1e3 * seconds['floor'].min():.0f}"
-            print(f"| {n:,} | {d} | {k} | {ms} | " + " | ".join(ratios) + " |", flush=True)
+        show(
+            ["N", "D", "K", "floor ms", *(f"{name} x" for name in kernels)],
+            (measure(kernels, n, d, k, repeats) for n, d, k in SHAPES),
+        )
 
 
 if __name__ == "__main__":

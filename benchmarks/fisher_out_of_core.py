@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from mnist import mnist
 from sklearn.decomposition import PCA
+from tables import show
 
 from skvae import DiagonalGaussianMixture, FisherVectorEncoder, ImagePatches
 
@@ -133,9 +134,7 @@ def timed_encode(read, path, mixture):
     return time.process_time() - start
 
 
-def memory_table(path):
-    print("| work | passes | processor s | peak MB above imports | of that anonymous |")
-    print("|---|---|---|---|---|")
+def memory_rows(path):
     few = {"max_iter": 2, "tol": 0}
     cases = {
         "EM, memory map": (timed_fit, mapped, path, few),
@@ -145,32 +144,33 @@ def memory_table(path):
     }
     for name, case in cases.items():
         (mixture, seconds), peak = in_child(*case)
-        print(memory_row(name, mixture.n_iter_, seconds, peak), flush=True)
+        yield memory_row(name, mixture.n_iter_, seconds, peak)
     for name, read in {"memory map": mapped, "iterable of blocks": FileBlocks}.items():
         seconds, peak = in_child(timed_encode, read, path, mixture)
-        print(memory_row(f"encode, {name}", 1, seconds, peak), flush=True)
+        yield memory_row(f"encode, {name}", 1, seconds, peak)
 
 
 def memory_row(name, passes, seconds, peak):
-    return f"| {name} | {passes} | {seconds:.0f} | {peak[0]:.0f} | {peak[1]:.0f} |"
+    return [name, passes, f"{seconds:.0f}", f"{peak[0]:.0f}", f"{peak[1]:.0f}"]
 
 
-def speed_table(path):
-    print("| fit | passes | log-likelihood | of EM's | processor s | share of EM's |")
-    print("|---|---|---|---|---|---|")
+def speed_rows(path):
     (em, base), _ = in_child(timed_fit, mapped, path, {})
     reached = em.score(mapped(path))
-    print(f"| EM | {em.n_iter_} | {reached:.3f} | | {base:.0f} | |", flush=True)
+    yield ["EM", em.n_iter_, f"{reached:.3f}", "", f"{base:.0f}", ""]
     for size in BATCH_SIZES:
         for passes in PASSES:
             settings = {"batch_size": size, "max_iter": passes}
             (mixture, seconds), _ = in_child(timed_fit, mapped, path, settings)
             score = mixture.score(mapped(path))
-            print(
-                f"| batches of {size:,} | {mixture.n_iter_} | {score:.3f} | "
-                f"{score / reached - 1:+.2%} | {seconds:.0f} | {seconds / base:.3f} |",
-                flush=True,
-            )
+            yield [
+                f"batches of {size:,}",
+                mixture.n_iter_,
+                f"{score:.3f}",
+                f"{score / reached - 1:+.2%}",
+                f"{seconds:.0f}",
+                f"{seconds / base:.3f}",
+            ]
 
 
 def main():
@@ -183,10 +183,16 @@ def main():
         path = Path(folder) / "X.npy"
         if arguments.table != "memory":
             write_patches(path, arguments.n)
-            speed_table(path)
+            show(
+                ["fit", "passes", "log-likelihood", "of EM's", "processor s", "share of EM's"],
+                speed_rows(path),
+            )
         if arguments.table != "speed":
             write_blobs(path, arguments.n)
-            memory_table(path)
+            show(
+                ["work", "passes", "processor s", "peak MB above imports", "of that anonymous"],
+                memory_rows(path),
+            )
 
 
 if __name__ == "__main__":

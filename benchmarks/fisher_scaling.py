@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from fisher_peers import encoder, fit, per_iteration, problem
 from interleaved import clock, floor, take_turns
+from tables import show
 from threadpoolctl import threadpool_limits
 
 BASE = {"N": 100_000, "K": 64, "D": 24}
@@ -35,15 +36,13 @@ def measure(N, K, D, repeats):
     return seconds | {"floor": seconds["floor"] * N / rows}
 
 
-def table(results):
-    print("| changed | value | encode s | EM iteration s | floor s | encode ns / (N K D) |")
-    print("|---|---|---|---|---|---|")
+def rows(results):
     for name, found in results.items():
         for value, seconds in found.items():
             shape = BASE | {name: value}
             cost = 1e9 * seconds["encode"] / (shape["N"] * shape["K"] * shape["D"])
-            figures = [f"{seconds[what]:.3f}" for what in ("encode", "EM iteration", "floor")]
-            print(f"| {name} | {value:,} | " + " | ".join(figures) + f" | {cost:.3f} |")
+            figures = (f"{seconds[what]:.3f}" for what in ("encode", "EM iteration", "floor"))
+            yield [name, f"{value:,}", *figures, f"{cost:.3f}"]
 
 
 def plot(results, path):
@@ -72,7 +71,10 @@ def main():
             name: {v: measure(**BASE | {name: v}, repeats=arguments.repeats) for v in values}
             for name, values in SWEEPS.items()
         }
-    table(results)
+    show(
+        ["changed", "value", "encode s", "EM iteration s", "floor s", "encode ns / (N K D)"],
+        rows(results),
+    )
     if arguments.plot:
         plot(results, arguments.plot)
 

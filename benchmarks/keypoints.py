@@ -11,6 +11,7 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 from sklearn.svm import LinearSVC
+from tables import show
 
 from skvae import FisherVectorEncoder, ImageKeypoints
 
@@ -62,12 +63,15 @@ def accuracies(X, y, seed, detector, reducer, xy_weight):
 
 def main():
     digits = load_digits()
-    print("| keypoints | scikit-image | skvae | (1, 2) | xy | (xy, 1, 2) |\n" + "|---" * 6 + "|")
-    for name, (side, *options) in SETTINGS.items():
+
+    def measure(name):
+        side, *options = SETTINGS[name]
         images = np.stack([resize(image, (side, side)) for image in digits.images / 16])
         found = np.mean([accuracies(images, digits.target, s, *options) for s in SEEDS], axis=0)
-        cells = ["", *(f"{a:.3f}" for a in found)][-5:]
-        print(f"| {name} | {' | '.join(cells)} |", flush=True)
+        return [name, *["", *(f"{a:.3f}" for a in found)][-5:]]
+
+    header = ["keypoints", "scikit-image", "skvae", "(1, 2)", "xy", "(xy, 1, 2)"]
+    show(header, map(measure, SETTINGS))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from mnist import mnist
 from squared_hinge import SquaredHingeClassifier
+from tables import show
 from torch.func import functional_call, grad, vmap
 
 from skvae import FisherVectorEncoder, VAETransformer
@@ -64,27 +65,26 @@ def whitened(train, test, power):
 
 
 def judge(name, train, test, y, y_test):
-    """Print a row of the table."""
+    """A row of the table."""
     classifiers = (SquaredHingeClassifier(C, tol=1e-3).fit(train, y) for C in (1.0, 10.0))
     error = min(np.mean(c.predict(test) != y_test) for c in classifiers)
-    print(f"| {name} | {train.shape[1]:,} | {100 * error:.2f} |", flush=True)
+    return [name, f"{train.shape[1]:,}", f"{100 * error:.2f}"]
 
 
-def main():
+def rows():
     (X, y), (X_test, y_test) = mnist("train"), mnist("test")
     vae = VAETransformer(32, max_iter=15, random_state=0).fit(X)
     x, y, x_test, y_test = X[:N], y[:N], X_test[:N], y_test[:N]
     model = load_arrays(VAE(**vae._architecture), vae.parameters_)
-    print("| features | dims | error % |\n|---|---|---|")
     Z, Z_test = vae.transform(x), vae.transform(x_test)
-    judge("posterior means", Z / Z.std(0), Z_test / Z.std(0), y, y_test)
+    yield judge("posterior means", Z / Z.std(0), Z_test / Z.std(0), y, y_test)
     with torch.no_grad():
         hidden, hidden_test = (model.encoder[:-1](torch.tensor(a)).numpy() for a in (x, x_test))
-    judge("input of the encoder's last layer", hidden, hidden_test, y, y_test)
+    yield judge("input of the encoder's last layer", hidden, hidden_test, y, y_test)
     for k in (16, 64):
         encoder = FisherVectorEncoder(k, random_state=0).fit(vae.transform(X[:20_000]))
         pair = encoder.transform(Z), encoder.transform(Z_test)
-        judge(f"Fisher vectors of the means, K = {k}", *pair, y, y_test)
+        yield judge(f"Fisher vectors of the means, K = {k}", *pair, y, y_test)
     forms = [
         ("E log p(x|z)", "encoder.4"),
         ("E log p(x|z)", "decoder.0"),
@@ -97,7 +97,11 @@ def main():
         pair = [scores(model, name, layers, a) for a in (x, x_test)]
         for power in (0.5, 1.0):
             label = f"gradient of {name}, {layer.replace('.', ' ')}, power {power}"
-            judge(label, *whitened(*pair, power), y, y_test)
+            yield judge(label, *whitened(*pair, power), y, y_test)
+
+
+def main():
+    show(["features", "dims", "error %"], rows())
 
 
 if __name__ == "__main__":
