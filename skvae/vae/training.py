@@ -154,7 +154,7 @@ def train(
                 batch_x = (torch.empty_like(batch_x).uniform_(generator=generator) < batch_x).to(
                     x.dtype
                 )
-            u = torch.rand(len(rows), generator=generator, device=x.device) if chooses else None
+            u = noise.new_empty(len(rows)).uniform_(generator=generator) if chooses else None
             for group in optimizer.param_groups:
                 group["lr"] = schedule.learning_rate(step) * group.get("lr_ratio", 1.0)
             with threads.step():

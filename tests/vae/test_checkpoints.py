@@ -37,6 +37,7 @@ def same(a, b):
     [
         {},
         {"conditional": "prior", "binarize": "dynamic"},
+        {"n_importance": 3, "binarize": "dynamic"},
         {"optimizer": "rmsprop", "likelihood": "gaussian", "max_grad_norm": 50.0},
         {"early_stopping": True, "warm_up": 0.0, "steps_per_epoch": 4},
         {"early_stopping": True, "warm_up": 0.0, "n_iter_no_change": 4, "tol": 1e9},

@@ -447,7 +447,14 @@ def test_verbose_is_one_live_bar_where_there_can_be_one(capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"binarize": "dynamic"}, {"likelihood": "gaussian"}, {"conditional": "prior"}]
+    "options",
+    [
+        {},
+        {"binarize": "dynamic"},
+        {"likelihood": "gaussian"},
+        {"conditional": "prior"},
+        {"n_importance": 3},
+    ],
 )
 def test_random_state_alone_decides(options):
     outputs = []
@@ -472,6 +479,7 @@ def test_global_state_is_untouched():
         fitted.score_samples(X[:2], n_importance=2)
         fitted.sample(3, draw=True)
         fitted.partial_fit(X, Y)
+        vae(n_importance=2).fit(X)
         assert torch.get_default_dtype() == torch.float64
         assert np.array_equal(plain, vae().fit(X).transform(X))
     finally:
