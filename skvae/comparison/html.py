@@ -4,7 +4,7 @@ from base64 import b64encode
 from html import escape
 from io import BytesIO
 
-__all__ = ["chart", "picture", "row", "scroll", "table"]
+__all__ = ["chart", "name", "picture", "row", "scroll", "table"]
 
 # Of matplotlib, for light and for dark screens.
 _STYLES = "default", "dark_background"
@@ -54,20 +54,35 @@ def row(heading, cells, css=None):
     """
     css = css or [""] * len(cells)
     rest = "".join(
-        f'<td class="{name}">{cell}</td>' if name else f"<td>{cell}</td>"
-        for cell, name in zip(cells, css, strict=True)
+        f'<td class="{kind}">{cell}</td>' if kind else f"<td>{cell}</td>"
+        for cell, kind in zip(cells, css, strict=True)
     )
 
     return f'<tr><th scope="row">{heading}</th>{rest}</tr>'
 
 
-def scroll(name, content):
+def name(text):
+    """A name as HTML, which may go on in the next line after an underscore.
+
+    Parameters
+    ----------
+    text : str
+        Plain.
+
+    Returns
+    -------
+    html : str
+    """
+    return escape(text).replace("_", "_<wbr>")
+
+
+def scroll(label, content):
     """A region that scrolls sideways by itself where the page is narrow, by keyboard as well.
 
     Parameters
     ----------
-    name : str
-        Of the region.
+    label : str
+        What the region is called.
     content : str
         HTML.
 
@@ -75,7 +90,7 @@ def scroll(name, content):
     -------
     html : str
     """
-    region = f'class="scroll" role="region" aria-label="{escape(name)}" tabindex="0"'
+    region = f'class="scroll" role="region" aria-label="{escape(label)}" tabindex="0"'
 
     return f"<div {region}>{content}</div>"
 

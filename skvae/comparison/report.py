@@ -112,7 +112,7 @@ def _errors(comparison, records):
         ]
         first = next(record for record in own if record)
         cost = [cell_text(name, first) for name in ("n_dims", "feature_fit_seconds")]
-        body.append(html.row(escape(feature), [*cost, *map(_error_cell, own)], ["", "", *best]))
+        body.append(html.row(html.name(feature), [*cost, *map(_error_cell, own)], ["", "", *best]))
     caption = (
         f"Test error in % of {comparison.n_test:,} rows, with its 95% interval (Wilson), which "
         "covers the chance of the test rows. Bold: the lowest of a classifier."
@@ -246,7 +246,9 @@ def _tests(records):
     for classifier in dict.fromkeys(record["classifier"] for record in records):
         own = {(r["a"], r["b"]): r for r in records if r["classifier"] == classifier}
         rows, columns = (list(dict.fromkeys(pair[side] for pair in own)) for side in (0, 1))
-        body = [html.row(escape(a), [_test_cell(own.get((a, b))) for b in columns]) for a in rows]
+        body = [
+            html.row(html.name(a), [_test_cell(own.get((a, b))) for b in columns]) for a in rows
+        ]
         table = html.table(f"Under {escape(classifier)}", ["feature", *map(escape, columns)], body)
         tables.append(html.scroll(f"Tests under {classifier}", table))
     if not tables:
@@ -274,7 +276,9 @@ def _details(records):
     columns = columns_of(records)
     del columns["feature"]
     body = [
-        html.row(escape(record["feature"]), [escape(cell_text(name, record)) for name in columns])
+        html.row(
+            html.name(record["feature"]), [escape(cell_text(name, record)) for name in columns]
+        )
         for record in records
     ]
     caption = "Means over seeds; times in seconds"
