@@ -16,10 +16,23 @@ import numpy as np
 import torch
 from interleaved import clock, take_turns, times_as_long
 from tables import show
-from vae_contenders import LATENT, EagerLoop, Floor, Pythae, Skorch, Skvae, TensorFlow
+from vae_contenders import (
+    DECODER,
+    ENCODER,
+    LATENT,
+    RATE,
+    EagerLoop,
+    Floor,
+    Pythae,
+    Skorch,
+    Skvae,
+    TensorFlow,
+)
 
 from skvae import VAETransformer
 from skvae.datasets import load_mnist
+from skvae.vae.optimizers import OPTIMIZERS
+from skvae.vae.products import linear
 
 SLICE = 100  # steps of a turn
 
@@ -68,6 +81,35 @@ def steps(rows, n_steps, tensorflow):
         yield name, f"{ms.min():.2f}", f"{np.median(ms):.2f}", late, f"{floors:.2f}", f"{ours:.2f}"
 
 
+def parts(n_steps):
+    """Milliseconds of what a step cannot do without, by the libraries that do it."""
+    products = Floor(None).products
+    theta = torch.nn.Parameter(torch.zeros(sum(n_in * n_out for n_in, n_out in ENCODER + DECODER)))
+    theta.grad = torch.rand_like(theta)
+    adam = OPTIMIZERS["adam"]([theta], RATE)
+
+    def by_one_dnn(n):
+        for _ in range(n):
+            for a, b, _out in products:
+                linear(a, b.T)
+
+    def by_adam(n):
+        for _ in range(n):
+            adam.step()
+
+    contenders = {
+        "17 products, torch.mm": Floor(None),
+        "17 products, oneDNN": by_one_dnn,
+        "Adam": by_adam,
+    }
+    works = {name: partial(clock, partial(run, SLICE)) for name, run in contenders.items()}
+    with torch.no_grad():
+        seconds = take_turns(works, n_steps // SLICE)
+    for name, s in seconds.items():
+        ms = 1e3 * s / SLICE
+        yield name, f"{ms.min():.2f}", f"{np.median(ms):.2f}"
+
+
 def threads(rows, n_steps):
     """Wall time of one thread divided by that of two, idle and with a process that spins."""
     contenders = {n: Skvae(rows, n) for n in (1, 2)}
@@ -107,7 +149,7 @@ def transforms(rows, repeats):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tables", nargs="*", help="steps, threads or transform: or all")
+    parser.add_argument("tables", nargs="*", help="steps, parts, threads, transform: or all")
     parser.add_argument("--steps", type=int, default=3500)
     parser.add_argument("--tensorflow", default=sys.executable, metavar="PYTHON")
     arguments = parser.parse_args()
@@ -115,10 +157,12 @@ def main():
     torch.manual_seed(0)
     print(f"Busy processes before the start: {os.getloadavg()[0]:.1f}.\n")
     rows = binary("train")
-    wanted = arguments.tables or ["steps", "threads", "transform"]
+    wanted = arguments.tables or ["steps", "parts", "threads", "transform"]
     if "steps" in wanted:
         header = ["step", "least ms", "median ms", "last third ms", "x floor", "x skvae"]
         show(header, steps(rows, arguments.steps, arguments.tensorflow))
+    if "parts" in wanted:
+        show(["part of a step", "least ms", "median ms"], parts(arguments.steps))
     if "threads" in wanted:
         header = ["cores", "load", "two threads x", "by the best turns x"]
         show(header, threads(rows, arguments.steps))
