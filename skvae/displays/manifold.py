@@ -95,11 +95,12 @@ class ManifoldDisplay:
         d = n_latent(estimator)
         i, j = _check_dimensions(dimensions, d)
         label = {} if y is None else {"y": _check_class(estimator, y)}
-        means = getattr(estimator, "class_means_", None)
-        has_mean = label and means is not None
-        mean = means[estimator.classes_ == y][0].astype(float) if has_mean else np.zeros(d)
+        mean, std = np.zeros(d), np.ones(d)
+        if label and hasattr(estimator, "class_means_"):
+            own = estimator.classes_ == y
+            mean, std = (moments[own][0].astype(float) for moments in estimator._class_normals())
         offsets = np.linspace(-limit, limit, n_steps)
-        first, second = mean[i] + offsets, mean[j] + offsets
+        first, second = mean[i] + std[i] * offsets, mean[j] + std[j] * offsets
         Z = np.tile(mean, (n_steps, n_steps, 1))
         Z[:, :, i], Z[:, :, j] = first, second[::-1, None]
         images = as_images(decode(estimator, Z.reshape(-1, d), **label), image_shape)

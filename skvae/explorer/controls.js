@@ -232,10 +232,11 @@ function addChoosers() {
     });
   }
   if (hasClasses) {
-    const { kind, classes, means } = prior;
-    // A class keeps the distance from the mean of the class that was chosen before.
+    const { kind, classes, means, scales } = prior;
+    // In units of its scales, a class keeps the distance from the mean of the one chosen before.
+    const moved = (v, i, k) => means[k][i] + (v - means[chosen][i]) * scales[k][i] / scales[chosen][i];
     addChooser(kind, classes, () => chosen, (k) =>
-      moveTo(chosen === null ? means[k] : z.map((v, i) => v - means[chosen][i] + means[k][i]), k));
+      moveTo(chosen === null ? means[k] : z.map((v, i) => moved(v, i, k)), k));
   }
 }
 

@@ -181,7 +181,7 @@ def _prior(vae, names):
     """The prior as a mixture: of classes, of components of its own, or of one."""
     if hasattr(vae, "class_means_"):
         kind, classes, means = "Class", _marks(vae.classes_, names), vae.class_means_
-        weights, scales = vae.class_counts_ / vae.class_counts_.sum(), np.ones(means.shape)
+        weights, scales = vae.class_counts_ / vae.class_counts_.sum(), vae._class_normals()[1]
     elif hasattr(vae, "prior_means_"):
         kind, means, weights = "Component", vae.prior_means_, vae.prior_weights_
         classes, scales = _marks(np.arange(1, len(means) + 1), {}), np.sqrt(vae.prior_variances_)

@@ -29,8 +29,9 @@ class ClassPredictionMixin(FittedModel):
         With ``conditional="prior"`` the evidence lower bound on log p(x, y) depends on y through
         the prior alone, so that in closed form
 
-        .. math:: p(y|x) \propto p(y) \exp(-KL(q(z|x) || N(\mu_y, I)))
-                  \propto p(y) \exp(-|E_q z - \mu_y|^2 / 2)
+        .. math:: p(y|x) \propto p(y) \exp(-KL(q(z|x) || p(z|y)))
+
+        which is :math:`p(y) \exp(-|E_q z - \mu_y|^2 / 2)` for class means without variances.
 
         With ``conditional="decoder"`` it is :math:`p(y|x) \propto p(y) p(x|y)`, p(x|y) estimated
         as in :meth:`score_samples` with ``n_refinement`` samples, the same for all classes.
@@ -73,10 +74,17 @@ class ClassPredictionMixin(FittedModel):
         return log_softmax(log_frequencies + by_class(X), axis=1)
 
     def _closeness(self, X):
-        """-|E_q z - mu_y|^2 / 2, (n, n_classes)."""
-        mean = self._encode(X).astype(np.float64)
+        """-KL(q(z|x) || p(z|y)) but for what classes have in common, (n, n_classes)."""
+        if not hasattr(self, "class_variances_"):
+            mean = self._encode(X).astype(np.float64)
+            return -0.5 * cdist(mean, self.class_means_.astype(np.float64), "sqeuclidean")
+        mean, log_var = np.split(self._encode(X, log_var=True).astype(np.float64), 2, axis=1)
+        squares = [
+            (((mean - mu) ** 2 + np.exp(log_var)) / variance + np.log(variance)).sum(axis=1)
+            for mu, variance in zip(self.class_means_, self.class_variances_, strict=True)
+        ]
 
-        return -0.5 * cdist(mean, self.class_means_.astype(np.float64), "sqeuclidean")
+        return -0.5 * np.stack(squares, axis=1)
 
     def _bounds_by_class(self, X):
         """log p(x|y), (n, n_classes); a row has the same noise for each class."""

@@ -91,8 +91,8 @@ class GenerativeMixin(FittedModel):
             Rows to start from.
         X_b : array-like of shape (n_samples, n_features), default=None
             Rows to arrive at. None turns the rows of ``X_a`` into class ``y_b``: their latent
-            points move by mu_b - mu_a (``conditional="prior"``) or stay
-            (``conditional="decoder"``).
+            points keep their place in the class, in its standard deviations from its mean
+            (``conditional="prior"``), or stay (``conditional="decoder"``).
         n_steps : int, default=8
             Points of each line, both ends included.
         y_a, y_b : label or array-like of shape (n_samples,), default=None
@@ -118,7 +118,8 @@ class GenerativeMixin(FittedModel):
                     codes_a = self._log_proba(X_a).argmax(axis=1)
                 else:
                     codes_a = self._class_codes(y_a, len(X_a))
-                b = a + self.class_means_[codes_b] - self.class_means_[codes_a]
+                mu, std = self._class_normals()
+                b = mu[codes_b] + (a - mu[codes_a]) * (std[codes_b] / std[codes_a])
         else:
             b, codes_b = self._latent(self._check_rows(X_b), y_b)
             check_consistent_length(X_a, b)
@@ -269,11 +270,17 @@ class GenerativeMixin(FittedModel):
 
         return codes
 
+    def _class_normals(self):
+        """Means and standard deviations of p(z|y), (n_classes, n_components) each."""
+        variances = getattr(self, "class_variances_", np.ones_like(self.class_means_))
+
+        return self.class_means_, np.sqrt(variances)
+
     def _draw_latent(self, n_samples, codes, rng):
         """z from the prior, of the classes in ``codes``, (n_samples, n_components) float32."""
         means, stds = 0.0, 1.0
         if hasattr(self, "class_means_"):
-            means = self.class_means_[codes]
+            means, stds = (moments[codes] for moments in self._class_normals())
         elif hasattr(self, "prior_means_"):
             weights = self.prior_weights_.astype(np.float64)
             drawn = rng.choice(len(weights), n_samples, p=weights / weights.sum())

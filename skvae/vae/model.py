@@ -11,7 +11,7 @@ from torch.nn import functional
 from skvae.vae.likelihoods import build_likelihood
 from skvae.vae.networks import build_networks, initialize
 from skvae.vae.posteriors import DiagonalNormal
-from skvae.vae.priors import ClassMeans, Mixture, StandardNormal, log_marginal
+from skvae.vae.priors import ClassMeans, ClassNormals, Mixture, StandardNormal, log_marginal
 
 __all__ = ["VAE", "load_arrays", "to_arrays"]
 
@@ -36,7 +36,7 @@ class VAE(nn.Module):
     image_shape : tuple of int or None, default=None
         (height, width, channels), for ``"conv"``.
     n_prior_components : int or None, default=None
-        Gaussians of a learned mixture as the prior.
+        Gaussians of a learned mixture as the prior; those of classes have variances.
     labels_in_decoder : bool, default=False
         Whether the decoder sees [z | indicator of the class]; else the prior has class means.
 
@@ -81,10 +81,11 @@ class VAE(nn.Module):
         self._own_networks = not isinstance(network, str)
         self.own_parts = self._own_networks or not isinstance(likelihood, str)
         self._build(0)
-        if n_prior_components is not None:
+        if n_classes is not None and not labels_in_decoder:
+            of_classes = ClassMeans if n_prior_components is None else ClassNormals
+            self.prior = of_classes(n_classes, n_components)
+        elif n_prior_components is not None:
             self.prior = Mixture(n_prior_components, n_components)
-        elif n_classes is not None and not labels_in_decoder:
-            self.prior = ClassMeans(n_classes, n_components)
         else:
             self.prior = StandardNormal()
         if labels_in_decoder:

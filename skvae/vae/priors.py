@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-__all__ = ["ClassMeans", "Mixture", "StandardNormal", "log_marginal"]
+__all__ = ["ClassMeans", "ClassNormals", "Mixture", "StandardNormal", "log_marginal"]
 
 
 def log_marginal(log_probs, log_weights, y=None):
@@ -125,6 +125,20 @@ class _GaussianMixture(nn.Module):
         return log_marginal(self.expected_log_prob(z, 0.0), self.log_weights(), y)
 
 
+class _LearnedScales(_GaussianMixture):
+    """A mixture that learns its standard deviations, above a floor."""
+
+    scale_floor = 1e-2
+
+    def _start_scales(self, shape, scale):
+        raw_scale = math.log(math.expm1(scale - self.scale_floor))
+        self.raw_scales = nn.Parameter(torch.full(shape, raw_scale, dtype=torch.float32))
+
+    def scales(self):
+        """Standard deviations, (K, d)."""
+        return self.scale_floor + functional.softplus(self.raw_scales)
+
+
 class ClassMeans(_GaussianMixture):
     """The prior N(mu_y, I) with one learned mean for each class.
 
@@ -174,7 +188,34 @@ class ClassMeans(_GaussianMixture):
         return torch.ones_like(self.means)
 
 
-class Mixture(_GaussianMixture):
+class ClassNormals(_LearnedScales, ClassMeans):
+    """The prior N(mu_y, diag s_y^2) with a learned mean and learned variances for each class.
+
+    As :class:`ClassMeans`, with which it starts.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skvae.vae.priors import ClassNormals
+    >>> prior = ClassNormals(n_classes=10, n_components=2)
+    >>> prior.log_prob(torch.zeros(1, 2), torch.tensor([3])).detach()
+    tensor([-1.8379])
+    """
+
+    lr_ratio = 3.0
+
+    def __init__(self, n_classes, n_components):
+        super().__init__(n_classes, n_components)
+        self._start_scales((n_classes, n_components), 1.0)
+
+    def fitted_attributes(self):
+        """``class_means_`` and ``class_variances_``."""
+        variances = _to_array(self.scales() ** 2)
+
+        return super().fitted_attributes() | {"class_variances_": variances}
+
+
+class Mixture(_LearnedScales):
     """A Gaussian mixture with diagonal covariances, all of it learned with the networks.
 
     Parameters
@@ -206,15 +247,13 @@ class Mixture(_GaussianMixture):
 
     # Steps as long as those of class means let one component win all codes while these are alike.
     lr_ratio = 1.0
-    scale_floor = 1e-2
 
     def __init__(self, n_prior_components, n_components):
         super().__init__()
         shape = n_prior_components, n_components
         self.logits = nn.Parameter(torch.zeros(n_prior_components, dtype=torch.float32))
         self.means = nn.Parameter(torch.zeros(shape, dtype=torch.float32))
-        raw_scale = math.log(math.expm1(math.sqrt(0.5) - self.scale_floor))
-        self.raw_scales = nn.Parameter(torch.full(shape, raw_scale, dtype=torch.float32))
+        self._start_scales(shape, math.sqrt(0.5))
 
     def draw_parameters(self, generator):
         """Draw the means from N(0, I / 2), half of the variance; the scales have the other half."""
@@ -231,10 +270,6 @@ class Mixture(_GaussianMixture):
     def log_weights(self):
         """log w_k, (K,)."""
         return self.logits.log_softmax(0)
-
-    def scales(self):
-        """Standard deviations, (K, d)."""
-        return self.scale_floor + functional.softplus(self.raw_scales)
 
 
 def _to_array(tensor):

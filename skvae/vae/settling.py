@@ -24,6 +24,7 @@ _OPTIONAL = (
     "best_validation_score_",
     "class_counts_",
     "class_means_",
+    "class_variances_",
     "classes_",
     "fisher_information_",
     "kl_curves_",
@@ -96,11 +97,6 @@ def _check_options(estimator):
             f"likelihood={estimator.likelihood!r} describes values as they are; "
             f"max_value={estimator.max_value!r} would scale them. Leave it at 1."
         )
-    if estimator.prior == "mixture" and estimator.conditional == "prior":
-        raise ValueError(
-            "prior='mixture' and conditional='prior' are two priors: class means are a mixture "
-            "already, with one component for each class. Choose one of them."
-        )
     learned = {"prior": "mixture", "conditional": "prior"}.items()
     for name, value in ((n, v) for n, v in learned if getattr(estimator, n) == v):
         if not estimator.variational or estimator.beta == 0:
@@ -172,10 +168,17 @@ def _architecture(estimator):
         "network": estimator.network,
         "image_shape": _image_shape(estimator),
         "labels_in_decoder": estimator.conditional == "decoder",
-        "n_prior_components": (
-            int(estimator.n_prior_components) if estimator.prior == "mixture" else None
-        ),
+        "n_prior_components": _n_prior_components(estimator),
     }
+
+
+def _n_prior_components(estimator):
+    if estimator.prior != "mixture":
+        return None
+    if estimator.conditional == "prior":  # a component is a class
+        return len(estimator.classes_)
+
+    return int(estimator.n_prior_components)
 
 
 def _image_shape(estimator):

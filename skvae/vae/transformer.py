@@ -73,7 +73,8 @@ class VAETransformer(
         likelihoods standardise anyway.
     conditional : {None, "prior", "decoder"}, default=None
         What the labels condition; ``transform`` never needs them, and rows with y = -1 are
-        unlabelled. "prior" learns class means: p(z|y) = N(mu_y, I), and z tells classes apart.
+        unlabelled. "prior" learns class means: p(z|y) = N(mu_y, I), or with ``prior="mixture"``
+        N(mu_y, diag s_y^2), and z tells classes apart.
         "decoder" learns p(x|z, y), which leaves to z what the class does not say; unlabelled rows
         enter with the sum over classes. None ignores y.
     label_weight : float, default=0.0
@@ -82,9 +83,9 @@ class VAETransformer(
         clusters that are not the classes.
     prior : {"normal", "mixture"}, default="normal"
         Distribution of z: N(0, I), or a Gaussian mixture with diagonal covariances, learned with
-        the networks, without labels [4]_.
+        the networks [4]_: without labels, or with a component for each class.
     n_prior_components : int, default=10
-        Gaussians of ``prior="mixture"``.
+        Gaussians of ``prior="mixture"``, unless they are the classes (``conditional="prior"``).
     variational : bool, default=True
         False is the plain autoencoder: z is the mean, and there is no KL term.
     beta : float, default=1.0
@@ -177,10 +178,12 @@ class VAETransformer(
         Training rows per class, if ``conditional`` is not None.
     class_means_ : ndarray of shape (n_classes, n_components)
         Means of the prior (``conditional="prior"``).
+    class_variances_ : ndarray of shape (n_classes, n_components)
+        Its variances (``conditional="prior"`` and ``prior="mixture"``), else 1.
     prior_weights_ : ndarray of shape (n_prior_components,)
-        Weights of the components (``prior="mixture"``).
+        Weights of the components (``prior="mixture"`` without classes).
     prior_means_, prior_variances_ : ndarray of shape (n_prior_components, n_components)
-        Their means and variances (``prior="mixture"``).
+        Their means and variances.
     history_ : dict of list
         Per epoch: ``loss``, ``reconstruction``, ``elbo``, ``kl``, ``kl_weight``, and
         ``validation_elbo`` with early stopping; means per row, in nats, for densities in the

@@ -31,6 +31,16 @@ def test_other_dimensions_stay_at_the_mean_of_the_class(classes):
     assert display.ax_.get_xlabel() == "z4"
 
 
+def test_steps_are_standard_deviations_of_the_class(digits):
+    X, y = digits
+    options = {"conditional": "prior", "prior": "mixture", "max_iter": 3, "random_state": 0}
+    vae = VAETransformer(2, **options).fit(X, y)
+    display = ManifoldDisplay.from_estimator(vae, n_steps=3, limit=2, y=4)
+
+    mean, std = vae.class_means_[4, 1], np.sqrt(vae.class_variances_[4, 1])
+    np.testing.assert_allclose(display.second, mean + std * np.array([-2, 0, 2]), rtol=1e-6)
+
+
 def test_a_decoder_that_takes_labels_is_told_the_class(digits):
     X, y = digits
     vae = VAETransformer(2, conditional="decoder", max_iter=1, random_state=0).fit(X[:200], y[:200])

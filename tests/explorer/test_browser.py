@@ -186,9 +186,11 @@ def test_a_finger_moves_the_point_and_not_the_page(open_page, on_the_map, digits
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["viewport"]["width"]
 
 
-def test_a_class_keeps_the_style(open_page, digits):
+@pytest.mark.parametrize("prior", ["normal", "mixture"])
+def test_a_class_keeps_the_style(open_page, digits, prior):
     X, y = digits
-    vae = VAETransformer(4, conditional="prior", max_iter=5, random_state=0).fit(X, y)
+    vae = VAETransformer(4, conditional="prior", prior=prior, max_iter=5, random_state=0).fit(X, y)
+    scales = np.sqrt(getattr(vae, "class_variances_", np.ones((10, 4))))
     page = open_page(vae, X, y)
     style = np.array([0.5, -0.5, 0.25, 0.0])
     page.get_by_role("button", name="3", exact=True).click()
@@ -196,7 +198,7 @@ def test_a_class_keeps_the_style(open_page, digits):
     page.evaluate("d => skvae.moveTo(skvae.where().map((v, i) => v + d[i]), 3)", style.tolist())
     page.get_by_role("button", name="7", exact=True).click()
 
-    assert np.allclose(where(page), vae.class_means_[7] + style)
+    assert np.allclose(where(page), vae.class_means_[7] + style * scales[7] / scales[3])
     assert page.locator("#choosers [aria-pressed=true]").inner_text() == "7"
     x = vae.inverse_transform([where(page)])[0]
     assert np.abs(picture(page) - 255 * x).max() <= 1

@@ -92,6 +92,14 @@ def test_the_map_has_equal_units_and_room_for_all_classes(page, digits):
     assert [c["name"] for c in content["prior"]["classes"]] == list("0123456789")
 
 
+def test_classes_with_variances_have_scales(page, digits):
+    model = vae(conditional="prior", prior="mixture").fit(*digits)
+    prior = content_of(page(model))["prior"]
+
+    assert np.allclose(prior["means"], model.class_means_)
+    assert np.allclose(np.square(prior["scales"]), model.class_variances_)
+
+
 def test_components_of_a_mixture_are_classes(page, digits):
     model = vae(prior="mixture", n_prior_components=3).fit(digits[0])
     prior = content_of(page(model))["prior"]

@@ -13,10 +13,11 @@ def data():
     return X / 16, np.array(list("abcdefghij"))[y]
 
 
-@pytest.fixture(scope="module")
-def vae(data):
+@pytest.fixture(scope="module", params=["normal", "mixture"])
+def vae(data, request):
     X, y = data
-    settings = {"max_iter": 30, "learning_rate_init": 2e-3, "random_state": 0}
+    settings = {"prior": request.param, "max_iter": 30, "learning_rate_init": 2e-3}
+    settings["random_state"] = 0
     return VAETransformer(8, conditional="prior", **settings).fit(X[:1000], y[:1000])
 
 
@@ -29,8 +30,10 @@ def test_probabilities_are_those_of_the_bound_on_the_joint_density(vae, data):
     X = data[0][:20]
     mean, log_var = np.split(vae.set_params(output="params").transform(X), 2, axis=1)
     vae.set_params(output="mean")
-    u = mean[:, None] - vae.class_means_
-    kl = 0.5 * (np.exp(log_var)[:, None] + u**2 - 1 - log_var[:, None]).sum(axis=2)
+    variances = getattr(vae, "class_variances_", np.ones(1))
+    squares = (mean[:, None] - vae.class_means_) ** 2
+    kl = ((np.exp(log_var)[:, None] + squares) / variances - 1 - log_var[:, None]).sum(axis=2) / 2
+    kl += np.broadcast_to(np.log(variances) / 2, vae.class_means_.shape).sum(axis=1)
     joint = vae.class_counts_ * np.exp(-kl)
     proba = vae.predict_proba(X)
     assert np.allclose(proba, joint / joint.sum(axis=1, keepdims=True), rtol=1e-4, atol=1e-12)

@@ -73,6 +73,8 @@ def test_gradients_are_those_of_autograd_with_labels_in_the_decoder(hidden):
         (4, None, Objective()),
         (4, None, Objective(free_bits=0.3)),
         (4, None, Objective(label_weight=3.0)),
+        (4, 4, Objective()),
+        (4, 4, Objective(label_weight=3.0)),
         (None, 5, Objective()),
         (None, 5, Objective(free_bits=0.3)),
         (None, None, Objective(free_bits=0.3)),

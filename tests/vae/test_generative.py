@@ -323,6 +323,21 @@ def test_interpolation_between_classes(labelled, decoding):
     np.testing.assert_allclose(ends[:, -1], decoding.reconstruct(X[3:6], Y[3:6]), rtol=1e-5)
 
 
+def test_classes_with_variances():
+    """z keeps its place in the class that it moves to, and draws have the class's moments."""
+    options = {"conditional": "prior", "prior": "mixture", "max_iter": 40, "random_state": 0}
+    vae = VAETransformer(3, learning_rate_init=5e-3, **options).fit(X, Y)
+    mu, std = vae.class_means_, np.sqrt(vae.class_variances_)
+    assert np.abs(std - 1).max() > 0.1
+    moved = mu[4] + (vae.transform(X[:3]) - mu[Y[:3]]) / std[Y[:3]] * std[4]
+    line = vae.interpolate(X[:3], y_a=Y[:3], y_b=4)
+    np.testing.assert_allclose(line[:, -1], vae.inverse_transform(moved), rtol=1e-4)
+
+    Z = vae._draw_latent(100_000, np.full(100_000, 4), np.random.default_rng(0))
+    np.testing.assert_allclose(Z.mean(0), mu[4], atol=0.02)
+    np.testing.assert_allclose(Z.std(0), std[4], rtol=0.02)
+
+
 def test_interpolation_refuses_what_it_cannot_do(fitted, decoding):
     with pytest.raises(ValueError, match="n_steps must be at least 2"):
         fitted.interpolate(X[:2], X[2:4], n_steps=1)

@@ -5,7 +5,7 @@ from scipy import stats
 from scipy.special import logsumexp
 
 from skvae.vae.posteriors import DiagonalNormal
-from skvae.vae.priors import ClassMeans, Mixture, StandardNormal
+from skvae.vae.priors import ClassMeans, ClassNormals, Mixture, StandardNormal
 
 MEANS = np.array([[1.0, -1.0], [0.0, 3.0], [-2.0, 0.5]])
 SCALES = np.array([[0.5, 2.0], [1.0, 0.7], [0.3, 1.5]])
@@ -19,16 +19,28 @@ def class_means(means=MEANS):
     return prior
 
 
+def raw_scales(prior):
+    return torch.from_numpy(np.log(np.expm1(SCALES - prior.scale_floor)))
+
+
+def class_normals(means=MEANS):
+    prior = ClassNormals(3, 2).double()
+    prior.means.data = torch.from_numpy(means.copy())
+    prior.raw_scales.data = raw_scales(prior)
+    prior.log_frequencies.copy_(torch.from_numpy(np.log(WEIGHTS)))
+    return prior
+
+
 def mixture(means=MEANS):
     prior = Mixture(3, 2).double()
     prior.means.data = torch.from_numpy(means.copy())
-    prior.raw_scales.data = torch.from_numpy(np.log(np.expm1(SCALES - Mixture.scale_floor)))
+    prior.raw_scales.data = raw_scales(prior)
     prior.logits.data = torch.from_numpy(np.log(WEIGHTS) + 7)
     return prior
 
 
 # A prior, and the standard deviations of its components.
-MIXTURES = [(class_means, np.ones((3, 2))), (mixture, SCALES)]
+MIXTURES = [(class_means, np.ones((3, 2))), (class_normals, SCALES), (mixture, SCALES)]
 
 
 @pytest.fixture
@@ -53,11 +65,13 @@ def test_standard_normal_equals_scipy(z):
     np.testing.assert_allclose(StandardNormal().log_prob(z).numpy(), expected, rtol=1e-12)
 
 
-def test_class_means_equal_scipy(z):
-    y = torch.tensor([0, 1, 2, 0, 1, 2])
-    expected = stats.norm.logpdf(z.numpy(), MEANS[y.numpy()]).sum(1)
+@pytest.mark.parametrize(("make", "scales"), MIXTURES[:2])
+def test_classes_equal_scipy(make, scales, z):
+    y = np.array([0, 1, 2, 0, 1, 2])
+    expected = stats.norm.logpdf(z.numpy(), MEANS[y], scales[y]).sum(1)
+    log_prob = make().log_prob(z, torch.from_numpy(y))
 
-    np.testing.assert_allclose(class_means().log_prob(z, y).detach().numpy(), expected, rtol=1e-12)
+    np.testing.assert_allclose(log_prob.detach().numpy(), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize(("make", "scales"), MIXTURES)
@@ -118,17 +132,19 @@ def test_kl_per_dimension_weighs_components_by_responsibility(make, scales, post
     )
 
 
-def test_labelled_rows_have_their_own_divergence_beside_unlabelled_ones(posterior):
-    prior, y = class_means(), torch.tensor([0, -1, 2, -1, 1, 0])
+@pytest.mark.parametrize(("make", "scales"), MIXTURES[:2])
+def test_labelled_rows_have_their_own_divergence_beside_unlabelled_ones(make, scales, posterior):
+    prior, y = make(), torch.tensor([0, -1, 2, -1, 1, 0])
     kl, known = prior.kl(posterior, y), y >= 0
-    own = component_kl(posterior, np.ones((3, 2))).sum(2)[np.arange(6), y]
+    own = component_kl(posterior, scales).sum(2)[np.arange(6), y]
 
     np.testing.assert_allclose(kl[known].detach().numpy(), own[known.numpy()], rtol=1e-10)
     torch.testing.assert_close(kl[~known], prior.kl(posterior)[~known])
 
 
-def test_equal_means_are_the_standard_normal_again(z, posterior):
-    prior, y = ClassMeans(4, 2).double(), torch.zeros(6, dtype=torch.int64)
+@pytest.mark.parametrize("make", [ClassMeans, ClassNormals])
+def test_classes_start_as_the_standard_normal(make, z, posterior):
+    prior, y = make(4, 2).double(), torch.zeros(6, dtype=torch.int64)
 
     torch.testing.assert_close(prior.kl(posterior, y).detach(), StandardNormal().kl(posterior))
     torch.testing.assert_close(prior.kl(posterior).detach(), StandardNormal().kl(posterior))
@@ -159,4 +175,7 @@ def test_learned_parameters_are_named_after_the_fit():
     np.testing.assert_allclose(arrays["prior_means_"], MEANS)
     np.testing.assert_allclose(arrays["prior_variances_"], SCALES**2)
     assert class_means().fitted_attributes().keys() == {"class_means_"}
+    arrays = class_normals().fitted_attributes()
+    np.testing.assert_allclose(arrays["class_means_"], MEANS)
+    np.testing.assert_allclose(arrays["class_variances_"], SCALES**2)
     assert StandardNormal().fitted_attributes() == {}

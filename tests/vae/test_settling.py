@@ -99,9 +99,10 @@ def test_classes_in_the_decoder_need_a_density():
         settle(PIXELS, Y, conditional="decoder", variational=False)
 
 
-def test_there_is_one_prior():
-    with pytest.raises(ValueError, match="are two priors"):
-        settle(PIXELS, Y, conditional="prior", prior="mixture")
+def test_the_components_of_a_mixture_can_be_the_classes():
+    estimator, *_ = settle(PIXELS, Y, conditional="prior", prior="mixture")
+
+    assert estimator._architecture["n_prior_components"] == len(np.unique(Y)) != 10
 
 
 def test_classes_and_counts():

@@ -41,6 +41,7 @@ def vae(**options):
             {},
             {"conditional": "prior"},
             {"prior": "mixture", "n_prior_components": 3},
+            {"prior": "mixture", "conditional": "prior"},
             {"conditional": "decoder", "n_refinement": 3},
             {"output": "params"},
             {"output": "sample"},
