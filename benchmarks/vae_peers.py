@@ -17,6 +17,7 @@ import torch
 from interleaved import clock, take_turns, times_as_long
 from tables import show
 from vae_contenders import (
+    BATCH,
     DECODER,
     ENCODER,
     LATENT,
@@ -31,10 +32,14 @@ from vae_contenders import (
 
 from skvae import VAETransformer
 from skvae.datasets import load_mnist
-from skvae.vae.optimizers import OPTIMIZERS
+from skvae.vae.fused import FusedStep
+from skvae.vae.model import VAE
+from skvae.vae.objectives import Objective
+from skvae.vae.optimizers import OPTIMIZERS, flatten
 from skvae.vae.products import linear
 
 SLICE = 100  # steps of a turn
+TABLES = ["steps", "parts", "samples", "threads", "transform"]
 
 
 def binary(subset):
@@ -110,6 +115,35 @@ def parts(n_steps):
         yield name, f"{ms.min():.2f}", f"{np.median(ms):.2f}"
 
 
+def importance_steps(rows, k):
+    """A step with k importance samples: gradients at all of them, or at one by its weight."""
+    x, noise, u = torch.from_numpy(rows[:BATCH]), torch.randn(k * BATCH, LATENT), torch.rand(BATCH)
+    objective = Objective(n_importance=k)
+    model = VAE(784, LATENT, (200, 200), "relu", "bernoulli", None)
+    model.draw_parameters(torch.Generator().manual_seed(0))
+    adam = OPTIMIZERS["adam"]([flatten(list(model.parameters()))], RATE)
+
+    def at_all():
+        loss, *_ = objective(model, x, noise, None, 1.0)
+        adam.zero_grad(set_to_none=False)
+        loss.backward()
+        adam.step()
+
+    return {
+        "all": at_all,
+        "one": partial(FusedStep(model, adam, objective), x, noise, None, 1.0, u),
+    }
+
+
+def samples(rows, n_turns):
+    """Milliseconds of a step with several importance samples."""
+    for k in (5, 50):
+        works = {name: partial(clock, step) for name, step in importance_steps(rows, k).items()}
+        seconds = take_turns(works, n_turns)
+        ms = (f"{1e3 * np.median(seconds[name]):.1f}" for name in works)
+        yield k, *ms, f"{times_as_long(seconds, 'all', 'one'):.2f}"
+
+
 def threads(rows, n_steps):
     """Wall time of one thread divided by that of two, idle and with a process that spins."""
     contenders = {n: Skvae(rows, n) for n in (1, 2)}
@@ -149,7 +183,7 @@ def transforms(rows, repeats):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tables", nargs="*", help="steps, parts, threads, transform: or all")
+    parser.add_argument("tables", nargs="*", help=", ".join(TABLES) + ": or all")
     parser.add_argument("--steps", type=int, default=3500)
     parser.add_argument("--tensorflow", default=sys.executable, metavar="PYTHON")
     arguments = parser.parse_args()
@@ -157,12 +191,14 @@ def main():
     torch.manual_seed(0)
     print(f"Busy processes before the start: {os.getloadavg()[0]:.1f}.\n")
     rows = binary("train")
-    wanted = arguments.tables or ["steps", "parts", "threads", "transform"]
+    wanted = arguments.tables or TABLES
     if "steps" in wanted:
         header = ["step", "least ms", "median ms", "last third ms", "x floor", "x skvae"]
         show(header, steps(rows, arguments.steps, arguments.tensorflow))
     if "parts" in wanted:
         show(["part of a step", "least ms", "median ms"], parts(arguments.steps))
+    if "samples" in wanted:
+        show(["samples", "all, ms", "one, ms", "all / one"], samples(rows, 100))
     if "threads" in wanted:
         header = ["cores", "load", "two threads x", "by the best turns x"]
         show(header, threads(rows, arguments.steps))
