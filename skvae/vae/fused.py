@@ -132,9 +132,8 @@ class FusedStep:
         terms = []
         for sample in samples:
             z = posterior.rsample(sample)
-            decoded, _ = _forward(model.decoder, model.decoder_input(z, y))
             kl = posterior.log_prob(z) - model.prior.log_prob(z, y)
-            terms.append(torch.stack([model.likelihood.log_prob(x, decoded), kl], dim=1))
+            terms.append(torch.stack([model.log_likelihood(x, z, y), kl], dim=1))
         reconstruction, kl = torch.stack(terms).unbind(2)  # (k, n) each
         log_weights = (reconstruction - beta * kl).T
         weights = log_weights.softmax(1)

@@ -12,6 +12,7 @@ from skvae.vae.likelihoods import build_likelihood
 from skvae.vae.networks import build_networks, initialize
 from skvae.vae.posteriors import DiagonalNormal
 from skvae.vae.priors import ClassMeans, ClassNormals, Mixture, StandardNormal, log_marginal
+from skvae.vae.products import output
 
 __all__ = ["VAE", "load_arrays", "to_arrays"]
 
@@ -112,7 +113,7 @@ class VAE(nn.Module):
 
     def posterior(self, x):
         """q(z|x) for rows x of shape (n, n_features)."""
-        return DiagonalNormal.from_network(self.encoder(self.encoder_input(x)))
+        return DiagonalNormal.from_network(self._output(self.encoder, self.encoder_input(x)))
 
     def encoder_input(self, x):
         """What the encoder sees of rows that the likelihood describes."""
@@ -135,7 +136,7 @@ class VAE(nn.Module):
     def log_likelihood(self, x, z, y=None):
         """log p(x|z, y) in nats, (n,); log sum_y p(y) p(x|z, y) where the decoder lacks y."""
         if not self.labels_in_decoder or (y is not None and bool((y >= 0).all())):
-            return self.likelihood.log_prob(x, self.decoder(self.decoder_input(z, y)))
+            return self.likelihood.log_prob(x, self._output(self.decoder, self.decoder_input(z, y)))
         classes = torch.arange(self.n_classes, device=z.device)[:, None].expand(-1, len(z))
         by_class = torch.stack([self.log_likelihood(x, z, k) for k in classes], dim=1)
 
@@ -143,7 +144,10 @@ class VAE(nn.Module):
 
     def decode(self, z):
         """E[x] for rows of what the decoder sees, (n, n_features)."""
-        return self.likelihood.mean(self.decoder(z))
+        return self.likelihood.mean(self._output(self.decoder, z))
+
+    def _output(self, network, h):
+        return network(h) if self._own_networks else output(network, h)
 
 
 def to_arrays(module):

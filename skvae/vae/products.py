@@ -1,9 +1,10 @@
 """Products of the matrices of a layer, by the library that is fastest at small ones."""
 
 import torch
+from torch import nn
 from torch.nn import functional
 
-__all__ = ["linear"]
+__all__ = ["linear", "output"]
 
 
 def linear(h, weight, bias=None):
@@ -36,6 +37,37 @@ def linear(h, weight, bias=None):
         return _ONE_DNN(h, weight, bias, "none", [], "")
 
     return functional.linear(h, weight, bias)
+
+
+def output(network, h):
+    """``network(h)``; where no gradient is wanted, linear layers by :func:`linear`.
+
+    Parameters
+    ----------
+    network : torch.nn.Sequential
+        Of layers without hooks.
+    h : tensor of shape (n, n_in)
+        Rows.
+
+    Returns
+    -------
+    out : tensor of shape (n, n_out)
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skvae.vae.products import output
+    >>> with torch.no_grad():
+    ...     output(torch.nn.Sequential(torch.nn.ReLU()), torch.tensor([[-1.0, 2.0]]))
+    tensor([[0., 2.]])
+    """
+    if torch.is_grad_enabled():
+        return network(h)
+    for layer in network:
+        is_linear = type(layer) is nn.Linear
+        h = linear(h, layer.weight, layer.bias) if is_linear else layer(h)
+
+    return h
 
 
 # Not public: without it we are slower, not broken.

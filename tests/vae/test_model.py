@@ -108,3 +108,21 @@ def test_modules_of_the_user_draw_their_weights_from_the_generator_alone():
     assert torch.equal(models[0], models[1])
     assert not torch.equal(models[0], models[2])
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_modules_of_the_users_are_called_as_they_are():
+    """A hook of theirs may make the weights."""
+
+    def set_weights(module, _):
+        torch.nn.init.ones_(module.weight)
+
+    def make(n_in, n_out):
+        layer = torch.nn.Linear(n_in, n_out)
+        layer.register_forward_pre_hook(set_weights)
+        return torch.nn.Sequential(layer)
+
+    model = VAE(8, 2, (), "relu", "bernoulli", None, network=(make, make))
+    for theta in model.parameters():
+        theta.data.zero_()
+    with torch.no_grad():
+        assert model.posterior(torch.ones(1, 8)).mean.tolist() == [[8.0, 8.0]]

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from skvae.vae.products import linear
+from skvae.vae.networks import convolutional, initialize, mlp
+from skvae.vae.products import linear, output
 
 
 def a_product(n, n_in, n_out, dtype):
@@ -23,3 +24,22 @@ def test_is_the_product_of_doubles(shape, dtype):
     ):
         assert found.dtype == dtype
         torch.testing.assert_close(found.double(), right, **tolerance)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [mlp([9, 7, 4], "tanh"), convolutional((5, 5, 1), (6,), 3, "relu")[0]],
+    ids=["mlp", "conv"],
+)
+def test_output_is_that_of_the_network(network):
+    generator = torch.Generator().manual_seed(0)
+    initialize(network, generator)
+    h = torch.randn(6, 9 if len(network) == 3 else 25, generator=generator)
+    expected = network(h)
+    with torch.no_grad():
+        torch.testing.assert_close(output(network, h), expected.detach())
+    found = output(network, h)
+    found.sum().backward()
+
+    assert torch.equal(found, expected)
+    assert all(theta.grad is not None for theta in network.parameters())
