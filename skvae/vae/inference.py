@@ -74,14 +74,15 @@ def posterior_summary(model, x, y=None):
         Mean KL of q(z_j|x) to the row's component of the prior in nats, over components by their
         responsibility where it is unknown.
     variance_of_means : ndarray of shape (d,)
-        Variance over rows of the posterior mean (Burda et al. 2016, section 5.2).
+        Variance over rows of the posterior mean in units of the prior (Burda et al. 2016, section
+        5.2, whose prior has the variance 1).
     """
     kl, means = np.zeros(model.n_components), []
     for rows in gen_batches(len(x), TILE):
         posterior = model.posterior(_on(model, x[rows]))
         labels = None if y is None else _on(model, y[rows])
         kl += model.prior.kl_per_dimension(posterior, labels).double().sum(0).cpu().numpy()
-        means.append(posterior.mean.cpu().numpy())
+        means.append((posterior.mean / model.prior.unit()).cpu().numpy())
 
     return kl / len(x), np.concatenate(means).astype(np.float64).var(axis=0)
 

@@ -1,9 +1,9 @@
 """Priors p(z), with or without labels.
 
 A prior answers ``kl(posterior, y)``, ``kl_per_dimension(posterior, y)`` and ``log_prob(z, y)`` for
-each row, and names what a fit learns of it in ``fitted_attributes``; ``lr_ratio`` is the length of
-its steps relative to the networks'. Labels are class numbers; -1,
-or ``y=None`` for all rows, means unknown.
+each row, has a ``unit()`` of length in z, and names what a fit learns of it in
+``fitted_attributes``; ``lr_ratio`` is the length of its steps relative to the networks'. Labels are
+class numbers; -1, or ``y=None`` for all rows, means unknown.
 
 Components of a mixture enter by one function: for z ~ N(m, diag v) the expectation of
 log N(z; m_k, diag s_k^2) is linear in (1, m, m^2 + v), and v = 0 gives the density.
@@ -48,6 +48,10 @@ class StandardNormal(nn.Module):
         """Nothing is learned."""
         return {}
 
+    def unit(self):
+        """Standard deviation of z, (d,) or 1."""
+        return 1.0
+
     def kl_per_dimension(self, posterior, y=None):
         """KL(q || p) in nats for each row and dimension, (n, d)."""
         return posterior.kl_to_unit_normal(0.0)
@@ -63,6 +67,10 @@ class StandardNormal(nn.Module):
 
 class _GaussianMixture(nn.Module):
     """sum_k w_k N(m_k, diag s_k^2), from ``log_weights()``, ``means`` and ``scales()``."""
+
+    def unit(self):
+        """Standard deviation of z within a component, root mean square over components, (d,)."""
+        return (self.log_weights().exp() @ self.scales() ** 2).sqrt()
 
     def expected_log_prob(self, mean, variance):
         """E log N(z; m_k, diag s_k^2) under z ~ N(mean, diag variance), in nats, (n, K)."""

@@ -203,7 +203,8 @@ class VAETransformer(
         Mean KL of each latent dimension on the training rows, or on 10,000 of them if there are
         more. Under a mixture, that to a row's components, weighted by their responsibility for it.
     n_active_ : int
-        Latent dimensions whose posterior mean has a variance over 0.01 on those rows.
+        Latent dimensions whose posterior mean has a variance over 0.01 on those rows, in units of
+        the prior's (within a component, if it is a mixture).
     seed_ : int
         Drawn from ``random_state``; all noise derives from it.
     n_features_in_ : int

@@ -132,6 +132,16 @@ def test_summary_is_the_mean_kl_and_the_variance_of_means(model):
     np.testing.assert_allclose(variance, mean.var(0), rtol=1e-6)
 
 
+def test_variances_are_in_units_of_a_learned_prior():
+    model = VAE(9, 3, (4,), "relu", "bernoulli", None, n_prior_components=2)
+    model.draw_parameters(torch.Generator().manual_seed(0))
+    model.prior.raw_scales.data.normal_(generator=torch.Generator().manual_seed(1))
+    unit = (model.prior.scales() ** 2).mean(0).sqrt().detach().numpy()
+
+    expected = (encode(model, X, log_var=False) / unit).astype(np.float64).var(0)
+    np.testing.assert_allclose(posterior_summary(model, X)[1], expected, rtol=1e-5)
+
+
 def test_summary_weighs_components_where_the_label_is_unknown(monkeypatch):
     monkeypatch.setattr(inference, "TILE", 7)
     model = VAE(9, 3, (4,), "relu", "bernoulli", 2)

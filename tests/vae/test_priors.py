@@ -160,6 +160,14 @@ def test_a_mixture_starts_spread_with_the_moments_of_the_standard_normal():
     assert torch.equal(prior.log_weights(), torch.full((4000,), -np.log(4000)))
 
 
+def test_the_unit_of_length_is_that_within_components():
+    assert StandardNormal().unit() == 1
+    torch.testing.assert_close(class_means().unit().detach(), torch.ones(2).double())
+    for prior in (class_normals(), mixture()):
+        expected = np.sqrt(WEIGHTS @ SCALES**2)
+        np.testing.assert_allclose(prior.unit().detach().numpy(), expected)
+
+
 def test_scales_cannot_vanish(z):
     prior = mixture()
     prior.raw_scales.data.fill_(-1e4)
