@@ -13,9 +13,9 @@ from skvae.vae.checkpoints import FitCheckpoint
 from skvae.vae.inference import posterior_summary, row_scores
 from skvae.vae.inputs import PreparedRows, evenly_spaced, part_of
 from skvae.vae.model import VAE, load_arrays, to_arrays
-from skvae.vae.monitoring import EarlyStopping, EpochReport, run_epochs
+from skvae.vae.monitoring import EarlyStopping, EpochReport, run_epochs, warn_if_worse
 from skvae.vae.noise import INIT, MODULES, ORDER, stream_seed
-from skvae.vae.objectives import Objective
+from skvae.vae.objectives import Objective, elbo_terms
 from skvae.vae.optimizers import OPTIMIZERS, flatten, load_state, state_to_arrays
 from skvae.vae.rows import training_rows
 from skvae.vae.runtime import scoped_runtime
@@ -186,8 +186,7 @@ class _Run:
         """Train; returns what is kept."""
         estimator = self.estimator
         device = resolve_device(estimator.device)
-        if estimator.variational:
-            self.watched = _watched_rows(estimator, X, y)
+        self.watched = _watched_rows(estimator, X, y)
         n_before, n_done = _n_epochs(estimator), 0
         if self.checkpoint is not None and self.checkpoint.found:
             n_done = self.checkpoint.restore(self.model, self.optimizer, self.stopper)
@@ -217,13 +216,34 @@ class _Run:
             EpochReport(n_epochs, n_done, estimator.verbose) as self.report,
             torch.random.fork_rng(range(torch.cuda.device_count()), self.model.own_parts),
         ):
+            start = self._bound_at_start() if self.before is None else None
             self._before_epoch()
             kept = run_epochs(
                 self.report.watch(progress), self.model, self.after_epoch, before=self.before
             )
         self.model.eval()
+        if start is not None and not kept.diverged:
+            warn_if_worse(start, self._bound(kept.history[-1]), estimator.n_features_in_)
 
         return kept
+
+    def _bound(self, record):
+        """What is maximised in the end, of an epoch's record."""
+        kl = self.estimator.beta * record["kl"] if self.estimator.variational else 0.0
+
+        return record["reconstruction"] - kl
+
+    @torch.no_grad()
+    def _bound_at_start(self):
+        """The same of the untrained network, at the posterior means of some rows."""
+        self.model.eval()
+        device = next(self.model.parameters()).device
+        x, y = (None if a is None else torch.tensor(a, device=device) for a in self.watched)
+        noise = torch.zeros(len(x), self.model.n_components, dtype=x.dtype, device=device)
+        reconstruction, kl = (term.mean().item() for term in elbo_terms(self.model, x, noise, y))
+        record = {"reconstruction": reconstruction + self.estimator._log_jacobian(), "kl": kl}
+
+        return self._bound(record)
 
     def _before_epoch(self):
         self.model.train()

@@ -11,7 +11,12 @@ from skvae._progress import ProgressBar, is_live
 from skvae.exceptions import FitInterruptedWarning
 from skvae.vae.model import load_arrays, to_arrays
 
-__all__ = ["EarlyStopping", "EpochReport", "Kept", "run_epochs"]
+__all__ = ["EarlyStopping", "EpochReport", "Kept", "run_epochs", "warn_if_worse"]
+
+_ADVICE = (
+    "Try a smaller learning_rate_init, max_grad_norm, or scaling the features of X to similar "
+    "ranges."
+)
 
 
 class EarlyStopping:
@@ -195,10 +200,25 @@ def _last_finite(before, parameters, history, part):
 
 def _warn_of_divergence(epoch, step, kept):
     what = f"The loss or a weight became infinite or NaN in epoch {epoch}, by step {step}"
-    advice = (
-        "Try a smaller learning_rate_init, max_grad_norm, or scaling the features of X to similar "
-        "ranges."
-    )
     if kept is None:
-        raise ValueError(f"{what}. {advice}")
-    warnings.warn(f"{what}; {kept}. {advice}", ConvergenceWarning, stacklevel=6)
+        raise ValueError(f"{what}. {_ADVICE}")
+    warnings.warn(f"{what}; {kept}. {_ADVICE}", ConvergenceWarning, stacklevel=6)
+
+
+def warn_if_worse(start, end, n_features):
+    """Warn of a fit that ended far below where it began, which finite losses do not show.
+
+    Parameters
+    ----------
+    start, end : float
+        What is maximised, in nats per row, of the untrained network and of the last epoch.
+    n_features : int
+        A nat for each of them is no reason to warn.
+    """
+    if end < start - abs(start) - n_features:
+        warnings.warn(
+            f"The fit ended at {end:.3g} nats per row, after {start:.3g} of the untrained network: "
+            f"it diverged. {_ADVICE}",
+            ConvergenceWarning,
+            stacklevel=5,
+        )

@@ -342,14 +342,25 @@ def test_divergence_says_what_to_try():
         vae(learning_rate_init=1e30, optimizer="rmsprop").fit(X)
 
 
+@pytest.mark.parametrize("options", [{}, {"variational": False}, {"conditional": "prior"}])
+def test_a_fit_that_ends_far_worse_than_it_began_has_diverged(options):
+    rows = 30 * X - 7
+    with pytest.warns(ConvergenceWarning, match="ended at .*untrained.*smaller learning_rate_init"):
+        fitted = vae(likelihood="gaussian", learning_rate_init=5.0, **options).fit(rows, Y)
+    assert np.isfinite(fitted.history_["loss"]).all()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        vae(likelihood="gaussian", **options).fit(rows, Y)
+
+
 def diverge_at(monkeypatch, step):
     """Let the loss become NaN, with the weights, from a step on."""
     original = FusedStep.__call__
     steps = count()
 
-    def call(self, x, noise, y, beta):
+    def call(self, *args):
         if next(steps) < step:
-            return original(self, x, noise, y, beta)
+            return original(self, *args)
         self.model.encoder[0].bias.data.fill_(float("nan"))
         return torch.full((3,), float("nan"))
 
