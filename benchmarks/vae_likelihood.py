@@ -47,6 +47,21 @@ SETTINGS = {
         "learning_rate_init": 2e-3,
         "conditional": "prior",
     },
+    "tanh, class means, 100 epochs": {
+        "activation": "tanh",
+        "max_iter": 100,
+        "warm_up": 0.1,
+        "learning_rate_init": 2e-3,
+        "conditional": "prior",
+    },
+    "tanh, class means and variances, 100 epochs": {
+        "activation": "tanh",
+        "max_iter": 100,
+        "warm_up": 0.1,
+        "learning_rate_init": 2e-3,
+        "conditional": "prior",
+        "prior": "mixture",
+    },
     "tanh, class means, 5 importance samples": {
         "activation": "tanh",
         "max_iter": 1200,
