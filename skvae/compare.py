@@ -13,6 +13,7 @@ import numpy as np
 from joblib import cpu_count, effective_n_jobs
 from sklearn.base import clone
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from threadpoolctl import threadpool_info
 
 from skvae import __version__, recipes
 from skvae._sklearn import derive_random_states
@@ -69,7 +70,8 @@ def compare_features(
     n_seeds : int, default=1
         Repetitions with the seeds ``random_state``, ``random_state + 1``, ...
     n_jobs : int or None, default=None
-        Processes at a time, which share the cores. None means 1, -1 all cores.
+        Processes at a time, which share the cores, or use fewer where ``OMP_NUM_THREADS`` or
+        :func:`threadpoolctl.threadpool_limits` say so. None means 1, -1 all cores.
     random_state : int, default=0
         First seed: of features, classifiers and validation splits.
     verbose : int, default=0
@@ -103,7 +105,7 @@ def compare_features(
         raise ValueError(f"n_seeds={n_seeds!r} must be an integer of at least 1.")
     candidates = _check_classifiers(classifiers)
     n_jobs = effective_n_jobs(n_jobs)
-    n_threads = max(1, cpu_count() // n_jobs)
+    n_threads = _threads_of_each(n_jobs)
     seeds = range(random_state, random_state + n_seeds)
     transformers = [
         (name, seed, transformer)
@@ -190,6 +192,12 @@ def _check_names(kind, names, known):
     for name in names:
         if name not in known:
             raise ValueError(f"{kind} {name!r} is unknown: choose from {', '.join(known)}.")
+
+
+def _threads_of_each(n_jobs):
+    allowed = [pool["num_threads"] for pool in threadpool_info()]
+
+    return max(1, min([cpu_count() // n_jobs, *allowed]))
 
 
 def _run(cells, n_jobs):

@@ -12,6 +12,7 @@ from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
+from threadpoolctl import threadpool_limits
 
 from skvae import compare, compare_features
 from skvae.comparison import selection
@@ -129,6 +130,13 @@ def test_same_seed_same_result_and_another_seed_another_split(data, in_process):
     assert [r.seed for r in first.rows] == [0, 0, 1, 1, 2, 2]
     assert len({r.validation_error for r in first.rows}) > 1
     assert first.summary()[0]["n_seeds"] == 3
+
+
+def test_threads_are_limited_from_outside(data, in_process):
+    with threadpool_limits(1):
+        comparison = compare_features(*data, features=["raw"], classifiers=["knn"])
+
+    assert comparison.settings["n_threads"] == 1
 
 
 def test_mistakes_are_the_test_rows_that_went_wrong(data, in_process):
