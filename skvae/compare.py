@@ -71,7 +71,7 @@ def compare_features(
         Repetitions with the seeds ``random_state``, ``random_state + 1``, ...
     n_jobs : int or None, default=None
         Processes at a time, which share the cores, or use fewer where ``OMP_NUM_THREADS`` or
-        :func:`threadpoolctl.threadpool_limits` say so. None means 1, -1 all cores.
+        ``threadpoolctl.threadpool_limits`` say so. None means 1, -1 all cores.
     random_state : int, default=0
         First seed: of features, classifiers and validation splits.
     verbose : int, default=0
