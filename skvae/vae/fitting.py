@@ -239,7 +239,7 @@ class _Run:
         self.model.eval()
         device = next(self.model.parameters()).device
         x, y = (None if a is None else torch.tensor(a, device=device) for a in self.watched)
-        noise = torch.zeros(len(x), self.model.n_components, dtype=x.dtype, device=device)
+        noise = x.new_zeros(len(x), self.model.n_components)
         reconstruction, kl = (term.mean().item() for term in elbo_terms(self.model, x, noise, y))
         record = {"reconstruction": reconstruction + self.estimator._log_jacobian(), "kl": kl}
 

@@ -100,10 +100,9 @@ class FusedStep:
         output, encoder_kept = _forward(model.encoder, model.encoder_input(x))
         mean, raw_scale = output.chunk(2, dim=1)
         std = functional.softplus(raw_scale).add_(STD_FLOOR)
-        posterior = DiagonalNormal(mean, std)
         several = self.objective.n_importance > 1
         if several:
-            noise, weight, sums = self._choose(x, posterior, noise, y, beta, u)
+            noise, weight, sums = self._choose(x, DiagonalNormal(mean, std), noise, y, beta, u)
         z = torch.addcmul(mean, std, noise)
         decoded, decoder_kept = _forward(model.decoder, model.decoder_input(z, y))
 

@@ -77,12 +77,12 @@ def posterior_summary(model, x, y=None):
         Variance over rows of the posterior mean in units of the prior (Burda et al. 2016, section
         5.2, whose prior has the variance 1).
     """
-    kl, means = np.zeros(model.n_components), []
+    kl, means, unit = np.zeros(model.n_components), [], model.prior.unit()
     for rows in gen_batches(len(x), TILE):
         posterior = model.posterior(_on(model, x[rows]))
         labels = None if y is None else _on(model, y[rows])
         kl += model.prior.kl_per_dimension(posterior, labels).double().sum(0).cpu().numpy()
-        means.append((posterior.mean / model.prior.unit()).cpu().numpy())
+        means.append((posterior.mean / unit).cpu().numpy())
 
     return kl / len(x), np.concatenate(means).astype(np.float64).var(axis=0)
 
