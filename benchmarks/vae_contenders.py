@@ -44,13 +44,19 @@ class Floor:
                 torch.mm(a, b, out=out)
 
 
+def seed_model():
+    """The model of skvae with the seed's network."""
+    model = VAE(784, LATENT, (200, 200), "relu", "bernoulli", None)
+    model.draw_parameters(torch.Generator().manual_seed(0))
+    return model
+
+
 class Skvae:
     """The training loop of ``VAETransformer.fit``."""
 
     def __init__(self, rows, n_threads=1, optimizer="adam"):
         self.n_threads = n_threads
-        model = VAE(784, LATENT, (200, 200), "relu", "bernoulli", None)
-        model.draw_parameters(torch.Generator().manual_seed(0))
+        model = seed_model()
         self.progress = train(
             model,
             OPTIMIZERS[optimizer]([flatten(list(model.parameters()))], RATE),

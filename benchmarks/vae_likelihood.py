@@ -3,7 +3,7 @@
 ``SKVAE_DATA_HOME=... python vae_likelihood.py [NAME ...]``. One hidden stage of 200-200, 50 latent
 dimensions, a new Bernoulli draw of every pixel in each epoch: the setting of Burda, Grosse and
 Salakhutdinov (ICLR 2016), whose VAE has 86.76 nats. "then" is a second fit that goes on from the
-first one's weights, as theirs of table 2. Half an hour to two hours on one core for a name; records
+first one's weights. Half an hour to two hours on one core for a name; records
 are lines of JSON in ``results/``, and a name that is recorded there is left out.
 """
 

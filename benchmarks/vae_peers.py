@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 from functools import partial
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 import torch
@@ -28,12 +28,12 @@ from vae_contenders import (
     Skorch,
     Skvae,
     TensorFlow,
+    seed_model,
 )
 
 from skvae import VAETransformer
 from skvae.datasets import load_mnist
 from skvae.vae.fused import FusedStep
-from skvae.vae.model import VAE
 from skvae.vae.objectives import Objective
 from skvae.vae.optimizers import OPTIMIZERS, flatten
 from skvae.vae.products import linear
@@ -107,9 +107,8 @@ def parts(n_steps):
         "17 products, oneDNN": by_one_dnn,
         "Adam": by_adam,
     }
-    works = {name: partial(clock, partial(run, SLICE)) for name, run in contenders.items()}
     with torch.no_grad():
-        seconds = take_turns(works, n_steps // SLICE)
+        seconds = in_turns(contenders, n_steps, process_time)
     for name, s in seconds.items():
         ms = 1e3 * s / SLICE
         yield name, f"{ms.min():.2f}", f"{np.median(ms):.2f}"
@@ -119,8 +118,7 @@ def importance_steps(rows, k):
     """A step with k importance samples: gradients at all of them, or at one by its weight."""
     x, noise, u = torch.from_numpy(rows[:BATCH]), torch.randn(k * BATCH, LATENT), torch.rand(BATCH)
     objective = Objective(n_importance=k)
-    model = VAE(784, LATENT, (200, 200), "relu", "bernoulli", None)
-    model.draw_parameters(torch.Generator().manual_seed(0))
+    model = seed_model()
     adam = OPTIMIZERS["adam"]([flatten(list(model.parameters()))], RATE)
 
     def at_all():
