@@ -36,6 +36,10 @@ _WATCHED_ROWS = 30, 1000
 # Least and most rows of an automatic batch.
 _AUTO_BATCH = 32, 128
 
+# An automatic learning rate grows with the batch between these sizes. At 16e-3, for batches of
+# 8,192, a fit of MNIST collapsed.
+_RATED_BATCHES = 32, 512
+
 
 def fit_model(estimator, X, y, *, resume, tasks):
     """Run a whole fit, or the rest of one from its checkpoint.
@@ -67,14 +71,14 @@ def fit_model(estimator, X, y, *, resume, tasks):
         stopper = EarlyStopping(estimator.n_iter_no_change, estimator.tol)
     schedule = Schedule(
         estimator.max_iter * _steps_per_epoch(estimator, X),
-        estimator.learning_rate_init,
+        _learning_rate(estimator, X),
         cosine=estimator.learning_rate == "cosine",
         beta=estimator.beta,
         warm_up=0.0 if resume else estimator.warm_up,
     )
     with scoped_runtime(estimator.n_jobs):
         model = _model(estimator, resume)
-        run = _Run(estimator, model, _optimizer(estimator, model), schedule, tasks, resume)
+        run = _Run(estimator, model, _optimizer(estimator, model, schedule), schedule, tasks, resume)
         run.held_out, run.stopper, run.checkpoint = held_out, stopper, checkpoint
         run.go(X, y)
         if stopper is not None and stopper.best_parameters is not None:
@@ -90,14 +94,14 @@ def partial_fit_model(estimator, X, y, *, resume, tasks):
     """Run one epoch at constant KL weight and rate; parameters as for :func:`fit_model`."""
     schedule = Schedule(
         _steps_per_epoch(estimator, X),
-        estimator.learning_rate_init,
+        _learning_rate(estimator, X),
         cosine=False,
         beta=estimator.beta,
         warm_up=0.0,
     )
     with scoped_runtime(estimator.n_jobs):
         model = _model(estimator, resume)
-        optimizer = _optimizer(estimator, model)
+        optimizer = _optimizer(estimator, model, schedule)
         if hasattr(estimator, "_optimizer_state"):
             load_state(optimizer, estimator._optimizer_state)
         kept = _Run(estimator, model, optimizer, schedule, tasks, resume).go(X, y)
@@ -114,6 +118,14 @@ def _batch_size(estimator, X):
         return int(np.clip(len(X) // 100, *_AUTO_BATCH))
 
     return estimator.batch_size
+
+
+def _learning_rate(estimator, X):
+    if estimator.learning_rate_init == "auto":
+        least, most = _RATED_BATCHES
+        return 1e-3 * math.sqrt(np.clip(_batch_size(estimator, X), least, most) / least)
+
+    return estimator.learning_rate_init
 
 
 def _steps_per_epoch(estimator, X):
@@ -150,14 +162,14 @@ def _model(estimator, resume):
     return model.to(resolve_device(estimator.device))
 
 
-def _optimizer(estimator, model):
+def _optimizer(estimator, model, schedule):
     prior = list(model.prior.parameters())
     others = [theta for theta in model.parameters() if all(theta is not p for p in prior)]
     groups = [{"params": [flatten(others)]}]
     if prior:
         groups.append({"params": [flatten(prior)], "lr_ratio": model.prior.lr_ratio})
 
-    optimizer = OPTIMIZERS[estimator.optimizer](groups, lr=estimator.learning_rate_init)
+    optimizer = OPTIMIZERS[estimator.optimizer](groups, lr=schedule.learning_rate_init)
     if estimator.max_grad_norm is not None:
         _clip_before_steps(optimizer, model, estimator.max_grad_norm)
 

@@ -118,8 +118,9 @@ class VAETransformer(
         scores draw each row once.
     optimizer : {"adam", "rmsprop"}, default="adam"
         Adam, or RMSProp as in TensorFlow 1.
-    learning_rate_init : float, default=1e-3
-        Step size. The loss is summed over the rows of a batch.
+    learning_rate_init : float or "auto", default="auto"
+        Step size. "auto" is 1e-3 for batches of up to 32 rows, grows with the square root of their
+        size [8]_ and is 4e-3 at most. The loss is summed over the rows of a batch.
     learning_rate : {"cosine", "constant"}, default="cosine"
         "cosine" falls to 0 at ``max_iter``.
     batch_size : int or "auto", default="auto"
@@ -227,6 +228,8 @@ class VAETransformer(
        estimators for Monte Carlo objectives", ICLR 2019.
     .. [7] D. P. Kingma, D. J. Rezende, S. Mohamed and M. Welling, "Semi-supervised learning with
        deep generative models", NeurIPS 2014, equation 9.
+    .. [8] S. Malladi, K. Lyu, A. Panigrahi and S. Arora, "On the SDEs and scaling rules for
+       adaptive gradient algorithms", NeurIPS 2022.
 
     Examples
     --------
@@ -262,7 +265,7 @@ class VAETransformer(
         "fisher_power": [Interval(Real, 0, None, closed="neither")],
         "binarize": [StrOptions({"threshold", "dynamic"}), None],
         "optimizer": [StrOptions({"adam", "rmsprop"})],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "learning_rate_init": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "learning_rate": [StrOptions({"cosine", "constant"})],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
@@ -305,7 +308,7 @@ class VAETransformer(
         fisher_power=1.0,
         binarize=None,
         optimizer="adam",
-        learning_rate_init=1e-3,
+        learning_rate_init="auto",
         learning_rate="cosine",
         batch_size="auto",
         max_grad_norm=None,

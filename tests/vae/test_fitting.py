@@ -70,6 +70,26 @@ def test_automatic_batch_size(n, size):
     assert fitting._batch_size(vae(batch_size=7), np.empty((n, 1))) == 7
 
 
+@pytest.mark.parametrize(("n", "rate"), [(10, 1e-3), (3200, 1e-3), (60_000, 2e-3)])
+def test_automatic_rate_grows_with_the_root_of_the_batch(n, rate):
+    assert fitting._learning_rate(vae(), np.empty((n, 1))) == pytest.approx(rate)
+    assert fitting._learning_rate(vae(learning_rate_init=0.5), np.empty((n, 1))) == 0.5
+
+
+def test_automatic_rate_has_limits():
+    sizes = 1, 32, 512, 10_000
+    rates = [fitting._learning_rate(vae(batch_size=n), np.empty((9, 1))) for n in sizes]
+
+    assert rates == pytest.approx([1e-3, 1e-3, 4e-3, 4e-3])
+
+
+def test_automatic_rate_is_used():
+    rated = {n: vae(batch_size=n, learning_rate_init=1e-3).fit(X) for n in (32, 64)}
+
+    assert same_weights(vae(batch_size=32).fit(X), rated[32])
+    assert not same_weights(vae(batch_size=64).fit(X), rated[64])
+
+
 def test_automatic_batches_are_used():
     assert same_weights(vae().fit(X), vae(batch_size=32).fit(X))
     assert not same_weights(vae().fit(X), vae(batch_size=33).fit(X))
