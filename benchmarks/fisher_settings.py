@@ -135,6 +135,7 @@ def _patch_vae(n_dims):
         activation="tanh",
         likelihood="gaussian",
         warm_up=0.2,
+        learning_rate_init=1e-3,
         max_iter=20,
     )
 

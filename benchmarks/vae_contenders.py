@@ -103,10 +103,14 @@ def negative_elbo(output, x):
 class EagerLoop:
     """In-memory rows, a random order in each epoch, a torch optimizer."""
 
-    def __init__(self, rows, make_optimizer):
+    def __init__(self, rows, make_optimizer, compiled=False):
         self.x, self.model = torch.from_numpy(rows), Eager()
         self.optimizer = make_optimizer(self.model.parameters(), lr=RATE)
         self.batches = self._batches()
+        self.loss = torch.compile(self._loss) if compiled else self._loss
+
+    def _loss(self, x):
+        return negative_elbo(self.model(x), x)
 
     def _batches(self):
         while True:
@@ -114,8 +118,7 @@ class EagerLoop:
 
     def __call__(self, n_steps):
         for _ in range(n_steps):
-            x = self.x[next(self.batches)]
-            loss = negative_elbo(self.model(x), x)
+            loss = self.loss(self.x[next(self.batches)])
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()

@@ -16,7 +16,12 @@ from sklearn.svm import SVC
 from skvae import VAETransformer
 
 RECORDS = "vae-features"
-COMMON = {"n_components": 50, "likelihood": "bernoulli", "random_state": 0}
+COMMON = {
+    "n_components": 50,
+    "likelihood": "bernoulli",
+    "learning_rate_init": 1e-3,
+    "random_state": 0,
+}
 _CONV = {"network": "conv", "binarize": "dynamic", "conditional": "prior"}
 _WEIGHED = {**_CONV, "max_iter": 15, "label_weight": 30.0}
 SETTINGS = {

@@ -70,6 +70,7 @@ def steps(rows, n_steps, tensorflow):
         "skvae, RMSProp": partial(Skvae, optimizer="rmsprop"),
         "eager RMSprop": partial(EagerLoop, make_optimizer=torch.optim.RMSprop),
         "eager Adam": partial(EagerLoop, make_optimizer=torch.optim.Adam),
+        "eager Adam, compiled": partial(EagerLoop, make_optimizer=torch.optim.Adam, compiled=True),
         "Pythae 0.1.2": Pythae,
         "skorch 1.4": Skorch,
     }
@@ -89,13 +90,14 @@ def steps(rows, n_steps, tensorflow):
 def parts(n_steps):
     """Milliseconds of what a step cannot do without, by the libraries that do it."""
     products = Floor(None).products
+    halves = [(a.bfloat16(), b.bfloat16(), None) for a, b, _out in products]
     theta = torch.nn.Parameter(torch.zeros(sum(n_in * n_out for n_in, n_out in ENCODER + DECODER)))
     theta.grad = torch.rand_like(theta)
     adam = OPTIMIZERS["adam"]([theta], RATE)
 
-    def by_one_dnn(n):
+    def by_one_dnn(n, pairs=products):
         for _ in range(n):
-            for a, b, _out in products:
+            for a, b, _out in pairs:
                 linear(a, b.T)
 
     def by_adam(n):
@@ -105,6 +107,7 @@ def parts(n_steps):
     contenders = {
         "17 products, torch.mm": Floor(None),
         "17 products, oneDNN": by_one_dnn,
+        "17 products, bfloat16": partial(by_one_dnn, pairs=halves),
         "Adam": by_adam,
     }
     with torch.no_grad():

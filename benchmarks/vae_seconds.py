@@ -41,18 +41,24 @@ def eager(test):
         uncounted += process_time() - end
 
 
+def rate(text):
+    """A learning rate, or "auto"."""
+    return text if text == "auto" else float(text)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--epochs", type=int, nargs="+", default=[2, 3, 4, 5, 6, 8])
-    parser.add_argument("--rates", type=float, nargs="+", default=[1e-3, 3e-3])
+    parser.add_argument("--rates", type=rate, nargs="+", default=["auto", 1e-3])
     parser.add_argument("--most", type=int, default=60, help="epochs of the eager loop at most")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     test = binary("test")
-    for rate in arguments.rates:
+    for chosen in arguments.rates:
         for n_epochs in arguments.epochs:
-            seconds, elbo = ours(rate, n_epochs, test)
-            print(f"skvae, {rate}, {n_epochs} epochs: {seconds:.1f} s, {elbo:.1f} nats", flush=True)
+            seconds, elbo = ours(chosen, n_epochs, test)
+            told = f"skvae, rate {chosen}, {n_epochs} epochs"
+            print(f"{told}: {seconds:.1f} s, {elbo:.1f} nats", flush=True)
             if elbo >= TARGET:
                 break
     for n_epochs, (seconds, elbo) in enumerate(eager(test), start=1):

@@ -51,7 +51,7 @@ def neighbours(A, B):
 
 def spreading(X, labels, seed):
     """Posterior means, and a graph of neighbours that carries the labels on."""
-    vae = VAETransformer(32, max_iter=15, random_state=seed)
+    vae = VAETransformer(32, max_iter=15, learning_rate_init=1e-3, random_state=seed)
     graph = LabelSpreading(kernel=neighbours, alpha=0.99, max_iter=60)
     return make_pipeline(vae, graph).fit(X, labels)
 
@@ -66,6 +66,7 @@ def class_means(X, labels, seed):
         label_weight=10.0,
         binarize="dynamic",
         batch_size=128,
+        learning_rate_init=1e-3,
         max_iter=50,
         random_state=seed,
     )

@@ -78,6 +78,7 @@ _MNIST = Profile(
         "activation": "tanh",
         "likelihood": "gaussian",
         "warm_up": 0.2,
+        "learning_rate_init": 1e-3,
         "max_iter": 20,
     },
 )
@@ -98,6 +99,7 @@ PROFILES = {
             "binarize": "dynamic",
             "warm_up": 1.0,
             "batch_size": 64,
+            "learning_rate_init": 1e-3,
             "max_iter": 150,
         },
         vae_prior={},
@@ -108,6 +110,7 @@ PROFILES = {
             "likelihood": "gaussian",
             "warm_up": 0.2,
             "batch_size": 512,
+            "learning_rate_init": 1e-3,
             "max_iter": 10,
         },
     ),

@@ -78,7 +78,8 @@ def fit_model(estimator, X, y, *, resume, tasks):
     )
     with scoped_runtime(estimator.n_jobs):
         model = _model(estimator, resume)
-        run = _Run(estimator, model, _optimizer(estimator, model, schedule), schedule, tasks, resume)
+        optimizer = _optimizer(estimator, model, schedule)
+        run = _Run(estimator, model, optimizer, schedule, tasks, resume)
         run.held_out, run.stopper, run.checkpoint = held_out, stopper, checkpoint
         run.go(X, y)
         if stopper is not None and stopper.best_parameters is not None:
