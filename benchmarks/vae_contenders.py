@@ -51,6 +51,13 @@ def seed_model():
     return model
 
 
+def convolutional_model():
+    """``network="conv"`` of skvae, with as many latent dimensions."""
+    model = VAE(784, LATENT, (200,), "relu", "bernoulli", None, "conv", (28, 28, 1))
+    model.draw_parameters(torch.Generator().manual_seed(0))
+    return model
+
+
 class Skvae:
     """The training loop of ``VAETransformer.fit``."""
 

@@ -28,6 +28,7 @@ from vae_contenders import (
     Skorch,
     Skvae,
     TensorFlow,
+    convolutional_model,
     seed_model,
 )
 
@@ -117,32 +118,35 @@ def parts(n_steps):
         yield name, f"{ms.min():.2f}", f"{np.median(ms):.2f}"
 
 
-def importance_steps(rows, k):
+def importance_steps(model, rows, k):
     """A step with k importance samples: gradients at all of them, or at one by its weight."""
-    x, noise, u = torch.from_numpy(rows[:BATCH]), torch.randn(k * BATCH, LATENT), torch.rand(BATCH)
-    objective = Objective(n_importance=k)
-    model = seed_model()
+    x, noise = torch.from_numpy(rows[:BATCH]), torch.randn(k * BATCH, model.n_components)
+    objective, u = Objective(n_importance=k), torch.rand(BATCH)
     adam = OPTIMIZERS["adam"]([flatten(list(model.parameters()))], RATE)
 
-    def at_all():
-        loss, *_ = objective(model, x, noise, None, 1.0)
+    def by_autograd(u):
+        loss, *_ = objective(model, x, noise, None, 1.0, u)
         adam.zero_grad(set_to_none=False)
         loss.backward()
         adam.step()
 
-    return {
-        "all": at_all,
-        "one": partial(FusedStep(model, adam, objective), x, noise, None, 1.0, u),
-    }
+    if FusedStep.supports(model, objective):
+        at_one = partial(FusedStep(model, adam, objective), x, noise, None, 1.0, u)
+    else:
+        at_one = partial(by_autograd, u)
+
+    return {"all": partial(by_autograd, None), "one": at_one}
 
 
 def samples(rows, n_turns):
     """Milliseconds of a step with several importance samples."""
-    for k in (5, 50):
-        works = {name: partial(clock, step) for name, step in importance_steps(rows, k).items()}
-        seconds = take_turns(works, n_turns)
-        ms = (f"{1e3 * np.median(seconds[name]):.1f}" for name in works)
-        yield k, *ms, f"{times_as_long(seconds, 'all', 'one'):.2f}"
+    for network, model in {"mlp": seed_model(), "conv": convolutional_model()}.items():
+        for k in (5, 50):
+            steps = importance_steps(model, rows, k)
+            works = {name: partial(clock, step) for name, step in steps.items()}
+            seconds = take_turns(works, n_turns)
+            ms = (f"{1e3 * np.median(seconds[name]):.1f}" for name in works)
+            yield network, k, *ms, f"{times_as_long(seconds, 'all', 'one'):.2f}"
 
 
 def threads(rows, n_steps):
@@ -199,7 +203,8 @@ def main():
     if "parts" in wanted:
         show(["part of a step", "least ms", "median ms"], parts(arguments.steps))
     if "samples" in wanted:
-        show(["samples", "all, ms", "one, ms", "all / one"], samples(rows, 100))
+        header = ["network", "samples", "all, ms", "one, ms", "all / one"]
+        show(header, samples(rows, 100))
     if "threads" in wanted:
         header = ["cores", "load", "two threads x", "by the best turns x"]
         show(header, threads(rows, arguments.steps))

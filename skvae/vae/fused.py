@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from skvae.vae.likelihoods import Bernoulli, Gaussian, Poisson
 from skvae.vae.model import VAE
-from skvae.vae.objectives import Objective, log_mean_exp
+from skvae.vae.objectives import Objective
 from skvae.vae.perceptrons import STD_FLOOR
 from skvae.vae.posteriors import DiagonalNormal
 from skvae.vae.priors import ClassMeans, StandardNormal
@@ -41,14 +41,6 @@ class FusedStep:
     -----
     N(0, I) and class means of labelled rows are written out; the KL terms of other priors and other
     objectives, which are small beside the networks, go through autograd.
-
-    Of several importance samples one is drawn for each row, by its weight, and the gradient taken
-    there: on average that of all samples, a sum with these weights [1]_, for a third of the work.
-
-    References
-    ----------
-    .. [1] Y. Burda, R. Grosse and R. Salakhutdinov, "Importance weighted autoencoders", ICLR 2016,
-       section 3.
     """
 
     def __init__(self, model, optimizer, objective=Objective(), y=None):  # noqa: B008, it is frozen
@@ -102,7 +94,8 @@ class FusedStep:
         std = functional.softplus(raw_scale).add_(STD_FLOOR)
         several = self.objective.n_importance > 1
         if several:
-            noise, weight, sums = self._choose(x, DiagonalNormal(mean, std), noise, y, beta, u)
+            posterior = DiagonalNormal(mean, std)
+            noise, weight, sums = self.objective.choose(model, posterior, x, noise, y, beta, u)
         z = torch.addcmul(mean, std, noise)
         decoded, decoder_kept = _forward(model.decoder, model.decoder_input(z, y))
 
@@ -118,30 +111,12 @@ class FusedStep:
             d_std = d_z * noise
             add_gradients = self._written_out if self._closed else self._by_autograd
             penalty, kl = add_gradients(mean, std, y, beta, d_z, d_std)
-            sums = torch.stack([penalty - reconstruction, reconstruction, kl])
+            sums = penalty - reconstruction, reconstruction, kl
         d_output = torch.cat([d_z, d_std.mul_(raw_scale.sigmoid())], dim=1)
         _backward(model.encoder, encoder_kept, d_output, wanted=False)
         self.optimizer.step()
 
-        return sums
-
-    def _choose(self, x, posterior, noise, y, beta, u):
-        """Noise of the chosen samples, (n, d), their normalised weights, (n,), and the sums."""
-        model, samples = self.model, noise.unflatten(0, (self.objective.n_importance, -1))
-        terms = []
-        for sample in samples:
-            z = posterior.rsample(sample)
-            kl = posterior.log_prob(z) - model.prior.log_prob(z, y)
-            terms.append(torch.stack([model.log_likelihood(x, z, y), kl], dim=1))
-        reconstruction, kl = torch.stack(terms).unbind(2)  # (k, n) each
-        log_weights = (reconstruction - beta * kl).T
-        weights = log_weights.softmax(1)
-        chosen = torch.searchsorted(weights.cumsum(1), u[:, None], right=True)
-        chosen.clamp_(max=len(samples) - 1)
-        sums = -log_mean_exp(log_weights).sum(), *(t.mean(0).sum() for t in (reconstruction, kl))
-        noise = samples[chosen[:, 0], torch.arange(len(x), device=x.device)]
-
-        return noise, weights.gather(1, chosen)[:, 0], torch.stack(sums)
+        return torch.stack(sums)
 
     def _add_densities(self, z, u, y, beta, d_z):
         """Add the gradient by z of beta (log q(z|x) - log p(z|y)), and set those of the prior.

@@ -71,7 +71,8 @@ class Objective:
         batch, counts as this at least [1]_.
     n_importance : int
         Samples of z per row. More than one make the loss the negative importance-weighted bound,
-        with the doubly reparameterised gradient for the encoder [2]_.
+        with the doubly reparameterised gradient for the encoder [2]_, at all samples or, on
+        average the same for less work, at one of them, drawn by its weight [4]_.
     label_weight : float
         Under class means, how often -log q(y|x) of a labelled row is added to its loss, q(y|x) the
         responsibilities of the prior [3]_.
@@ -91,13 +92,15 @@ class Objective:
        estimators for Monte Carlo objectives", ICLR 2019.
     .. [3] D. P. Kingma, D. J. Rezende, S. Mohamed and M. Welling, "Semi-supervised learning with
        deep generative models", NeurIPS 2014, equation 9.
+    .. [4] Y. Burda, R. Grosse and R. Salakhutdinov, "Importance weighted autoencoders", ICLR 2016,
+       section 3.
     """
 
     free_bits: float = 0.0
     n_importance: int = 1
     label_weight: float = 0.0
 
-    def __call__(self, model, x, noise, y, beta):
+    def __call__(self, model, x, noise, y, beta, u=None):
         """Sums over the rows of a batch: of the loss, the reconstruction and the KL, in nats.
 
         Parameters
@@ -112,15 +115,20 @@ class Objective:
             Class numbers, -1 where unknown.
         beta : float or None
             Weight of the KL term; None leaves it out.
+        u : tensor of shape (n,) or None
+            Uniform draws from [0, 1), which choose the importance sample of each row that has a
+            gradient; None gives one to all.
 
         Returns
         -------
         loss, reconstruction, kl : tensor of shape ()
             The last two are those of the evidence lower bound, whatever the loss is.
         """
-        if self.n_importance > 1:
-            return self._importance_weighted(model, x, noise, y, beta)
         posterior = model.posterior(x)
+        if self.n_importance > 1 and u is None:
+            return self._at_all_samples(model, posterior, x, noise, y, beta)
+        if self.n_importance > 1:
+            return self._at_chosen_samples(model, posterior, x, noise, y, beta, u)
         reconstruction = model.log_likelihood(x, posterior.rsample(noise), y).sum()
         penalty, kl = self.penalty(model.prior, posterior, y, beta)
 
@@ -143,9 +151,56 @@ class Objective:
 
         return penalty, kl
 
-    def _importance_weighted(self, model, x, noise, y, beta):
+    @torch.no_grad()
+    def choose(self, model, posterior, x, noise, y, beta, u):
+        """Draw one importance sample of each row by its weight.
+
+        Parameters
+        ----------
+        posterior : DiagonalNormal
+            Of x; the other parameters are those of a call.
+
+        Returns
+        -------
+        noise : tensor of shape (n, n_components)
+            That of the samples drawn.
+        weight : tensor of shape (n,)
+            Their normalised weights.
+        sums : tuple of tensor of shape ()
+            What a call returns.
+        """
+        samples = noise.unflatten(0, (self.n_importance, -1))
+        terms = []
+        for sample in samples:
+            z = posterior.rsample(sample)
+            kl = posterior.log_prob(z) - model.prior.log_prob(z, y)
+            terms.append(torch.stack([model.log_likelihood(x, z, y), kl], dim=1))
+        reconstruction, kl = torch.stack(terms).unbind(2)  # (k, n) each
+        log_weights = (reconstruction - beta * kl).T
+        weights = log_weights.softmax(1)
+        chosen = torch.searchsorted(weights.cumsum(1), u[:, None], right=True)
+        chosen.clamp_(max=self.n_importance - 1)
+        sums = -log_mean_exp(log_weights).sum(), *(t.mean(0).sum() for t in (reconstruction, kl))
+        drawn = samples[chosen[:, 0], torch.arange(len(x), device=x.device)]
+
+        return drawn, weights.gather(1, chosen)[:, 0], sums
+
+    def _at_chosen_samples(self, model, posterior, x, noise, y, beta, u):
+        noise, weight, (loss, reconstruction, kl) = self.choose(
+            model, posterior, x, noise, y, beta, u
+        )
+        z = posterior.rsample(noise)
+        fixed = DiagonalNormal(posterior.mean.detach(), posterior.std.detach())
+        log_weight = model.log_likelihood(x, z, y) - beta * (
+            fixed.log_prob(z) - model.prior.log_prob(z, y)
+        )
+        _scale_gradient(z, (1 - beta) + beta * weight)
+        surrogate = log_weight.sum()
+
+        return surrogate.detach() - surrogate + loss, reconstruction, kl
+
+    def _at_all_samples(self, model, posterior, x, noise, y, beta):
         k = self.n_importance
-        posterior = model.posterior(x)
         z = (posterior.mean + posterior.std * noise.unflatten(0, (k, -1))).flatten(0, 1)
         fixed = DiagonalNormal(*(t.detach().repeat(k, 1) for t in (posterior.mean, posterior.std)))
         labels = None if y is None else y.repeat(k)
@@ -153,11 +208,15 @@ class Objective:
         kl = fixed.log_prob(z) - model.prior.log_prob(z, labels)
         log_weights = (reconstruction - beta * kl).unflatten(0, (k, -1)).T  # (n, k)
         weights = log_weights.detach().softmax(1)
-        if z.requires_grad:
-            scale = ((1 - beta) + beta * weights).T.reshape(-1, 1)
-            z.register_hook(lambda gradient: gradient * scale)
+        _scale_gradient(z, ((1 - beta) + beta * weights).T.flatten())
         # Its gradient is that of the bound with the weights held fixed; its value is the bound.
         surrogate = (weights * log_weights).sum()
         bound = log_mean_exp(log_weights).sum().detach()
 
         return surrogate.detach() - surrogate - bound, reconstruction.sum() / k, kl.sum() / k
+
+
+def _scale_gradient(z, scale):
+    """Multiply the gradient that comes back through z, row by row."""
+    if z.requires_grad:
+        z.register_hook(lambda gradient: gradient * scale[:, None])

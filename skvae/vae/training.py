@@ -134,7 +134,8 @@ def train(
         descend = FusedStep(model, optimizer, objective, y)
     else:
         descend = partial(_step, model, optimizer, objective)
-    chooses = objective.n_importance > 1 and isinstance(descend, FusedStep)
+    # Own modules may drop units at random: others when one sample is drawn than when it is used.
+    chooses = objective.n_importance > 1 and not model.own_parts
     threads = FasterThreads(torch.get_num_threads() if x.device.type == "cpu" else 1)
     for epoch in range(n_done, schedule.n_steps // n_steps):
         generator = torch.Generator(x.device).manual_seed(
@@ -183,9 +184,9 @@ def _record(means, beta):
     return record
 
 
-def _step(model, optimizer, objective, x, noise, y, beta, _):
+def _step(model, optimizer, objective, x, noise, y, beta, u):
     """Descend one batch's loss by autograd; returns the sums of loss, reconstruction and KL."""
-    sums = objective(model, x, noise, y, beta)
+    sums = objective(model, x, noise, y, beta, u)
     optimizer.zero_grad(set_to_none=False)
     sums[0].backward()
     optimizer.step()

@@ -99,8 +99,8 @@ class VAETransformer(
     n_importance : int, default=1
         Samples of z per row in training. More than one maximise the importance-weighted bound
         [3]_ with the doubly reparameterised gradient [6]_, and need ``beta=1`` and no
-        ``free_bits``. All are decoded; a multi-layer perceptron then takes the gradient at one
-        sample of each row, drawn by its weight, other networks at all.
+        ``free_bits``. All are decoded; then the gradient is taken at one sample of each row, drawn
+        by its weight, or, with modules of your own, at all.
     output : {"mean", "params", "sample", "refined", "fisher"}, default="mean"
         What ``transform`` returns: the mean of q(z|x); ``[mean | log_var]``; one draw of z from
         q(z|x); or the mean of the true posterior p(z|x), by importance sampling from q [3]_. The

@@ -180,3 +180,51 @@ def test_the_encoders_gradient_is_unbiased_and_has_less_variance(beta):
     assert ((plain.mean(0) - double.mean(0)).abs() < 4 * error).all()
     if beta == 1:
         assert double.var(0).sum() < plain.var(0).sum()
+
+
+@pytest.mark.parametrize("n_classes", [None, 3])
+@pytest.mark.parametrize("beta", [0.0, 0.4, 1.0])
+def test_the_gradient_at_a_chosen_sample_is_that_at_all_on_average(n_classes, beta):
+    """Over the choices, by their probabilities."""
+    model, x, _, y = build(n_classes=n_classes, n=1)
+    objective, parameters = Objective(n_importance=4), list(model.parameters())
+    noise = torch.randn(4, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    expected = objective(model, x, noise, y, beta)
+    gradients = torch.autograd.grad(expected[0], parameters, allow_unused=True)
+
+    with torch.no_grad():
+        rows, labels = x.expand(4, -1), None if y is None else y.expand(4)
+        posterior = model.posterior(rows)
+        reconstruction = model.log_likelihood(rows, posterior.rsample(noise), labels)
+        log_weights = log_importance_weights(model, posterior, rows, noise, labels)
+        shares = (reconstruction + beta * (log_weights - reconstruction)).softmax(0)
+    means = [torch.zeros_like(theta) for theta in parameters]
+    for share, u in zip(shares, shares.cumsum(0) - shares / 2, strict=True):
+        found = objective(model, x, noise, y, beta, u[None])
+        torch.testing.assert_close(found, expected)
+        at_one = torch.autograd.grad(found[0], parameters, allow_unused=True)
+        for mean, gradient in zip(means, at_one, strict=True):
+            if gradient is not None:
+                mean.add_(gradient, alpha=share)
+    for mean, gradient in zip(means, gradients, strict=True):
+        torch.testing.assert_close(mean, torch.zeros_like(mean) if gradient is None else gradient)
+
+
+def test_rows_choose_their_samples_apart():
+    """Each row of a batch has the loss and the gradient that it has alone."""
+    model, x, _, _ = build()
+    objective, parameters = Objective(n_importance=3), list(model.parameters())
+    generator = torch.Generator().manual_seed(1)
+    noise = torch.randn(3, len(x), 2, dtype=torch.float64, generator=generator)
+    u = torch.rand(len(x), dtype=torch.float64, generator=generator)
+    together, *_ = objective(model, x, noise.flatten(0, 1), None, 0.7, u)
+    alone = [
+        objective(model, x[i : i + 1], noise[:, i], None, 0.7, u[i : i + 1])[0]
+        for i in range(len(x))
+    ]
+
+    torch.testing.assert_close(together, torch.stack(alone).sum())
+    torch.testing.assert_close(
+        torch.autograd.grad(together, parameters),
+        torch.autograd.grad(torch.stack(alone).sum(), parameters),
+    )
