@@ -20,6 +20,7 @@ COMMON = {
     "n_components": 50,
     "likelihood": "bernoulli",
     "learning_rate_init": 1e-3,
+    "warm_up": 0.2,
     "random_state": 0,
 }
 _CONV = {"network": "conv", "binarize": "dynamic", "conditional": "prior"}

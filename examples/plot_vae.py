@@ -31,8 +31,8 @@ print(f"importance-weighted bound: {vae.score_samples(X_test, n_importance=50).m
 print(f"{vae.n_active_} of {vae.n_components} latent dimensions are active")
 
 # %%
-# How it learned. The KL weight warms up over the first fifth of the steps, so that no dimension is
-# given up before it had a chance.
+# How it learned. The KL weight warms up over two fifths of the steps, so that no dimension is given
+# up before it had a chance.
 figure, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
 axes[0].plot(vae.history_["elbo"], color="black")
 axes[0].set(xlabel="epoch", ylabel="ELBO (nats)")

@@ -26,7 +26,7 @@ X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X / 16, y, stratify=y, random_state=0)
 
 fits = {}
-for warm_up in (0.0, 0.2, 1.0):
+for warm_up in (0.0, 0.4, 1.0):
     vae = VAETransformer(32, warm_up=warm_up, max_iter=60, random_state=0)
     model = make_pipeline(vae, KNeighborsClassifier()).fit(X_train, y_train)
     fits[warm_up] = vae
@@ -42,7 +42,7 @@ for warm_up in (0.0, 0.2, 1.0):
 # stands near zero: q(z|x) is the prior whatever x is. ``n_active_`` counts dimensions whose mean
 # varies at all, so that the sum of the KL says more.
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-styles = {0.0: ("0.6", ":"), 0.2: ("tab:blue", "-"), 1.0: ("tab:orange", "--")}
+styles = {0.0: ("0.6", ":"), 0.4: ("tab:blue", "-"), 1.0: ("tab:orange", "--")}
 for warm_up, vae in fits.items():
     color, line = styles[warm_up]
     label = f"warm_up={warm_up:g}, {vae.n_active_} active"

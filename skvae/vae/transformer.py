@@ -90,7 +90,7 @@ class VAETransformer(
         False is the plain autoencoder: z is the mean, and there is no KL term.
     beta : float, default=1.0
         Weight of the KL term in training [2]_. Scores always have weight 1.
-    warm_up : float, default=0.2
+    warm_up : float, default=0.4
         Fraction of the steps of ``fit`` over which the KL weight rises linearly from 0 to
         ``beta``. Without it many latent dimensions carry nothing.
     free_bits : float, default=0.0
@@ -300,7 +300,7 @@ class VAETransformer(
         n_prior_components=10,
         variational=True,
         beta=1.0,
-        warm_up=0.2,
+        warm_up=0.4,
         free_bits=0.0,
         n_importance=1,
         output="mean",
