@@ -97,7 +97,8 @@ SETTINGS = {
     },
     "tanh, mixture prior, 50 importance samples": {
         "after": "tanh, mixture prior",
-        "max_iter": 300,
+        "max_iter": 120,
+        "learning_rate_init": 1e-3,
         "n_importance": 50,
     },
 }

@@ -86,7 +86,10 @@ def evaluate(name, transformer, seed):
 def row(name, options, n_seeds):
     X, _ = DATA[name]()
     d = min(N_COMPONENTS, X.shape[1])
-    pca = np.mean([evaluate(name, PCA(d), seed)[0] for seed in range(n_seeds)])
+    pca, white = (
+        np.mean([evaluate(name, PCA(d, whiten=whiten), seed)[0] for seed in range(n_seeds)])
+        for whiten in (False, True)
+    )
     results = [
         evaluate(name, VAETransformer(d, random_state=seed, **options), seed)
         for seed in range(n_seeds)
@@ -98,6 +101,7 @@ def row(name, options, n_seeds):
         X.shape[1],
         d,
         f"{pca:.1f}",
+        f"{white:.1f}",
         f"{accuracies.mean():.1f}",
         f"{accuracies.mean() - pca:+.1f}",
         f"{accuracies.min():.1f}",
@@ -112,7 +116,8 @@ def main():
     parser.add_argument("--vae", nargs="*", default=[], metavar="NAME=VALUE")
     arguments = parser.parse_args()
     options = {k: ast.literal_eval(v) for k, v in (item.split("=") for item in arguments.vae)}
-    header = ["data", "rows", "features", "d", "PCA", "VAE", "difference", "worst seed", "active"]
+    header = ["data", "rows", "features", "d", "PCA", "whitened", "VAE", "difference"]
+    header += ["worst seed", "active"]
     warnings.simplefilter("ignore", PosteriorCollapseWarning)  # the last column says it
     names = arguments.names or DATA
     show(header, (row(name, options, arguments.seeds) for name in names))
