@@ -134,8 +134,9 @@ def train(
         descend = FusedStep(model, optimizer, objective, y)
     else:
         descend = partial(_step, model, optimizer, objective)
-    # Own modules may drop units at random: others when one sample is drawn than when it is used.
-    chooses = objective.n_importance > 1 and not model.own_parts
+    # Own modules may drop units at random: others when a sample is drawn than when it is used.
+    is_same_again = isinstance(descend, FusedStep) or not model.own_parts
+    chooses = objective.n_importance > 1 and is_same_again
     threads = FasterThreads(torch.get_num_threads() if x.device.type == "cpu" else 1)
     for epoch in range(n_done, schedule.n_steps // n_steps):
         generator = torch.Generator(x.device).manual_seed(

@@ -306,8 +306,18 @@ def test_free_bits_keep_dimensions_in_use():
     assert kl[0].min() < 0.1 < 0.15 < kl[1].min()
 
 
-def test_importance_weighted_training_keeps_an_honest_history():
-    fitted = vae(n_importance=5, max_iter=10, batch_size=16, warm_up=0.1).fit(X)
+def linear(n_inputs, n_outputs):
+    return torch.nn.Sequential(torch.nn.Linear(n_inputs, n_outputs))
+
+
+def gated(n_inputs, n_outputs):
+    return torch.nn.Sequential(torch.nn.Linear(n_inputs, 2 * n_outputs), torch.nn.GLU())
+
+
+@pytest.mark.parametrize("network", ["mlp", "conv", (linear, linear), (linear, gated)])
+def test_importance_weighted_training_keeps_an_honest_history(network):
+    options = {"max_iter": 10, "batch_size": 16, "warm_up": 0.1, "learning_rate_init": 3e-3}
+    fitted = vae(network=network, n_importance=5, **options).fit(X)
     last = {name: values[-1] for name, values in fitted.history_.items()}
     assert last["elbo"] == pytest.approx(last["reconstruction"] - last["kl"])
     assert last["elbo"] < -last["loss"]
