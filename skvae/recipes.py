@@ -69,6 +69,7 @@ _MNIST = Profile(
         "likelihood": "bernoulli",
         "binarize": "dynamic",
         "warm_up": 0.2,
+        "learning_rate_init": 1e-3,
         "max_iter": 80,
     },
     vae_prior={"learning_rate_init": 2e-3},
