@@ -173,8 +173,7 @@ class Objective:
         terms = []
         for sample in samples:
             z = posterior.rsample(sample)
-            kl = posterior.log_prob(z) - model.prior.log_prob(z, y)
-            terms.append(torch.stack([model.log_likelihood(x, z, y), kl], dim=1))
+            terms.append(torch.stack(_terms_at(model, posterior, x, z, y), dim=1))
         reconstruction, kl = torch.stack(terms).unbind(2)  # (k, n) each
         log_weights = (reconstruction - beta * kl).T
         weights = log_weights.softmax(1)
@@ -191,11 +190,9 @@ class Objective:
         )
         z = posterior.rsample(noise)
         fixed = DiagonalNormal(posterior.mean.detach(), posterior.std.detach())
-        log_weight = model.log_likelihood(x, z, y) - beta * (
-            fixed.log_prob(z) - model.prior.log_prob(z, y)
-        )
+        own_reconstruction, own_kl = _terms_at(model, fixed, x, z, y)
         _scale_gradient(z, (1 - beta) + beta * weight)
-        surrogate = log_weight.sum()
+        surrogate = (own_reconstruction - beta * own_kl).sum()
 
         return surrogate.detach() - surrogate + loss, reconstruction, kl
 
@@ -204,8 +201,7 @@ class Objective:
         z = (posterior.mean + posterior.std * noise.unflatten(0, (k, -1))).flatten(0, 1)
         fixed = DiagonalNormal(*(t.detach().repeat(k, 1) for t in (posterior.mean, posterior.std)))
         labels = None if y is None else y.repeat(k)
-        reconstruction = model.log_likelihood(x.repeat(k, 1), z, labels)
-        kl = fixed.log_prob(z) - model.prior.log_prob(z, labels)
+        reconstruction, kl = _terms_at(model, fixed, x.repeat(k, 1), z, labels)
         log_weights = (reconstruction - beta * kl).unflatten(0, (k, -1)).T  # (n, k)
         weights = log_weights.detach().softmax(1)
         _scale_gradient(z, ((1 - beta) + beta * weights).T.flatten())
@@ -214,6 +210,11 @@ class Objective:
         bound = log_mean_exp(log_weights).sum().detach()
 
         return surrogate.detach() - surrogate - bound, reconstruction.sum() / k, kl.sum() / k
+
+
+def _terms_at(model, posterior, x, z, y):
+    """log p(x|z) and log q(z|x) - log p(z|y), (n,) each; their difference is a log weight."""
+    return model.log_likelihood(x, z, y), posterior.log_prob(z) - model.prior.log_prob(z, y)
 
 
 def _scale_gradient(z, scale):

@@ -6,11 +6,12 @@ from scipy.special import logsumexp
 
 from skvae.vae.model import VAE, to_arrays
 from skvae.vae.objectives import Objective, elbo_terms, log_importance_weights, log_mean_exp
+from skvae.vae.transformer import LIKELIHOOD_NAMES
 
 
-def build(likelihood="bernoulli", n_classes=None, n=6):
+def build(likelihood="bernoulli", n_classes=None, n=6, **options):
     generator = torch.Generator().manual_seed(0)
-    model = VAE(5, 2, (4,), "tanh", likelihood, n_classes)
+    model = VAE(5, 2, (4,), "tanh", likelihood, n_classes, **options)
     model.draw_parameters(generator)
     model.double()
     if n_classes:
@@ -182,11 +183,14 @@ def test_the_encoders_gradient_is_unbiased_and_has_less_variance(beta):
         assert double.var(0).sum() < plain.var(0).sum()
 
 
-@pytest.mark.parametrize("n_classes", [None, 3])
+@pytest.mark.parametrize("likelihood", LIKELIHOOD_NAMES)
+@pytest.mark.parametrize(("n_classes", "n_prior_components"), [(None, None), (3, None), (None, 4)])
 @pytest.mark.parametrize("beta", [0.0, 0.4, 1.0])
-def test_the_gradient_at_a_chosen_sample_is_that_at_all_on_average(n_classes, beta):
+def test_the_gradient_at_a_chosen_sample_is_that_at_all_on_average(
+    likelihood, n_classes, n_prior_components, beta
+):
     """Over the choices, by their probabilities."""
-    model, x, _, y = build(n_classes=n_classes, n=1)
+    model, x, _, y = build(likelihood, n_classes, n=1, n_prior_components=n_prior_components)
     objective, parameters = Objective(n_importance=4), list(model.parameters())
     noise = torch.randn(4, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     expected = objective(model, x, noise, y, beta)
