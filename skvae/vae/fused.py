@@ -7,6 +7,8 @@ equals.
 """
 
 import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -18,7 +20,7 @@ from skvae.vae.objectives import Objective
 from skvae.vae.perceptrons import STD_FLOOR
 from skvae.vae.posteriors import DiagonalNormal
 from skvae.vae.priors import ClassMeans, StandardNormal
-from skvae.vae.products import linear
+from skvae.vae.products import linear, product
 
 __all__ = ["FusedStep"]
 
@@ -52,6 +54,7 @@ class FusedStep:
         for theta in model.parameters():
             if theta.grad is None:
                 theta.grad = torch.zeros_like(theta)
+        self._encoder, self._decoder = _layers(model.encoder), _layers(model.decoder)
 
     @staticmethod
     def supports(model, objective=Objective(), y=None):  # noqa: B008, it is frozen
@@ -89,7 +92,7 @@ class FusedStep:
             Of loss, reconstruction and KL over the rows, in nats, before the step.
         """
         model = self.model
-        output, encoder_kept = _forward(model.encoder, model.encoder_input(x))
+        output, encoder_kept = _forward(self._encoder, model.encoder_input(x))
         mean, raw_scale = output.chunk(2, dim=1)
         std = functional.softplus(raw_scale).add_(STD_FLOOR)
         several = self.objective.n_importance > 1
@@ -97,11 +100,11 @@ class FusedStep:
             posterior = DiagonalNormal(mean, std)
             noise, weight, sums = self.objective.choose(model, posterior, x, noise, y, beta, u)
         z = torch.addcmul(mean, std, noise)
-        decoded, decoder_kept = _forward(model.decoder, model.decoder_input(z, y))
+        decoded, decoder_kept = _forward(self._decoder, model.decoder_input(z, y))
 
         loss_of = _LIKELIHOODS[type(model.likelihood)]
         reconstruction, d_decoded = loss_of(model.likelihood, x, decoded)
-        d_z = _backward(model.decoder, decoder_kept, d_decoded, wanted=True)
+        d_z = _backward(self._decoder, decoder_kept, d_decoded, wanted=True)
         d_z = d_z[:, : model.n_components]
         if several:
             self._add_densities(z, noise / std, y, beta, d_z)
@@ -113,7 +116,7 @@ class FusedStep:
             penalty, kl = add_gradients(mean, std, y, beta, d_z, d_std)
             sums = penalty - reconstruction, reconstruction, kl
         d_output = torch.cat([d_z, d_std.mul_(raw_scale.sigmoid())], dim=1)
-        _backward(model.encoder, encoder_kept, d_output, wanted=False)
+        _backward(self._encoder, encoder_kept, d_output, wanted=False)
         self.optimizer.step()
 
         return torch.stack(sums)
@@ -137,11 +140,12 @@ class FusedStep:
         u = mean - self.model.prior.means[y] if self._class_means else mean
         if beta is not None:
             d_mean.add_(u, alpha=beta)
-            d_std.add_(std - 1 / std, alpha=beta)
+            d_std.add_(std, alpha=beta).sub_(std.reciprocal(), alpha=beta)
             if self._class_means:
                 self.model.prior.means.grad.zero_().index_add_(0, y, u, alpha=-beta)
 
-        kl = 0.5 * (std.square() + u.square() - 1).sum() - std.log().sum()
+        squares = std.square().addcmul_(u, u)
+        kl = 0.5 * (squares.sum() - u.numel()) - std.log().sum()
 
         return torch.zeros_like(kl) if beta is None else beta * kl, kl
 
@@ -166,15 +170,41 @@ def _all_known(y):
     return y is None or bool((y >= 0).all())
 
 
+class _Linear(NamedTuple):
+    """A linear layer, and where its gradients go."""
+
+    weight: torch.Tensor
+    bias: torch.Tensor
+    d_weight: torch.Tensor
+    d_bias: torch.Tensor
+
+
+class _Activation(NamedTuple):
+    """A function, in place, and its chain rule by its own output, in place."""
+
+    function: Callable
+    chain_rule: Callable
+
+
+def _layers(network):
+    """What a step needs of each layer, so that it does not ask modules for it each time."""
+    return [
+        _Linear(layer.weight, layer.bias, layer.weight.grad, layer.bias.grad)
+        if isinstance(layer, nn.Linear)
+        else _ACTIVATIONS[type(layer)]
+        for layer in network
+    ]
+
+
 def _forward(layers, h):
     """Output of a network, and what is needed of each layer: input of a linear one, else output."""
     kept = []
     for layer in layers:
-        if isinstance(layer, nn.Linear):
+        if isinstance(layer, _Linear):
             kept.append(h)
             h = linear(h, layer.weight, layer.bias)
         else:
-            kept.append(_ACTIVATIONS[type(layer)][0](h))
+            kept.append(layer.function(h))
     return h, kept
 
 
@@ -182,13 +212,13 @@ def _backward(layers, kept, d_h, *, wanted):
     """Set the gradients of a network's parameters; that of its input is returned if ``wanted``."""
     for number in reversed(range(len(layers))):
         layer, h = layers[number], kept[number]
-        if isinstance(layer, nn.Linear):
-            layer.weight.grad.copy_(linear(d_h.T, h.T))
-            torch.sum(d_h, dim=0, out=layer.bias.grad)
+        if isinstance(layer, _Linear):
+            product(d_h.T, h, out=layer.d_weight)
+            torch.sum(d_h, dim=0, out=layer.d_bias)
             if number or wanted:
-                d_h = linear(d_h, layer.weight.T)
+                d_h = product(d_h, layer.weight)
         else:
-            _ACTIVATIONS[type(layer)][1](d_h, h)
+            layer.chain_rule(d_h, h)
     return d_h
 
 
@@ -216,9 +246,8 @@ def _poisson(likelihood, x, log_rate):
     return log_p, rate.sub_(x)
 
 
-# The function, in place, and its chain rule by its own output, in place.
 _ACTIVATIONS = {
-    nn.ReLU: (torch.relu_, lambda d_h, h: d_h.mul_(h.sign())),
-    nn.Tanh: (torch.tanh_, lambda d_h, h: d_h.addcmul_(d_h * h, h, value=-1)),
+    nn.ReLU: _Activation(torch.relu_, lambda d_h, h: d_h.mul_(h.sign())),
+    nn.Tanh: _Activation(torch.tanh_, lambda d_h, h: d_h.addcmul_(d_h * h, h, value=-1)),
 }
 _LIKELIHOODS = {Bernoulli: _bernoulli, Gaussian: _gaussian, Poisson: _poisson}

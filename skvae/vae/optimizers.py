@@ -2,7 +2,7 @@
 
 import torch
 
-__all__ = ["OPTIMIZERS", "RMSPropTF1", "flatten", "load_state", "state_to_arrays"]
+__all__ = ["OPTIMIZERS", "Adam", "RMSPropTF1", "flatten", "load_state", "state_to_arrays"]
 
 
 @torch.no_grad()
@@ -90,11 +90,62 @@ class RMSPropTF1(torch.optim.Optimizer):
                 theta.addcdiv_(theta.grad, (v + group["epsilon"]).sqrt_(), value=-group["lr"])
 
 
-def _adam(params, lr):
-    return torch.optim.Adam(params, lr=lr, fused=True)
+class Adam(torch.optim.Adam):
+    """Adam by torch's own kernel, without what ``torch.optim.Adam`` does before it.
+
+    That took a fifth of the step of a small network.
+
+    Parameters
+    ----------
+    params : iterable of torch.nn.Parameter
+        What to optimise.
+    lr : float
+        Learning rate.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skvae.vae.optimizers import Adam
+    >>> theta = torch.nn.Parameter(torch.zeros(1))
+    >>> theta.grad = torch.ones(1)
+    >>> Adam([theta], lr=0.1).step()
+    >>> theta.data
+    tensor([-0.1000])
+    """
+
+    def __init__(self, params, lr=1e-3):
+        super().__init__(params, lr=lr, fused=True)
+
+    @torch.no_grad()
+    def step(self):
+        """Take one step along the gradients."""
+        for group in self.param_groups:
+            beta1, beta2 = group["betas"]
+            for theta in group["params"]:
+                state = self.state[theta]
+                if not state:
+                    state["step"] = torch.zeros((), device=theta.device)
+                    state["exp_avg"] = torch.zeros_like(theta)
+                    state["exp_avg_sq"] = torch.zeros_like(theta)
+                state["step"] += 1
+                torch._fused_adam_(
+                    [theta],
+                    [theta.grad],
+                    [state["exp_avg"]],
+                    [state["exp_avg_sq"]],
+                    [],
+                    [state["step"]],
+                    lr=group["lr"],
+                    beta1=beta1,
+                    beta2=beta2,
+                    weight_decay=0.0,
+                    eps=group["eps"],
+                    amsgrad=False,
+                    maximize=False,
+                )
 
 
-OPTIMIZERS = {"adam": _adam, "rmsprop": RMSPropTF1}
+OPTIMIZERS = {"adam": Adam, "rmsprop": RMSPropTF1}
 
 
 def state_to_arrays(optimizer):

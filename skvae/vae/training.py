@@ -151,7 +151,7 @@ def train(
             noise = torch.zeros(shape, dtype=x.dtype, device=x.device)
             if variational:
                 noise.normal_(generator=generator)
-            batch_x = x[rows]
+            batch_x = x.index_select(0, rows) if isinstance(x, torch.Tensor) else x[rows]
             if dynamic:
                 batch_x = (torch.empty_like(batch_x).uniform_(generator=generator) < batch_x).to(
                     x.dtype

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 import torch
 
-from skvae.vae.optimizers import OPTIMIZERS, RMSPropTF1, flatten, load_state, state_to_arrays
+from skvae.vae.optimizers import (
+    OPTIMIZERS,
+    Adam,
+    RMSPropTF1,
+    flatten,
+    load_state,
+    state_to_arrays,
+)
 
 
 def descend(optimizer, theta, n_steps, first=0):
@@ -42,6 +49,32 @@ def test_rmsprop_differs_from_torchs_defaults_but_maps_to_it():
 
     torch.testing.assert_close(pair[0], pair[2], rtol=1e-6, atol=0)
     assert not torch.allclose(pair[0], pair[1], rtol=1e-2)
+
+
+def test_adam_is_that_of_kingma_and_ba():
+    theta = torch.nn.Parameter(torch.ones(3, 2, dtype=torch.float64))
+    descend(Adam([theta], lr=0.01), theta, 30)
+    expected, m, v = np.ones((3, 2)), np.zeros((3, 2)), np.zeros((3, 2))
+    for step in range(30):
+        g = gradient(step)
+        m = 0.9 * m + 0.1 * g
+        v = 0.999 * v + 0.001 * g**2
+        m_hat, v_hat = m / (1 - 0.9 ** (step + 1)), v / (1 - 0.999 ** (step + 1))
+        expected -= 0.01 * m_hat / (np.sqrt(v_hat) + 1e-8)
+
+    np.testing.assert_allclose(theta.detach().numpy(), expected, rtol=1e-6)
+
+
+def test_adam_has_the_bits_of_torchs():
+    ours, theirs = (torch.nn.Parameter(torch.ones(3, 2)) for _ in range(2))
+    optimizers = Adam([ours], lr=0.01), torch.optim.Adam([theirs], lr=0.01, fused=True)
+    for step in range(20):
+        for theta, optimizer in zip((ours, theirs), optimizers, strict=True):
+            theta.grad = torch.from_numpy(gradient(step)).float()
+            optimizer.step()
+
+    assert torch.equal(ours, theirs)
+    assert optimizers[0].state[ours].keys() == optimizers[1].state[theirs].keys()
 
 
 @pytest.mark.parametrize("name", sorted(OPTIMIZERS))
