@@ -145,6 +145,8 @@ def map_framed_tiles(function, X):
     for start in range(0, n, _FRAMED_TILE - 2 * _FRAME):
         first, last = start - _FRAME, start + _FRAMED_TILE - _FRAME
         tile = _padded(X[max(first, 0) : min(last, n)], _FRAMED_TILE, max(-first, 0))
+        # The kernel depends on the distance between rows too, where they are a part of wider ones.
+        tile = np.ascontiguousarray(tile)
         rows = slice(start, min(last - _FRAME, n))
         value = function(tile)
         if out is None:
