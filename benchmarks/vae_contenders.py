@@ -61,13 +61,13 @@ def convolutional_model():
 class Skvae:
     """The training loop of ``VAETransformer.fit``."""
 
-    def __init__(self, rows, n_threads=1, optimizer="adam"):
+    def __init__(self, rows, n_threads=1, optimizer="adam", device="cpu"):
         self.n_threads = n_threads
-        model = seed_model()
+        model = seed_model().to(device)
         self.progress = train(
             model,
             OPTIMIZERS[optimizer]([flatten(list(model.parameters()))], RATE),
-            torch.from_numpy(rows),
+            torch.from_numpy(rows).to(device),
             None,
             Schedule(10**9, RATE, cosine=True, beta=1.0, warm_up=0.0),
             batch_size=BATCH,
@@ -110,18 +110,21 @@ def negative_elbo(output, x):
 class EagerLoop:
     """In-memory rows, a random order in each epoch, a torch optimizer."""
 
-    def __init__(self, rows, make_optimizer, compiled=False):
-        self.x, self.model = torch.from_numpy(rows), Eager()
+    def __init__(self, rows, make_optimizer, compiled=False, device="cpu", in_bfloat16=False):
+        self.x, self.model = torch.from_numpy(rows).to(device), Eager().to(device)
         self.optimizer = make_optimizer(self.model.parameters(), lr=RATE)
         self.batches = self._batches()
         self.loss = torch.compile(self._loss) if compiled else self._loss
+        self.in_bfloat16 = in_bfloat16
 
     def _loss(self, x):
-        return negative_elbo(self.model(x), x)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.in_bfloat16):
+            output = self.model(x)
+        return negative_elbo(output, x)
 
     def _batches(self):
         while True:
-            yield from torch.randperm(len(self.x)).split(BATCH)
+            yield from torch.randperm(len(self.x), device=self.x.device).split(BATCH)
 
     def __call__(self, n_steps):
         for _ in range(n_steps):

@@ -81,7 +81,7 @@ class FusedStep:
             Standard normal draws.
         y : tensor of shape (n,) or None
             Class numbers, -1 where unknown.
-        beta : float or None
+        beta : float, tensor of shape () or None
             Weight of the KL term; None leaves it out.
         u : tensor of shape (n,) or None
             Uniform draws from [0, 1), which choose among several importance samples.
@@ -131,7 +131,7 @@ class FusedStep:
             z = z.detach().requires_grad_()
             log_prior = self.model.prior.log_prob(z, y).sum()
             gradients = torch.autograd.grad(log_prior, [z, *parameters])
-        d_z.sub_(gradients[0] + u, alpha=beta)
+        _add(d_z, -(gradients[0] + u), beta)
         for theta, gradient in zip(parameters, gradients[1:], strict=True):
             theta.grad.copy_(gradient).mul_(-beta)
 
@@ -139,10 +139,10 @@ class FusedStep:
         """Penalty and KL, sums over rows; gradients are added, or set for class means."""
         u = mean - self.model.prior.means[y] if self._class_means else mean
         if beta is not None:
-            d_mean.add_(u, alpha=beta)
-            d_std.add_(std, alpha=beta).sub_(std.reciprocal(), alpha=beta)
+            _add(d_mean, u, beta)
+            _add(d_std, std - std.reciprocal(), beta)
             if self._class_means:
-                self.model.prior.means.grad.zero_().index_add_(0, y, u, alpha=-beta)
+                self.model.prior.means.grad.zero_().index_add_(0, y, u * -beta)
 
         squares = std.square().addcmul_(u, u)
         kl = 0.5 * (squares.sum() - u.numel()) - std.log().sum()
@@ -164,6 +164,14 @@ class FusedStep:
                 theta.grad.copy_(gradient)
 
         return penalty.detach(), kl.detach()
+
+
+def _add(total, term, weight):
+    """Add a weighted term in place; the weight of a step on a GPU stays there, as a tensor."""
+    if isinstance(weight, torch.Tensor):
+        total.addcmul_(term, weight)
+    else:
+        total.add_(term, alpha=weight)
 
 
 def _all_known(y):

@@ -113,7 +113,7 @@ class Objective:
             Standard normal draws.
         y : tensor of shape (n,) or None
             Class numbers, -1 where unknown.
-        beta : float or None
+        beta : float, tensor of shape () or None
             Weight of the KL term; None leaves it out.
         u : tensor of shape (n,) or None
             Uniform draws from [0, 1), which choose the importance sample of each row that has a
@@ -147,7 +147,7 @@ class Objective:
         if self.label_weight:
             by_class = prior.log_responsibilities(posterior)
             own = by_class.gather(1, y.clamp(min=0)[:, None])[:, 0]
-            penalty = penalty - self.label_weight * own[y >= 0].sum()
+            penalty = penalty - self.label_weight * own.where(y >= 0, 0).sum()
 
         return penalty, kl
 

@@ -2,7 +2,15 @@
 
 import torch
 
-__all__ = ["OPTIMIZERS", "Adam", "RMSPropTF1", "flatten", "load_state", "state_to_arrays"]
+__all__ = [
+    "OPTIMIZERS",
+    "Adam",
+    "RMSPropTF1",
+    "flatten",
+    "load_state",
+    "set_rate",
+    "state_to_arrays",
+]
 
 
 @torch.no_grad()
@@ -87,7 +95,10 @@ class RMSPropTF1(torch.optim.Optimizer):
                     state["mean_square"] = torch.ones_like(theta)
                 v = state["mean_square"]
                 v.mul_(group["decay"]).addcmul_(theta.grad, theta.grad, value=1 - group["decay"])
-                theta.addcdiv_(theta.grad, (v + group["epsilon"]).sqrt_(), value=-group["lr"])
+                root, rate = (v + group["epsilon"]).sqrt_(), group["lr"]
+                if isinstance(rate, torch.Tensor):
+                    root, rate = root.div_(rate), 1.0
+                theta.addcdiv_(theta.grad, root, value=-rate)
 
 
 class Adam(torch.optim.Adam):
@@ -143,6 +154,16 @@ class Adam(torch.optim.Adam):
                     amsgrad=False,
                     maximize=False,
                 )
+
+
+def set_rate(optimizer, rate):
+    """Set the rate of the next step; that of a group is its ``lr_ratio`` times as long."""
+    for group in optimizer.param_groups:
+        own = rate * group.get("lr_ratio", 1.0)
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(own)
+        else:
+            group["lr"] = own
 
 
 OPTIMIZERS = {"adam": Adam, "rmsprop": RMSPropTF1}

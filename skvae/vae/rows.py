@@ -15,6 +15,9 @@ __all__ = ["StoredRows", "StreamedRows", "training_rows"]
 # Bytes of a window of rows, in float64.
 _WINDOW_BYTES = 2**26
 
+# Floats of pixels that a GPU gets at once: what it would wait for is each batch's way there.
+_FLOATS_ON_GPU = 2**30
+
 
 class StoredRows:
     """Rows that are made into a tensor when they are asked for.
@@ -102,6 +105,7 @@ def training_rows(X, prepare, device, seed):
     X : ndarray, MappedRows or IteratedRows of shape (n, n_features)
         In the user's units. Float arrays are prepared once; pixels of 8 bits and what is not in
         memory stay what they are, and a batch is prepared when its turn comes, to the same bits.
+        On a GPU, pixels that take up to 4 GiB as floats are prepared once too.
     prepare : callable
         From rows to what the network sees, float32.
     device : torch.device
@@ -113,7 +117,8 @@ def training_rows(X, prepare, device, seed):
     -------
     rows : tensor, StoredRows or StreamedRows
     """
-    if isinstance(X, np.ndarray) and X.dtype != np.uint8:
+    fits = X.dtype != np.uint8 or (device.type != "cpu" and X.size <= _FLOATS_ON_GPU)
+    if isinstance(X, np.ndarray) and fits:
         return torch.from_numpy(np.require(prepare(X), requirements="W")).to(device)
     if isinstance(X, IteratedRows):
         return StreamedRows(X, prepare, device, seed)

@@ -9,12 +9,14 @@ from typing import NamedTuple
 import torch
 
 from skvae.vae.fused import FusedStep
+from skvae.vae.graphs import GraphedStep
 from skvae.vae.noise import EPOCH, stream_seed
 from skvae.vae.objectives import Objective
+from skvae.vae.optimizers import set_rate
 from skvae.vae.rows import StreamedRows
 from skvae.vae.runtime import FasterThreads
 
-__all__ = ["Progress", "Schedule", "train"]
+__all__ = ["Progress", "Schedule", "step_of", "train"]
 
 # Steps between two looks at the loss, which on a GPU waits for the steps before it.
 _STRETCH = 100
@@ -130,13 +132,12 @@ def train(
         and the ``kl_weight`` of the last step. The last one of an epoch has ``step == n_steps``.
     """
     n_steps = steps_per_epoch or math.ceil(len(x) / batch_size)
-    if FusedStep.supports(model, objective, y):
-        descend = FusedStep(model, optimizer, objective, y)
-    else:
-        descend = partial(_step, model, optimizer, objective)
+    descend = step_of(model, optimizer, objective, y)
     # Own modules may drop units at random: others when a sample is drawn than when it is used.
     is_same_again = isinstance(descend, FusedStep) or not model.own_parts
     chooses = objective.n_importance > 1 and is_same_again
+    if GraphedStep.supports(descend, model, x.device):
+        descend = GraphedStep(descend, optimizer)
     threads = FasterThreads(torch.get_num_threads() if x.device.type == "cpu" else 1)
     for epoch in range(n_done, schedule.n_steps // n_steps):
         generator = torch.Generator(x.device).manual_seed(
@@ -157,14 +158,21 @@ def train(
                     x.dtype
                 )
             u = noise.new_empty(len(rows)).uniform_(generator=generator) if chooses else None
-            for group in optimizer.param_groups:
-                group["lr"] = schedule.learning_rate(step) * group.get("lr_ratio", 1.0)
+            set_rate(optimizer, schedule.learning_rate(step))
             with threads.step():
                 sums = descend(batch_x, noise, None if y is None else y[rows], beta, u)
             totals += sums
             n_seen += len(rows)
             if batch + 1 == n_steps or (batch + 1) % _STRETCH == 0:
                 yield Progress(batch + 1, n_steps, _record(totals / n_seen, beta))
+
+
+def step_of(model, optimizer, objective, y):
+    """What takes a step: with gradients by hand where they are written out, else by autograd."""
+    if FusedStep.supports(model, objective, y):
+        return FusedStep(model, optimizer, objective, y)
+
+    return partial(_step, model, optimizer, objective)
 
 
 def _batches(x, batch_size, generator, step):

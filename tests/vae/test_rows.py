@@ -58,6 +58,14 @@ def test_floats_in_memory_are_prepared_at_once_and_others_when_asked_for(tmp_pat
     assert isinstance(training_rows(PIXELS.astype(float), halved, cpu, 0), torch.Tensor)
 
 
+def test_pixels_go_to_a_gpu_at_once_unless_they_are_many(monkeypatch):
+    elsewhere = torch.device("meta")
+    rows = training_rows(PIXELS, np.float32, elsewhere, 0)
+    assert isinstance(rows, torch.Tensor) and rows.device == elsewhere
+    monkeypatch.setattr("skvae.vae.rows._FLOATS_ON_GPU", PIXELS.size - 1)
+    assert isinstance(training_rows(PIXELS, np.float32, elsewhere, 0), StoredRows)
+
+
 @pytest.mark.parametrize(
     ("dtype", "options"),
     [
