@@ -103,7 +103,7 @@ def value_range(X):
     """Least and greatest value."""
     ranges = np.array([(block.min(), block.max()) for block in row_blocks(X)])
 
-    return ranges[:, 0].min(), ranges[:, 1].max()
+    return ranges[:, 0].min() + 0.0, ranges[:, 1].max() + 0.0  # -0.0 becomes 0.0
 
 
 def varies(X):

@@ -40,6 +40,7 @@ def test_auto_follows_the_range(X, name):
         (PIXELS, {"conditional": "prior"}, "requires y to be passed, but the target y is None"),
         (PIXELS, {"variational": False, "output": "params"}, "variational=True"),
         (PIXELS, {"likelihood": "poisson"}, "needs counts"),
+        (-0.5 * (PIXELS > 0.5), {"likelihood": "poisson"}, "between -0.5 and 0. Use"),
         (PIXELS, {"network": "conv", "image_shape": (2, 2)}, "image_shape=.* means 4 pixels"),
         (PIXELS, {"network": (len,)}, "pair of callables"),
         (PIXELS, {"likelihood": len, "max_value": 255}, "values as they are"),
