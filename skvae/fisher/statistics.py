@@ -183,8 +183,8 @@ class _Workspace:
         """Fill ``joint`` and ``phi`` such that gamma.T @ features == joint @ phi.
 
         Components are rows of ``joint``, so that maxima and sums over them run along its columns,
-        many descriptors at once. Dividing the narrow phi by the softmax's sums replaces dividing
-        the wide joint. Weights of descriptors, of shape (n, 1), multiply it.
+        many descriptors at once. The narrower of joint and phi is divided by the softmax's sums.
+        Weights of descriptors, of shape (n, 1), multiply phi.
 
         Returns
         -------
@@ -203,10 +203,12 @@ class _Workspace:
         if self.assignment is not None:
             self.assignment.sparsify(joint)
         total = joint.sum(axis=0)
-        if weights is None:
-            phi /= total[:, None]
-        else:
+        if weights is not None:
             phi *= weights / total[:, None]
+        elif len(joint) <= phi.shape[1]:
+            joint /= total
+        else:
+            phi /= total[:, None]
         return self.offset + (peak + np.log(total))
 
     def totals(self, run):
