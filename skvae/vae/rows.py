@@ -119,7 +119,7 @@ def training_rows(X, prepare, device, seed):
     """
     fits = X.dtype != np.uint8 or (device.type != "cpu" and X.size <= _FLOATS_ON_GPU)
     if isinstance(X, np.ndarray) and fits:
-        return torch.from_numpy(np.require(prepare(X), requirements="W")).to(device)
+        return torch.from_numpy(np.require(prepare(X), requirements=["C", "W"])).to(device)
     if isinstance(X, IteratedRows):
         return StreamedRows(X, prepare, device, seed)
 

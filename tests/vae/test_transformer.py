@@ -163,6 +163,32 @@ def test_read_only_rows():
         vae(max_iter=20).fit(frozen).score(frozen)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"output": "sample"},
+        {"output": "refined"},
+        {"output": "fisher"},
+        {"network": "conv"},
+        {"conditional": "decoder"},
+        {"early_stopping": True},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_how_rows_lie_in_memory_decides_nothing(options, dtype):
+    rows = X.astype(dtype)
+    wide = np.hstack([rows, rows])
+    for view in (rows[::-1], rows[:, ::-1], np.asfortranarray(rows), wide[:, :64]):
+        copy = np.array(view, order="C")
+        found, expected = (vae(**options).fit(rows, Y[:240]) for rows in (view, copy))
+        for name, value in expected.parameters_.items():
+            assert np.array_equal(found.parameters_[name], value)
+        for method in ("transform", "score_samples", "reconstruct"):
+            assert np.array_equal(getattr(found, method)(view), getattr(found, method)(copy))
+
+
 def test_pipeline_with_memory(tmp_path):
     pipeline = make_pipeline(
         MinMaxScaler(), vae(conditional="prior"), LogisticRegression(), memory=str(tmp_path)
