@@ -10,10 +10,10 @@ from time import perf_counter
 
 import numpy as np
 import torch
-from interleaved import clock, take_turns, times_as_long
+from interleaved import times_as_long
 from tables import show
 from vae_contenders import EagerLoop, Skvae
-from vae_peers import SLICE, binary
+from vae_peers import SLICE, binary, in_turns
 
 from skvae.vae.graphs import GraphedStep
 
@@ -34,15 +34,12 @@ def step_by_step(rows, device):
 def rows_of(contenders, n_steps, device):
     wait = torch.cuda.synchronize if device == "cuda" else lambda: None
 
-    def run(contender):
-        contender(SLICE)
+    def run(contender, n):
+        contender(n)
         wait()
 
-    works = {
-        name: partial(clock, partial(run, contender), perf_counter)
-        for name, contender in contenders.items()
-    }
-    seconds = take_turns(works, n_steps // SLICE)
+    waiting = {name: partial(run, contender) for name, contender in contenders.items()}
+    seconds = in_turns(waiting, n_steps, perf_counter)
     for name, s in seconds.items():
         per_step = np.median(s) / SLICE
         ours = times_as_long(seconds, name, "skvae")

@@ -95,15 +95,13 @@ def parts(n_steps):
     theta.grad = torch.rand_like(theta)
     adam = OPTIMIZERS["adam"]([theta], RATE)
 
-    def by_one_dnn(n):
-        for _ in range(n):
-            for a, b, _out in products:
-                torch.ops.mkldnn._linear_pointwise(a, b.T, None, "none", [], "")
+    def by_one_dnn(a, b):
+        torch.ops.mkldnn._linear_pointwise(a, b.T, None, "none", [], "")
 
-    def in_halves(n):
+    def multiply(product, pairs, n):
         for _ in range(n):
-            for a, b, _out in halves:
-                torch.mm(a, b)
+            for a, b, _out in pairs:
+                product(a, b)
 
     def by_adam(n):
         for _ in range(n):
@@ -111,8 +109,8 @@ def parts(n_steps):
 
     contenders = {
         "17 products, torch.mm": Floor(None),
-        "17 products, oneDNN": by_one_dnn,
-        "17 products, bfloat16": in_halves,
+        "17 products, oneDNN": partial(multiply, by_one_dnn, products),
+        "17 products, bfloat16": partial(multiply, torch.mm, halves),
         "Adam": by_adam,
     }
     with torch.no_grad():

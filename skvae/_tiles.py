@@ -43,10 +43,13 @@ def padded_tiles(X, size):
 
 
 def _padded(tile, size, before=0):
-    """Exactly ``size`` rows: first and last are repeated, the first of them ``before`` times."""
+    """Exactly ``size`` rows: first and last are repeated, the first of them ``before`` times.
+
+    They lie one after the other, whatever X is a view of, since kernels depend on that too.
+    """
     if len(tile) == size:
-        return tile
-    # Not concatenate: its memory layout, and so the kernel, depends on the number of rows.
+        return np.ascontiguousarray(tile)
+    # Not concatenate: its memory layout depends on the number of rows.
     padded = np.empty((size, *tile.shape[1:]), tile.dtype)
     after = before + len(tile)
     padded[:before], padded[before:after], padded[after:] = tile[0], tile, tile[-1]
@@ -145,8 +148,6 @@ def map_framed_tiles(function, X):
     for start in range(0, n, _FRAMED_TILE - 2 * _FRAME):
         first, last = start - _FRAME, start + _FRAMED_TILE - _FRAME
         tile = _padded(X[max(first, 0) : min(last, n)], _FRAMED_TILE, max(-first, 0))
-        # The kernel depends on the distance between rows too, where they are a part of wider ones.
-        tile = np.ascontiguousarray(tile)
         rows = slice(start, min(last - _FRAME, n))
         value = function(tile)
         if out is None:

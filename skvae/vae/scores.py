@@ -139,7 +139,7 @@ def _factors_of_tiles(model):
     device = next(exact.parameters()).device
 
     def factors(tile):
-        x = torch.tensor(np.ascontiguousarray(tile), dtype=torch.float64, device=device)
+        x = torch.tensor(tile, dtype=torch.float64, device=device)
 
         return [f.cpu().numpy() for f in score_factors(exact, x)]
 
