@@ -9,7 +9,7 @@ import time
 import numpy as np
 import torch
 
-from skvae.fisher import statistics, torch_statistics
+from skvae.fisher import expectation, torch_statistics
 from skvae.fisher.statistics import Mixture
 
 D, K = 64, 256
@@ -68,7 +68,7 @@ def main():
     ]
     step, bare, copied = np.median(times, axis=0)
     few = host[:CHECKED]
-    exact = statistics.accumulate(few.astype(np.float64), mixture, center).totals
+    exact = expectation.accumulate(few.astype(np.float64), mixture, center).totals
     found = torch_statistics.accumulate(X[:CHECKED], mixture, center).totals
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     print(f"{name}: N = {len(X)}, D = {D}, K = {K}, float32")

@@ -13,15 +13,21 @@ from skvae.fisher.encoding import (
     flatten,
     normalize,
     residuals,
+    rounding,
     signed_power,
     unflatten,
     whiten,
+    whitened_rounding,
 )
+from skvae.fisher.expectation import set_statistics
 from skvae.fisher.inversion import denormalize, lost_scale, unwhiten
 from skvae.fisher.spatial import cells_of, n_cells, pyramid, sort_by_cell
-from skvae.fisher.statistics import Mixture, set_statistics
+from skvae.fisher.statistics import Mixture, in_double
 
 __all__ = ["Codec"]
+
+# Vectors with no gradient above this, per descriptor and in its own units, are looked at for noise.
+_SHORT = 1e-4
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,8 @@ class Codec:
         That names of features begin with.
     device : torch.device or None
         Where statistics are computed; None is numpy.
+    eps_means : float
+        Relative rounding error of the mixture's means.
     """
 
     mixture: Mixture
@@ -59,6 +67,7 @@ class Codec:
     whitened: bool = True
     prefix: str = "fisher"
     device: object = None
+    eps_means: float = np.finfo(np.float64).eps
 
     @property
     def n_cells(self):
@@ -149,15 +158,48 @@ class Codec:
         scales : ndarray of shape (n_sets, n_cells, 1 or n_blocks)
         """
         shape = counts.shape
-        totals = totals.reshape(-1, *totals.shape[2:])
+        totals, counts = totals.reshape(-1, *totals.shape[2:]), counts.reshape(-1)
         center = self.mixture.center(dtype)
         if self.whitened:
-            gradients = whiten(totals, counts.reshape(-1), self.mixture, center)
+            gradients = whiten(totals, counts, self.mixture, center)
         else:
             gradients = residuals(totals, self.mixture.means - center)
-        vectors = signed_power(flatten(gradients, self.gradients), self.power)
-        vectors, scales = normalize(vectors, self.norm, self._starts)
+        vectors, scales = self._normalized(gradients)
+        short = self._short(scales, totals, counts)
+        if short.any():
+            noise = self._noise(totals[short], counts[short], dtype)
+            gradients = np.where(np.abs(gradients[short]) > noise, gradients[short], 0)
+            vectors[short], scales[short] = self._normalized(gradients)
         return vectors.reshape(*shape, -1), scales.reshape(*shape, -1)
+
+    def _normalized(self, gradients):
+        vectors = signed_power(flatten(gradients, self.gradients), self.power)
+        return normalize(vectors, self.norm, self._starts)
+
+    def _short(self, scales, totals, counts):
+        """Vectors that may be, or have a block of, rounding errors alone."""
+        if self.norm is None:
+            return np.zeros(len(scales), bool)
+        n_features = self.n_features // self.n_cells
+        n_values = np.full(1, n_features)
+        if self.norm == "intra":
+            n_values = np.diff([*self._starts, n_features]) * len(self._starts)
+        unit = 1.0
+        if not self.whitened:
+            unit = np.sqrt(counts * totals[:, :, 1:].max(axis=(1, 2)))[:, None]
+        longest = (_SHORT * unit) ** self.power * n_values ** (1.0 if self.norm == "l1" else 0.5)
+        return (scales <= longest).any(axis=1)
+
+    def _noise(self, totals, counts, dtype):
+        center = self.mixture.center(dtype)
+        double = in_double(self.mixture, center, np.float64 if self._hard else dtype)
+        eps = np.where(double, np.finfo(np.float64).eps, np.finfo(dtype).eps)[:, None]
+        noise = rounding(totals, self.mixture, center, eps, self.eps_means)
+        return whitened_rounding(noise, counts, self.mixture, eps) if self.whitened else noise
+
+    @property
+    def _hard(self):
+        return self.assignment is not None and self.assignment.top_k == 1
 
     def decode(self, F, mean_scales):
         """Statistics per descriptor about the mixture's center.

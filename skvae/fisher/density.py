@@ -6,7 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skvae._threads import single_threaded
 from skvae.fisher.em import total_statistics
-from skvae.fisher.statistics import log_posteriors
+from skvae.fisher.expectation import log_posteriors
 
 __all__ = ["MixtureDensityMixin"]
 
@@ -70,7 +70,7 @@ class MixtureDensityMixin:
         gamma : ndarray of shape (n_samples, n_components)
             In the dtype of ``X``; rows sum to 1.
         """
-        return np.concatenate([gamma.copy() for _, gamma in self._posteriors(X)])
+        return np.concatenate([gamma for _, gamma in self._posteriors(X)])
 
     def predict(self, X):
         """Most probable component of each descriptor.

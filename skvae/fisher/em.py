@@ -8,7 +8,8 @@ from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.metrics import pairwise_distances_argmin
 
 from skvae.fisher.blocks import random_rows
-from skvae.fisher.statistics import Mixture, Statistics, accumulate, hard_statistics
+from skvae.fisher.expectation import accumulate
+from skvae.fisher.statistics import Mixture, Statistics, hard_statistics
 
 __all__ = [
     "START_METHODS",
@@ -341,8 +342,9 @@ def start(data, n, n_components, method, center, rng):
     Statistics
     """
     size = max(_START_ROWS, _START_ROWS_PER_COMPONENT * n_components)
-    sample = data.take(random_rows(n, size, rng))
-    # Centred for the precision of float32; by its own mean, whose bits do not depend on blocks.
-    centred = sample - sample.mean(axis=0, dtype=np.float64).astype(sample.dtype)
+    # In float64, so that float32 data start where the same data in float64 do; centred by its own
+    # mean, whose bits do not depend on blocks.
+    sample = data.take(random_rows(n, size, rng)).astype(np.float64)
+    centred = sample - sample.mean(axis=0)
     labels = pairwise_distances_argmin(centred, START_METHODS[method](centred, n_components, rng))
     return hard_statistics(sample, labels, n_components, center)

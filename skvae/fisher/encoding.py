@@ -21,12 +21,16 @@ __all__ = [
     "flatten",
     "normalize",
     "residuals",
+    "rounding",
     "signed_power",
     "unflatten",
     "whiten",
+    "whitened_rounding",
 ]
 
 BLOCKS = ("weights", "means", "stds")
+# Rounding errors of sums, in units of eps times the statistics.
+_NOISE = 4
 
 
 def cell_statistics(blocks, offsets, membership, weights=None):
@@ -112,10 +116,71 @@ def whiten(totals, n_descriptors, mixture, center):
     g_w, _, g_sigma = np.split(gradients, [1, 1 + mu.shape[1]], axis=2)
     g_sigma -= variances * g_w
     g_w -= w
-    scales = [np.sqrt(w), np.sqrt(w * variances), np.sqrt(2 * w) * variances]
-    gradients *= 1 / np.concatenate(scales, axis=1)
+    gradients *= 1 / _fisher_roots(w, variances)
     gradients[n_descriptors == 0] = 0
     return gradients
+
+
+def _fisher_roots(w, variances):
+    """Roots of Fisher's matrix for (log-odds of weights, means, deviations) and their units."""
+    return np.concatenate([np.sqrt(w), np.sqrt(w * variances), np.sqrt(2 * w) * variances], axis=1)
+
+
+def rounding(totals, mixture, center, eps, eps_means):
+    """What rounding may leave of residuals that are zero.
+
+    Parameters
+    ----------
+    totals : ndarray of shape (n_sets, K, 1 + 2 d)
+        [S0 | S1 | S2] of each set about ``center``.
+    mixture : Mixture
+        Parameters.
+    center : ndarray of shape (d,)
+        What the statistics are about.
+    eps : ndarray of shape (K, 1)
+        Relative rounding error of the statistics of each component.
+    eps_means : float
+        That of the mixture's means.
+
+    Returns
+    -------
+    noise : ndarray of shape (n_sets, K, 1 + 2 d)
+        Of the sums of gamma (x - mu) and gamma (x - mu)^2; counts have none.
+    """
+    mu = mixture.means - center
+    s0, _, s2 = np.split(totals, [1, 1 + mu.shape[1]], axis=2)
+    spread = np.sqrt(s0 * s2)
+    noise = np.zeros(totals.shape)
+    _, n1, n2 = np.split(noise, [1, 1 + mu.shape[1]], axis=2)
+    n1[...] = eps * (spread + np.abs(mu) * s0)
+    n1 += eps_means * (spread + np.abs(mixture.means).max(axis=0) * s0)
+    n2[...] = eps * (s2 + mu**2 * s0)
+    return _NOISE * noise
+
+
+def whitened_rounding(noise, n_descriptors, mixture, eps):
+    """The same of gradients as ``whiten`` gives them, which are about their expectations.
+
+    Parameters
+    ----------
+    noise : ndarray of shape (n_sets, K, 1 + 2 d)
+        From ``rounding``.
+    n_descriptors : ndarray of shape (n_sets,)
+        T of each set, or the sum of their weights.
+    mixture : Mixture
+        Parameters.
+    eps : ndarray of shape (K, 1)
+        Relative rounding error of the statistics of each component.
+
+    Returns
+    -------
+    noise : ndarray of shape (n_sets, K, 1 + 2 d)
+        A set without descriptors has none.
+    """
+    w, variances = mixture.weights[:, None], mixture.covariances
+    t = np.where(n_descriptors == 0, np.inf, n_descriptors)[:, None, None]
+    units = np.concatenate([w, np.sqrt(variances), variances], axis=1)
+    return (noise / t + _NOISE * eps * units) / _fisher_roots(w, variances)
 
 
 def flatten(gradients, blocks):

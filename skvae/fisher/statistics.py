@@ -22,18 +22,22 @@ import numpy as np
 __all__ = [
     "Mixture",
     "Statistics",
-    "accumulate",
     "equal_runs",
+    "float32_nats",
     "hard_statistics",
-    "log_posteriors",
+    "in_double",
+    "log_normalizers",
     "natural_parameters",
     "relative_parameters",
-    "set_statistics",
 ]
 
-# Bytes of posteriors and features worked on at a time: they stay in the cache, and each numpy call
-# is long enough that threads seldom wait for one another in Python.
-_BLOCK_BYTES = 2**22
+
+def float32_nats(d):
+    """What the terms of a log-joint of d dimensions may add up to in float32.
+
+    Rounding then takes about 1e-6 nats for every dimension, and 1e-4 at most.
+    """
+    return min(40 * d, 1000)
 
 
 class Mixture(NamedTuple):
@@ -115,158 +119,72 @@ def natural_parameters(mixture, center):
     """
     mu = mixture.means - center
     precision = 1 / mixture.covariances
-    with np.errstate(divide="ignore"):
-        log_weights = np.log(mixture.weights)
-    log_normalizer = np.log(2 * np.pi * mixture.covariances) + mu**2 * precision
-    bias = log_weights - 0.5 * log_normalizer.sum(axis=1)
+    bias = log_normalizers(mixture) - 0.5 * (mu**2 * precision).sum(axis=1)
 
     return np.concatenate([bias[:, None], mu * precision, -0.5 * precision], axis=1)
 
 
-def relative_parameters(mixture, center):
+def log_normalizers(mixture):
+    """Log-joints at the means, in nats: the most that each component can give, (K,)."""
+    with np.errstate(divide="ignore"):
+        log_weights = np.log(mixture.weights)
+    return log_weights - 0.5 * np.log(2 * np.pi * mixture.covariances).sum(axis=1)
+
+
+def relative_parameters(eta):
     """Natural parameters less a constant that a softmax does not see, and the constant.
 
     Small numbers keep more of their digits when they are rounded to float32: without this, vectors
     of descriptors in units of 1e-6 were wrong by 2e-5.
 
+    Parameters
+    ----------
+    eta : ndarray of shape (K, 1 + 2 d)
+        As ``natural_parameters`` gives them.
+
     Returns
     -------
-    eta : ndarray of shape (K, 1 + 2 d), float64
+    eta : ndarray of shape (K, 1 + 2 d)
     offset : float
         To be added to log-joints and log-likelihoods.
     """
-    eta = natural_parameters(mixture, center)
     offset = eta[:, 0].max()
+    eta = eta.copy()
     eta[:, 0] -= offset
     return eta, offset
 
 
-def _fill_features(x, center, phi):
-    """Write phi(x - c) into ``phi``."""
-    d = x.shape[1]
-    phi[:, 0] = 1
-    np.subtract(x, center, out=phi[:, 1 : 1 + d], casting="same_kind")
-    np.multiply(phi[:, 1 : 1 + d], phi[:, 1 : 1 + d], out=phi[:, 1 + d :])
+def in_double(mixture, center, dtype):
+    r"""Which components have to be worked on in float64.
 
-
-class _Workspace:
-    """Buffers for one block of descriptors, and the E-step that fills them.
-
-    A run (start, n_sets, size) is consecutive sets of one size. Products are per set, so that their
-    shapes are the set's own: neither its neighbours nor its place change a bit.
-    """
-
-    def __init__(self, mixture, center, dtype, assignment=None):
-        self.assignment = assignment
-        eta, self.offset = relative_parameters(mixture, center)
-        self.eta = eta.astype(dtype)
-        self.center = center.astype(dtype)
-        n_components, width = self.eta.shape
-        per_row = self.eta.itemsize * (n_components + 2 * width)
-        self.rows = int(np.clip(_BLOCK_BYTES // per_row, 256, 8192))
-        self.phi = np.zeros((self.rows, width), dtype)
-        self.joint = np.zeros((n_components, self.rows), dtype)
-
-    def _phi(self, run):
-        """(n_sets, size, 1 + 2 d)"""
-        start, n_sets, size = run
-        rows = self.phi[start : start + n_sets * size]
-        return rows.reshape(n_sets, size, rows.shape[1])
-
-    def _joint(self, run):
-        """(n_sets, K, size)"""
-        start, n_sets, size = run
-        columns = self.joint[:, start : start + n_sets * size]
-        return columns.reshape(len(columns), n_sets, size).transpose(1, 0, 2)
-
-    def e_step(self, x, runs, weights=None):
-        """Fill ``joint`` and ``phi`` such that gamma.T @ features == joint @ phi.
-
-        Components are rows of ``joint``, so that maxima and sums over them run along its columns,
-        many descriptors at once. The narrower of joint and phi is divided by the softmax's sums.
-        Weights of descriptors, of shape (n, 1), multiply phi.
-
-        Returns
-        -------
-        log_likelihood : ndarray of shape (n,)
-            Per descriptor, in nats; of the posteriors that are kept.
-        """
-        phi, joint = self.phi[: len(x)], self.joint[:, : len(x)]
-        _fill_features(x, self.center, phi)
-        for run in runs:
-            np.matmul(self.eta, self._phi(run).transpose(0, 2, 1), out=self._joint(run))
-        peak = joint.max(axis=0)
-        joint -= peak
-        # Far components: their true posterior, below 1e-34, would be a slow denormal number.
-        np.maximum(joint, -80, out=joint)
-        np.exp(joint, out=joint)
-        if self.assignment is not None:
-            self.assignment.sparsify(joint)
-        total = joint.sum(axis=0)
-        if weights is not None:
-            phi *= weights / total[:, None]
-        elif len(joint) <= phi.shape[1]:
-            joint /= total
-        else:
-            phi /= total[:, None]
-        return self.offset + (peak + np.log(total))
-
-    def totals(self, run):
-        """Statistics of the sets of a run: (n_sets, K, 1 + 2d)."""
-        return np.matmul(self._joint(run), self._phi(run))
-
-    def single_totals(self, x, run, weights=None):
-        """Statistics of sets of one descriptor each: (n_sets, K, 1 + 2d), float64.
-
-        Nothing is summed, so float64 costs little here, and S0 S2 = S1^2 then holds far beyond
-        float32: decoding rests on it.
-        """
-        start, n_sets, _ = run
-        rows = slice(start, start + n_sets)
-        phi = np.zeros((n_sets, self.phi.shape[1]))
-        _fill_features(x[rows].astype(np.float64), self.center, phi)
-        gamma = self.joint[:, rows].T.astype(np.float64)
-        gamma /= gamma.sum(axis=1, keepdims=True)
-        if weights is not None:
-            gamma *= weights[rows]
-        return gamma[:, :, None] * phi[:, None, :]
-
-
-def accumulate(X, mixture, center):
-    """E-step: expected sufficient statistics of all descriptors under ``mixture``.
+    The terms of a log-joint add up to about :math:`\sum_j (\mu_{kj} - c_j)^2 / \sigma_{kj}^2` nats,
+    of which float32 keeps seven digits: too few for components that are narrow where others are
+    not, as those of bits, quantised values and blank patches are.
 
     Parameters
     ----------
-    X : ndarray of shape (n, d), float32 or float64
-        Descriptors; read block by block, so a memory map stays on disk.
     mixture : Mixture
-        Current parameters.
+        Weights, means and variances.
     center : ndarray of shape (d,)
-        Subtracted from the descriptors.
+        The c that is subtracted from descriptors.
+    dtype : dtype
+        Of the descriptors.
 
     Returns
     -------
-    Statistics
-        Products in the dtype of ``X``, sums in float64.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skvae.fisher.statistics import Mixture, accumulate
-    >>> X = np.arange(6.0).reshape(3, 2)
-    >>> one = Mixture(np.ones(1), np.zeros((1, 2)), np.ones((1, 2)))
-    >>> accumulate(X, one, center=np.zeros(2)).totals
-    array([[ 3.,  6.,  9., 20., 35.]])
+    double : ndarray of shape (K,), bool
+        All of them for float64.
     """
-    work = _Workspace(mixture, center, X.dtype)
-    totals = np.zeros(work.eta.shape)
-    log_likelihood = 0.0
-    for start in range(0, len(X), work.rows):
-        block = X[start : start + work.rows]
-        run = (0, 1, len(block))
-        log_likelihood += work.e_step(block, [run]).sum()
-        totals += work.totals(run)[0]
-    return Statistics(totals, len(X), log_likelihood, center)
+    if dtype == np.float64:
+        return np.ones(len(mixture.weights), bool)
+    most = float32_nats(len(center))
+    double = ((mixture.means - center) ** 2 / mixture.covariances).sum(axis=1) > most
+    # Squares, and precisions, that float32 cannot hold.
+    double |= (np.abs(np.log10(mixture.covariances)) > 30).any(axis=1)
+    if not double.all():
+        bias = natural_parameters(mixture, center)[:, 0]
+        double |= bias < bias[~double].max() - most
+    return double
 
 
 def hard_statistics(X, labels, n_components, center):
@@ -294,92 +212,6 @@ def hard_statistics(X, labels, n_components, center):
         x = X[labels == k].astype(np.float64) - center
         totals[k] = np.concatenate([[len(x)], x.sum(axis=0), (x**2).sum(axis=0)])
     return Statistics(totals, len(X), np.nan, center)
-
-
-def log_posteriors(X, mixture):
-    """Log-likelihood and posteriors of descriptors.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, d), float32 or float64
-        Descriptors.
-    mixture : Mixture
-        Parameters.
-
-    Yields
-    ------
-    rows : slice
-        A block of rows of ``X``.
-    log_likelihood : ndarray of shape (n_rows,)
-        log p(x), in nats.
-    gamma : ndarray of shape (n_rows, K)
-        p(k | x); a buffer that the next block overwrites.
-    """
-    work = _Workspace(mixture, mixture.center(X.dtype), X.dtype)
-    for start in range(0, len(X), work.rows):
-        block = X[start : start + work.rows]
-        log_likelihood = work.e_step(block, [(0, len(block), 1)])
-        gamma = work.joint[:, : len(block)].T
-        gamma /= gamma.sum(axis=1, keepdims=True)
-        yield slice(start, start + len(block)), log_likelihood.astype(X.dtype), gamma
-
-
-def set_statistics(descriptors, offsets, mixture, assignment=None, weights=None):
-    """Statistics of each set, block of sets by block of sets.
-
-    Everything but the matrix products runs on blocks that span sets, so that small sets cost little
-    more than large ones. A set larger than a block is summed in pieces that start at its own first
-    descriptor.
-
-    Parameters
-    ----------
-    descriptors : ndarray of shape (N, d), float32 or float64
-        All descriptors, set after set.
-    offsets : ndarray of shape (n_sets + 1,)
-        Where each set begins.
-    mixture : Mixture
-        Parameters.
-    assignment : Assignment, default=None
-        Which posteriors are kept; None keeps all.
-    weights : ndarray of shape (N,), default=None
-        How often each descriptor counts; None means once.
-
-    Yields
-    ------
-    sets : slice
-        The sets of this block.
-    totals : ndarray of shape (n_block, K, 1 + 2 d), float64
-        [S0 | S1 | S2] of each set about ``mixture.center(descriptors.dtype)``.
-    """
-    center = mixture.center(descriptors.dtype)
-    work = _Workspace(mixture, center, descriptors.dtype, assignment)
-    if weights is not None:
-        weights = weights.astype(descriptors.dtype)[:, None]
-    sizes = np.diff(offsets)
-    first = 0
-    while first < len(sizes):
-        last = int(np.searchsorted(offsets, offsets[first] + work.rows, side="right")) - 1
-        last = max(last, first + 1)
-        rows = slice(offsets[first], offsets[last])
-        block, weight = descriptors[rows], None if weights is None else weights[rows]
-        totals = np.zeros((last - first, *work.eta.shape))
-        if len(block) > work.rows:
-            for start in range(0, len(block), work.rows):
-                piece = slice(start, start + work.rows)
-                x = block[piece]
-                run = (0, 1, len(x))
-                work.e_step(x, [run], None if weight is None else weight[piece])
-                totals += work.totals(run)
-        else:
-            runs = equal_runs(sizes[first:last])
-            work.e_step(block, [run for _, run in runs], weight)
-            for sets, run in runs:
-                single = run[2] == 1
-                totals[sets] = (
-                    work.single_totals(block, run, weight) if single else work.totals(run)
-                )
-        yield slice(first, last), totals
-        first = last
 
 
 def equal_runs(sizes):

@@ -67,7 +67,8 @@ class _WordsEncoder(SetEncoder):
         self.vocabulary_ = fitted_model(vocabulary, "cluster_centers_", local, rng, "vocabulary")
 
     def _codec(self):
-        centers = np.asarray(self.vocabulary_.cluster_centers_, np.float64)
+        given = np.asarray(self.vocabulary_.cluster_centers_)
+        centers = given.astype(np.float64)
         # Any variance has the same nearest center; that of the centers keeps numbers near one.
         variance = centers.var(axis=0).max() or 1.0
         n_words = len(centers)
@@ -82,6 +83,7 @@ class _WordsEncoder(SetEncoder):
             whitened=False,
             prefix=self._prefix,
             device=gpu_or_none(self.device),
+            eps_means=np.finfo(given.dtype if given.dtype.kind == "f" else np.float64).eps,
         )
 
 

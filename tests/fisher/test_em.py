@@ -13,7 +13,8 @@ from skvae.fisher.em import (
     start,
     stepwise,
 )
-from skvae.fisher.statistics import Mixture, Statistics, accumulate, hard_statistics
+from skvae.fisher.expectation import accumulate
+from skvae.fisher.statistics import Mixture, Statistics, hard_statistics
 
 
 def test_m_step_recovers_the_moments_of_a_partition(rng):

@@ -14,7 +14,8 @@ from skvae.fisher.encoding import (
     unflatten,
     whiten,
 )
-from skvae.fisher.statistics import Mixture, set_statistics
+from skvae.fisher.expectation import set_statistics
+from skvae.fisher.statistics import Mixture
 
 K, D = 5, 3
 

@@ -5,13 +5,14 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from skvae import DiagonalGaussianMixture, FisherVectorEncoder, ImagePatches
 from skvae.fisher.encoding import cell_statistics, whiten
+from skvae.fisher.expectation import accumulate, set_statistics
 from skvae.fisher.inversion import (
     lost_scale,
     mixture_regression,
     shift,
     unwhiten,
 )
-from skvae.fisher.statistics import Mixture, accumulate, set_statistics
+from skvae.fisher.statistics import Mixture
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from skvae.fisher import statistics, torch_statistics
+from skvae.fisher import expectation, torch_statistics
 from skvae.fisher.assignment import Assignment
 from skvae.fisher.statistics import Mixture
 
@@ -30,7 +30,7 @@ def test_sums_are_those_of_numpy(rng, mixture, monkeypatch, device, dtype, tol):
     monkeypatch.setattr(torch_statistics, "_BLOCK_BYTES", 0)
     X = (100 + rng.normal(size=(2500, D))).astype(dtype)
     center = mixture.center(dtype)
-    expected = statistics.accumulate(X.astype(np.float64), mixture, center)
+    expected = expectation.accumulate(X.astype(np.float64), mixture, center)
     found = torch_statistics.accumulate(torch.from_numpy(X).to(device), mixture, center)
     assert np.allclose(found.totals, expected.totals, rtol=tol, atol=tol * 2500)
     assert found.log_likelihood == pytest.approx(expected.log_likelihood, rel=tol)
@@ -51,7 +51,7 @@ def test_sets_are_those_of_numpy(rng, mixture, monkeypatch, device, assignment, 
     args = (offsets, mixture, assignment, weights)
     # float32 may decide otherwise between two components that are nearly equal.
     tol = 1e-9 if dtype is np.float64 else 1e-5 if assignment is None else 2e-3
-    by_numpy = statistics.set_statistics(X, *args)
+    by_numpy = expectation.set_statistics(X, *args)
     by_torch = torch_statistics.set_statistics(X, *args, device)
     a, b = (np.concatenate([t for _, t in blocks]) for blocks in (by_numpy, by_torch))
     assert a.dtype == b.dtype == np.float64

@@ -1,0 +1,151 @@
+"""Float32 is right wherever float64 is: on data unlike grey patches, against long double."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from awkward import KINDS, descriptors
+from exact import fisher_vector, log_joints, posteriors
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skvae import BagOfVisualWordsEncoder, DiagonalGaussianMixture, FisherVectorEncoder, VLADEncoder
+from skvae.fisher import expectation, torch_statistics
+from skvae.fisher.encoding import normalize, signed_power, whiten
+from skvae.fisher.expectation import log_posteriors
+from skvae.fisher.statistics import Mixture, in_double
+
+problems = given(
+    kind=st.sampled_from(sorted(KINDS)),
+    seed=st.integers(0, 2**32 - 1),
+    d=st.sampled_from([2, 5, 9, 32, 128]),
+    n_components=st.sampled_from([1, 4, 12]),
+)
+few = settings(max_examples=25, deadline=None, derandomize=True)
+
+
+def fitted(X, n_components):
+    """Parameters by a few iterations in float64."""
+    model = DiagonalGaussianMixture(n_components, max_iter=5, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # not converged, or columns that need scaling
+        model.fit(X.reshape(-1, X.shape[-1]).astype(np.float64))
+    return Mixture(model.weights_, model.means_, model.covariances_)
+
+
+def normalized(gradients):
+    vectors = signed_power(gradients.reshape(len(gradients), -1).copy(), 0.5)
+    return normalize(vectors, "l2", None)[0]
+
+
+@few
+@problems
+def test_posteriors_and_log_likelihoods_are_those_of_long_double(kind, seed, d, n_components):
+    X = descriptors(kind, seed, (20, 30, d))
+    mixture, x = fitted(X, n_components), X[:3].reshape(-1, d)
+    exact, gamma = posteriors(x, mixture)
+    ((_, log_likelihood, found),) = log_posteriors(x, mixture)
+    assert np.abs(found - gamma).max() <= 1e-3
+    rounding = 1e-12 * np.abs(exact)  # of float64 itself, for outliers
+    assert (np.abs(log_likelihood - exact) <= 1e-5 * d + rounding).all()
+
+
+def by_numpy(X, offsets, mixture):
+    return expectation.set_statistics(X, offsets, mixture)
+
+
+def by_torch(X, offsets, mixture):
+    return torch_statistics.set_statistics(X, offsets, mixture, device=torch.device("cpu"))
+
+
+@pytest.mark.parametrize("set_statistics", [by_numpy, by_torch])
+@few
+@problems
+def test_vectors_are_those_of_long_double(set_statistics, kind, seed, d, n_components):
+    X = descriptors(kind, seed, (20, 30, d))
+    mixture = fitted(X, n_components)
+    sets = X[:4]
+    exact = np.stack([fisher_vector(x, mixture, posteriors(x, mixture)[1]) for x in sets])
+    offsets = 30 * np.arange(5)
+    totals = np.concatenate([t for _, t in set_statistics(sets.reshape(-1, d), offsets, mixture)])
+    found = whiten(totals, np.full(4, 30), mixture, mixture.center(np.float32))
+    length = np.linalg.norm(exact, axis=(1, 2))
+    assert (np.linalg.norm(found - exact, axis=(1, 2)) <= 1e-4 * length).all()
+    error = np.linalg.norm(normalized(found) - normalized(exact), axis=1)
+    assert error.max() <= 1e-3
+
+
+@settings(few, max_examples=12)
+@problems
+def test_em_rises_and_takes_the_passes_of_float64(kind, seed, d, n_components):
+    X = descriptors(kind, seed, (30, 30, d)).reshape(-1, d)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        single, double = (
+            DiagonalGaussianMixture(n_components, random_state=0).fit(X.astype(dtype))
+            for dtype in (np.float32, np.float64)
+        )
+    if not double.n_revived_:
+        rounding = 1e-5 * d + 1e-7 * np.abs(double.lower_bound_)
+        assert np.diff(single.lower_bounds_).min(initial=0) >= -rounding
+        assert single.lower_bound_ == pytest.approx(double.lower_bound_, abs=0.01 * d)
+    assert single.n_iter_ <= 1.3 * double.n_iter_ + 1
+
+
+@few
+@problems
+def test_words_are_those_of_long_double(kind, seed, d, n_components):
+    X = descriptors(kind, seed, (20, 30, d))
+    vlad = VLADEncoder(n_components, power=1, norm=None, random_state=0).fit(X)
+    bag = BagOfVisualWordsEncoder(vocabulary=vlad.vocabulary_, power=1, norm=None).fit(X)
+    centers = vlad.vocabulary_.cluster_centers_.astype(np.longdouble)
+    for x in X[:3]:
+        squares = ((x[:, None].astype(np.longdouble) - centers) ** 2).sum(axis=2)
+        nearest = np.sort(squares, axis=1)
+        if n_components > 1 and (nearest[:, 1] - nearest[:, 0] <= 1e-9 * nearest[:, 1]).any():
+            continue  # which of two equally near words is taken is nobody's error
+        word = squares.argmin(axis=1)
+        exact = np.zeros(centers.shape, np.longdouble)
+        np.add.at(exact, word, x - centers[word])
+        scale = max(np.linalg.norm(exact.astype(float)), 1e-9)
+        found = vlad.set_params(dtype="float64").encode(x).reshape(centers.shape)
+        assert np.linalg.norm(found - exact.astype(float)) <= 1e-6 * scale
+        assert np.array_equal(bag.encode(x), np.bincount(word, minlength=len(centers)))
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_a_component_in_double_changes_no_bit_of_a_set_in_other_company(kind):
+    X = descriptors(kind, 0, (40, 7, 9))
+    encoder = FisherVectorEncoder(8, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        together = encoder.fit_transform(X)
+    alone = [encoder.transform(x[None])[0] for x in X]
+    assert np.array_equal(together, alone)
+
+
+def test_only_components_that_cancel_are_in_double(rng):
+    variances = np.ones((4, 5))
+    variances[:2] = 1e-8
+    mixture = Mixture(np.full(4, 0.25), rng.normal(size=(4, 5)), variances)
+    at_the_first = mixture.means[0].astype(np.float32).astype(np.float64)
+    assert in_double(mixture, at_the_first, np.float32).tolist() == [False, True, False, False]
+    assert in_double(mixture, at_the_first, np.float64).all()
+
+
+@pytest.mark.parametrize("unit", [1e-18, 1e-16, 1e16])
+def test_units_that_float32_cannot_square(unit):
+    X = descriptors("quantised", 0, (10, 30, 5)) + np.float32(0.01)
+    mixture = fitted(X, 4)
+    scaled = Mixture(mixture.weights, mixture.means * unit, mixture.covariances * unit**2)
+    x = (X[0] * np.float32(unit)).astype(np.float32)
+    ((_, log_likelihood, gamma),) = log_posteriors(x, scaled)
+    exact, expected = posteriors(x, scaled)
+    assert np.abs(gamma - expected).max() <= 1e-3
+    assert np.allclose(log_likelihood, exact.astype(np.float64), atol=1e-4)
+
+
+def test_log_joints_of_the_reference_are_densities(rng):
+    mixture = Mixture(np.ones(1), np.zeros((1, 1)), np.ones((1, 1)))
+    assert float(log_joints(np.zeros((1, 1)), mixture)[0, 0]) == pytest.approx(-0.9189385332)
