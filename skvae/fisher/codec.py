@@ -22,7 +22,7 @@ from skvae.fisher.encoding import (
 from skvae.fisher.expectation import set_statistics
 from skvae.fisher.inversion import denormalize, lost_scale, unwhiten
 from skvae.fisher.spatial import cells_of, n_cells, pyramid, sort_by_cell
-from skvae.fisher.statistics import Mixture, in_double
+from skvae.fisher.statistics import Mixture, in_double, natural_parameters
 
 __all__ = ["Codec"]
 
@@ -192,7 +192,8 @@ class Codec:
 
     def _noise(self, totals, counts, dtype):
         center = self.mixture.center(dtype)
-        double = in_double(self.mixture, center, np.float64 if self._hard else dtype)
+        eta = natural_parameters(self.mixture, center)
+        double = in_double(eta, self.mixture.covariances, np.float64 if self._hard else dtype)
         eps = np.where(double, np.finfo(np.float64).eps, np.finfo(dtype).eps)[:, None]
         noise = rounding(totals, self.mixture, center, eps, self.eps_means)
         return whitened_rounding(noise, counts, self.mixture, eps) if self.whitened else noise

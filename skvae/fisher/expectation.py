@@ -13,9 +13,9 @@ from skvae.fisher.statistics import (
     equal_runs,
     float32_nats,
     in_double,
-    log_normalizers,
     natural_parameters,
     relative_parameters,
+    spreads,
 )
 
 __all__ = ["NEGLIGIBLE_NATS", "accumulate", "log_posteriors", "set_statistics"]
@@ -83,9 +83,9 @@ class _Workspace:
         self.assignment, self.center = assignment, center
         self.hard = assignment is not None and assignment.top_k == 1
         eta = natural_parameters(mixture, center)
-        double = in_double(mixture, center, dtype)
+        double = in_double(eta, mixture.covariances, dtype)
         self.order = np.argsort(double, kind="stable")
-        self.n_single = len(eta) - double.sum()
+        self.n_single = len(eta) - int(double.sum())
         self.eta = eta[self.order]
         dtype = np.dtype(dtype if self.n_single else np.float64)
         per_row = dtype.itemsize * (len(eta) + 2 * eta.shape[1])
@@ -94,9 +94,10 @@ class _Workspace:
         self.rows = int(np.clip(_BLOCK_BYTES // per_row, 256, 8192))
         self.joint = np.zeros((len(eta), self.rows), dtype)
         self.parts = self._parts(dtype)
-        self.normalizers = None
-        if dtype == np.float32:
-            self.normalizers = log_normalizers(mixture)[self.order[: self.n_single], None]
+        if self.n_single:
+            highest = eta[:, 0] + spreads(eta, mixture.covariances) / 2
+            self.normalizers = highest[self.order[: self.n_single], None]
+            self.lowest = self.normalizers.max() - float32_nats(len(center))
 
     def _parts(self, dtype):
         n, rows = self.n_single, self.rows
@@ -158,7 +159,7 @@ class _Workspace:
             for part, rows in zip(self.parts, np.split(joint, [self.n_single]), strict=True):
                 shift = (peak - part.offset).astype(part.joint.dtype)
                 np.subtract(part.joint[:, : len(x)], shift, out=rows, casting="same_kind")
-        if self.normalizers is not None:
+        if self.n_single and (self.hard or not peak.min() >= self.lowest):
             rows = self._coarse(joint, peak)
             if rows.size:
                 exact = self._exact(x[rows])
@@ -168,12 +169,13 @@ class _Workspace:
 
     def _coarse(self, joint, peak):
         """Descriptors whose log-joints float32 rounds too coarsely."""
-        most = float32_nats(len(self.center))
-        rows = np.flatnonzero(~(peak >= self.normalizers.max() - most))
+        rows = np.flatnonzero(~(peak >= self.lowest))
         if rows.size:
             near = joint[: self.n_single, rows]
             depth = np.where(near > -NEGLIGIBLE_NATS, self.normalizers - peak[rows] - near, 0)
-            rows = rows[(depth.max(axis=0) > most) | ~np.isfinite(peak[rows])]
+            rows = rows[
+                (depth.max(axis=0) > float32_nats(len(self.center))) | ~np.isfinite(peak[rows])
+            ]
         if self.hard:
             tied = np.flatnonzero((joint >= -_TIE_NATS).sum(axis=0) > 1)
             rows = np.union1d(rows, tied)

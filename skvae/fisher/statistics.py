@@ -26,9 +26,9 @@ __all__ = [
     "float32_nats",
     "hard_statistics",
     "in_double",
-    "log_normalizers",
     "natural_parameters",
     "relative_parameters",
+    "spreads",
 ]
 
 
@@ -119,16 +119,12 @@ def natural_parameters(mixture, center):
     """
     mu = mixture.means - center
     precision = 1 / mixture.covariances
-    bias = log_normalizers(mixture) - 0.5 * (mu**2 * precision).sum(axis=1)
-
-    return np.concatenate([bias[:, None], mu * precision, -0.5 * precision], axis=1)
-
-
-def log_normalizers(mixture):
-    """Log-joints at the means, in nats: the most that each component can give, (K,)."""
     with np.errstate(divide="ignore"):
         log_weights = np.log(mixture.weights)
-    return log_weights - 0.5 * np.log(2 * np.pi * mixture.covariances).sum(axis=1)
+    log_normalizer = np.log(2 * np.pi * mixture.covariances) + mu**2 * precision
+    bias = log_weights - 0.5 * log_normalizer.sum(axis=1)
+
+    return np.concatenate([bias[:, None], mu * precision, -0.5 * precision], axis=1)
 
 
 def relative_parameters(eta):
@@ -154,19 +150,38 @@ def relative_parameters(eta):
     return eta, offset
 
 
-def in_double(mixture, center, dtype):
-    r"""Which components have to be worked on in float64.
-
-    The terms of a log-joint add up to about :math:`\sum_j (\mu_{kj} - c_j)^2 / \sigma_{kj}^2` nats,
-    of which float32 keeps seven digits: too few for components that are narrow where others are
-    not, as those of bits, quantised values and blank patches are.
+def spreads(eta, covariances):
+    r"""What the terms of each log-joint add up to near its mean, in nats.
 
     Parameters
     ----------
-    mixture : Mixture
-        Weights, means and variances.
-    center : ndarray of shape (d,)
-        The c that is subtracted from descriptors.
+    eta : ndarray of shape (K, 1 + 2 d)
+        As ``natural_parameters`` gives them.
+    covariances : ndarray of shape (K, d)
+        Variances of the same mixture.
+
+    Returns
+    -------
+    spreads : ndarray of shape (K,)
+        :math:`\sum_j (\mu_{kj} - c_j)^2 / \sigma_{kj}^2`. Half of it and ``eta[:, 0]`` are the
+        log-joint at the mean, the most that a component can give.
+    """
+    slopes = eta[:, 1 : 1 + covariances.shape[1]]
+    return np.einsum("kd,kd,kd->k", slopes, slopes, covariances)
+
+
+def in_double(eta, covariances, dtype):
+    """Which components have to be worked on in float64.
+
+    Of terms that add up to ``spreads`` float32 keeps seven digits: too few for components that are
+    narrow where others are not, as those of bits, quantised values and blank patches are.
+
+    Parameters
+    ----------
+    eta : ndarray of shape (K, 1 + 2 d)
+        As ``natural_parameters`` gives them.
+    covariances : ndarray of shape (K, d)
+        Variances of the same mixture.
     dtype : dtype
         Of the descriptors.
 
@@ -176,13 +191,13 @@ def in_double(mixture, center, dtype):
         All of them for float64.
     """
     if dtype == np.float64:
-        return np.ones(len(mixture.weights), bool)
-    most = float32_nats(len(center))
-    double = ((mixture.means - center) ** 2 / mixture.covariances).sum(axis=1) > most
-    # Squares, and precisions, that float32 cannot hold.
-    double |= (np.abs(np.log10(mixture.covariances)) > 30).any(axis=1)
+        return np.ones(len(eta), bool)
+    most = float32_nats(covariances.shape[1])
+    double = spreads(eta, covariances) > most
+    if covariances.min() < 1e-30 or covariances.max() > 1e30:  # float32 cannot hold such squares
+        double |= ((covariances < 1e-30) | (covariances > 1e30)).any(axis=1)
     if not double.all():
-        bias = natural_parameters(mixture, center)[:, 0]
+        bias = eta[:, 0]
         double |= bias < bias[~double].max() - most
     return double
 

@@ -11,9 +11,9 @@ from skvae.fisher.statistics import (
     equal_runs,
     float32_nats,
     in_double,
-    log_normalizers,
     natural_parameters,
     relative_parameters,
+    spreads,
 )
 
 __all__ = ["accumulate", "block_rows", "set_statistics"]
@@ -69,7 +69,8 @@ class _Kernel:
         self.assignment, device = assignment, like.device
         hard = assignment is not None and assignment.top_k == 1
         eta = natural_parameters(mixture, center)
-        double = in_double(mixture, center, np.float64 if hard else _NUMPY[like.dtype])
+        dtype = np.float64 if hard else _NUMPY[like.dtype]
+        double = in_double(eta, mixture.covariances, dtype)
         order = np.argsort(double, kind="stable")
         n_single = len(eta) - double.sum()
         self.order = torch.as_tensor(order).to(device)
@@ -79,7 +80,8 @@ class _Kernel:
             for ks, dtype in ((order[:n_single], torch.float32), (order[n_single:], torch.float64))
             if len(ks)
         ]
-        self.normalizers = torch.as_tensor(log_normalizers(mixture)[order[:n_single]]).to(device)
+        highest = (eta[:, 0] + spreads(eta, mixture.covariances) / 2)[order[:n_single]]
+        self.normalizers = torch.as_tensor(highest).to(device)
         self.rows = block_rows(len(eta), like.element_size())
         self.shape = eta.shape
 
