@@ -43,6 +43,11 @@ def _mostly_blank(rng, y, d):
     return np.maximum(rng.normal(size=(*y.shape, d)) + (y > y.max() // 2)[..., None] - 1.5, 0)
 
 
+def _repeated(rng, y, d):
+    rare = (rng.random(y.shape) < 0.2)[..., None]
+    return rng.normal(size=(y.max() + 1, d))[y // 3] + rare * rng.normal(size=(*y.shape, d))
+
+
 def _noise(rng, y, d):
     return rng.normal(size=(*y.shape, d))
 
@@ -56,6 +61,7 @@ KINDS = {
     "mixed units": _mixed_units,
     "outliers": _outliers,
     "mostly blank": _mostly_blank,
+    "repeated": _repeated,
 }
 
 

@@ -193,7 +193,7 @@ class Codec:
     def _noise(self, totals, counts, dtype):
         center = self.mixture.center(dtype)
         eta = natural_parameters(self.mixture, center)
-        double = in_double(eta, self.mixture.covariances, np.float64 if self._hard else dtype)
+        double = in_double(eta, self.mixture, np.float64 if self._hard else dtype)
         eps = np.where(double, np.finfo(np.float64).eps, np.finfo(dtype).eps)[:, None]
         noise = rounding(totals, self.mixture, center, eps, self.eps_means)
         return whitened_rounding(noise, counts, self.mixture, eps) if self.whitened else noise

@@ -83,7 +83,7 @@ class _Workspace:
         self.assignment, self.center = assignment, center
         self.hard = assignment is not None and assignment.top_k == 1
         eta = natural_parameters(mixture, center)
-        double = in_double(eta, mixture.covariances, dtype)
+        double = in_double(eta, mixture, dtype)
         self.order = np.argsort(double, kind="stable")
         self.n_single = len(eta) - int(double.sum())
         self.eta = eta[self.order]
@@ -123,8 +123,8 @@ class _Workspace:
         peak = self._log_joints(x, runs)
         if self.hard:
             return peak
-        # Far components: their true posterior, below 1e-34, would be a slow denormal number.
-        np.maximum(joint, -80, out=joint)
+        # Far components: smaller posteriors times squares would be slow denormal numbers.
+        np.maximum(joint, -50, out=joint)
         np.exp(joint, out=joint)
         if self.assignment is not None:
             self.assignment.sparsify(joint)

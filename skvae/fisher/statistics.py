@@ -31,6 +31,11 @@ __all__ = [
     "spreads",
 ]
 
+# Share of a feature's variance below which a component is all but constant in it, and what its term
+# of a log-joint may come to in float32, in nats.
+_CONSTANT = 1e-5
+_CONSTANT_NATS = 8
+
 
 def float32_nats(d):
     """What the terms of a log-joint of d dimensions may add up to in float32.
@@ -170,18 +175,20 @@ def spreads(eta, covariances):
     return np.einsum("kd,kd,kd->k", slopes, slopes, covariances)
 
 
-def in_double(eta, covariances, dtype):
+def in_double(eta, mixture, dtype):
     """Which components have to be worked on in float64.
 
     Of terms that add up to ``spreads`` float32 keeps seven digits: too few for components that are
-    narrow where others are not, as those of bits, quantised values and blank patches are.
+    narrow where others are not, as those of bits, quantised values and blank patches are. Where a
+    component is all but constant its descriptors are equal, and rounding errors of their sums do
+    not cancel: there float32 has to be content with less.
 
     Parameters
     ----------
     eta : ndarray of shape (K, 1 + 2 d)
         As ``natural_parameters`` gives them.
-    covariances : ndarray of shape (K, d)
-        Variances of the same mixture.
+    mixture : Mixture
+        That they are of.
     dtype : dtype
         Of the descriptors.
 
@@ -192,14 +199,20 @@ def in_double(eta, covariances, dtype):
     """
     if dtype == np.float64:
         return np.ones(len(eta), bool)
+    weights, means, covariances = mixture
     most = float32_nats(covariances.shape[1])
     double = spreads(eta, covariances) > most
     if covariances.min() < 1e-30 or covariances.max() > 1e30:  # float32 cannot hold such squares
         double |= ((covariances < 1e-30) | (covariances > 1e30)).any(axis=1)
+    constant = covariances < _CONSTANT * (weights @ (covariances + (means - weights @ means) ** 2))
+    if constant.any():
+        spread = eta[:, 1 : 1 + covariances.shape[1]] ** 2 * covariances
+        double |= (constant & (spread > _CONSTANT_NATS)).any(axis=1)
     if not double.all():
         bias = eta[:, 0]
         double |= bias < bias[~double].max() - most
-    return double
+    # Both precisions side by side take longer than float64 alone where it has the larger part.
+    return double | (2 * double.sum() > len(double))
 
 
 def hard_statistics(X, labels, n_components, center):

@@ -70,7 +70,7 @@ class _Kernel:
         hard = assignment is not None and assignment.top_k == 1
         eta = natural_parameters(mixture, center)
         dtype = np.float64 if hard else _NUMPY[like.dtype]
-        double = in_double(eta, mixture.covariances, dtype)
+        double = in_double(eta, mixture, dtype)
         order = np.argsort(double, kind="stable")
         n_single = len(eta) - double.sum()
         self.order = torch.as_tensor(order).to(device)

@@ -131,8 +131,8 @@ def test_only_components_that_cancel_are_in_double(rng):
     mixture = Mixture(np.full(4, 0.25), rng.normal(size=(4, 5)), variances)
     at_the_first = mixture.means[0].astype(np.float32).astype(np.float64)
     eta = natural_parameters(mixture, at_the_first)
-    assert in_double(eta, variances, np.float32).tolist() == [False, True, False, False]
-    assert in_double(eta, variances, np.float64).all()
+    assert in_double(eta, mixture, np.float32).tolist() == [False, True, False, False]
+    assert in_double(eta, mixture, np.float64).all()
 
 
 @pytest.mark.parametrize("unit", [1e-18, 1e-16, 1e16])
