@@ -4,9 +4,12 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skvae._sizes import check_memory
 from skvae._threads import single_threaded
 from skvae.fisher.em import total_statistics
+from skvae.fisher.magnitudes import too_large
 from skvae.fisher.statistics import log_posteriors
+from skvae.fisher.variances import total_variances
 
 __all__ = ["MixtureDensityMixin"]
 
@@ -14,12 +17,27 @@ __all__ = ["MixtureDensityMixin"]
 class MixtureDensityMixin:
     """Density of a fitted :class:`skvae.DiagonalGaussianMixture`."""
 
-    def _posteriors(self, X):
-        """(log-likelihoods, posteriors) of tiles of descriptors."""
+    def _of_tiles(self, function, X):
+        """``function(log-likelihoods, posteriors)`` of tiles of descriptors, concatenated."""
         check_is_fitted(self)
-        for block in self._read(X, reset=False):
-            for _, log_likelihood, gamma in log_posteriors(block, self._mixture()):
-                yield log_likelihood, gamma
+        results = []
+        with np.errstate(over="ignore", invalid="ignore"):
+            for block in self._read(X, reset=False):
+                for rows, log_likelihood, gamma in log_posteriors(block, self._mixture()):
+                    far = np.flatnonzero(~np.isfinite(log_likelihood))
+                    if len(far):
+                        wide = self._wide_posteriors(block[rows][far].astype(np.float64))
+                        log_likelihood[far], gamma[far] = wide
+                    results.append(function(log_likelihood, gamma))
+        return np.concatenate(results)
+
+    def _wide_posteriors(self, X):
+        """(log-likelihoods, posteriors) in float64 of descriptors that overflow float32."""
+        tiles = [(ll, gamma.copy()) for _, ll, gamma in log_posteriors(X, self._mixture())]
+        log_likelihood, gamma = map(np.concatenate, zip(*tiles, strict=True))
+        if not np.isfinite(log_likelihood).all():
+            raise too_large([X], np.sqrt(total_variances(self._mixture())))
+        return log_likelihood, gamma
 
     def score_samples(self, X):
         """Log-likelihood of each descriptor.
@@ -32,9 +50,21 @@ class MixtureDensityMixin:
         Returns
         -------
         log_likelihood : ndarray of shape (n_samples,)
-            log p(x), in nats.
+            log p(x), in nats, in the dtype of ``X``.
+
+        Raises
+        ------
+        ValueError
+            If a descriptor is so far away that the result is not finite in that dtype.
         """
-        return np.concatenate([log_likelihood for log_likelihood, _ in self._posteriors(X)])
+        log_likelihood = self._of_tiles(lambda log_likelihood, _: log_likelihood, X)
+        if not np.isfinite(log_likelihood).all():
+            i = int(np.flatnonzero(~np.isfinite(log_likelihood))[0])
+            raise ValueError(
+                f"The log-likelihood of row {i} of X is too low for {log_likelihood.dtype}: pass X "
+                "as float64, or take such rows out."
+            )
+        return log_likelihood
 
     def score(self, X, y=None):
         """Mean log-likelihood.
@@ -70,7 +100,7 @@ class MixtureDensityMixin:
         gamma : ndarray of shape (n_samples, n_components)
             In the dtype of ``X``; rows sum to 1.
         """
-        return np.concatenate([gamma.copy() for _, gamma in self._posteriors(X)])
+        return self._of_tiles(lambda _, gamma: gamma.copy(), X)
 
     def predict(self, X):
         """Most probable component of each descriptor.
@@ -84,7 +114,7 @@ class MixtureDensityMixin:
         -------
         labels : ndarray of shape (n_samples,)
         """
-        return np.concatenate([gamma.argmax(axis=1) for _, gamma in self._posteriors(X)])
+        return self._of_tiles(lambda _, gamma: gamma.argmax(axis=1), X)
 
     def sample(self, n_samples=1):
         """Draw descriptors from the mixture.
@@ -104,6 +134,7 @@ class MixtureDensityMixin:
         check_is_fitted(self)
         if n_samples < 1:
             raise ValueError(f"n_samples={n_samples} must be at least 1.")
+        check_memory(16 * int(n_samples) * self.means_.shape[1], f"n_samples={n_samples}")
         rng = check_random_state(self.random_state)
         y = np.repeat(np.arange(len(self.weights_)), rng.multinomial(n_samples, self.weights_))
         noise = rng.standard_normal((n_samples, self.means_.shape[1]))
@@ -125,7 +156,8 @@ class MixtureDensityMixin:
         float
         """
         log_likelihood = self.score_samples(X)
-        return float(-2 * log_likelihood.sum() + self._n_parameters() * np.log(len(log_likelihood)))
+        total = log_likelihood.sum(dtype=np.float64)
+        return float(-2 * total + self._n_parameters() * np.log(len(log_likelihood)))
 
     def aic(self, X):
         """Akaike information criterion; lower is better.
@@ -139,4 +171,4 @@ class MixtureDensityMixin:
         -------
         float
         """
-        return float(-2 * self.score_samples(X).sum() + 2 * self._n_parameters())
+        return float(-2 * self.score_samples(X).sum(dtype=np.float64) + 2 * self._n_parameters())

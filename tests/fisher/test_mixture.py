@@ -8,7 +8,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skvae import DiagonalGaussianMixture
 from skvae.exceptions import FitInterruptedWarning
-from skvae.fisher import em
+from skvae.fisher import em, starts
 
 
 @parametrize_with_checks(
@@ -157,8 +157,8 @@ def assert_same_mixture(a, b, rtol=1e-10):
 
 @pytest.mark.parametrize("init", ["kmeans", "k-means++"])
 def test_every_form_of_data_gives_the_same_mixture(rng, tmp_path, monkeypatch, init):
-    monkeypatch.setattr(em, "_START_ROWS", 300)
-    monkeypatch.setattr(em, "_START_ROWS_PER_COMPONENT", 0)
+    monkeypatch.setattr(starts, "_START_ROWS", 300)
+    monkeypatch.setattr(starts, "_START_ROWS_PER_COMPONENT", 0)
     X = blobs(rng)
     settings = {"init_params": init, "max_iter": 20, "tol": 0, "random_state": 0}
     whole = DiagonalGaussianMixture(5, **settings).fit(X)
