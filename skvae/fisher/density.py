@@ -7,7 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 from skvae._sizes import check_memory
 from skvae._threads import single_threaded
 from skvae.fisher.em import total_statistics
-from skvae.fisher.magnitudes import too_large
+from skvae.fisher.magnitudes import FAR, too_large
 from skvae.fisher.statistics import log_posteriors
 from skvae.fisher.variances import total_variances
 
@@ -24,7 +24,7 @@ class MixtureDensityMixin:
         with np.errstate(over="ignore", invalid="ignore"):
             for block in self._read(X, reset=False):
                 for rows, log_likelihood, gamma in log_posteriors(block, self._mixture()):
-                    far = np.flatnonzero(~np.isfinite(log_likelihood))
+                    far = np.flatnonzero(~(log_likelihood > -FAR))
                     if len(far):
                         wide = self._wide_posteriors(block[rows][far].astype(np.float64))
                         log_likelihood[far], gamma[far] = wide
@@ -32,7 +32,7 @@ class MixtureDensityMixin:
         return np.concatenate(results)
 
     def _wide_posteriors(self, X):
-        """(log-likelihoods, posteriors) in float64 of descriptors that overflow float32."""
+        """(log-likelihoods, posteriors) in float64 of descriptors too far away for float32."""
         tiles = [(ll, gamma.copy()) for _, ll, gamma in log_posteriors(X, self._mixture())]
         log_likelihood, gamma = map(np.concatenate, zip(*tiles, strict=True))
         if not np.isfinite(log_likelihood).all():

@@ -5,7 +5,7 @@ from itertools import islice
 
 import numpy as np
 
-from skvae.fisher.magnitudes import too_large
+from skvae.fisher.magnitudes import FAR, too_large
 from skvae.fisher.statistics import Mixture, Statistics, accumulate
 from skvae.fisher.variances import total_variances, varying
 
@@ -115,20 +115,22 @@ def total_statistics(data, mixture):
     ValueError
         If a descriptor is so far from the mixture that its square leaves the range of float64.
     """
-    center = mixture.center(data.dtype)
     with np.errstate(all="ignore"):
-        statistics = data.total(partial(_finite_e_step, mixture=mixture, center=center))
+        center = mixture.center(data.dtype)
+        if not np.isfinite(center).all():
+            center = mixture.center(np.float64)
+        statistics = data.total(partial(_wide_e_step, mixture=mixture, center=center))
     if not _is_finite(statistics):
         raise too_large(data, np.sqrt(total_variances(mixture)))
     return statistics
 
 
-def _finite_e_step(X, mixture, center):
-    """Statistics of a block, in float64 where float32 overflows."""
+def _wide_e_step(X, mixture, center):
+    """Statistics of a block, in float64 where it lies too far away for float32."""
     statistics = e_step(X, mixture, center)
-    if _is_finite(statistics):
+    wide = X.astype(np.float64, copy=False) if isinstance(X, np.ndarray) else X.double()
+    if wide is X or (_is_finite(statistics) and statistics.log_likelihood > -FAR * len(X)):
         return statistics
-    wide = X.astype(np.float64) if isinstance(X, np.ndarray) else X.double()
     return e_step(wide, mixture, center)
 
 

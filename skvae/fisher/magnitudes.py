@@ -2,8 +2,10 @@
 
 import numpy as np
 
-__all__ = ["are_finite", "cast", "squarable", "too_large"]
+__all__ = ["FAR", "are_finite", "cast", "squarable", "too_large"]
 
+# Nats that a descriptor is away, of which float32 loses less than a thousandth.
+FAR = 1e4
 # Squares of these, summed over many, are normal numbers of float32; and of float64.
 _FLOAT32 = (1e-15, 1e15)
 _FLOAT64 = 1e150
