@@ -258,7 +258,7 @@ class DiagonalGaussianMixture(
         limits = {"max_iter": self.max_iter, "tol": self.tol, "verbose": self.verbose}
         with single_threaded():
             n, center, variances = self._describe(data)
-            floor = floor_of(variances, self.variance_floor)
+            floor = floor_of(variances, self.variance_floor, center, data.dtype)
             runs = {}  # the last whole pass from each start
             try:
                 for i in range(1 if warm else self.n_init):
@@ -315,7 +315,7 @@ class DiagonalGaussianMixture(
             if first:
                 n, center, self._variances = self._describe(data)
                 rng = check_random_state(self.random_state)
-                floor = floor_of(self._variances, self.variance_floor)
+                floor = floor_of(self._variances, self.variance_floor, center, data.dtype)
                 mixture = self._start(data, n, center, floor, rng)
                 self.lower_bounds_, self.n_iter_, self.n_steps_, self.n_revived_ = [], 0, 0, 0
             else:
@@ -323,7 +323,8 @@ class DiagonalGaussianMixture(
             batch = total_statistics(self._placed(data), mixture)
         rate = (self.n_steps_ + 1) ** -float(self.learning_decay)
         mixture, self._variances = begin_to_vary(mixture, batch, self._variances, data.dtype)
-        floor = floor_of(self._variances, self.variance_floor)
+        center = mixture.weights @ mixture.means
+        floor = floor_of(self._variances, self.variance_floor, center, data.dtype)
         self.weights_, self.means_, self.covariances_ = stepwise(mixture, batch, rate, floor)
         self.lower_bound_ = batch.log_likelihood / batch.n_descriptors
         self.lower_bounds_ = [*self.lower_bounds_, self.lower_bound_]

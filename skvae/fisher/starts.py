@@ -118,14 +118,15 @@ def start(data, n, n_components, method, center, rng):
     sample = data.take(random_rows(n, size, rng))
     # Centred for the precision of float32; by its own mean, whose bits do not depend on blocks.
     mean = sample.mean(axis=0, dtype=np.float64).astype(sample.dtype)
-    centred = _led_by_many(squarable(sample - mean), mean)
+    centred = _comparable(squarable(sample - mean), mean)
     labels = pairwise_distances_argmin(centred, START_METHODS[method](centred, n_components, rng))
     return hard_statistics(sample, labels, n_components, center)
 
 
-def _led_by_many(centred, mean):
-    """Columns in standard deviations where one of them leads all distances, else as they are."""
+def _comparable(centred, mean):
+    """Columns as they are, or in standard deviations where one of them leads all distances."""
     variances = varying(centred.var(axis=0, dtype=np.float64), mean, mean.dtype)
+    centred[:, variances == 0] = 0  # of rounding at most
     if variances.max() <= _LEADING_SHARE * variances.sum():
         return centred
-    return centred / np.sqrt(np.where(variances > 0, variances, np.inf)).astype(centred.dtype)
+    return centred / np.sqrt(np.where(variances > 0, variances, 1)).astype(centred.dtype)

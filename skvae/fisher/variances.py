@@ -26,13 +26,16 @@ def varying(variances, center, dtype):
     -------
     variances : ndarray of shape (d,)
     """
-    rounding = (float(np.finfo(dtype).eps) * np.asarray(center, np.float64)) ** 2
     # What a rotation leaves of a direction without variance is rounding of the others.
-    rounding = np.maximum(rounding, _LEAST_SHARE * variances.max())
-    return np.where(variances > np.maximum(rounding, _LEAST_VARIANCE), variances, 0.0)
+    least = max(_LEAST_SHARE * variances.max(), _LEAST_VARIANCE)
+    return np.where(variances > np.maximum(_rounding(center, dtype), least), variances, 0.0)
 
 
-def floor_of(variances, variance_floor):
+def _rounding(center, dtype):
+    return (float(np.finfo(dtype).eps) * np.asarray(center, np.float64)) ** 2
+
+
+def floor_of(variances, variance_floor, center, dtype):
     """The least variances that a component may have, in the squared units of the descriptors.
 
     Each feature has its own, so that its units make no difference. One that does not vary says
@@ -44,12 +47,17 @@ def floor_of(variances, variance_floor):
         Of the features that vary; 0 for the others.
     variance_floor : float
         Share of them.
+    center : ndarray of shape (d,)
+        Mean of the descriptors.
+    dtype : dtype
+        Theirs.
 
     Returns
     -------
     floor : ndarray of shape (d,)
     """
-    return np.where(variances > 0, variance_floor * variances, variances.max() or 1.0)
+    widest = np.maximum(variances.max() or 1.0, _rounding(center, dtype))
+    return np.where(variances > 0, variance_floor * variances, widest)
 
 
 def total_variances(mixture):
