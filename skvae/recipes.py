@@ -131,7 +131,7 @@ def _pca(profile, random_state, n_jobs):
 def _fisher(profile, reducer, xy_weight, random_state, n_jobs):
     return FisherVectorEncoder(
         profile.n_gaussians,
-        extractor=ImagePatches(profile.image_shape, **profile.patches),
+        extractor=ImagePatches(image_shape=profile.image_shape, **profile.patches),
         reducer=reducer,
         gradients=("means", "stds"),
         spatial="xy",

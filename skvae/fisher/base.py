@@ -3,25 +3,29 @@
 from numbers import Integral, Real
 
 import numpy as np
-from joblib import Parallel, delayed, effective_n_jobs
-from sklearn.base import BaseEstimator, TransformerMixin, clone
-from sklearn.exceptions import NotFittedError
+from joblib import Parallel, delayed
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_array, check_random_state, gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skvae._documentation import DocumentedMixin
 from skvae._memory import keep_freed_memory
-from skvae._sklearn import HasMethods, Interval, StrOptions, derive_random_states, fit_context
+from skvae._refit import fitted_aside
+from skvae._sizes import N_JOBS, check_memory, n_workers
+from skvae._sklearn import HasMethods, Interval, StrOptions, fit_context
 from skvae._threads import single_threaded
 from skvae._tiles import map_aligned_sets
 from skvae.fisher.blocks import FLOATS, is_dask, lazy_blocks
 from skvae.fisher.distributed import dask_source, lazy_vectors
+from skvae.fisher.magnitudes import are_finite, cast, squarable, too_large
+from skvae.fisher.parts import fitted_clone
 from skvae.fisher.sets import is_table, pack_sets
 from skvae.fisher.sources import ExtractedSets, PackedSets, Sets, check_positions, validate_images
+from skvae.fisher.spatial import pyramid_size
 from skvae.fisher.tasks import blocks_of, tasks_of
 from skvae.persistence import VersionedMixin
 
-__all__ = ["SetEncoder", "fitted_model"]
+__all__ = ["SetEncoder"]
 
 # Rows that a reducer transforms at a time: fixed, see skvae._tiles.
 _REDUCER_TILE = 1920
@@ -48,7 +52,7 @@ class SetEncoder(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstimato
         "max_descriptors": [Interval(Integral, 1, None, closed="left")],
         "device": [StrOptions({"cpu", "auto", "cuda"}), None],
         "dtype": [StrOptions({"float16", "float32", "float64"}), None],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -78,13 +82,18 @@ class SetEncoder(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstimato
         Raises
         ------
         ValueError
-            If sets disagree in d, there are fewer descriptors than components, values are not
-            finite, or a fitted model does not fit the descriptors.
+            If sets disagree in d, there are fewer descriptors than components, values or their
+            squares are not finite, or a model does not fit the descriptors. The fit before stays.
         """
+        with fitted_aside(self) as fitted:
+            fitted._fit(X)
+        return self
+
+    def _fit(self, X):
         self._check_options()
         rng = check_random_state(self.random_state)
         X = self._validate(X, reset=True)
-        self.extractor_ = _fitted_clone(self.extractor, getattr(X, "head", X), rng)
+        self.extractor_ = fitted_clone(self.extractor, getattr(X, "head", X), rng)
         source = self._source(X)
         sample, positions = self._sample(source, rng)
         if len(sample) < self._n_model_components:
@@ -94,8 +103,7 @@ class SetEncoder(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstimato
             )
         self._n_local = sample.shape[1]
         with single_threaded():
-            self._fit_parts(source, sample, positions, rng)
-        return self
+            self._fit_parts(source, squarable(sample), positions, rng)
 
     def _sample(self, source, rng):
         """Random descriptors, and their positions if those are needed."""
@@ -114,17 +122,22 @@ class SetEncoder(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstimato
 
     def _fit_parts(self, source, sample, positions, rng):
         """Fit reducer and model to a sample of the descriptors."""
-        self.reducer_ = _fitted_clone(self.reducer, sample, rng)
+        self.reducer_ = fitted_clone(self.reducer, sample, rng)
         self._fit_model(self._local(sample, positions), rng)
 
     def _check_options(self):
         if not isinstance(self.spatial, (str, type(None))) and not (
-            self.spatial
-            and all(g == "xy" or (isinstance(g, Integral) and g > 0) for g in self.spatial)
+            self.spatial and all(g == "xy" or (_is_whole(g) and g > 0) for g in self.spatial)
         ):
             raise ValueError(
                 f"spatial={self.spatial!r} must be 'xy', None or a tuple of positive integers, the "
                 "cells per side of each level of a pyramid, with or without 'xy' among them."
+            )
+        check_memory(8 * pyramid_size(self._levels), f"spatial={self.spatial!r}")
+        if self._n_model_components > self.max_descriptors:
+            raise ValueError(
+                f"n_components={self._n_model_components} needs at least as many descriptors; "
+                f"max_descriptors={self.max_descriptors} allows fewer."
             )
 
     @property
@@ -133,7 +146,7 @@ class SetEncoder(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstimato
 
     @property
     def _levels(self):
-        return tuple(g for g in self.spatial or () if isinstance(g, Integral)) or (1,)
+        return tuple(int(g) for g in self.spatial or () if _is_whole(g)) or (1,)
 
     def _validate(self, X, *, reset):
         """X as an array of rows for the extractor, or as sets."""
@@ -211,9 +224,24 @@ class SetEncoder(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstimato
         return totals, counts
 
     def _vectors(self, codec, sets):
-        """Vectors of sets, and what each cell was divided by."""
-        totals, counts = self._statistics(codec, sets)
-        return codec.vectors(totals, counts, sets.descriptors.dtype)
+        """Vectors of sets, and what each cell was divided by; never infinite."""
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            totals, counts = self._statistics(codec, sets)
+            vectors, scales = codec.vectors(totals, counts, sets.descriptors.dtype)
+            for i in np.flatnonzero(~are_finite(vectors, scales)):
+                rows = slice(*sets.offsets[i : i + 2])
+                where = None if sets.positions is None else sets.positions[rows]
+                vectors[i], scales[i] = self._wide_vector(codec, [sets.descriptors[rows]], where)
+        return vectors, scales
+
+    def _wide_vector(self, codec, blocks, positions, weights=None):
+        """One vector in float64, where float32 has overflowed."""
+        wide = (block.astype(np.float64) for block in blocks)
+        totals, counts = self._sum_over(codec, wide, positions, weights)
+        vectors, scales = codec.vectors(totals, counts, np.float64)
+        if not are_finite(vectors, scales).all():
+            raise too_large(blocks)
+        return vectors[0], scales[0]
 
     def _encode_part(self, codec, part, blocks, dtype):
         # The limit is set here as well for workers that are processes.
@@ -221,7 +249,7 @@ class SetEncoder(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstimato
         with single_threaded():
             for sets in blocks:
                 vectors, _ = self._vectors(codec, part.part(sets).pull())
-                out[sets] = _cast(vectors.reshape(len(vectors), -1), dtype)
+                out[sets] = cast(vectors.reshape(len(vectors), -1), dtype)
         return out
 
     def transform(self, X):
@@ -244,7 +272,7 @@ class SetEncoder(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstimato
         source = self._source(self._validate(X, reset=False))
         codec = self._codec()
         out = np.empty((len(source), codec.n_features), self.dtype or source.dtype)
-        tasks = tasks_of(blocks_of(source, codec), out, effective_n_jobs(self.n_jobs))
+        tasks = tasks_of(blocks_of(source, codec), out, n_workers(self.n_jobs))
         keep_freed_memory()
         with single_threaded():
             parallel = Parallel(
@@ -278,8 +306,8 @@ class SetEncoder(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstimato
         Raises
         ------
         ValueError
-            If positions or weights do not match the descriptors, or weights are negative or all
-            zero.
+            If positions or weights do not match the descriptors, weights are negative or all
+            zero, or descriptors are so large that their squares are not finite.
         """
         check_is_fitted(self)
         lazy = lazy_blocks(descriptors)
@@ -304,17 +332,22 @@ class SetEncoder(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstimato
         if weights is not None:
             weights = _check_weights(weights, sum(map(len, blocks)))
         codec = self._codec()
-        with single_threaded():
+        with single_threaded(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             totals, counts = self._sum_over(codec, blocks, positions, weights)
-            vectors, _ = codec.vectors(totals, counts, head.dtype)
-        return _cast(vectors.reshape(-1), self.dtype or head.dtype)
+            vectors, scales = codec.vectors(totals, counts, head.dtype)
+            if not are_finite(vectors, scales).all():
+                vectors, _ = self._wide_vector(codec, blocks, positions, weights)
+        return cast(vectors.reshape(-1), self.dtype or head.dtype)
 
     @property
     def _n_features_out(self):
         return self._codec().n_features
 
     def get_feature_names_out(self, input_features=None):
-        """Names such as ``fisher_mean_k3_d7``; with a pyramid ``fisher_cell2_mean_k3_d7``.
+        """Names such as ``fisher_mean_k3_d7``, ``vlad_k3_d7`` or ``bag_k3``.
+
+        That is block, component and dimension; with a pyramid its cell comes first, as in
+        ``fisher_cell2_mean_k3_d7``.
 
         Parameters
         ----------
@@ -329,48 +362,6 @@ class SetEncoder(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstimato
         return self._codec().feature_names()
 
 
-def _fitted_clone(estimator, X, rng):
-    """A fitted clone whose unset seeds come from ``rng``; None for None."""
-    if estimator is None:
-        return None
-    estimator = clone(estimator)
-    derive_random_states(estimator, rng)
-    return estimator.fit(X, None)
-
-
-def fitted_model(model, attribute, local, rng, name):
-    """A model of local descriptors: itself if it is fitted already, otherwise a fitted clone.
-
-    Parameters
-    ----------
-    model : estimator
-        As the user gave it.
-    attribute : str
-        What it has once fitted, of shape (K, n_features).
-    local : ndarray of shape (n, d)
-        Reduced descriptors, with positions where those are appended.
-    rng : numpy.random.RandomState
-        Of unset seeds.
-    name : str
-        Of the parameter, for errors.
-
-    Returns
-    -------
-    model : estimator
-    """
-    try:
-        check_is_fitted(model, attribute)
-    except NotFittedError:
-        return _fitted_clone(model, local, rng)
-    n_features = getattr(model, attribute).shape[1]
-    if n_features != local.shape[1]:
-        raise ValueError(
-            f"{name} was fitted on {n_features} features, but the local descriptors have "
-            f"{local.shape[1]} after reducer and spatial."
-        )
-    return model
-
-
 def _one_by_one(sets):
     descriptors, offsets, positions = sets
     for a, b in zip(offsets[:-1], offsets[1:], strict=True):
@@ -378,15 +369,8 @@ def _one_by_one(sets):
         yield Sets(descriptors[a:b], np.array([0, b - a]), where)
 
 
-def _cast(vectors, dtype):
-    with np.errstate(over="ignore"):
-        cast = vectors.astype(dtype)
-    if cast.dtype == np.float16 and not np.isfinite(cast).all():
-        raise ValueError(
-            f"Values up to {np.abs(vectors).max():.3g} do not fit into dtype='float16' (65,504 at "
-            "most). Use norm='l2', or dtype='float32'."
-        )
-    return cast
+def _is_whole(number):
+    return isinstance(number, Integral) and not isinstance(number, bool)
 
 
 def _check_weights(weights, n_descriptors):

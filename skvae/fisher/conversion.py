@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skvae.fisher.mixture import DiagonalGaussianMixture
 from skvae.fisher.statistics import Mixture
+from skvae.fisher.variances import total_variances
 
 __all__ = ["from_parameters", "from_sklearn", "to_sklearn"]
 
@@ -68,7 +69,7 @@ def from_parameters(weights, means, covariances):
     mixture.n_features_in_ = means.shape[1]
     mixture.n_iter_, mixture.n_steps_, mixture.n_revived_, mixture.converged_ = 1, 1, 0, False
     mixture.lower_bound_, mixture.lower_bounds_ = np.nan, []
-    mixture._floor = _floor_of(parameters, mixture.variance_floor)
+    mixture._variances = total_variances(parameters)
     return mixture
 
 
@@ -167,10 +168,3 @@ def _copy_common(source, target):
         if hasattr(source, name):
             setattr(target, name, getattr(source, name))
     return target
-
-
-def _floor_of(parameters, variance_floor):
-    """The least variance, as data that the mixture describes would have given it."""
-    weights, means, covariances = parameters
-    variances = weights @ (covariances + (means - weights @ means) ** 2)
-    return variance_floor * variances.max()

@@ -4,9 +4,12 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skvae._sizes import check_memory
 from skvae._threads import single_threaded
 from skvae.fisher.em import total_statistics
 from skvae.fisher.expectation import log_posteriors
+from skvae.fisher.magnitudes import too_large
+from skvae.fisher.variances import total_variances
 
 __all__ = ["MixtureDensityMixin"]
 
@@ -14,12 +17,17 @@ __all__ = ["MixtureDensityMixin"]
 class MixtureDensityMixin:
     """Density of a fitted :class:`skvae.DiagonalGaussianMixture`."""
 
-    def _posteriors(self, X):
-        """(log-likelihoods, posteriors) of tiles of descriptors."""
+    def _of_tiles(self, function, X):
+        """``function(log-likelihoods, posteriors)`` of tiles of descriptors, concatenated."""
         check_is_fitted(self)
-        for block in self._read(X, reset=False):
-            for _, log_likelihood, gamma in log_posteriors(block, self._mixture()):
-                yield log_likelihood, gamma
+        results = []
+        with np.errstate(over="ignore", invalid="ignore"):
+            for block in self._read(X, reset=False):
+                for _, log_likelihood, gamma in log_posteriors(block, self._mixture()):
+                    if not np.isfinite(log_likelihood).all():
+                        raise too_large([block], np.sqrt(total_variances(self._mixture())))
+                    results.append(function(log_likelihood, gamma))
+        return np.concatenate(results)
 
     def score_samples(self, X):
         """Log-likelihood of each descriptor.
@@ -31,10 +39,15 @@ class MixtureDensityMixin:
 
         Returns
         -------
-        log_likelihood : ndarray of shape (n_samples,)
+        log_likelihood : ndarray of shape (n_samples,), float64
             log p(x), in nats.
+
+        Raises
+        ------
+        ValueError
+            If a descriptor is so far away that its square leaves the range of float64.
         """
-        return np.concatenate([log_likelihood for log_likelihood, _ in self._posteriors(X)])
+        return self._of_tiles(lambda log_likelihood, _: log_likelihood, X)
 
     def score(self, X, y=None):
         """Mean log-likelihood.
@@ -70,7 +83,7 @@ class MixtureDensityMixin:
         gamma : ndarray of shape (n_samples, n_components)
             In the dtype of ``X``; rows sum to 1.
         """
-        return np.concatenate([gamma for _, gamma in self._posteriors(X)])
+        return self._of_tiles(lambda _, gamma: gamma, X)
 
     def predict(self, X):
         """Most probable component of each descriptor.
@@ -84,7 +97,7 @@ class MixtureDensityMixin:
         -------
         labels : ndarray of shape (n_samples,)
         """
-        return np.concatenate([gamma.argmax(axis=1) for _, gamma in self._posteriors(X)])
+        return self._of_tiles(lambda _, gamma: gamma.argmax(axis=1), X)
 
     def sample(self, n_samples=1):
         """Draw descriptors from the mixture.
@@ -104,6 +117,7 @@ class MixtureDensityMixin:
         check_is_fitted(self)
         if n_samples < 1:
             raise ValueError(f"n_samples={n_samples} must be at least 1.")
+        check_memory(16 * int(n_samples) * self.means_.shape[1], f"n_samples={n_samples}")
         rng = check_random_state(self.random_state)
         y = np.repeat(np.arange(len(self.weights_)), rng.multinomial(n_samples, self.weights_))
         noise = rng.standard_normal((n_samples, self.means_.shape[1]))
@@ -125,7 +139,8 @@ class MixtureDensityMixin:
         float
         """
         log_likelihood = self.score_samples(X)
-        return float(-2 * log_likelihood.sum() + self._n_parameters() * np.log(len(log_likelihood)))
+        total = log_likelihood.sum(dtype=np.float64)
+        return float(-2 * total + self._n_parameters() * np.log(len(log_likelihood)))
 
     def aic(self, X):
         """Akaike information criterion; lower is better.
@@ -139,4 +154,4 @@ class MixtureDensityMixin:
         -------
         float
         """
-        return float(-2 * self.score_samples(X).sum() + 2 * self._n_parameters())
+        return float(-2 * self.score_samples(X).sum(dtype=np.float64) + 2 * self._n_parameters())

@@ -1,35 +1,29 @@
-"""Expectation maximisation on sums over blocks: start, steps and passes, revival."""
+"""Expectation maximisation on sums over blocks: steps and passes, revival."""
 
-import warnings
 from functools import partial
+from itertools import islice
 
 import numpy as np
-from sklearn.cluster import KMeans, kmeans_plusplus
-from sklearn.metrics import pairwise_distances_argmin
 
-from skvae.fisher.blocks import random_rows
 from skvae.fisher.expectation import accumulate
-from skvae.fisher.statistics import Mixture, Statistics, hard_statistics
+from skvae.fisher.magnitudes import too_large
+from skvae.fisher.statistics import Mixture, Statistics
+from skvae.fisher.variances import total_variances, varying
 
 __all__ = [
-    "START_METHODS",
     "describe",
     "e_step",
     "em_passes",
     "expected_statistics",
-    "floor_of",
     "m_step",
     "revive",
-    "start",
     "stepwise",
     "total_statistics",
+    "until_converged",
 ]
 
 # A component with less than this share of one descriptor is empty.
 _EMPTY = 0.5
-# Descriptors per component that a k-means start looks at, and its least number.
-_START_ROWS_PER_COMPONENT = 200
-_START_ROWS = 20_000
 # Rows that a pass over the data converts to float64 at a time.
 _PASS_ROWS = 16_384
 
@@ -60,43 +54,21 @@ def describe(data):
     center : ndarray of shape (d,)
         Their mean, rounded to their dtype so that subtracting it there is exact.
     variances : ndarray of shape (d,)
-        About the center.
+        About the center; 0 where that is rounding.
+
+    Raises
+    ------
+    ValueError
+        If a square leaves the range of float64.
     """
-    *total, n = data.total(_count_and_sum)
-    center = (np.array(total) / max(n, 1)).astype(data.dtype).astype(np.float64)
-    variances = data.total(partial(_squares, center=center)) / max(n, 1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        *total, n = data.total(_count_and_sum)
+        center = (np.array(total) / max(n, 1)).astype(data.dtype).astype(np.float64)
+        variances = data.total(partial(_squares, center=center)) / max(n, 1)
+    if not np.isfinite(variances).all():
+        raise too_large(data)
 
-    return int(n), center, variances
-
-
-def floor_of(variances, center, dtype, variance_floor):
-    """The least variance that a component may have, in the squared units of the descriptors.
-
-    Parameters
-    ----------
-    variances : ndarray of shape (d,)
-        Of the descriptors.
-    center : ndarray of shape (d,)
-        Their mean.
-    dtype : dtype
-        Theirs.
-    variance_floor : float
-        Share of the largest variance over dimensions.
-
-    Returns
-    -------
-    float
-        One, with a warning, when nothing varies.
-    """
-    largest = variances.max()
-    # Constant data vary by the rounding of their mean.
-    noise = (np.finfo(dtype).eps * np.abs(center).max()) ** 2
-    if largest <= noise:
-        warnings.warn(
-            "No feature of X varies: every variance is set to 1.", UserWarning, stacklevel=2
-        )
-        return 1.0
-    return variance_floor * largest
+    return int(n), center, varying(variances, center, data.dtype)
 
 
 def e_step(X, mixture, center):
@@ -138,9 +110,33 @@ def total_statistics(data, mixture):
     Returns
     -------
     Statistics
+
+    Raises
+    ------
+    ValueError
+        If a descriptor is so far from the mixture that its square leaves the range of float64.
     """
-    center = mixture.center(data.dtype)
-    return data.total(partial(e_step, mixture=mixture, center=center))
+    with np.errstate(all="ignore"):
+        center = mixture.center(data.dtype)
+        if not np.isfinite(center).all():
+            center = mixture.center(np.float64)
+        statistics = data.total(partial(_wide_e_step, mixture=mixture, center=center))
+    if not _is_finite(statistics):
+        raise too_large(data, np.sqrt(total_variances(mixture)))
+    return statistics
+
+
+def _wide_e_step(X, mixture, center):
+    """Statistics of a block, in float64 where float32 cannot hold its squares."""
+    statistics = e_step(X, mixture, center)
+    if _is_finite(statistics):
+        return statistics
+    wide = X.astype(np.float64) if isinstance(X, np.ndarray) else X.double()
+    return e_step(wide, mixture, center)
+
+
+def _is_finite(statistics):
+    return bool(np.isfinite(statistics.log_likelihood) and np.isfinite(statistics.totals).all())
 
 
 def m_step(statistics, floor):
@@ -150,8 +146,8 @@ def m_step(statistics, floor):
     ----------
     statistics : Statistics
         From the E-step.
-    floor : float
-        Least variance; the maximum under that constraint is the clipped variance, so the
+    floor : ndarray of shape (d,)
+        Least variances; the maximum under that constraint is the clipped variance, so the
         log-likelihood still never falls.
 
     Returns
@@ -207,8 +203,8 @@ def stepwise(mixture, batch, rate, floor):
         From the E-step on a batch.
     rate : float
         Weight of the batch; with 1 the past is forgotten, as in one iteration of EM.
-    floor : float
-        Least variance.
+    floor : ndarray of shape (d,)
+        Least variances.
 
     Returns
     -------
@@ -232,8 +228,8 @@ def em_passes(data, mixture, floor, *, batch_size, decay, n_steps, rng):
         Descriptors.
     mixture : Mixture
         To start from.
-    floor : float
-        Least variance.
+    floor : ndarray of shape (d,)
+        Least variances.
     batch_size : int or None
         Descriptors per step of stepwise EM; None is EM, one step a pass.
     decay : float
@@ -267,8 +263,51 @@ def em_passes(data, mixture, floor, *, batch_size, decay, n_steps, rng):
         yield mixture, log_likelihood / n, n_revived, n_steps
 
 
+def until_converged(passes, *, max_iter, tol, verbose=0):
+    """What a mixture has after each pass, until the log-likelihood gains less than ``tol``.
+
+    Parameters
+    ----------
+    passes : iterator
+        ``em_passes``.
+    max_iter : int
+        Passes at most.
+    tol : float
+        In nats per descriptor.
+    verbose : int
+        Prints the log-likelihood every so many passes; 0 does not.
+
+    Yields
+    ------
+    attributes : dict
+        Fitted attributes of ``DiagonalGaussianMixture``.
+    """
+    bounds, total_revived = [], 0
+    for mixture, bound, n_revived, n_steps in islice(passes, max_iter):
+        total_revived += n_revived
+        bounds.append(bound)
+        if verbose and len(bounds) % verbose == 0:
+            print(f"Iteration {len(bounds)}: log-likelihood {bound:.6f} nats")
+        converged = not n_revived and abs(np.diff([-np.inf, *bounds])[-1]) < tol
+        yield {
+            "weights_": mixture.weights,
+            "means_": mixture.means,
+            "covariances_": mixture.covariances,
+            "lower_bounds_": list(bounds),
+            "lower_bound_": bound,
+            "n_iter_": len(bounds),
+            "n_steps_": n_steps,
+            "converged_": bool(converged),
+            "n_revived_": total_revived,
+        }
+        if converged:
+            return
+
+
 def revive(mixture, n_descriptors, floor):
     """Split the heaviest component once for every empty one, along its widest dimension.
+
+    Widest in units of the feature's variance over the whole mixture.
 
     Parameters
     ----------
@@ -276,7 +315,7 @@ def revive(mixture, n_descriptors, floor):
         From the M-step.
     n_descriptors : int
         That it came from.
-    floor : float
+    floor : ndarray of shape (d,)
         Components no wider than this in every dimension are not split.
 
     Returns
@@ -288,13 +327,14 @@ def revive(mixture, n_descriptors, floor):
     """
     counts = mixture.weights * n_descriptors
     empty = np.flatnonzero(counts < _EMPTY)
+    variances = total_variances(mixture)
     weights, means, covariances = (a.copy() for a in mixture)
     n_revived = 0
     for k in empty:
-        j = np.argmax(np.where(covariances.max(axis=1) > floor, counts, 0))
+        j = np.argmax(np.where((covariances > floor).any(axis=1), counts, 0))
         if counts[j] < 2:
             break
-        widest = np.argmax(covariances[j])
+        widest = np.argmax(np.where(covariances[j] > floor, covariances[j] / variances, 0))
         step = 0.5 * np.sqrt(covariances[j, widest])
         means[k], covariances[k] = means[j], covariances[j]
         means[j, widest] -= step
@@ -303,48 +343,3 @@ def revive(mixture, n_descriptors, floor):
         counts[j] = counts[k] = counts[j] / 2
         n_revived += 1
     return (Mixture(weights, means, covariances), n_revived) if n_revived else (mixture, 0)
-
-
-def _kmeans(X, n_components, rng):
-    return KMeans(n_components, n_init=1, max_iter=50, random_state=rng).fit(X).cluster_centers_
-
-
-def _kmeans_plusplus(X, n_components, rng):
-    return kmeans_plusplus(X, n_components, random_state=rng)[0]
-
-
-START_METHODS = {"kmeans": _kmeans, "k-means++": _kmeans_plusplus}
-
-
-def start(data, n, n_components, method, center, rng):
-    """Statistics of a k-means partition of a sample of the descriptors, for the first M-step.
-
-    A sample is enough to start from, and k-means on all descriptors would cost more than EM. What
-    is drawn depends on the number of descriptors alone, never on the blocks they come in.
-
-    Parameters
-    ----------
-    data : ArrayBlocks, IteratedBlocks or DaskBlocks
-        Descriptors.
-    n : int
-        How many, at least n_components.
-    n_components : int
-        K.
-    method : {"kmeans", "k-means++"}
-        scikit-learn's algorithm for the centers.
-    center : ndarray of shape (d,)
-        What the statistics are about.
-    rng : numpy.random.RandomState
-        Of the sample and the algorithm.
-
-    Returns
-    -------
-    Statistics
-    """
-    size = max(_START_ROWS, _START_ROWS_PER_COMPONENT * n_components)
-    # In float64, so that float32 data start where the same data in float64 do; centred by its own
-    # mean, whose bits do not depend on blocks.
-    sample = data.take(random_rows(n, size, rng)).astype(np.float64)
-    centred = sample - sample.mean(axis=0)
-    labels = pairwise_distances_argmin(centred, START_METHODS[method](centred, n_components, rng))
-    return hard_statistics(sample, labels, n_components, center)

@@ -1,5 +1,6 @@
 """Fisher vectors of sets of local descriptors, as a scikit-learn transformer."""
 
+from copy import deepcopy
 from numbers import Integral, Real
 
 import numpy as np
@@ -8,14 +9,17 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._devices import gpu_or_none
-from skvae._sklearn import HasMethods, Interval, fit_context
+from skvae._refit import fitted_aside
+from skvae._sklearn import HasMethods, Interval, derive_random_states, fit_context
 from skvae._threads import single_threaded
 from skvae.fisher.assignment import Assignment
-from skvae.fisher.base import SetEncoder, fitted_model
+from skvae.fisher.base import SetEncoder
 from skvae.fisher.codec import Codec
 from skvae.fisher.encoding import BLOCKS
 from skvae.fisher.inversion import mixture_regression, shift
+from skvae.fisher.magnitudes import too_large
 from skvae.fisher.mixture import DiagonalGaussianMixture
+from skvae.fisher.parts import fitted_model
 from skvae.fisher.spatial import cells_of
 from skvae.fisher.statistics import Mixture
 from skvae.fisher.tasks import blocks_of
@@ -67,7 +71,7 @@ class FisherVectorEncoder(SetEncoder):
         sets and the positions of each.
     xy_weight : float, default=1.0
         Scale of appended positions, in units of the reduced descriptors. It acts through the
-        k-means start and the variance floor.
+        k-means start.
     max_descriptors : int, default=200_000
         Random descriptors that reducer and mixture are fitted on, at most.
     device : {None, "cpu", "auto", "cuda"}, default=None
@@ -209,18 +213,34 @@ class FisherVectorEncoder(SetEncoder):
         Returns
         -------
         self : FisherVectorEncoder
+
+        Raises
+        ------
+        ValueError
+            As for ``fit``, or if ``n_components`` has changed. The fit before stays.
         """
+        with fitted_aside(self) as fitted:
+            fitted._partial_fit(X)
+        return self
+
+    def _partial_fit(self, X):
         if not hasattr(self, "mixture_"):
-            return self.fit(X)
+            return self._fit(X)
+        n_components = len(self.mixture_.means_)
+        if self.mixture is None and n_components != self.n_components:
+            raise ValueError(
+                f"n_components={self.n_components}, but partial_fit continues a mixture of "
+                f"{n_components} components. Set n_components back, or fit a clone."
+            )
         source = self._source(self._validate(X, reset=False))
         rng = check_random_state(self.random_state)
         sample, positions = self._sample(source, rng)
         if self.mixture_ is self.mixture or len(sample) == 0:
-            return self
+            return None
         with single_threaded():
-            self.mixture_.partial_fit(self._local(sample, positions))
+            self.mixture_ = deepcopy(self.mixture_).partial_fit(self._local(sample, positions))
             self.mean_scales_ = self._mean_scales(_some_sets(source, rng))
-        return self
+        return None
 
     def _fit_parts(self, source, sample, positions, rng):
         some = _some_sets(source, rng)
@@ -228,13 +248,16 @@ class FisherVectorEncoder(SetEncoder):
         self.mean_scales_ = self._mean_scales(some)
 
     def _fit_model(self, local, rng):
-        mixture = self.mixture
-        if mixture is None:
-            mixture = DiagonalGaussianMixture(self.n_components, device=self.device)
-        kind = getattr(mixture, "covariance_type", "diag")
+        if self.mixture is None:
+            self.mixture_ = DiagonalGaussianMixture(self.n_components, device=self.device)
+            derive_random_states(self.mixture_, rng)
+            # Without its warning at max_iter: vectors gain nothing from the last nats.
+            self.mixture_._fit(local)
+            return
+        kind = getattr(self.mixture, "covariance_type", "diag")
         if kind != "diag":
             raise ValueError(f"mixture has covariance_type={kind!r}; Fisher vectors need 'diag'.")
-        self.mixture_ = fitted_model(mixture, "means_", local, rng, "mixture")
+        self.mixture_ = fitted_model(self.mixture, "means_", local, rng, "mixture")
         _check_mixture(self.mixture_)
 
     def _codec(self):
@@ -260,15 +283,19 @@ class FisherVectorEncoder(SetEncoder):
             total, count = total + (scales * seen).sum(axis=0), count + seen.sum(axis=0)
         return np.where(count > 0, total / np.maximum(count, 1), 1.0)
 
-    def _decode(self, F):
+    def _decode(self, X):
         check_is_fitted(self)
-        F = check_array(F, dtype=[np.float64, np.float32])
+        X = check_array(X, dtype=[np.float64, np.float32])
         codec = self._codec()
-        if F.shape[1] != codec.n_features:
-            raise ValueError(f"F has {F.shape[1]} features; this encoder gives {codec.n_features}.")
-        return codec.decode(F, self.mean_scales_), codec, F.dtype
+        if X.shape[1] != codec.n_features:
+            raise ValueError(f"X has {X.shape[1]} features; this encoder gives {codec.n_features}.")
+        with np.errstate(over="ignore", invalid="ignore"):
+            statistics = codec.decode(X, self.mean_scales_)
+        if not all(np.isfinite(s).all() for s in statistics):
+            raise too_large([X])
+        return statistics, codec, X.dtype
 
-    def decode_statistics(self, F):
+    def decode_statistics(self, X):
         """Soft counts, means and squares that a Fisher vector was made of.
 
         Exact for ``norm=None`` with all three blocks; exact with ``norm="l2"`` too for sets of one
@@ -277,7 +304,7 @@ class FisherVectorEncoder(SetEncoder):
 
         Parameters
         ----------
-        F : array-like of shape (n_sets, n_features_out)
+        X : array-like of shape (n_sets, n_features_out)
             Fisher vectors.
 
         Returns
@@ -288,22 +315,22 @@ class FisherVectorEncoder(SetEncoder):
         s1, s2 : ndarray of shape (n_sets, K, d)
             Posterior-weighted sums of reduced descriptors and of their squares, divided by T.
         """
-        statistics, codec, _ = self._decode(F)
+        statistics, codec, _ = self._decode(X)
         s0, s1, s2 = shift(*statistics, codec.mixture.center(np.float64))
         s0 = s0[..., 0]
         return (s0[:, 0], s1[:, 0], s2[:, 0]) if s0.shape[1] == 1 else (s0, s1, s2)
 
-    def inverse_transform(self, F):
-        """What X was made of, as well as a Fisher vector can say it.
+    def inverse_transform(self, X):
+        """What a Fisher vector was made of, as well as it can say that.
 
         Parameters
         ----------
-        F : array-like of shape (n_sets, n_features_out)
+        X : array-like of shape (n_sets, n_features_out)
             Fisher vectors.
 
         Returns
         -------
-        X : ndarray of shape (n_sets, d) or (n_sets, n_pixels)
+        X_original : ndarray of shape (n_sets, d) or (n_sets, n_pixels)
             The mean descriptor of each set, which for sets of one descriptor is the descriptor.
             With an extractor that can invert, images: each position's expected patch under the
             decoded mixture (with ``spatial="xy"`` given its position, with a pyramid given its cell
@@ -314,7 +341,7 @@ class FisherVectorEncoder(SetEncoder):
         AttributeError
             If the reducer cannot invert.
         """
-        (s0, s1, s2), codec, dtype = self._decode(F)
+        (s0, s1, s2), codec, dtype = self._decode(X)
         center = codec.mixture.center(np.float64)
         if not hasattr(self.extractor_, "inverse_transform"):
             first = slice(codec.levels[0] ** 2)
@@ -343,7 +370,14 @@ def _some_sets(source, rng):
 
 
 def _check_mixture(mixture):
+    missing = [a for a in ("weights_", "covariances_") if not hasattr(mixture, a)]
+    if missing:
+        raise ValueError(
+            f"mixture={mixture!r} has no {' and no '.join(missing)}: it is no mixture."
+        )
     weights, variances = np.asarray(mixture.weights_), np.asarray(mixture.covariances_)
+    if not all(np.isfinite(a).all() for a in (weights, mixture.means_, variances)):
+        raise ValueError("mixture has weights_, means_ or covariances_ that are not finite.")
     if weights.min() <= 0 or not np.isclose(weights.sum(), 1):
         raise ValueError(
             "mixture needs weights_ that are positive and sum to 1; the least is "

@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skvae._documentation import DocumentedMixin
 from skvae._images import shape_of_images
+from skvae._refit import fitted_aside
 from skvae._sklearn import HasMethods, fit_context
 from skvae.fisher.sources import validate_pixels
 from skvae.persistence import VersionedMixin
@@ -94,6 +95,11 @@ class ImageKeypoints(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEsti
         ValueError
             If the number of pixels does not match ``image_shape``, or no image has a keypoint.
         """
+        with fitted_aside(self) as fitted:
+            fitted._fit(X)
+        return self
+
+    def _fit(self, X):
         X = validate_pixels(self, X, reset=True)
         self.image_shape_ = shape_of_images(X, self.image_shape)
         found = (descriptors for descriptors, _ in self._detect(X) if len(descriptors))
@@ -104,7 +110,6 @@ class ImageKeypoints(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEsti
                 f"shape {self.image_shape_[:2]}. Enlarge the images or lower its thresholds."
             )
         self.n_dimensions_ = first.shape[1]
-        return self
 
     def _detect(self, X):
         """Descriptors and keypoints of one image after the other."""

@@ -1,32 +1,34 @@
 """A diagonal Gaussian mixture, fitted by EM on additive sufficient statistics."""
 
-import warnings
-from itertools import islice
 from numbers import Integral, Real
+from operator import itemgetter
 
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
-from sklearn.utils import check_array, check_random_state
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import validate_data
 
 from skvae._devices import gpu_or_none
 from skvae._documentation import DocumentedMixin
+from skvae._refit import fitted_aside
 from skvae._sklearn import Interval, StrOptions, fit_context
 from skvae._threads import single_threaded
+from skvae._warnings import warn
 from skvae.exceptions import FitInterruptedWarning
 from skvae.fisher.blocks import FLOATS, ArrayBlocks, lazy_blocks
 from skvae.fisher.density import MixtureDensityMixin
 from skvae.fisher.em import (
-    START_METHODS,
     describe,
     em_passes,
-    floor_of,
     m_step,
-    start,
     stepwise,
     total_statistics,
+    until_converged,
 )
+from skvae.fisher.starts import START_METHODS, given_start, start
 from skvae.fisher.statistics import Mixture
+from skvae.fisher.variances import begin_to_vary, floor_of
 from skvae.persistence import VersionedMixin
 
 __all__ = ["DiagonalGaussianMixture"]
@@ -64,13 +66,13 @@ class DiagonalGaussianMixture(
     precisions_init : array-like of shape (n_components, n_features), default=None
         Starting inverse variances.
     variance_floor : float, default=1e-6
-        Least variance of a component, as a share of the largest variance over the features of the
-        data.
+        Least variance of a component in each feature, as a share of the feature's variance in the
+        data. A feature that does not vary has the largest variance of the others, or 1.
     learning_decay : float, default=0.6
         Stepwise EM weighs its t-th batch by :math:`(t + 1)^{-\text{learning\_decay}}`; between
         0.5 and 1 it converges.
     warm_start : bool, default=False
-        Whether ``fit`` starts from the present solution.
+        Whether ``fit`` starts from the present solution, which has to have ``n_components``.
     device : {None, "cpu", "auto", "cuda"}, default=None
         Where sums over descriptors are computed: on a GPU by torch, else by numpy. "auto" is a GPU
         where there is one. Decided at each call, and no part of what was fitted.
@@ -109,6 +111,13 @@ class DiagonalGaussianMixture(
     ``GaussianMixture(covariance_type="diag", reg_covar=0)`` from the same start. A component that
     owns less than half a descriptor is revived; between revivals the log-likelihood of EM never
     falls.
+
+    Multiplying a feature by a number changes neither posteriors nor what EM makes of a given
+    start. The k-means start, though, goes by distances, which one feature in large units leads:
+    where units are arbitrary, as in tables of unlike measurements, put a ``StandardScaler`` before.
+
+    ``fit`` gives a ``ConvergenceWarning`` where EM stops at ``max_iter``, but not with
+    ``batch_size``, whose passes are chosen.
 
     **X** of ``fit``, ``partial_fit`` and ``score`` is an array, a memory map, of which a few
     megabytes are held at a time, an iterable of 2-D blocks whose ``__iter__`` starts anew, since
@@ -211,25 +220,64 @@ class DiagonalGaussianMixture(
         Raises
         ------
         ValueError
-            If there are fewer descriptors than components, X or a start is not finite, or a dask
-            array does not know its chunks.
+            If there are fewer descriptors than components, X or a start is not finite or has
+            squares that are not, a dask array does not know its chunks, or ``warm_start`` meets
+            another number of components or features. The fit before stays.
         TypeError
             If X can be read only once.
         """
-        data = self._read(X, reset=True)
-        rng = check_random_state(self.random_state)
-        warm = self.warm_start and hasattr(self, "weights_")
-        best = None
-        placed = self._placed(data)
-        with single_threaded():
-            n, center, floor = self._describe(data)
-            for _ in range(1 if warm else self.n_init):
-                first = self._mixture() if warm else self._start(data, n, center, floor, rng)
-                run = self._run(placed, first, floor, rng, self.n_steps_ if warm else 1)
-                if best is None or run["lower_bound_"] > best["lower_bound_"]:
-                    best = run
-        vars(self).update(best, _floor=floor)
+        with fitted_aside(self) as fitted:
+            fitted._fit(X)
+        self._warn_unless_converged()
         return self
+
+    def fit_predict(self, X, y=None):
+        """Fit the mixture, and give the most probable component of each descriptor.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Descriptors.
+        y : Ignored
+            Present for scikit-learn's conventions.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+        """
+        return self.fit(X).predict(X)
+
+    def _fit(self, X):
+        warm = self.warm_start and hasattr(self, "weights_")
+        if warm:
+            self._check_n_components("warm_start")
+        data = self._read(X, reset=not warm)
+        rng = check_random_state(self.random_state)
+        placed = self._placed(data)
+        steps = {"batch_size": self.batch_size, "decay": float(self.learning_decay)}
+        limits = {"max_iter": self.max_iter, "tol": self.tol, "verbose": self.verbose}
+        with single_threaded():
+            n, center, variances = self._describe(data)
+            floor = floor_of(variances, self.variance_floor, center, data.dtype)
+            runs = {}  # the last whole pass from each start
+            try:
+                for i in range(1 if warm else self.n_init):
+                    first = self._mixture() if warm else self._start(data, n, center, floor, rng)
+                    n_steps = self.n_steps_ if warm else 1
+                    passes = em_passes(placed, first, floor, n_steps=n_steps, rng=rng, **steps)
+                    for runs[i] in until_converged(passes, **limits):
+                        pass
+            except KeyboardInterrupt:
+                if not runs:
+                    raise
+                n_iter = list(runs.values())[-1]["n_iter_"]
+                warn(
+                    f"EM was interrupted after {n_iter} iterations; the mixture of the last whole "
+                    "one is kept.",
+                    FitInterruptedWarning,
+                )
+        best = max(runs.values(), key=itemgetter("lower_bound_"))
+        vars(self).update(best, _variances=variances)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
@@ -248,26 +296,41 @@ class DiagonalGaussianMixture(
         Returns
         -------
         self : DiagonalGaussianMixture
+
+        Raises
+        ------
+        ValueError
+            As for ``fit``, or if ``n_components`` has changed. The fit before stays.
         """
+        with fitted_aside(self) as fitted:
+            fitted._partial_fit(X)
+        return self
+
+    def _partial_fit(self, X):
         first = not hasattr(self, "weights_")
+        if not first:
+            self._check_n_components("partial_fit")
         data = self._read(X, reset=first)
         with single_threaded():
             if first:
-                n, center, self._floor = self._describe(data)
+                n, center, self._variances = self._describe(data)
                 rng = check_random_state(self.random_state)
-                mixture = self._start(data, n, center, self._floor, rng)
+                floor = floor_of(self._variances, self.variance_floor, center, data.dtype)
+                mixture = self._start(data, n, center, floor, rng)
                 self.lower_bounds_, self.n_iter_, self.n_steps_, self.n_revived_ = [], 0, 0, 0
             else:
                 mixture = self._mixture()
             batch = total_statistics(self._placed(data), mixture)
-        rate = (self.n_steps_ + 1) ** -self.learning_decay
-        self._set_mixture(stepwise(mixture, batch, rate, self._floor))
+        rate = (self.n_steps_ + 1) ** -float(self.learning_decay)
+        mixture, self._variances = begin_to_vary(mixture, batch, self._variances, data.dtype)
+        center = mixture.weights @ mixture.means
+        floor = floor_of(self._variances, self.variance_floor, center, data.dtype)
+        self.weights_, self.means_, self.covariances_ = stepwise(mixture, batch, rate, floor)
         self.lower_bound_ = batch.log_likelihood / batch.n_descriptors
         self.lower_bounds_ = [*self.lower_bounds_, self.lower_bound_]
         self.n_iter_ += 1
         self.n_steps_ += 1
         self.converged_ = False
-        return self
 
     def _read(self, X, *, reset):
         """Blocks of X, validated: at once in memory, else when they are read."""
@@ -286,23 +349,30 @@ class DiagonalGaussianMixture(
 
         return TorchBlocks(data, device)
 
+    def _check_n_components(self, method):
+        """Refuse to continue a mixture of another size."""
+        if len(self.weights_) != self.n_components:
+            raise ValueError(
+                f"n_components={self.n_components}, but {method} continues a mixture of "
+                f"{len(self.weights_)} components. Set n_components back, or fit a clone."
+            )
+
     def _describe(self, data):
-        """Number of descriptors, their center and the least variance."""
+        """Number of descriptors, their center and their variances."""
         n, center, variances = describe(data)
         if n < self.n_components:
             raise ValueError(
                 f"A mixture of n_components={self.n_components} needs at least as many "
                 f"descriptors, got n_samples={n}. Use more data or fewer components."
             )
-        return n, center, floor_of(variances, center, data.dtype, self.variance_floor)
+        if not variances.any():
+            warn("No feature of X varies: every variance is set to 1.")
+        return n, center, variances
 
     def _start(self, data, n, center, floor, rng):
         """The first mixture: what the user gave, the rest from k-means."""
-        shape = (self.n_components, len(center))
-        given = (
-            _check_weights(self.weights_init, self.n_components),
-            _check_init(self.means_init, shape, "means_init"),
-            _check_init(self.precisions_init, shape, "precisions_init", positive=True),
+        given = given_start(
+            self.weights_init, self.means_init, self.precisions_init, self.n_components, len(center)
         )
         if any(value is None for value in given):
             found = m_step(start(data, n, self.n_components, self.init_params, center, rng), floor)
@@ -315,69 +385,15 @@ class DiagonalGaussianMixture(
             found[2] if precisions is None else 1 / precisions,
         )
 
-    def _run(self, data, mixture, floor, rng, n_steps):
-        """Passes of EM until convergence, as fitted attributes."""
-        bounds, n_revived, converged = [], 0, False
-        settings = {"batch_size": self.batch_size, "decay": self.learning_decay, "rng": rng}
-        passes = em_passes(data, mixture, floor, n_steps=n_steps, **settings)
-        try:
-            for done in islice(passes, self.max_iter):
-                mixture, bound, revived, n_steps = done
-                n_revived += revived
-                bounds.append(bound)
-                if self.verbose and len(bounds) % self.verbose == 0:
-                    print(f"Iteration {len(bounds)}: log-likelihood {bound:.6f} nats")
-                converged = not revived and abs(np.diff([-np.inf, *bounds])[-1]) < self.tol
-                if converged:
-                    break
-        except KeyboardInterrupt:
-            if not bounds:
-                raise
-            warnings.warn(
-                f"EM was interrupted after {len(bounds)} iterations; the mixture of the last "
-                "whole one is kept.",
-                FitInterruptedWarning,
-                stacklevel=4,
+    def _warn_unless_converged(self):
+        if self.batch_size is None and not self.converged_ and self.n_iter_ == self.max_iter:
+            gain = np.diff(self.lower_bounds_)[-1:]
+            warn(
+                f"EM stopped at max_iter={self.max_iter}, still gaining "
+                f"{gain[0] if len(gain) else np.inf:.2g} nats per descriptor in a pass "
+                f"(tol={self.tol}). Raise max_iter or tol if that matters.",
+                ConvergenceWarning,
             )
-        return {
-            "weights_": mixture.weights,
-            "means_": mixture.means,
-            "covariances_": mixture.covariances,
-            "lower_bounds_": bounds,
-            "lower_bound_": bounds[-1],
-            "n_iter_": len(bounds),
-            "n_steps_": n_steps,
-            "converged_": converged,
-            "n_revived_": n_revived,
-        }
 
     def _mixture(self):
         return Mixture(self.weights_, self.means_, self.covariances_)
-
-    def _set_mixture(self, mixture):
-        self.weights_, self.means_, self.covariances_ = mixture
-
-
-def _check_weights(weights, n_components):
-    if weights is None:
-        return None
-    weights = check_array(weights, dtype=np.float64, ensure_2d=False, input_name="weights_init")
-    if weights.shape != (n_components,):
-        raise ValueError(f"weights_init has shape {weights.shape}, expected ({n_components},).")
-    if weights.min() < 0 or not np.isclose(weights.sum(), 1):
-        raise ValueError(
-            f"weights_init must be non-negative and sum to 1; the least is {weights.min():g}, "
-            f"the sum {weights.sum():g}."
-        )
-    return weights
-
-
-def _check_init(value, shape, name, positive=False):
-    if value is None:
-        return None
-    value = check_array(value, dtype=np.float64, input_name=name)
-    if value.shape != shape:
-        raise ValueError(f"{name} has shape {value.shape}, expected {shape}.")
-    if positive and value.min() <= 0:
-        raise ValueError(f"{name} must be positive; the least is {value.min():g}.")
-    return value

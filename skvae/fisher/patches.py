@@ -8,6 +8,8 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from skvae._documentation import DocumentedMixin
 from skvae._images import shape_of_images
+from skvae._refit import fitted_aside
+from skvae._sizes import check_memory
 from skvae._sklearn import Interval, fit_context
 from skvae.fisher.sources import validate_pixels
 from skvae.persistence import VersionedMixin
@@ -22,15 +24,15 @@ class ImagePatches(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstima
 
     Parameters
     ----------
-    image_shape : tuple of int, default=None
-        (height, width) or (height, width, channels) of an image whose pixels are a row of X.
-        None means square grey images; images given as (n, h, w[, c]) need no shape.
     patch_size : int, default=7
         Height and width of a patch, in pixels.
     stride : int, default=1
         Step between patches, in pixels.
     padding : int, default=0
         Zeros put around the image, in pixels.
+    image_shape : tuple of int, default=None
+        (height, width) or (height, width, channels) of an image whose pixels are a row of X.
+        None means square grey images; images given as (n, h, w[, c]) need no shape.
 
     Attributes
     ----------
@@ -62,17 +64,17 @@ class ImagePatches(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstima
     """
 
     _parameter_constraints = {
-        "image_shape": [tuple, list, None],
         "patch_size": [_POSITIVE],
         "stride": [_POSITIVE],
         "padding": [Interval(Integral, 0, None, closed="left")],
+        "image_shape": [tuple, list, None],
     }
 
-    def __init__(self, image_shape=None, patch_size=7, stride=1, padding=0):
-        self.image_shape = image_shape
+    def __init__(self, patch_size=7, *, stride=1, padding=0, image_shape=None):
         self.patch_size = patch_size
         self.stride = stride
         self.padding = padding
+        self.image_shape = image_shape
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -98,21 +100,30 @@ class ImagePatches(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstima
         Raises
         ------
         ValueError
-            If the number of pixels does not match ``image_shape``, or a patch does not fit.
+            If the number of pixels does not match ``image_shape``, a patch does not fit, or the
+            patches of one image fill the memory.
         """
+        with fitted_aside(self) as fitted:
+            fitted._fit(X)
+        return self
+
+    def _fit(self, X):
         X = validate_pixels(self, X, reset=True)
-        shape = shape_of_images(X, self.image_shape)
-        if min(shape[:2]) + 2 * self.padding < self.patch_size:
+        self.image_shape_ = h, w, c = shape_of_images(X, self.image_shape)
+        if min(h, w) + 2 * self.padding < self.patch_size:
             raise ValueError(
-                f"patch_size={self.patch_size} does not fit into images of {shape[0]} x "
-                f"{shape[1]} pixels with padding={self.padding}."
+                f"patch_size={self.patch_size} does not fit into images of {h} x {w} pixels with "
+                f"padding={self.padding}."
             )
-        self.image_shape_ = shape
-        rows, columns = (_positions(n) for n in self._grid())
+        numbers = [int(n) for n in self._grid()]
+        check_memory(
+            numbers[0] * numbers[1] * (X.itemsize * int(self.patch_size) ** 2 * c + 16),
+            f"padding={self.padding} with patch_size={self.patch_size} on images of {h} x {w}",
+        )
+        rows, columns = (_positions(n) for n in numbers)
         self.positions_ = np.stack(
             [np.tile(columns, len(rows)), np.repeat(rows, len(columns))], axis=1
         )
-        return self
 
     @property
     def grid_(self):

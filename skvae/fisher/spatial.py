@@ -5,7 +5,7 @@ from math import lcm
 
 import numpy as np
 
-__all__ = ["cells_of", "n_cells", "pyramid", "sort_by_cell"]
+__all__ = ["cells_of", "n_cells", "pyramid", "pyramid_size", "sort_by_cell"]
 
 
 def n_cells(levels):
@@ -37,6 +37,18 @@ def cells_of(positions, g):
     """
     x, y = np.clip(np.floor((positions.T + 1) / 2 * g), 0, g - 1).astype(int)
     return y * g + x
+
+
+def pyramid_size(levels):
+    """Numbers in the matrix that ``pyramid`` makes.
+
+    Examples
+    --------
+    >>> from skvae.fisher.spatial import pyramid_size
+    >>> pyramid_size((1, 2))
+    20
+    """
+    return n_cells(levels) * reduce(lcm, levels) ** 2
 
 
 def pyramid(levels):

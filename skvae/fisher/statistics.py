@@ -19,6 +19,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skvae.fisher.variances import total_variances
+
 __all__ = [
     "Mixture",
     "Statistics",
@@ -199,12 +201,12 @@ def in_double(eta, mixture, dtype):
     """
     if dtype == np.float64:
         return np.ones(len(eta), bool)
-    weights, means, covariances = mixture
+    covariances = mixture.covariances
     most = float32_nats(covariances.shape[1])
     double = spreads(eta, covariances) > most
     if covariances.min() < 1e-30 or covariances.max() > 1e30:  # float32 cannot hold such squares
         double |= ((covariances < 1e-30) | (covariances > 1e30)).any(axis=1)
-    constant = covariances < _CONSTANT * (weights @ (covariances + (means - weights @ means) ** 2))
+    constant = covariances < _CONSTANT * total_variances(mixture)
     if constant.any():
         spread = eta[:, 1 : 1 + covariances.shape[1]] ** 2 * covariances
         double |= (constant & (spread > _CONSTANT_NATS)).any(axis=1)

@@ -6,8 +6,9 @@ from sklearn.cluster import KMeans
 from skvae._devices import gpu_or_none
 from skvae._sklearn import HasMethods
 from skvae.fisher.assignment import Assignment
-from skvae.fisher.base import SetEncoder, fitted_model
+from skvae.fisher.base import SetEncoder
 from skvae.fisher.codec import Codec
+from skvae.fisher.parts import fitted_model
 from skvae.fisher.statistics import Mixture
 
 __all__ = ["BagOfVisualWordsEncoder", "VLADEncoder"]

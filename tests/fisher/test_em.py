@@ -7,10 +7,8 @@ from skvae.fisher.em import (
     e_step,
     em_passes,
     expected_statistics,
-    floor_of,
     m_step,
     revive,
-    start,
     stepwise,
 )
 from skvae.fisher.expectation import accumulate
@@ -33,11 +31,6 @@ def test_m_step_floors_variances():
     assert np.allclose(mixture.covariances, [[0.25, 1.0]])
 
 
-def described_floor(X, share):
-    _, center, variances = describe(ArrayBlocks(X))
-    return floor_of(variances, center, X.dtype, share)
-
-
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_description_has_the_moments_and_a_center_of_the_data_s_type(rng, dtype):
     X = (rng.normal(size=(1000, 3)) * [1, 10, 0.1] + 1e3).astype(dtype)
@@ -46,23 +39,6 @@ def test_description_has_the_moments_and_a_center_of_the_data_s_type(rng, dtype)
     assert np.allclose(center, X.mean(axis=0, dtype=float), rtol=np.finfo(dtype).eps)
     assert np.array_equal(center, center.astype(dtype))
     assert np.allclose(variances, X.var(axis=0, dtype=float), rtol=1e-5)
-
-
-@pytest.mark.parametrize("offset", [0, 1e4])
-def test_floor_is_relative_to_the_largest_variance(rng, offset):
-    X = rng.normal(size=(1000, 2)) * [1, 10] + offset
-    assert described_floor(X, 1e-3) == pytest.approx(1e-3 * X.var(axis=0).max())
-
-
-def test_floor_is_one_when_nothing_varies():
-    with pytest.warns(UserWarning, match="No feature of X varies"):
-        assert described_floor(np.full((10, 2), 0.1, dtype=np.float32), 1e-3) == 1
-
-
-def test_one_feature_that_varies_is_enough(rng, recwarn):
-    X = np.column_stack([np.full(10, 3.0), rng.normal(size=10)])
-    assert described_floor(X, 1e-3) == pytest.approx(1e-3 * X[:, 1].var())
-    assert not recwarn.list
 
 
 def test_a_center_that_float32_cannot_hold_costs_no_precision(rng):
@@ -132,14 +108,6 @@ def test_nothing_is_revived_without_an_empty_component(rng):
     statistics = hard_statistics(X, np.arange(50) % 2, 2, np.zeros(2))
     mixture = m_step(statistics, 1e-6)
     assert revive(mixture, 50, 1e-6) == (mixture, 0)
-
-
-@pytest.mark.parametrize("method", ["kmeans", "k-means++"])
-def test_start_separates_far_clusters(rng, method):
-    X = np.concatenate([rng.normal(size=(40, 2)) + m for m in ([0, 0], [50, 0], [0, 50])])
-    rng = np.random.RandomState(0)
-    statistics = start(ArrayBlocks(X), len(X), 3, method, X.mean(axis=0), rng)
-    assert sorted(statistics.totals[:, 0]) == [40, 40, 40]
 
 
 def test_em_never_lowers_the_log_likelihood_under_a_floor(rng):

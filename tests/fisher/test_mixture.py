@@ -3,12 +3,18 @@ import pickle
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skvae import DiagonalGaussianMixture
+from skvae import DiagonalGaussianMixture, FisherVectorEncoder
 from skvae.exceptions import FitInterruptedWarning
-from skvae.fisher import em
+from skvae.fisher import em, starts
+
+# EM is stopped early in most of these tests.
+pytestmark = pytest.mark.filterwarnings("ignore:EM stopped at max_iter")
 
 
 @parametrize_with_checks(
@@ -157,8 +163,8 @@ def assert_same_mixture(a, b, rtol=1e-10):
 
 @pytest.mark.parametrize("init", ["kmeans", "k-means++"])
 def test_every_form_of_data_gives_the_same_mixture(rng, tmp_path, monkeypatch, init):
-    monkeypatch.setattr(em, "_START_ROWS", 300)
-    monkeypatch.setattr(em, "_START_ROWS_PER_COMPONENT", 0)
+    monkeypatch.setattr(starts, "_START_ROWS", 300)
+    monkeypatch.setattr(starts, "_START_ROWS_PER_COMPONENT", 0)
     X = blobs(rng)
     settings = {"init_params": init, "max_iter": 20, "tol": 0, "random_state": 0}
     whole = DiagonalGaussianMixture(5, **settings).fit(X)
@@ -312,6 +318,27 @@ def test_interrupt_keeps_the_last_iteration(rng, monkeypatch):
     assert np.array_equal(stopped.means_, short.means_)
 
 
+def test_interrupt_in_a_later_start_keeps_the_best_one(rng, monkeypatch):
+    passes, until_converged = [], em.until_converged
+
+    def interrupted(*args, **kwargs):
+        for attributes in until_converged(*args, **kwargs):
+            passes.append(1)
+            if len(passes) == 12:
+                raise KeyboardInterrupt
+            yield attributes
+
+    monkeypatch.setattr("skvae.fisher.mixture.until_converged", interrupted)
+    X = blobs(rng)
+    settings = {"max_iter": 5, "tol": 0, "init_params": "k-means++", "random_state": 0}
+    with pytest.warns(FitInterruptedWarning, match="after 1 iterations"):
+        stopped = DiagonalGaussianMixture(6, n_init=9, **settings).fit(X)
+    monkeypatch.undo()
+    assert len(passes) == 12
+    two = DiagonalGaussianMixture(6, n_init=2, **settings).fit(X)
+    assert np.array_equal(stopped.means_, two.means_)
+
+
 @pytest.mark.parametrize(
     ("params", "message"),
     [
@@ -342,3 +369,148 @@ def test_float32_finds_the_variance_of_a_point_like_cluster(rng):
     a, b = (DiagonalGaussianMixture(2, **settings).fit(X.astype(t)) for t in (np.float32, float))
     assert np.allclose(a.covariances_, b.covariances_, rtol=1e-4)
     assert np.allclose(a.covariances_[1], 1e-6, rtol=0.2)
+
+
+UNITS = [10.0**k for k in (-6, -2, 3, 6)]
+
+
+@pytest.mark.parametrize("factor", UNITS)
+@pytest.mark.parametrize(("dtype", "atol"), [(np.float64, 1e-9), (np.float32, 2e-3)])
+@pytest.mark.parametrize("variance_floor", [1e-6, 1e-1])
+def test_the_units_of_a_column_change_no_posterior_and_no_vector(
+    rng, factor, dtype, atol, variance_floor
+):
+    X = np.column_stack([blobs(rng), rng.integers(0, 2, 2000), np.full(2000, 7)])
+    scale = np.array([1, factor, 1, 1, 1, 1])
+    results = []
+    for s in (np.ones(6), scale):
+        start = {"means_init": X[:5] * s, "precisions_init": np.full((5, 6), 0.3) / s**2}
+        start |= {"weights_init": np.full(5, 0.2), "variance_floor": variance_floor}
+        x = (X * s).astype(dtype)
+        mixture = DiagonalGaussianMixture(5, max_iter=10, tol=0, **start).fit(x)
+        encoder = FisherVectorEncoder(mixture=mixture)
+        results.append((mixture.predict_proba(x), encoder.fit_transform(x.reshape(100, 20, 6))))
+    for one, other in zip(*results, strict=True):
+        assert np.abs(one - other).max() < atol
+
+
+@pytest.mark.parametrize("factor", UNITS)
+def test_the_units_of_a_column_do_not_decide_which_component_is_revived_where(rng, factor):
+    X = blobs(rng) * [1, 2, 1, 1]
+    results = []
+    for s in (np.ones(4), np.array([factor, 1, 1, 1])):
+        means = np.concatenate([X[:2], np.full((2, 4), 1e3)]) * s
+        start = {"weights_init": np.full(4, 0.25), "precisions_init": np.ones((4, 4)) / s**2}
+        mixture = DiagonalGaussianMixture(4, means_init=means, max_iter=5, tol=0, **start)
+        results.append(mixture.fit(X * s).predict_proba(X * s))
+        assert mixture.n_revived_ == 2
+    assert np.allclose(*results, atol=1e-9)
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-7, 3.0, 1e8])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_constant_column_says_nothing(rng, value, dtype):
+    X = blobs(rng).astype(dtype)
+    constant = np.column_stack([X, np.full(len(X), value, dtype)])
+    constant[::2, 4] = np.nextafter(constant[::2, 4], dtype(np.inf)) if value > 1 else value
+    settings = {"random_state": 0, "max_iter": 10, "variance_floor": 0, "tol": 0}
+    plain = DiagonalGaussianMixture(3, **settings).fit(X)
+    more = DiagonalGaussianMixture(3, **settings).fit(constant)
+    assert np.allclose(more.predict_proba(constant), plain.predict_proba(X), atol=1e-2)
+    assert np.ptp(more.covariances_[:, 4]) == 0
+    assert more.covariances_[0, 4] >= X.var(axis=0).max() * (1 - 1e-5)
+    moved = constant + np.eye(5, dtype=dtype)[4]
+    assert np.allclose(more.predict_proba(moved), plain.predict_proba(X), atol=1e-2)
+
+
+def test_a_column_that_begins_to_vary_in_a_later_batch_is_learned(rng):
+    X = blobs(rng, n=40_000)
+    X[:, 3] = 1e-3 * X[:, 0] + 5
+    stream = DiagonalGaussianMixture(3, random_state=0)
+    first = X[:1000].copy()
+    first[:, 3] = 5
+    stream.partial_fit(first)
+    assert np.ptp(stream.covariances_[:, 3]) == 0
+    for batch in np.array_split(X[1000:], 39):
+        stream.partial_fit(batch)
+    whole = DiagonalGaussianMixture(3, random_state=0).fit(X)
+    assert whole.score(X) - stream.score(X) < 0.01 * abs(whole.score(X))
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_another_number_of_components_does_not_continue(rng, method):
+    X = blobs(rng)
+    mixture = DiagonalGaussianMixture(2, warm_start=True, random_state=0)
+    before = getattr(mixture, method)(X).means_
+    mixture.set_params(n_components=5)
+    with pytest.raises(ValueError, match="n_components=5, but .* a mixture of 2 components"):
+        getattr(mixture, method)(X)
+    assert mixture.means_ is before
+    assert getattr(clone(mixture), method)(X).means_.shape == (5, 4)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_another_number_of_features_does_not_continue(rng, method):
+    X = blobs(rng)
+    mixture = DiagonalGaussianMixture(2, warm_start=True, random_state=0)
+    before = getattr(mixture, method)(X).predict(X)
+    with pytest.raises(ValueError, match="X has 8 features.*expecting 4"):
+        getattr(mixture, method)(np.column_stack([X, X]))
+    assert mixture.n_features_in_ == 4
+    assert np.array_equal(mixture.predict(X), before)
+
+
+def test_a_cold_fit_may_have_any_size(rng):
+    mixture = DiagonalGaussianMixture(2, random_state=0).fit(blobs(rng))
+    mixture.set_params(n_components=3).fit(blobs(rng, d=2))
+    assert mixture.means_.shape == (3, 2)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_fit_that_stops_at_max_iter_says_so_at_the_line_of_the_user(rng):
+    X = blobs(rng)
+    mixture = DiagonalGaussianMixture(6, max_iter=2, random_state=0)
+    calls = [lambda: mixture.fit(X), lambda: make_pipeline(StandardScaler(), mixture).fit(X)]
+    for call in [*calls, lambda: mixture.fit_predict(X)]:
+        with pytest.warns(ConvergenceWarning, match="stopped at max_iter=2, still gaining") as seen:
+            call()
+        assert [w.filename for w in seen] == [__file__]
+    mixture.set_params(max_iter=200, tol=0.1).fit(X)
+    DiagonalGaussianMixture(6, random_state=0).partial_fit(X).partial_fit(X)
+    DiagonalGaussianMixture(6, batch_size=500, max_iter=2, random_state=0).fit(X)
+
+
+def test_other_warnings_point_at_the_line_of_the_user_too():
+    with pytest.warns(UserWarning, match="No feature of X varies") as seen:
+        make_pipeline(StandardScaler(), DiagonalGaussianMixture(1)).fit(np.ones((10, 2)))
+    assert seen[0].filename == __file__
+
+
+def test_fit_predict_is_fit_and_predict(rng):
+    X = blobs(rng)
+    labels = DiagonalGaussianMixture(3, random_state=0).fit_predict(X)
+    assert np.array_equal(labels, DiagonalGaussianMixture(3, random_state=0).fit(X).predict(X))
+
+
+def test_absurd_sizes_are_refused_at_once(rng):
+    X = blobs(rng)
+    with pytest.raises(ValueError, match="n_components=1000000000"):
+        DiagonalGaussianMixture(10**9).fit(X)
+    with pytest.raises(ValueError, match="n_samples=1000000000000 needs .* GB"):
+        DiagonalGaussianMixture(2, random_state=0).fit(X).sample(10**12)
+
+
+@pytest.mark.parametrize("as_numpy", [np.float16, np.float32, np.float64])
+def test_parameters_from_an_array_are_those_of_python(rng, as_numpy):
+    X = blobs(rng)
+    given = {"learning_decay": as_numpy(0.75), "tol": as_numpy(0.0), "warm_start": np.bool_(False)}
+    given |= {
+        "n_components": np.int64(3),
+        "max_iter": np.uint8(3),
+        "init_params": np.str_("kmeans"),
+    }
+    given |= {"batch_size": np.int32(500), "n_init": np.int8(1), "random_state": np.int64(0)}
+    plain = {name: value.item() for name, value in given.items()}
+    a, b = (DiagonalGaussianMixture(**settings).fit(X) for settings in (given, plain))
+    assert_same_mixture(a, b, rtol=1e-15)
+    assert_same_mixture(a.partial_fit(X), b.partial_fit(X), rtol=1e-15)

@@ -12,7 +12,7 @@ from skvae import ImagePatches
 @pytest.mark.parametrize("shape", [(6, 6), (5, 7)])
 def test_patches_are_those_of_scikit_learn(rng, shape):
     X = rng.normal(size=(3, *shape))
-    patches = ImagePatches(shape, patch_size=3).fit(X).transform(X)
+    patches = ImagePatches(image_shape=shape, patch_size=3).fit(X).transform(X)
     for image, found in zip(X, patches, strict=True):
         expected = extract_patches_2d(image, (3, 3))
         assert np.array_equal(found, expected.reshape(len(expected), -1))
@@ -24,7 +24,9 @@ def test_patches_are_those_of_scikit_learn(rng, shape):
 )
 def test_inverse_is_exact_on_unmodified_patches(rng, channels, size, stride, padding):
     X = rng.normal(size=(4, 6 * 8 * channels)).astype(np.float32)
-    patches = ImagePatches((6, 8, channels), size, stride, padding).fit(X)
+    patches = ImagePatches(size, stride=stride, padding=padding, image_shape=(6, 8, channels)).fit(
+        X
+    )
     P = patches.transform(X)
     assert P.dtype == np.float32
     assert P.shape == (4, len(patches.positions_), size * size * channels)
@@ -32,15 +34,15 @@ def test_inverse_is_exact_on_unmodified_patches(rng, channels, size, stride, pad
 
 
 def test_overlaps_are_averaged():
-    patches = ImagePatches((1, 3), patch_size=1).fit(np.zeros((1, 3)))
+    patches = ImagePatches(image_shape=(1, 3), patch_size=1).fit(np.zeros((1, 3)))
     assert np.array_equal(patches.inverse_transform([[[1.0], [2.0], [3.0]]]), [[1, 2, 3]])
-    patches = ImagePatches((2, 3), patch_size=2).fit(np.zeros((1, 6)))
+    patches = ImagePatches(image_shape=(2, 3), patch_size=2).fit(np.zeros((1, 6)))
     P = np.stack([np.zeros(4), np.ones(4)])[None]
     assert np.array_equal(patches.inverse_transform(P), [[0, 0.5, 1, 0, 0.5, 1]])
 
 
 def test_pixels_without_a_patch_are_zero():
-    patches = ImagePatches((3, 3), patch_size=2, stride=2).fit(np.ones((1, 9)))
+    patches = ImagePatches(image_shape=(3, 3), patch_size=2, stride=2).fit(np.ones((1, 9)))
     image = patches.inverse_transform(patches.transform(np.ones((1, 9))))
     assert np.array_equal(image, [[1, 1, 0, 1, 1, 0, 0, 0, 0]])
 
@@ -49,7 +51,7 @@ def test_rows_and_images_give_the_same_patches(rng):
     images = rng.normal(size=(3, 5, 4, 2))
     rows = images.reshape(3, -1)
     a = ImagePatches(patch_size=2).fit_transform(images)
-    b = ImagePatches((5, 4, 2), patch_size=2).fit_transform(rows)
+    b = ImagePatches(image_shape=(5, 4, 2), patch_size=2).fit_transform(rows)
     assert np.array_equal(a, b)
 
 
@@ -58,9 +60,11 @@ def test_square_grey_images_need_no_shape():
 
 
 def test_positions_run_from_corner_to_corner():
-    patches = ImagePatches((4, 6), patch_size=2, stride=2).fit(np.zeros((1, 24)))
+    patches = ImagePatches(image_shape=(4, 6), patch_size=2, stride=2).fit(np.zeros((1, 24)))
     assert patches.positions_.tolist() == [[x, y] for y in (-1, 1) for x in (-1, 0, 1)]
-    assert ImagePatches((2, 2), patch_size=2).fit(np.zeros((1, 4))).positions_.tolist() == [[0, 0]]
+    assert ImagePatches(image_shape=(2, 2), patch_size=2).fit(
+        np.zeros((1, 4))
+    ).positions_.tolist() == [[0, 0]]
 
 
 def test_input_is_not_changed_and_output_is_a_copy(rng):
@@ -103,3 +107,25 @@ def test_wrong_sizes_after_fit():
         patches.inverse_transform(np.zeros((1, 9, 5)))
     with pytest.raises(NotFittedError):
         ImagePatches().transform(np.zeros((1, 16)))
+
+
+def test_the_size_of_a_patch_comes_first_and_all_else_by_name():
+    assert ImagePatches(3).patch_size == 3
+    with pytest.raises(TypeError, match="positional"):
+        ImagePatches(3, 2)
+
+
+@pytest.mark.parametrize("absurd", [{"padding": 10**9}, {"padding": np.int64(10**7), "stride": 2}])
+def test_patches_that_fill_the_memory_are_refused_at_once(absurd):
+    with pytest.raises(ValueError, match=f"padding={absurd['padding']} .* GB of memory"):
+        ImagePatches(2, **absurd).fit(np.zeros((1, 16)))
+
+
+def test_a_refit_that_fails_leaves_the_fit_before():
+    X = np.arange(32.0).reshape(2, 16)
+    patches = ImagePatches(3).fit(X)
+    expected = patches.transform(X)
+    with pytest.raises(ValueError, match="does not fit"):
+        patches.fit(np.zeros((1, 4)))
+    assert np.array_equal(patches.transform(X), expected)
+    assert patches.n_features_in_ == 16

@@ -1,0 +1,41 @@
+"""Fits that leave the one before as it was until they are whole."""
+
+from contextlib import contextmanager
+from copy import copy
+
+__all__ = ["fitted_aside"]
+
+
+@contextmanager
+def fitted_aside(estimator):
+    """Context that gives a copy to fit, whose attributes become the estimator's at its end.
+
+    When the block raises, or is interrupted at any moment, the estimator is what it was. The copy
+    is shallow: attributes may be replaced in it, not changed in place.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted or not.
+
+    Yields
+    ------
+    estimator
+        Of the same parameters and attributes.
+
+    Examples
+    --------
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skvae._refit import fitted_aside
+    >>> scaler = StandardScaler().fit([[0.0], [2.0]])
+    >>> with fitted_aside(scaler) as aside:
+    ...     _ = aside.fit([[0.0], [4.0]])
+    ...     float(scaler.mean_[0])
+    1.0
+    >>> float(scaler.mean_[0])
+    2.0
+    """
+    aside = copy(estimator)
+    yield aside
+    # One assignment: an interruption comes before it or after it.
+    estimator.__dict__ = vars(aside)

@@ -1,0 +1,75 @@
+"""The estimators inside of an encoder: clones fitted with it, or models that it is given."""
+
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
+
+from skvae._sklearn import derive_random_states
+
+__all__ = ["fitted_clone", "fitted_model"]
+
+
+def fitted_clone(estimator, X, rng):
+    """A fitted clone whose unset seeds come from ``rng``; None for None.
+
+    Parameters
+    ----------
+    estimator : estimator or None
+        Stays as it is.
+    X : array-like
+        What the clone is fitted on.
+    rng : numpy.random.RandomState
+        Of unset seeds.
+
+    Returns
+    -------
+    estimator or None
+    """
+    if estimator is None:
+        return None
+    estimator = clone(estimator)
+    derive_random_states(estimator, rng)
+    return estimator.fit(X, None)
+
+
+def fitted_model(model, attribute, local, rng, name):
+    """A model of local descriptors: itself if it is fitted already, otherwise a fitted clone.
+
+    Parameters
+    ----------
+    model : estimator
+        As the user gave it.
+    attribute : str
+        What it has once fitted, of shape (K, n_features).
+    local : ndarray of shape (n, d)
+        Reduced descriptors, with positions where those are appended.
+    rng : numpy.random.RandomState
+        Of unset seeds.
+    name : str
+        Of the parameter, for errors.
+
+    Returns
+    -------
+    model : estimator
+
+    Raises
+    ------
+    ValueError
+        If it has no such attribute even then, or was fitted on another number of features.
+    """
+    try:
+        check_is_fitted(model, attribute)
+    except NotFittedError:
+        fitted = fitted_clone(model, local, rng)
+        if not hasattr(fitted, attribute):
+            raise ValueError(
+                f"{name}={model!r} has no {attribute} once it is fitted: it is no {name}."
+            ) from None
+        return fitted
+    n_features = getattr(model, attribute).shape[1]
+    if n_features != local.shape[1]:
+        raise ValueError(
+            f"{name} was fitted on {n_features} features, but the local descriptors have "
+            f"{local.shape[1]} after reducer and spatial."
+        )
+    return model

@@ -1,0 +1,109 @@
+"""Variances of features: whether they vary at all, and the least that a component may have."""
+
+import numpy as np
+
+__all__ = ["begin_to_vary", "floor_of", "total_variances", "varying"]
+
+# Least variance of a feature, whose inverse is finite with a floor far below it too.
+_LEAST_VARIANCE = 1e-290
+# Least share of the largest variance: a few roundings of float64.
+_LEAST_SHARE = 2.0**-92
+
+
+def varying(variances, center, dtype):
+    """Variances of the features that vary by more than rounding; 0 for the others.
+
+    Parameters
+    ----------
+    variances : ndarray of shape (d,)
+        Of the descriptors.
+    center : ndarray of shape (d,)
+        Their mean.
+    dtype : dtype
+        Theirs.
+
+    Returns
+    -------
+    variances : ndarray of shape (d,)
+    """
+    # What a rotation leaves of a direction without variance is rounding of the others.
+    least = max(_LEAST_SHARE * variances.max(), _LEAST_VARIANCE)
+    return np.where(variances > np.maximum(_rounding(center, dtype), least), variances, 0.0)
+
+
+def _rounding(center, dtype):
+    return (float(np.finfo(dtype).eps) * np.asarray(center, np.float64)) ** 2
+
+
+def floor_of(variances, variance_floor, center, dtype):
+    """The least variances that a component may have, in the squared units of the descriptors.
+
+    Each feature has its own, so that its units make no difference. One that does not vary says
+    nothing of its scale: it counts as being as wide as the widest, in every component.
+
+    Parameters
+    ----------
+    variances : ndarray of shape (d,)
+        Of the features that vary; 0 for the others.
+    variance_floor : float
+        Share of them.
+    center : ndarray of shape (d,)
+        Mean of the descriptors.
+    dtype : dtype
+        Theirs.
+
+    Returns
+    -------
+    floor : ndarray of shape (d,)
+    """
+    widest = np.maximum(variances.max() or 1.0, _rounding(center, dtype))
+    return np.where(variances > 0, variance_floor * variances, widest)
+
+
+def total_variances(mixture):
+    """Variances of the features over all components.
+
+    Parameters
+    ----------
+    mixture : Mixture
+        Parameters.
+
+    Returns
+    -------
+    variances : ndarray of shape (d,)
+    """
+    weights, means, covariances = mixture
+    return weights @ (covariances + (means - weights @ means) ** 2)
+
+
+def begin_to_vary(mixture, batch, variances, dtype):
+    """Let features that have not varied so far have the variance that they show in a batch.
+
+    Until then it is the same in all components, so that no posterior depends on it.
+
+    Parameters
+    ----------
+    mixture : Mixture
+        That the statistics were made with.
+    batch : Statistics
+        From the E-step on a batch.
+    variances : ndarray of shape (d,)
+        Of the features; 0 for those that have not varied.
+    dtype : dtype
+        Of the descriptors.
+
+    Returns
+    -------
+    mixture : Mixture
+    variances : ndarray of shape (d,)
+    """
+    if variances.all():
+        return mixture, variances
+    s1, s2 = np.split(batch.totals[:, 1:].sum(axis=0) / batch.n_descriptors, 2)
+    value = mixture.weights @ mixture.means
+    mu = value - batch.center
+    shown = s2 - 2 * mu * s1 + mu**2
+    cancelled = 16 * np.finfo(dtype).eps * (s2 + mu**2)
+    shown = varying(np.where(shown > cancelled, shown, 0), value, dtype)
+    covariances = np.where((variances == 0) & (shown > 0), shown, mixture.covariances)
+    return mixture._replace(covariances=covariances), np.where(variances > 0, variances, shown)
