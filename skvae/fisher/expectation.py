@@ -220,9 +220,10 @@ class _Workspace:
         """
         phi = np.empty((len(x), self.eta.shape[1]))
         _fill_features(x, self.center, phi)
-        nearest = self.order[self.joint[:, : len(x)].argmax(axis=0)]
-        column = np.repeat(np.arange(len(sizes)), sizes) * len(self.eta) + nearest
+        nearest = self.joint[:, : len(x)].argmax(axis=0)
+        column = np.repeat(np.arange(len(sizes)), sizes) * len(self.eta) + self.order[nearest]
         value = np.ones(len(x)) if weights is None else weights[:, 0].astype(np.float64)
+        value[np.isnan(self.joint[nearest, np.arange(len(x))])] = np.nan  # which one is unknown
         shape = (len(x), len(sizes) * len(self.eta))
         assigned = csr_array((value, column, np.arange(len(x) + 1)), shape=shape)
         return (assigned.T @ phi).reshape(len(sizes), *self.eta.shape)

@@ -93,9 +93,9 @@ def test_posteriors_of_far_descriptors_are_those_of_float64(X):
 def test_a_log_likelihood_that_float32_cannot_hold_is_no_infinity(X):
     mixture = DiagonalGaussianMixture(3, batch_size=1000, random_state=0).fit(X)
     far = with_value(X, 1e25)
-    with pytest.raises(ValueError, match="row 7 of X is too low for float32.*float64"):
-        mixture.score_samples(far)
-    assert mixture.score_samples(far.astype(float))[7] < -1e49
+    found = mixture.score_samples(far)
+    assert found[7] < -1e49
+    assert np.allclose(found, mixture.score_samples(far.astype(float)), rtol=1e-6)
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e-20, 1e15])

@@ -3,7 +3,8 @@ import pytest
 
 from skvae.fisher.blocks import ArrayBlocks
 from skvae.fisher.em import describe
-from skvae.fisher.statistics import Mixture, accumulate
+from skvae.fisher.expectation import accumulate
+from skvae.fisher.statistics import Mixture
 from skvae.fisher.variances import begin_to_vary, floor_of, total_variances
 
 
