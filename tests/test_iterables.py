@@ -20,6 +20,9 @@ def test_what_is_an_array_and_what_is_not():
         assert not yields_blocks(array, "EM")
     for blocks in (Blocks(X), {0: X}.values()):
         assert yields_blocks(blocks, "EM")
+    assert not yields_blocks("a.csv", "EM")
+    with pytest.raises(TypeError, match=r"X is a dict.*pass X\.values\(\)"):
+        yields_blocks({0: X}, "EM")
     with pytest.raises(TypeError, match="X is a generator, which can be read once, but EM reads"):
         yields_blocks((row for row in X), "EM")
 

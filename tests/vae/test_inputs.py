@@ -83,7 +83,7 @@ def test_memory_maps_are_checked_to_the_last_row(tmp_path, monkeypatch, bad):
 
 @pytest.mark.parametrize(
     ("dtype", "expected"),
-    [("f4", "f4"), ("f8", "f8"), ("u1", "f4"), ("i8", "f8"), ("f2", "f8")],
+    [("f4", "f4"), ("f8", "f8"), ("u1", "f4"), ("i8", "f8"), ("f2", "f4")],
 )
 def test_answers_are_floats(dtype, expected):
     assert output_dtype(np.empty(1, dtype)) == expected
