@@ -6,7 +6,7 @@ import numpy as np
 
 from skvae._containers import array_of, check_numbers, float_type, validate_numbers
 from skvae.fisher.blocks import random_rows
-from skvae.fisher.sets import pack_sets
+from skvae.fisher.sets import check_sets, pack_sets, type_of_sets
 from skvae.fisher.sources import PackedSets
 
 __all__ = ["DaskRows", "DaskSets", "dask_source", "lazy_vectors"]
@@ -199,7 +199,7 @@ def _whole_rows(X):
 def _packed(partition):
     if getattr(partition, "ndim", None) == 2:
         return array_of(partition), np.arange(len(partition) + 1)
-    return pack_sets(partition)
+    return pack_sets(partition, width=0)  # that of sets without rows, where no set has any
 
 
 def _measured(partition):
@@ -207,8 +207,9 @@ def _measured(partition):
     sets = list(partition)
     if not sets:
         return np.zeros(0, int), None
-    descriptors, offsets = pack_sets(sets)
-    return np.diff(offsets), descriptors[:0]
+    sets = check_sets(sets, width=0)
+    sizes = np.array([len(s) for s in sets])
+    return sizes, np.empty((0, sets[0].shape[1]), type_of_sets(sets)) if sizes.any() else None
 
 
 def _descriptors_of(partition, rows):

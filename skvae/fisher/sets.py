@@ -195,5 +195,4 @@ def type_of_sets(sets):
 
 
 def _with_rows(sets):
-    """The sets that are not empty, or the first where all are."""
-    return [s for s in sets if len(s)] or sets[:1]
+    return [s for s in sets if len(s)] or sets

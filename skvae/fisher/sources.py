@@ -279,7 +279,8 @@ def set_source(estimator, X, *, reset):
         The latter where any set lies in a memory map.
     """
     given, X = X, sequence_of(X, type(estimator).__name__)
-    if (isinstance(X, list | tuple) or np.ndim(X) == 3) and len(X) == 0:
+    shape = (len(X),) if isinstance(X, list | tuple) else getattr(X, "shape", ())
+    if shape[:1] == (0,):
         raise ValueError("X is empty: found 0 sample(s), at least one set is required.")
     if is_table(X):
         _check_levels(given)
