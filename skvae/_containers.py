@@ -10,7 +10,6 @@ __all__ = [
     "check_numbers",
     "float_type",
     "is_frame",
-    "labels",
     "numbers",
     "validate_numbers",
 ]
@@ -60,7 +59,7 @@ def check_numbers(X, name="X", *, kept=(), **options):
     return check_array(X, dtype=_kept_type(X, kept), input_name=name, **options)
 
 
-def validate_numbers(estimator, X, y="no_validation", *, reset, kept=(), **options):
+def validate_numbers(estimator, X, *, reset, kept=(), **options):
     """``validate_data`` for any container, as :func:`check_numbers` is ``check_array``.
 
     Parameters
@@ -69,8 +68,6 @@ def validate_numbers(estimator, X, y="no_validation", *, reset, kept=(), **optio
         Its ``n_features_in_`` is set or compared with.
     X : array-like of shape (n, n_features)
         See :func:`numbers`.
-    y : array-like of shape (n,)
-        See :func:`labels`. Without it, X alone is validated.
     reset : bool
         Whether to set or to compare.
     kept : sequence of dtype
@@ -80,11 +77,11 @@ def validate_numbers(estimator, X, y="no_validation", *, reset, kept=(), **optio
 
     Returns
     -------
-    X : ndarray, or (X, y)
+    X : ndarray, or (X, y) where ``options`` have labels y.
     """
     X = numbers(X)
     dtype = _kept_type(X, kept)
-    return validate_data(estimator, X, labels(y), reset=reset, dtype=dtype, **options)
+    return validate_data(estimator, X, reset=reset, dtype=dtype, **options)
 
 
 def array_of(X, name="X"):
@@ -163,38 +160,6 @@ def numbers(X, name="X"):
 def is_frame(X):
     """Whether X is a data frame of pandas or polars, or a column of pandas."""
     return hasattr(X, "shape") and hasattr(X, "dtypes")
-
-
-def labels(y, name="y"):
-    """Labels in the type that their container gives them.
-
-    Parameters
-    ----------
-    y : array-like, None or str
-        None and the words of scikit-learn stay.
-    name : str
-        Of the argument, for errors.
-
-    Returns
-    -------
-    y : array-like
-        What numpy reads as the same labels.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from skvae._containers import labels
-    >>> labels(pd.Series([1, 2], dtype="Int64"))
-    array([1, 2])
-    """
-    if hasattr(y, "iloc"):
-        kinds = [getattr(kind, "numpy_dtype", None) for kind in np.ravel(y.dtypes)]
-        if None not in kinds and not np.any(y.isna()):
-            return y.to_numpy(np.result_type(*kinds))
-        return y
-    if isinstance(y, (list, tuple)) and _has_meaning(y):
-        return np.array([np.asarray(_plain(label, name))[()] for label in y])
-    return _plain(y, name)
 
 
 def _plain(X, name):

@@ -6,7 +6,7 @@ import torch
 from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator
 
-from skvae._containers import array_of, check_numbers, float_type, labels, validate_numbers
+from skvae._containers import array_of, check_numbers, float_type, validate_numbers
 
 X = np.arange(6.0).reshape(2, 3)
 FRAME = pd.DataFrame(X, columns=list("abc"))
@@ -112,31 +112,3 @@ def test_arrays_share_memory_and_keep_every_type():
     assert array_of(FRAME.astype("Float32")).dtype == np.float32
     with pytest.raises(TypeError, match=r"S is sparse.*S\.toarray\(\)"):
         array_of(csr_array(X), "S")
-
-
-@pytest.mark.parametrize(
-    ("y", "expected"),
-    [
-        (pd.Series([1, 2], dtype="Int64"), "i8"),
-        (pd.Series([1, 2], dtype="UInt8"), "u1"),
-        (pd.Series([True, False], dtype="boolean"), "?"),
-        (pd.DataFrame({"y": [1, 2]}, dtype="Int64"), "i8"),
-        (pd.Series(["a", "b"], dtype="category"), "O"),
-        (np.ma.array([1, 2]), "i8"),
-        (torch.tensor([1, 2]), "i8"),
-        ([torch.tensor(1), torch.tensor(2)], "i8"),
-        (pl.Series([1, 2]), "i8"),
-        ([1, 2], "i8"),
-    ],
-)
-def test_labels_keep_their_type(y, expected):
-    found = np.asarray(labels(y))
-
-    assert found.dtype == expected
-    assert found.ravel().tolist() == np.ravel(np.asarray(y)).tolist()
-
-
-@pytest.mark.parametrize("y", [np.ma.masked_equal([1, 2], 2), [1, np.ma.masked]])
-def test_masked_labels_are_named(y):
-    with pytest.raises(ValueError, match="y has masked values"):
-        labels(y)

@@ -7,6 +7,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skvae._containers import numbers
 from skvae._devices import gpu_or_none
 from skvae._sklearn import HasMethods, Interval, fit_context
 from skvae._threads import single_threaded
@@ -262,7 +263,7 @@ class FisherVectorEncoder(SetEncoder):
 
     def _decode(self, F):
         check_is_fitted(self)
-        F = check_array(F, dtype=[np.float64, np.float32])
+        F = check_array(numbers(F, "F"), dtype=[np.float64, np.float32])
         codec = self._codec()
         if F.shape[1] != codec.n_features:
             raise ValueError(f"F has {F.shape[1]} features; this encoder gives {codec.n_features}.")

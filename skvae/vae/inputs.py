@@ -5,7 +5,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
 from sklearn.utils.validation import validate_data
 
-from skvae._containers import float_type, labels, numbers, validate_numbers
+from skvae._containers import float_type, numbers, validate_numbers
 from skvae._iterables import BlockPasses, IteratedRows, yields_blocks
 from skvae._maps import MappedRows, memory_map_of, row_blocks
 
@@ -57,8 +57,8 @@ def validate_rows(estimator, X, y="no_validation", *, reset):
     if yields_blocks(X, type(estimator).__name__):
         return _validate_blocks(estimator, X, y, reset)
     if not isinstance(X, np.ndarray) or memory_map_of(X) is None:
-        return validate_numbers(estimator, X, y, kept=_DTYPES, reset=reset)
-    out = validate_data(estimator, numbers(X), labels(y), ensure_all_finite=False, reset=reset)
+        return validate_numbers(estimator, X, y=y, kept=_DTYPES, reset=reset)
+    out = validate_data(estimator, numbers(X), y, ensure_all_finite=False, reset=reset)
     X, *rest = out if isinstance(out, tuple) else (out,)
     X = MappedRows(X)
     for block in row_blocks(X):
@@ -75,7 +75,7 @@ def _validate_blocks(estimator, X, y, reset):
         raise ValueError("The blocks of X have 0 samples, but a minimum of 1 is required.")
     if isinstance(y, str):
         return rows
-    y = column_or_1d(labels(y), warn=True)
+    y = column_or_1d(y, warn=True)
     assert_all_finite(y, estimator_name=type(estimator).__name__, input_name="y")
     check_consistent_length(rows, y)
 
