@@ -16,11 +16,11 @@ __all__ = [
 
 # By the kind of a type: what values are, and what to do instead.
 _NOT_NUMBERS = {
-    "M": ("dates", "pass seconds since the first: ({0} - {0}.min()) / np.timedelta64(1, 's')"),
-    "m": ("durations", "divide them by a unit: {0} / np.timedelta64(1, 's')"),
+    "M": ("dates", "pass seconds since the first: (x - x.min()) / np.timedelta64(1, 's')"),
+    "m": ("durations", "divide them by a unit: x / np.timedelta64(1, 's')"),
     "U": ("text", "read files first, and encode words by numbers"),
     "S": ("bytes", "read files first, and encode words by numbers"),
-    "V": ("records", "pass numpy.lib.recfunctions.structured_to_unstructured({0})"),
+    "V": ("records", "pass numpy.lib.recfunctions.structured_to_unstructured(x)"),
 }
 
 
@@ -103,7 +103,7 @@ def array_of(X, name="X"):
         return X
     X = numbers(X, name)
     if issparse(X):
-        raise TypeError(f"{name} is sparse, but dense data is required: pass {name}.toarray().")
+        raise TypeError(f"{name} is sparse, but dense data is required: call its toarray().")
     return np.asarray(X, _type_of(X))
 
 
@@ -140,20 +140,17 @@ def numbers(X, name="X"):
      ...
     ValueError: X has masked values (1 of 2), which would be read as if they were not: leave ...
     """
-    if isinstance(X, (list, tuple)):
-        X = _array_of_sequence(X, name)
-    elif is_frame(X):
+    X = _array_of_sequence(X, name) if isinstance(X, (list, tuple)) else _plain(X, name)
+    if is_frame(X):
         return _checked_frame(X, name)
-    else:
-        X = _plain(X, name)
-        X = X if hasattr(X, "shape") else np.asarray(X)
+    X = X if hasattr(X, "shape") else np.asarray(X)
     kind = getattr(getattr(X, "dtype", None), "kind", None)
     if kind in _NOT_NUMBERS:
         what, advice = _NOT_NUMBERS[kind]
         example = f" such as {X.flat[0]!s}" if X.size else ""
-        raise ValueError(f"{name} holds {what}{example}, no numbers: {advice.format(name)}.")
-    if kind == "O":
-        _check_objects(X, name)
+        raise ValueError(f"{name} holds {what}{example}, no numbers: {advice}.")
+    if kind in ("O", None):
+        _check_objects(X if kind else np.asarray(X[:1]), name)
     return X
 
 
@@ -171,8 +168,8 @@ def _plain(X, name):
         if n_masked:
             raise ValueError(
                 f"{name} has masked values ({n_masked} of {X.size}), which would be read as if "
-                f"they were not: leave them out, or put numbers in their place by "
-                f"{name}.filled(...)."
+                f"they were not: leave them out, or put numbers in their place by its "
+                "filled(...)."
             )
         return X.data
     return X
@@ -187,7 +184,7 @@ def _array_of_tensor(X, name):
     }
     for what, (true, way) in ways.items():
         if true:
-            raise TypeError(f"{name} is a tensor that {what}: pass {name}.{way}.")
+            raise TypeError(f"{name} is a tensor that {what}: call its {way}.")
     if X.is_floating_point() and X.element_size() < 4:
         X = X.float()  # numpy knows no bfloat16, and no floats of 8 bits
     return X.numpy(force=True)

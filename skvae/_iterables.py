@@ -44,10 +44,8 @@ def yields_blocks(X, reader, instead=_ANEW):
         raise TypeError(
             f"X is a {type(X).__name__}, which would be read as its keys: pass X.values()."
         )
-    arrays = (
-        isinstance(X, (list, tuple, str, bytes)) or hasattr(X, "shape") or hasattr(X, "__array__")
-    )
-    return not arrays and hasattr(X, "__iter__")
+    arrays = hasattr(X, "__array__") or isinstance(X, (list, tuple, str, bytes))
+    return not arrays and not hasattr(X, "shape") and hasattr(X, "__iter__")
 
 
 def check_block(block, n_features, dtypes):

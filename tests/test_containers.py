@@ -11,6 +11,7 @@ from skvae._containers import array_of, check_numbers, float_type, validate_numb
 X = np.arange(6.0).reshape(2, 3)
 FRAME = pd.DataFrame(X, columns=list("abc"))
 JAGGED = torch.nested.nested_tensor([torch.ones(1, 2), torch.ones(3, 2)], layout=torch.jagged)
+NESTED = torch._nested_tensor_from_tensor_list([torch.ones(1, 2), torch.ones(3, 2)])
 MASKED = np.ma.masked_equal(X, 4)
 
 
@@ -65,16 +66,17 @@ def test_kept_types_stay():
     [
         (MASKED, ValueError, r"masked values \(1 of 6\).*filled"),
         (list(MASKED), ValueError, r"X\[1\] has masked values \(1 of 3\)"),
-        (torch.tensor(X, requires_grad=True), TypeError, r"gradients.*X\.detach\(\)"),
-        (list(torch.tensor(X, requires_grad=True)), TypeError, r"X\[0\]\.detach\(\)"),
-        (torch.eye(3).to_sparse(), TypeError, r"sparse: pass X\.to_dense\(\)"),
-        (JAGGED, TypeError, r"nested: pass X\.unbind"),
+        (torch.tensor(X, requires_grad=True), TypeError, r"gradients.*call its detach\(\)"),
+        (list(torch.tensor(X, requires_grad=True)), TypeError, r"X\[0\] is a tensor that requires"),
+        (torch.eye(3).to_sparse(), TypeError, r"sparse: call its to_dense\(\)"),
+        (NESTED, TypeError, r"nested: call its unbind"),
+        (JAGGED, TypeError, r"nested: call its unbind"),
         (X.astype("M8[s]"), ValueError, "dates such as 1970-01-01.*seconds since"),
-        (X.astype("m8[s]"), ValueError, r"durations.*X / np\.timedelta64"),
+        (X.astype("m8[s]"), ValueError, r"durations.*x / np\.timedelta64"),
         (np.array([["a.jpg"]]), ValueError, "text such as a.jpg"),
         (["a.jpg", "b.jpg"], ValueError, "text such as a.jpg"),
         ([b"a"], ValueError, "bytes"),
-        (np.zeros(2, "f4,f4"), ValueError, r"records.*structured_to_unstructured\(X\)"),
+        (np.zeros(2, "f4,f4"), ValueError, r"records.*structured_to_unstructured"),
         (1j * X, ValueError, "Complex data not supported"),
         (pd.DataFrame({"c": pd.Categorical([1, 2])}), ValueError, "Column 'c' of X holds category"),
         (pd.DataFrame({"c": pd.to_datetime(["2020"])}), ValueError, "Column 'c' of X holds dat"),
@@ -84,6 +86,7 @@ def test_kept_types_stay():
         (pl.DataFrame({"c": [1]}).cast(pl.Date), ValueError, "Column 'c' of X holds Date"),
         (pl.DataFrame({"c": [1.0, None]}), ValueError, "Input X contains NaN"),
         (pl.DataFrame(X).lazy(), TypeError, "of type LazyFrame"),
+        (pl.Series(X.tolist()), ValueError, "arrays in its cells"),
         (pd.Series(list(X)), ValueError, r"arrays in its cells.*numpy\.stack"),
         ([[1.0], [2.0, 3.0]], ValueError, "elements of X .* differ in shape"),
         (csr_array(X), TypeError, "Sparse data was passed for X"),
@@ -110,5 +113,5 @@ def test_arrays_share_memory_and_keep_every_type():
     assert array_of(integers) is integers
     assert np.shares_memory(array_of(np.ma.array(X)), X)
     assert array_of(FRAME.astype("Float32")).dtype == np.float32
-    with pytest.raises(TypeError, match=r"S is sparse.*S\.toarray\(\)"):
+    with pytest.raises(TypeError, match=r"S is sparse.*toarray\(\)"):
         array_of(csr_array(X), "S")

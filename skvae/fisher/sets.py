@@ -30,7 +30,7 @@ def sequence_of(X, reader):
     TypeError
         For what can be read only once, and for mappings.
     ValueError
-        For several columns of sets.
+        For several columns of sets, for pairs, and if there is nothing in X.
 
     Examples
     --------
@@ -39,7 +39,27 @@ def sequence_of(X, reader):
     [[[1.0, 2.0]], [[3.0, 4.0]]]
     """
     if yields_blocks(X, reader, "Pass a list of its elements: list(X)."):
-        return list(X)
+        X = _without_keys(list(X))
+    elif getattr(X, "is_nested", False):  # a tensor of ragged rows
+        X = list(X.unbind())
+    elif not isinstance(X, (list, tuple)):
+        X = _out_of_cells(X)
+    shape = (len(X),) if isinstance(X, (list, tuple)) else getattr(X, "shape", ())
+    if shape[:1] == (0,):
+        raise ValueError("X is empty: found 0 sample(s), at least one is required.")
+    return X
+
+
+def _without_keys(X):
+    if X and isinstance(X[0], tuple) and len(X[0]) == 2 and _ndim(X[0][1]) == 2:
+        raise ValueError(
+            "X yields pairs, such as keys with their rows: pass [rows for _, rows in X]."
+        )
+    return X
+
+
+def _out_of_cells(X):
+    """A list of what lies in the cells of one column, or X as it is."""
     if hasattr(X, "__array__") and not hasattr(X, "shape") and not hasattr(X, "ndim"):
         X = np.asarray(X)
     if _outer_ndim(X) == 2 and (is_frame(X) or isinstance(X, np.ndarray)) and X.shape[1]:

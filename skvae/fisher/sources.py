@@ -279,9 +279,6 @@ def set_source(estimator, X, *, reset):
         The latter where any set lies in a memory map.
     """
     given, X = X, sequence_of(X, type(estimator).__name__)
-    shape = (len(X),) if isinstance(X, list | tuple) else getattr(X, "shape", ())
-    if shape[:1] == (0,):
-        raise ValueError("X is empty: found 0 sample(s), at least one set is required.")
     if is_table(X):
         _check_levels(given)
         if memory_map_of(X) is None or X.ndim != 2:
@@ -349,7 +346,7 @@ def validate_images(estimator, X, *, reset):
     if isinstance(X, list | tuple):
         shapes = {}
         for i, image in enumerate(X):
-            shapes.setdefault(getattr(image, "shape", None), i)
+            shapes.setdefault(None if isinstance(image, list | tuple) else np.shape(image), i)
         if len(shapes) > 1:
             (a, i), (b, j) = list(shapes.items())[:2]
             raise ValueError(

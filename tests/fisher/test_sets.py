@@ -42,11 +42,16 @@ CONTAINERS = {
     "polars Series": lambda sets: pl.Series(lists(sets)),
     "polars frame": lambda sets: pl.DataFrame({"sets": lists(sets)}),
     "tensors": lambda sets: [torch.tensor(s) for s in sets],
+    "nested tensor": lambda sets: torch.nested.nested_tensor([torch.tensor(s) for s in sets]),
+    "jagged tensor": lambda sets: torch.nested.nested_tensor(
+        [torch.tensor(s) for s in sets], layout=torch.jagged
+    ),
     "matrices": lambda sets: [np.asmatrix(s) for s in sets],
     "arrays without a masked value": lambda sets: [np.ma.array(s) for s in sets],
 }
 
 
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
 @pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
 @pytest.mark.parametrize("container", CONTAINERS.values(), ids=CONTAINERS)
 def test_every_container_packs_alike(container):
@@ -132,6 +137,7 @@ def test_a_set_of_wrong_dimension_is_named():
     [
         (np.ma.masked_equal(np.ones((2, 3)), 1), ValueError, "Set 1 of X has masked values"),
         (torch.ones((2, 3), requires_grad=True), TypeError, "Set 1 of X is a tensor that requires"),
+        (None, TypeError, "Set 1 of X is of type NoneType"),
         (csr_array(np.eye(3)), TypeError, "Set 1 of X is sparse"),
         (np.array([["a", "b", "c"]]), ValueError, "Set 1 of X holds text"),
         ([[1.0, 2.0, 3.0], [4.0]], ValueError, "elements of Set 1 of X .* differ in shape"),
@@ -149,6 +155,8 @@ def test_a_set_whose_meaning_would_be_lost_is_named(bad, error, message):
     [
         ((s for s in SETS), TypeError, r"generator, which can be read once.*list\(X\)"),
         (dict(enumerate(SETS)), TypeError, r"dict, which .* as its keys: pass X\.values\(\)"),
+        (dict(enumerate(SETS)).items(), ValueError, "pairs, such as keys"),
+        (pd.DataFrame(SETS[0]).groupby(0), ValueError, r"pass \[rows for _, rows in X\]"),
         (pd.DataFrame({"a": SETS, "b": SETS}), ValueError, "2 columns of arrays; pass one"),
     ],
 )

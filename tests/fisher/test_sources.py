@@ -241,6 +241,8 @@ def test_no_sets_are_named_as_no_samples(X):
     for call in (VLADEncoder(1).fit, VLADEncoder(1).fit([ONE_SET]).transform):
         with pytest.raises(ValueError, match=r"0 sample\(s\)"):
             call(X)
+    with pytest.raises(ValueError, match=r"0 sample\(s\)"):
+        validate_images(ImagePatches(), X, reset=True)
 
 
 @pytest.mark.parametrize("X", [[np.empty((3, 0))], np.empty((2, 3, 0)), np.empty((3, 0))])
