@@ -23,6 +23,7 @@ BATCH_SIZES = (5_000, 10_000)
 PASSES = (1, 3)
 IMAGES_AT_A_TIME = 400
 BLOCK_ROWS = 100_000
+SET_ROWS = 500
 
 
 class FileBlocks:
@@ -75,6 +76,41 @@ def write_patches(path, n):
         done += len(rows)
     if done < n:
         raise ValueError(f"MNIST has {done} patches, fewer than n={n}.")
+
+
+def mapped_sets(path):
+    X = mapped(path)
+    return X.reshape(-1, SET_ROWS, X.shape[1])
+
+
+def listed_sets(path):
+    return list(mapped_sets(path))
+
+
+def read_block(path, i):
+    """The i-th block of a file, as sets that lie in memory."""
+    return mapped_sets(path)[i * BLOCK_ROWS // SET_ROWS :][: BLOCK_ROWS // SET_ROWS].copy()
+
+
+def dask_blocks(path):
+    import dask
+
+    read = dask.delayed(read_block)
+    return [read(path, i) for i in range(len(mapped(path)) // BLOCK_ROWS)]
+
+
+def dask_array(path):
+    import dask.array as da
+
+    shape = (BLOCK_ROWS // SET_ROWS, SET_ROWS, mapped(path).shape[1])
+    return da.concatenate([da.from_delayed(b, shape, np.float32) for b in dask_blocks(path)])
+
+
+def dask_bag(path):
+    import dask
+    import dask.bag as db
+
+    return db.from_delayed([dask.delayed(list)(block) for block in dask_blocks(path)])
 
 
 def memory(name):
@@ -134,6 +170,15 @@ def timed_encode(read, path, mixture):
     return time.process_time() - start
 
 
+def timed_encoder(sets, path, mixture):
+    """Processor seconds of the fit of an encoder to sets."""
+    X = sets(path)
+    encoder = FisherVectorEncoder(mixture=mixture, random_state=0)
+    start = time.process_time()
+    encoder.fit(X)
+    return time.process_time() - start
+
+
 def memory_rows(path):
     few = {"max_iter": 2, "tol": 0}
     cases = {
@@ -148,6 +193,14 @@ def memory_rows(path):
     for name, read in {"memory map": mapped, "iterable of blocks": FileBlocks}.items():
         seconds, peak = in_child(timed_encode, read, path, mixture)
         yield memory_row(f"encode, {name}", 1, seconds, peak)
+    for name, sets in {
+        "3-D memory map": mapped_sets,
+        "list of memory maps": listed_sets,
+        "3-D dask array": dask_array,
+        "dask bag": dask_bag,
+    }.items():
+        seconds, peak = in_child(timed_encoder, sets, path, mixture)
+        yield memory_row(f"encoder's fit, {name}", "", seconds, peak)
 
 
 def memory_row(name, passes, seconds, peak):

@@ -1,14 +1,18 @@
 """Rows that an iterable yields in blocks, every time that it is iterated over."""
 
+from collections.abc import Mapping
 from copy import copy
 
 import numpy as np
-from sklearn.utils import check_array
+
+from skvae._containers import check_numbers
 
 __all__ = ["BlockPasses", "IteratedRows", "check_block", "yields_blocks"]
 
+_ANEW = "Pass an object whose __iter__ starts anew, or call partial_fit for every block."
 
-def yields_blocks(X, reader):
+
+def yields_blocks(X, reader, instead=_ANEW):
     """Whether X is an iterable of blocks, and neither an array nor like one.
 
     Parameters
@@ -17,11 +21,13 @@ def yields_blocks(X, reader):
         What the user gave.
     reader : str
         Who is to read it, for the message.
+    instead : str
+        What to do about what can be read only once.
 
     Raises
     ------
     TypeError
-        For what can be read only once.
+        For what can be read only once, for text, and for a mapping, whose items have no order.
 
     Examples
     --------
@@ -32,20 +38,35 @@ def yields_blocks(X, reader):
     if hasattr(X, "__next__"):
         raise TypeError(
             f"X is a {type(X).__name__}, which can be read once, but {reader} reads the data "
-            "several times. Pass an object whose __iter__ starts anew, or call partial_fit for "
-            "every block."
+            f"several times. {instead}"
         )
-    arrays = isinstance(X, (list, tuple)) or hasattr(X, "shape") or hasattr(X, "__array__")
-    return not arrays and hasattr(X, "__iter__")
+    if isinstance(X, Mapping) and not hasattr(X, "shape"):
+        raise TypeError(
+            f"X is a {type(X).__name__}, which would be read as its keys: pass X.values()."
+        )
+    arrays = hasattr(X, "__array__") or isinstance(X, (list, tuple, str, bytes))
+    return not arrays and not hasattr(X, "shape") and hasattr(X, "__iter__")
 
 
 def check_block(block, n_features, dtypes):
     """Validate a block, whose features the blocks before it have counted."""
-    block = check_array(block, dtype=dtypes, ensure_min_samples=0, input_name="X")
+    block = check_numbers(_whole(block), kept=dtypes, ensure_min_samples=0)
     if block.shape[1] != n_features:
         raise ValueError(
             f"A block of X has {block.shape[1]} features; the blocks before it have {n_features}."
         )
+    return block
+
+
+def _whole(block):
+    """The rows of a block, which torch's DataLoader puts into a list of one."""
+    if isinstance(block, (list, tuple)) and any(np.ndim(part) > 1 for part in block[:2]):
+        if len(block) > 1:
+            raise ValueError(
+                f"A block of X is a {type(block).__name__} of {len(block)} arrays; it has to be "
+                "one array of rows. Labels are passed as y."
+            )
+        return block[0]
     return block
 
 
@@ -57,16 +78,16 @@ class BlockPasses:
     X : iterable of array-like of shape (n_i, d)
         Starts anew whenever it is iterated over.
     dtypes : list of dtype
-        What blocks may hold; anything else becomes the first.
+        What blocks may stay; others become float32 where that is exact, else float64.
     """
 
     def __init__(self, X, dtypes):
         self.X, self._dtypes = X, dtypes
         self._n = None
-        self.first = next(iter(X), None)
+        self.first = _whole(next(iter(X), None))
         if self.first is None:
             raise ValueError("X yields no block.")
-        self.head = check_array(self.first, dtype=dtypes, ensure_min_samples=0, input_name="X")
+        self.head = check_numbers(self.first, kept=dtypes, ensure_min_samples=0)
         self.dtype = self.head.dtype
 
     def __iter__(self):

@@ -16,6 +16,7 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from threadpoolctl import threadpool_info
 
 from skvae import __version__, recipes
+from skvae._containers import numbers
 from skvae._sklearn import derive_random_states
 from skvae.comparison.cells import Cell
 from skvae.comparison.processes import run_in_processes
@@ -150,7 +151,7 @@ def compare_features(
 
 def _check_data(X_train, y_train, X_test, y_test):
     X_train, X_test = (
-        check_array(X, dtype=[np.float32, np.float64], input_name=name)
+        check_array(numbers(X, name), dtype=[np.float32, np.float64], input_name=name)
         for X, name in ((X_train, "X_train"), (X_test, "X_test"))
     )
     y_train, y_test = column_or_1d(y_train), column_or_1d(y_test)

@@ -286,6 +286,8 @@ def test_arrays_that_do_not_fit_are_refused(data):
         compare_features(X_train, y_train, X_test[:, 1:], y_test)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         compare_features(X_train, y_train[1:], X_test, y_test)
+    with pytest.raises(ValueError, match="X_test has masked values"):
+        compare_features(X_train, y_train, np.ma.masked_equal(X_test, X_test[0, 2]), y_test)
     with pytest.raises(ValueError, match="NaN"):
         compare_features(np.full_like(X_train, np.nan), y_train, X_test, y_test)
 

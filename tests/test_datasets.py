@@ -2,8 +2,10 @@
 
 import gzip
 import hashlib
+import math
 import os
 import struct
+import tracemalloc
 from dataclasses import replace
 from urllib.error import URLError
 
@@ -12,6 +14,7 @@ import pytest
 
 from skvae import datasets
 from skvae.datasets import loaders, read_idx
+from skvae.datasets.idx import digest_of
 
 
 def idx_bytes(array):
@@ -86,6 +89,8 @@ def test_read_idx_knows_wide_types(tmp_path):
         (lambda content: content[:6], "truncated"),
         (lambda content: b"PK" + content[2:], "not an IDX file"),
         (lambda content: b"", "not an IDX file"),
+        (lambda content: b"\0\0\x08\x28" + 160 * b"\0", "no array has the shape"),
+        (lambda content: b"\0\0\x08\x03" + 8 * b"\xff" + 4 * b"\0", "no array has the shape"),
     ],
 )
 def test_damaged_idx_is_named(tmp_path, damage, message):
@@ -94,6 +99,45 @@ def test_damaged_idx_is_named(tmp_path, damage, message):
 
     with pytest.raises(ValueError, match=f"labels.*{message}"):
         read_idx(path)
+
+
+@pytest.mark.parametrize(
+    ("shape", "n_bytes"),
+    [
+        ((9,), 2**25),  # a bomb
+        ((9,), 10),
+        ((2**32 - 1, 2**32 - 1), 9),  # more than any memory
+        ((2**20, 2**12), 9),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_no_more_is_read_than_the_header_declares_and_the_file_has(
+    tmp_path, shape, n_bytes, suffix
+):
+    header = struct.pack(f">HBB{len(shape)}I", 0, 8, len(shape), *shape)
+    path = tmp_path / f"labels{suffix}"
+    with (gzip.open if suffix else open)(path, "wb") as file:
+        file.write(header)
+        for _ in range(0, n_bytes, 2**22):
+            file.write(bytes(min(n_bytes, 2**22)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=f"labels.*{math.prod(shape):,} for shape"):
+            read_idx(path)
+        assert tracemalloc.get_traced_memory()[1] < 5e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_values_are_held_once(tmp_path):
+    path = tmp_path / "labels"
+    path.write_bytes(idx_bytes(np.zeros(2**23, np.uint8)))
+    tracemalloc.start()
+    try:
+        assert read_idx(path, sha256=digest_of(path)).flags.writeable
+        assert tracemalloc.get_traced_memory()[1] < 1.5 * 2**23
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("damage", [lambda c: c[:-12], lambda c: b"??" + c[2:]])

@@ -20,6 +20,9 @@ def test_what_is_an_array_and_what_is_not():
         assert not yields_blocks(array, "EM")
     for blocks in (Blocks(X), {0: X}.values()):
         assert yields_blocks(blocks, "EM")
+    assert not yields_blocks("a.csv", "EM")
+    with pytest.raises(TypeError, match=r"X is a dict.*pass X\.values\(\)"):
+        yields_blocks({0: X}, "EM")
     with pytest.raises(TypeError, match="X is a generator, which can be read once, but EM reads"):
         yields_blocks((row for row in X), "EM")
 
@@ -101,6 +104,11 @@ def test_passes_that_give_another_number_of_rows(n):
         rows[:]
 
 
+def test_a_block_may_be_the_only_one_of_a_list():
+    """As torch's DataLoader gives the batches of a TensorDataset."""
+    assert np.array_equal(rows_of([X[:90]], (X[90:],))[:], X)
+
+
 def test_numbers_that_a_first_pass_did_not_announce():
     blocks = Blocks(X.astype(np.uint8))
     rows = IteratedRows(BlockPasses(blocks, FLOATS))
@@ -116,6 +124,9 @@ def test_numbers_that_a_first_pass_did_not_announce():
         ([X, X[0]], "Expected 2D array"),
         ([X, np.where(X > 500, np.nan, X)], "Input X contains NaN"),
         ([], "X yields no block"),
+        ([(X, X[:, 0])], "A block of X is a tuple of 2 arrays.*Labels are passed as y"),
+        ([X, np.ma.masked_equal(X, 7)], r"X has masked values \(1 of 600\)"),
+        ([np.array([["a"]])], "X holds text"),
     ],
 )
 def test_blocks_are_checked(blocks, message):

@@ -1,6 +1,5 @@
 """Loaders of image data sets, from files of the user's own or from OpenML."""
 
-import hashlib
 import os
 import zipfile
 import zlib
@@ -13,7 +12,7 @@ from sklearn.datasets import fetch_openml, get_data_home
 from sklearn.model_selection import train_test_split
 from sklearn.utils import Bunch
 
-from skvae.datasets.idx import read_bytes, read_idx
+from skvae.datasets.idx import digest_of, read_idx
 from skvae.datasets.sources import FASHION_MNIST, MNIST
 
 __all__ = ["DATASETS", "load_digits", "load_fashion_mnist", "load_mnist"]
@@ -178,7 +177,7 @@ def _is_other(source, folder):
     if path is None:
         return False
 
-    return hashlib.sha256(read_bytes(path)).hexdigest() == others[source.folder].digests[name]
+    return digest_of(path) == others[source.folder].digests[name]
 
 
 def _read_folder(source, folder, parts):

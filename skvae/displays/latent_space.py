@@ -5,6 +5,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
+from skvae._containers import numbers
 from skvae.displays.canvas import place, require_matplotlib
 from skvae.displays.latent import latent_points
 from skvae.displays.palette import styles
@@ -113,7 +114,7 @@ class LatentSpaceDisplay:
             If there is no map of d dimensions, or labels do not match the points.
         """
         require_matplotlib(cls.__name__)
-        Z = check_array(Z, dtype=[np.float64, np.float32], input_name="Z")
+        Z = check_array(numbers(Z, "Z"), dtype=[np.float64, np.float32], input_name="Z")
         if y is not None:
             y = column_or_1d(y)
             check_consistent_length(Z, y)

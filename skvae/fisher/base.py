@@ -5,9 +5,10 @@ from numbers import Integral, Real
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import check_array, check_random_state, gen_batches
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils import check_random_state, gen_batches
+from sklearn.utils.validation import check_is_fitted
 
+from skvae._containers import check_numbers
 from skvae._documentation import DocumentedMixin
 from skvae._memory import keep_freed_memory
 from skvae._refit import fitted_aside
@@ -15,12 +16,11 @@ from skvae._sizes import N_JOBS, check_memory, n_workers
 from skvae._sklearn import HasMethods, Interval, StrOptions, fit_context
 from skvae._threads import single_threaded
 from skvae._tiles import map_aligned_sets
-from skvae.fisher.blocks import FLOATS, is_dask, lazy_blocks
+from skvae.fisher.blocks import is_dask, lazy_blocks
 from skvae.fisher.distributed import dask_source, lazy_vectors
 from skvae.fisher.magnitudes import are_finite, cast, squarable, too_large
 from skvae.fisher.parts import fitted_clone
-from skvae.fisher.sets import is_table, pack_sets
-from skvae.fisher.sources import ExtractedSets, PackedSets, Sets, check_positions, validate_images
+from skvae.fisher.sources import ExtractedSets, Sets, check_positions, set_source, validate_images
 from skvae.fisher.spatial import pyramid_size
 from skvae.fisher.tasks import blocks_of, tasks_of
 from skvae.persistence import VersionedMixin
@@ -154,16 +154,7 @@ class SetEncoder(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstimato
             return dask_source(self, X, reset=reset)
         if self.extractor is not None:
             return validate_images(self, X, reset=reset)
-        check = {"dtype": FLOATS, "reset": reset}
-        if isinstance(X, (list, tuple)) and not X:
-            raise ValueError("X is empty: found 0 sample(s), at least one set is required.")
-        if is_table(X):
-            X = validate_data(self, X, **check)
-            return PackedSets(X, np.arange(len(X) + 1))
-        descriptors, offsets = pack_sets(X)
-        if len(descriptors) == 0 and reset:
-            raise ValueError("X holds no descriptors: every set is empty.")
-        return PackedSets(validate_data(self, descriptors, ensure_min_samples=0, **check), offsets)
+        return set_source(self, X, reset=reset)
 
     def _source(self, X):
         return X if self.extractor is None else ExtractedSets(X, self.extractor_)
@@ -311,9 +302,8 @@ class SetEncoder(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstimato
         """
         check_is_fitted(self)
         lazy = lazy_blocks(descriptors)
-        head = check_array(
-            descriptors if lazy is None else lazy.head, dtype=FLOATS, ensure_min_samples=0
-        )
+        head = descriptors if lazy is None else lazy.head
+        head = check_numbers(head, "descriptors", ensure_min_samples=0)
         if head.shape[1] != self._n_local:
             raise ValueError(
                 f"descriptors have {head.shape[1]} features; this encoder was fitted on "
@@ -374,9 +364,8 @@ def _is_whole(number):
 
 
 def _check_weights(weights, n_descriptors):
-    weights = check_array(
-        weights, dtype=np.float64, ensure_2d=False, ensure_min_samples=0, input_name="weights"
-    )
+    weights = check_numbers(weights, "weights", ensure_2d=False, ensure_min_samples=0)
+    weights = weights.astype(np.float64, copy=False)
     if weights.shape != (n_descriptors,):
         raise ValueError(
             f"weights must have shape ({n_descriptors},), one for every descriptor; got "

@@ -11,23 +11,20 @@ from operator import add
 import numpy as np
 from sklearn.utils import gen_batches
 
+from skvae._containers import float_type
 from skvae._iterables import BlockPasses, check_block, yields_blocks
 from skvae._maps import give_pages_back, memory_map_of
 from skvae._threads import single_threaded
 
 __all__ = [
-    "FLOATS",
     "ArrayBlocks",
     "DaskBlocks",
     "IteratedBlocks",
-    "float_type",
     "is_dask",
     "lazy_blocks",
     "random_rows",
 ]
 
-# What descriptors may be; anything else becomes the first.
-FLOATS = [np.float64, np.float32]
 # Bytes of a block of an array, in float64.
 _BLOCK_BYTES = 2**24
 # Runs of rows gathered from a memory map at a time: each of them may map 2 MB around it.
@@ -70,11 +67,6 @@ def is_dask(X):
     return "dask" in sys.modules and sys.modules["dask"].is_dask_collection(X)
 
 
-def float_type(dtype):
-    """What descriptors of a type become."""
-    return dtype if dtype in FLOATS else np.dtype(np.float64)
-
-
 def random_rows(n, size, rng):
     """Sorted numbers of at most ``size`` random rows of n, in memory that does not grow with n.
 
@@ -95,7 +87,7 @@ def random_rows(n, size, rng):
     return np.sort(draw.choice(n, size, replace=False, shuffle=False))
 
 
-_check_block = partial(check_block, dtypes=FLOATS)
+_check_block = partial(check_block, dtypes=())
 
 
 class _Blocks:
@@ -164,7 +156,7 @@ class IteratedBlocks(_Blocks, BlockPasses):
     """
 
     def __init__(self, X):
-        super().__init__(X, FLOATS)
+        super().__init__(X, ())
 
     def take(self, rows):
         """The rows of these sorted indices, counted over all blocks."""

@@ -3,11 +3,10 @@
 from copy import deepcopy
 
 import numpy as np
-from sklearn.utils import check_array
-from sklearn.utils.validation import validate_data
 
-from skvae.fisher.blocks import FLOATS, float_type, random_rows
-from skvae.fisher.sets import pack_sets
+from skvae._containers import array_of, check_numbers, float_type, validate_numbers
+from skvae.fisher.blocks import random_rows
+from skvae.fisher.sets import check_sets, pack_sets, type_of_sets
 from skvae.fisher.sources import PackedSets
 
 __all__ = ["DaskRows", "DaskSets", "dask_source", "lazy_vectors"]
@@ -41,7 +40,7 @@ class DaskRows:
         return out
 
     def _computed(self, rows):
-        return check_array(self.X[rows].compute(), dtype=FLOATS, allow_nd=True, input_name="X")
+        return check_numbers(self.X[rows].compute(), allow_nd=True)
 
     @property
     def head(self):
@@ -95,7 +94,7 @@ class DaskSets:
         )
 
     def _checked(self, descriptors):
-        descriptors = check_array(descriptors, dtype=FLOATS, ensure_min_samples=0, input_name="X")
+        descriptors = check_numbers(descriptors, ensure_min_samples=0)
         return descriptors.astype(self.dtype, copy=False)
 
 
@@ -136,7 +135,7 @@ def _check_width(estimator, X, *, reset):
             f"Expected a 3D array of sets or a 2D array, got a dask array of {X.ndim} dimensions."
         )
     width = X.shape[-1] if estimator.extractor is None else int(np.prod(X.shape[1:]))
-    validate_data(estimator, np.zeros((1, width), X.dtype), reset=reset, dtype=FLOATS)
+    validate_numbers(estimator, np.zeros((1, width), X.dtype), reset=reset)
 
 
 def _source_of_bag(estimator, X, *, reset):
@@ -153,7 +152,7 @@ def _source_of_bag(estimator, X, *, reset):
     if not any(s.sum() for s in sizes):
         raise ValueError("X holds no descriptors: every set is empty.")
     head, _ = pack_sets([head for head in heads if head is not None])
-    validate_data(estimator, head, reset=reset, dtype=FLOATS, ensure_min_samples=0)
+    validate_numbers(estimator, head, reset=reset, ensure_min_samples=0)
     return DaskSets(partitions, sizes, float_type(head.dtype))
 
 
@@ -199,8 +198,8 @@ def _whole_rows(X):
 
 def _packed(partition):
     if getattr(partition, "ndim", None) == 2:
-        return partition, np.arange(len(partition) + 1)
-    return pack_sets(partition)
+        return array_of(partition), np.arange(len(partition) + 1)
+    return pack_sets(partition, width=0)  # that of sets without rows, where no set has any
 
 
 def _measured(partition):
@@ -208,8 +207,9 @@ def _measured(partition):
     sets = list(partition)
     if not sets:
         return np.zeros(0, int), None
-    descriptors, offsets = pack_sets(sets)
-    return np.diff(offsets), descriptors[:0]
+    sets = check_sets(sets, width=0)
+    sizes = np.array([len(s) for s in sets])
+    return sizes, np.empty((0, sets[0].shape[1]), type_of_sets(sets)) if sizes.any() else None
 
 
 def _descriptors_of(partition, rows):
@@ -217,8 +217,9 @@ def _descriptors_of(partition, rows):
 
 
 def _sets_of(partition, numbers):
+    # Copies: views would keep the whole partition in memory.
     descriptors, offsets = _packed(partition)
-    return [descriptors[offsets[i] : offsets[i + 1]] for i in numbers]
+    return [descriptors[offsets[i] : offsets[i + 1]].copy() for i in numbers]
 
 
 def _encoded(partition, encoder, width, dtype):

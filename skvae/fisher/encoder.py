@@ -8,6 +8,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skvae._containers import numbers
 from skvae._devices import gpu_or_none
 from skvae._refit import fitted_aside
 from skvae._sklearn import HasMethods, Interval, derive_random_states, fit_context
@@ -285,7 +286,7 @@ class FisherVectorEncoder(SetEncoder):
 
     def _decode(self, X):
         check_is_fitted(self)
-        X = check_array(X, dtype=[np.float64, np.float32])
+        X = check_array(numbers(X), dtype=[np.float64, np.float32])
         codec = self._codec()
         if X.shape[1] != codec.n_features:
             raise ValueError(f"X has {X.shape[1]} features; this encoder gives {codec.n_features}.")

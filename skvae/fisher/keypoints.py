@@ -141,6 +141,7 @@ class ImageKeypoints(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEsti
         """
         check_is_fitted(self)
         X = validate_pixels(self, X, reset=False)
+        shape_of_images(X, self.image_shape_)
         last = np.maximum(np.array(self.image_shape_[:2]) - 1, 1)
         sets, positions = np.empty((2, len(X)), object)
         for i, (descriptors, keypoints) in enumerate(self._detect(X)):

@@ -1,7 +1,8 @@
 """The same Fisher vector in the layouts of other libraries."""
 
 import numpy as np
-from sklearn.utils import check_array
+
+from skvae._containers import check_numbers
 
 __all__ = ["LAYOUTS", "convert_layout"]
 
@@ -72,7 +73,7 @@ def convert_layout(vectors, n_components, *, source="skvae", target="vlfeat", no
             f"source={source!r} has no weights block and target={target!r} needs one. Convert the "
             "others to 'vlfeat' instead, or keep gradients=('means', 'stds') in the encoder."
         )
-    vectors = check_array(vectors, dtype=[np.float64, np.float32], copy=True)
+    vectors = check_numbers(vectors, "vectors", copy=True)
     n_weights = n_components if has_weights else 0
     width, rest = divmod(vectors.shape[1] - n_weights, 2 * n_components)
     if rest or width < 1:

@@ -7,8 +7,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
 
+from skvae._containers import validate_numbers
 from skvae._devices import gpu_or_none
 from skvae._documentation import DocumentedMixin
 from skvae._refit import fitted_aside
@@ -16,7 +16,7 @@ from skvae._sklearn import Interval, StrOptions, fit_context
 from skvae._threads import single_threaded
 from skvae._warnings import warn
 from skvae.exceptions import FitInterruptedWarning
-from skvae.fisher.blocks import FLOATS, ArrayBlocks, lazy_blocks
+from skvae.fisher.blocks import ArrayBlocks, lazy_blocks
 from skvae.fisher.density import MixtureDensityMixin
 from skvae.fisher.em import (
     describe,
@@ -336,8 +336,8 @@ class DiagonalGaussianMixture(
         """Blocks of X, validated: at once in memory, else when they are read."""
         blocks = lazy_blocks(X)
         if blocks is None:
-            return ArrayBlocks(validate_data(self, X, reset=reset, dtype=FLOATS))
-        validate_data(self, blocks.head, reset=reset, dtype=FLOATS, ensure_min_samples=0)
+            return ArrayBlocks(validate_numbers(self, X, reset=reset))
+        validate_numbers(self, blocks.head, reset=reset, ensure_min_samples=0)
         return blocks
 
     def _placed(self, data):

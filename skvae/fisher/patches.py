@@ -4,8 +4,9 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
+from skvae._containers import check_numbers
 from skvae._documentation import DocumentedMixin
 from skvae._images import shape_of_images
 from skvae._refit import fitted_aside
@@ -148,10 +149,11 @@ class ImagePatches(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstima
         Returns
         -------
         patches : ndarray of shape (n, n_patches, patch_size * patch_size * c)
-            A copy, in the dtype of ``X``.
+            A copy, in the dtype of ``X``; integers of 8 or 16 bits become float32.
         """
         check_is_fitted(self)
-        X = validate_pixels(self, X, reset=False).reshape(-1, *self.image_shape_)
+        X = validate_pixels(self, X, reset=False)
+        X = X.reshape(-1, *shape_of_images(X, self.image_shape_))
         pad = (self.padding, self.padding)
         X = np.pad(X, [(0, 0), pad, pad, (0, 0)])
         windows = np.lib.stride_tricks.sliding_window_view(X, (self.patch_size,) * 2, axis=(1, 2))
@@ -173,7 +175,7 @@ class ImagePatches(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstima
             Exact for unmodified patches; pixels that no patch covers are 0.
         """
         check_is_fitted(self)
-        X = check_array(X, dtype=[np.float64, np.float32], allow_nd=True, ensure_2d=False)
+        X = check_numbers(X, allow_nd=True, ensure_2d=False)
         h, w, c = self.image_shape_
         expected = (len(self.positions_), self.patch_size**2 * c)
         if X.shape[1:] != expected:

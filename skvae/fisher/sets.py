@@ -3,7 +3,72 @@
 import numpy as np
 from scipy.sparse import issparse
 
-__all__ = ["is_table", "pack_sets"]
+from skvae._containers import array_of, is_frame
+from skvae._iterables import yields_blocks
+
+__all__ = ["check_sets", "is_table", "pack_sets", "sequence_of", "type_of_sets"]
+
+
+def sequence_of(X, reader):
+    """Sets or images as a container that has a length and an order.
+
+    Parameters
+    ----------
+    X : array-like, sequence, iterable or data frame
+        An iterable starts anew whenever it is iterated over; a data frame may hold sets or images
+        in the cells of a single column.
+    reader : str
+        Who is to read it, for errors.
+
+    Returns
+    -------
+    X : array-like or list
+        What is neither an array nor a table becomes a list of its elements.
+
+    Raises
+    ------
+    TypeError
+        For what can be read only once, and for mappings.
+    ValueError
+        For several columns of sets, for pairs, and if there is nothing in X.
+
+    Examples
+    --------
+    >>> from skvae.fisher.sets import sequence_of
+    >>> sequence_of({"a": [[1.0, 2.0]], "b": [[3.0, 4.0]]}.values(), "FisherVectorEncoder")
+    [[[1.0, 2.0]], [[3.0, 4.0]]]
+    """
+    if yields_blocks(X, reader, "Pass a list of its elements: list(X)."):
+        X = _without_keys(list(X))
+    elif getattr(X, "is_nested", False):  # a tensor of ragged rows
+        X = list(X.unbind())
+    elif not isinstance(X, (list, tuple)):
+        X = _out_of_cells(X)
+    shape = (len(X),) if isinstance(X, (list, tuple)) else getattr(X, "shape", ())
+    if shape[:1] == (0,):
+        raise ValueError("X is empty: found 0 sample(s), at least one is required.")
+    return X
+
+
+def _without_keys(X):
+    if X and isinstance(X[0], tuple) and len(X[0]) == 2 and _ndim(X[0][1]) == 2:
+        raise ValueError(
+            "X yields pairs, such as keys with their rows: pass [rows for _, rows in X]."
+        )
+    return X
+
+
+def _out_of_cells(X):
+    """A list of what lies in the cells of one column, or X as it is."""
+    if hasattr(X, "__array__") and not hasattr(X, "shape") and not hasattr(X, "ndim"):
+        X = np.asarray(X)
+    if _outer_ndim(X) == 2 and (is_frame(X) or isinstance(X, np.ndarray)) and X.shape[1]:
+        column = X[X.columns[0]] if is_frame(X) else X[:, 0]
+        if _ndim(column) == 3:
+            if X.shape[1] > 1:
+                raise ValueError(f"X has {X.shape[1]} columns of arrays; pass one of them.")
+            X = column
+    return list(X) if _outer_ndim(X) == 1 and _ndim(X) > 1 else X
 
 
 def is_table(X):
@@ -17,66 +82,60 @@ def is_table(X):
     Returns
     -------
     bool
-        False for a 3-D array and for a sequence of (n_i, d) arrays; True for all else, which is
-        then left to scikit-learn's own validation.
+        False for a 3-D array and for a sequence of (n_i, d) arrays or of empty sets; True for all
+        else, which is then left to scikit-learn's own validation.
     """
     if issparse(X):
         return True
-    if isinstance(X, (list, tuple)) or (getattr(X, "ndim", None) == 1 and _holds_arrays(X)):
-        return not any(_ndim(s) == 2 for s in X)
-    if hasattr(X, "ndim"):
-        return X.ndim != 3
-    return np.ndim(np.asarray(X)) != 3
+    if _outer_ndim(X) == 1 and _holds_objects(X):
+        kinds = [(_ndim(s), len(s) if _outer_ndim(s) == 1 else -1) for s in X]
+        return not (any(n == 2 for n, _ in kinds) or all(kind == (1, 0) for kind in kinds))
+    return _outer_ndim(X) != 3
 
 
-def _holds_arrays(X):
-    return getattr(X, "dtype", None) is np.dtype(object)
+def _outer_ndim(s):
+    """Dimensions without those of the cells."""
+    if hasattr(s, "ndim"):
+        return s.ndim
+    return len(s.shape) if hasattr(s, "shape") else int(isinstance(s, (list, tuple)))
 
 
 def _ndim(s):
-    if hasattr(s, "ndim"):
-        return s.ndim
     # Only the outermost levels are looked at: a long list of numbers is not converted for this.
-    return 1 + (_ndim(s[0]) if len(s) else 0) if isinstance(s, (list, tuple)) else 0
+    n = _outer_ndim(s)
+    return n + _ndim(next(iter(s), 0)) if n == 1 and _holds_objects(s) else n
 
 
-def pack_sets(X):
-    """Concatenate sets of descriptors into one array and the offsets that separate them.
+def _holds_objects(s):
+    return isinstance(s, (list, tuple)) or getattr(s.dtype, "kind", "O") == "O"
+
+
+def check_sets(X, width=None):
+    """Sets as arrays of one width, in the memory where they lie.
 
     Parameters
     ----------
     X : array of shape (n_sets, n_descriptors, d) or sequence of arrays of shape (n_i, d)
         The sets. Lists, tuples, object arrays and pandas Series of arrays are sequences; a set may
         be empty.
+    width : int, default=None
+        d, if no set says what it is.
 
     Returns
     -------
-    descriptors : ndarray of shape (n_1 + ... + n_n, d)
-        All descriptors, set after set.
-    offsets : ndarray of shape (n_sets + 1,)
-        Set i is ``descriptors[offsets[i] : offsets[i + 1]]``.
+    sets : ndarray of shape (n_sets, n_descriptors, d) or list of ndarray of shape (n_i, d)
 
     Raises
     ------
     ValueError
-        If a set is not 2-D, or if two sets disagree in d.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skvae.fisher.sets import pack_sets
-    >>> descriptors, offsets = pack_sets([np.ones((2, 3)), np.empty((0, 3)), np.ones((1, 3))])
-    >>> descriptors.shape, offsets
-    ((3, 3), array([0, 2, 2, 3]))
+        If a set is not 2-D, if two sets disagree in d, or none says what it is.
     """
-    if getattr(X, "ndim", None) == 3:
-        X = np.asarray(X)
-        n, t, d = X.shape
-        return X.reshape(n * t, d), np.arange(n + 1) * t
-    sets = [np.asarray(s) for s in X]
+    if hasattr(X, "shape") and len(X.shape) == 3:
+        return array_of(X)
+    sets = [_one_set(s, i) for i, s in enumerate(X)]
     widths = {}
     for i, s in enumerate(sets):
-        if s.ndim == 2:
+        if s.ndim == 2 and s.shape != (0, 0):
             widths.setdefault(s.shape[1], i)
         elif s.size:
             raise ValueError(
@@ -89,6 +148,71 @@ def pack_sets(X):
             f"All sets of X must have the same number of features: set {i} has {d}, "
             f"set {j} has {other}."
         )
-    (d,) = widths
+    d = next(iter(widths), width)
+    if d is None:
+        raise ValueError("X holds no descriptors: every set is empty.")
+    return [s if s.ndim == 2 and len(s) else s.reshape(0, d) for s in sets]
+
+
+def _one_set(s, i):
+    rows = _outer_ndim(s) == 1 and _ndim(s) > 1
+    return array_of(list(s) if rows else s, f"Set {i} of X")
+
+
+def pack_sets(X, width=None):
+    """Concatenate sets of descriptors into one array and the offsets that separate them.
+
+    Parameters
+    ----------
+    X : array of shape (n_sets, n_descriptors, d) or sequence of arrays of shape (n_i, d)
+        As for :func:`check_sets`.
+    width : int, default=None
+        d, if no set says what it is.
+
+    Returns
+    -------
+    descriptors : ndarray of shape (n_1 + ... + n_n, d)
+        All descriptors, set after set, in a type that holds those of all sets.
+    offsets : ndarray of shape (n_sets + 1,)
+        Set i is ``descriptors[offsets[i] : offsets[i + 1]]``.
+
+    Raises
+    ------
+    ValueError
+        If a set is not 2-D, if two sets disagree in d, or none says what it is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.fisher.sets import pack_sets
+    >>> descriptors, offsets = pack_sets([np.ones((2, 3)), np.empty((0, 3)), np.ones((1, 3))])
+    >>> descriptors.shape, offsets
+    ((3, 3), array([0, 2, 2, 3]))
+    """
+    sets = check_sets(X, width)
+    if isinstance(sets, np.ndarray):
+        n, t, d = sets.shape
+        return sets.reshape(n * t, d), np.arange(n + 1) * t
     offsets = np.concatenate([[0], np.cumsum([len(s) for s in sets])])
-    return np.concatenate([s.reshape(-1, d) for s in sets]), offsets
+    return np.concatenate(_with_rows(sets)), offsets
+
+
+def type_of_sets(sets):
+    """A type that holds the numbers of all sets; those without any have no say.
+
+    Parameters
+    ----------
+    sets : ndarray or list of ndarray
+        As from :func:`check_sets`.
+
+    Returns
+    -------
+    dtype
+    """
+    if isinstance(sets, np.ndarray):
+        return sets.dtype
+    return np.result_type(*{s.dtype for s in _with_rows(sets)})
+
+
+def _with_rows(sets):
+    return [s for s in sets if len(s)] or sets

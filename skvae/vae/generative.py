@@ -5,6 +5,7 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skvae._containers import numbers
 from skvae.vae.fitted import FittedModel
 from skvae.vae.inputs import encode_labels, output_dtype
 from skvae.vae.noise import SAMPLE, stream_seed
@@ -51,7 +52,7 @@ class GenerativeMixin(FittedModel):
             Mean of x given z, in the units of the data.
         """
         check_is_fitted(self)
-        Z = check_array(X, dtype=[np.float64, np.float32])
+        Z = check_array(numbers(X), dtype=[np.float64, np.float32])
         d = self._architecture["n_components"]
         if Z.shape[1] not in (d, 2 * d):
             raise ValueError(f"X has {Z.shape[1]} columns, but z has {d} (or {2 * d} as params).")

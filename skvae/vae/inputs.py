@@ -5,6 +5,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
 from sklearn.utils.validation import validate_data
 
+from skvae._containers import float_type, numbers, validate_numbers
 from skvae._iterables import BlockPasses, IteratedRows, yields_blocks
 from skvae._maps import MappedRows, memory_map_of, row_blocks
 
@@ -28,7 +29,7 @@ _TOLERANCE = 1e-6
 
 UNLABELLED = -1
 
-# What rows may be in memory; anything else becomes the first.
+# What rows may stay in memory; others become float32 where that is exact, else float64.
 _DTYPES = [np.float64, np.float32, np.uint8]
 
 
@@ -56,14 +57,14 @@ def validate_rows(estimator, X, y="no_validation", *, reset):
     if yields_blocks(X, type(estimator).__name__):
         return _validate_blocks(estimator, X, y, reset)
     if not isinstance(X, np.ndarray) or memory_map_of(X) is None:
-        return validate_data(estimator, X, y, dtype=_DTYPES, reset=reset)
-    out = validate_data(estimator, X, y, ensure_all_finite=False, reset=reset)
-    X, *labels = out if isinstance(out, tuple) else (out,)
+        return validate_numbers(estimator, X, y=y, kept=_DTYPES, reset=reset)
+    out = validate_data(estimator, numbers(X), y, ensure_all_finite=False, reset=reset)
+    X, *rest = out if isinstance(out, tuple) else (out,)
     X = MappedRows(X)
     for block in row_blocks(X):
         assert_all_finite(block, estimator_name=type(estimator).__name__, input_name="X")
 
-    return (X, *labels) if labels else X
+    return (X, *rest) if rest else X
 
 
 def _validate_blocks(estimator, X, y, reset):
@@ -83,10 +84,7 @@ def _validate_blocks(estimator, X, y, reset):
 
 def output_dtype(X):
     """The float type in which answers about rows come: theirs, float32 for pixels of 8 bits."""
-    if X.dtype == np.uint8:
-        return np.dtype(np.float32)
-
-    return X.dtype if X.dtype in (np.float32, np.float64) else np.dtype(np.float64)
+    return float_type(X.dtype)
 
 
 def part_of(X, places):

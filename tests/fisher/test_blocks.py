@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from pages import resident
 from reiterable import Blocks
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -82,15 +83,6 @@ def test_batches_of_an_iterable_are_consecutive_whatever_its_blocks(rng, bounds)
     ]
     assert [len(b) for b in batches] == [30, 30, 30, 30, 30, 50]
     assert np.array_equal(np.concatenate(batches), X)
-
-
-def resident(path):
-    """Bytes of the file that are mapped into this process at present."""
-    with open("/proc/self/smaps") as smaps:
-        entries = re.findall(
-            rf"{re.escape(str(path))}/X.npy\n(?:\w+:.*\n)*?Rss:\s+(\d+) kB", smaps.read()
-        )
-    return 1024 * sum(map(int, entries))
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc/self/smaps")

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from skvae import (
     VLADEncoder,
 )
 from skvae.fisher import em
+from skvae.fisher.distributed import DaskSets
 
 da = pytest.importorskip("dask.array", reason="needs the extra 'dask'")
 db = pytest.importorskip("dask.bag", reason="needs the extra 'dask'")
@@ -125,6 +127,11 @@ def ragged(rng, n=60, d=3, dtype=float):
     return [rng.normal(size=(t, d)).astype(dtype) for t in rng.integers(0, 40, size=n)]
 
 
+def made_where_read(seed):
+    """A partition of four million bytes."""
+    return np.random.default_rng(seed).normal(size=(20, 500, 50))
+
+
 def encoder(kind=FisherVectorEncoder, **settings):
     defaults = {"reducer": PCA(2), "max_descriptors": 500, "random_state": 0}
     return kind(4, **defaults | settings)
@@ -161,6 +168,64 @@ def test_encoder_of_dask_is_that_in_memory(rng, form):
     known = len(in_memory) if form != "bag" else np.nan
     assert vectors.shape[0] == pytest.approx(known, nan_ok=True)
     assert found.n_features_in_ == 3
+
+
+@pytest.mark.parametrize("form", ["3-D", "2-D", "bag"])
+def test_fit_holds_what_it_draws_and_a_partition(form):
+    parts = [dask.delayed(made_where_read)(seed) for seed in range(20)]
+    if form == "bag":
+        X = db.from_delayed([dask.delayed(list)(part) for part in parts])
+    else:
+        X = da.concatenate([da.from_delayed(part, (20, 500, 50), float) for part in parts])
+        X = X.reshape(-1, 50) if form == "2-D" else X
+    with dask.config.set(scheduler="synchronous"):
+        tracemalloc.start()
+        try:
+            VLADEncoder(2, max_descriptors=1000, random_state=0).fit(X)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert peak < 5 * made_where_read(0).nbytes
+
+
+def test_norms_are_averaged_over_copies():
+    """A view of one set would hold its whole partition."""
+    partitions = [dask.delayed(made_where_read)(seed) for seed in range(20)]
+    source = DaskSets(partitions, [np.full(20, 500)] * 20, np.dtype(float))
+    with dask.config.set(scheduler="synchronous"):
+        tracemalloc.start()
+        try:
+            source.part(np.arange(0, 400, 20))
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert peak < 20 * 500 * 50 * 8 * 2 + 3 * made_where_read(0).nbytes
+
+
+def test_partitions_without_descriptors(rng):
+    sets = [*ragged(rng, 20), [], [], [], np.empty((0, 0)), *ragged(rng, 12)]
+    bag = db.from_sequence(sets, npartitions=9)
+    with dask.config.set(scheduler="synchronous"):
+        assert_same_encoding(encoder().fit(bag), encoder().fit(sets), bag, sets)
+
+
+def test_types_of_all_partitions_of_a_bag_count(rng):
+    sets = [s.astype("f4") for s in ragged(rng, 20)] + ragged(rng, 20)
+    with dask.config.set(scheduler="synchronous"):
+        found = VLADEncoder(4, random_state=0).fit(db.from_sequence(sets, npartitions=4))
+    centers = VLADEncoder(4, random_state=0).fit(sets).vocabulary_.cluster_centers_
+    assert np.allclose(found.vocabulary_.cluster_centers_, centers, rtol=1e-12)
+    assert found.vocabulary_.cluster_centers_.dtype == np.float64
+
+
+@pytest.mark.parametrize("kind", ["array", "bag", "mixture"])
+def test_masked_values_in_a_partition_are_named(rng, kind):
+    masked = np.ma.masked_greater(rng.normal(size=(40, 10, 3)), 2)
+    X = da.from_array(masked, chunks=(10, 10, 3))
+    X = {"array": X, "bag": db.from_sequence(list(masked)), "mixture": X.reshape(-1, 3)}[kind]
+    model = DiagonalGaussianMixture(2) if kind == "mixture" else encoder()
+    with dask.config.set(scheduler="synchronous"), pytest.raises(ValueError, match="has masked"):
+        model.fit(X)
 
 
 @pytest.mark.parametrize("chunks", [(100, 64), (17, 30), ((0, 90, 10), 64)])

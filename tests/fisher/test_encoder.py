@@ -57,7 +57,9 @@ def test_every_container_gives_the_same_vectors(rng):
     expected = fv.transform(X)
     objects = np.empty(10, dtype=object)
     objects[:] = list(X)
-    for same in (list(X), tuple(X), objects, pd.Series(list(X))):
+    frames = [pd.DataFrame(s) for s in X]
+    values = dict(enumerate(X)).values()
+    for same in (list(X), tuple(X), objects, pd.Series(list(X)), frames, values, torch.tensor(X)):
         assert np.array_equal(fv.transform(same), expected)
         again = clone(fv).fit(same)
         assert np.array_equal(again.transform(X), expected)
@@ -303,6 +305,7 @@ def test_weights_in_a_pyramid(digits):
         ([1, -1, 1], "non-negative"),
         ([0, 0, 0], "not all zero"),
         ([1, np.nan, 1], "weights contains NaN"),
+        (np.ma.masked_equal([1, 2, 3], 2), "weights has masked values"),
     ],
 )
 def test_bad_weights_are_named(rng, weights, message):
@@ -354,6 +357,23 @@ def test_large_sets_are_summed_in_pieces(rng):
     weights = rng.uniform(size=len(X))
     kept = fv.encode(X.astype(np.float64), weights=weights)
     assert np.allclose(fv.encode(X, weights=weights), kept, atol=1e-6)
+
+
+@pytest.mark.parametrize(("dtype", "expected"), [("u1", "f4"), ("?", "f4"), ("i8", "f8")])
+def test_integers_are_encoded_as_floats_that_hold_them(rng, dtype, expected):
+    X = rng.integers(0, 2, (10, 12, 4)).astype(dtype)
+    fv = FisherVectorEncoder(2, random_state=0).fit(X)
+    for same in (X, list(X), torch.tensor(X)):
+        assert fv.transform(same).dtype == fv.encode(same[0]).dtype == expected
+    assert np.array_equal(fv.transform(X), clone(fv).fit(X.astype(expected)).transform(X))
+
+
+def test_a_mask_of_what_is_encoded_or_decoded_is_named(rng):
+    fv = FisherVectorEncoder(2, random_state=0).fit(ragged(rng))
+    with pytest.raises(ValueError, match="descriptors has masked values"):
+        fv.encode(np.ma.masked_equal(np.ones((3, 4)), 1))
+    with pytest.raises(ValueError, match="F has masked values"):
+        fv.inverse_transform(np.ma.masked_equal(np.ones((3, 18)), 1))
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])

@@ -218,5 +218,7 @@ def test_wrong_sizes_after_fit():
     keypoints = ImageKeypoints(Bright()).fit(np.ones((1, 16)))
     with pytest.raises(ValueError, match="16 features"):
         keypoints.transform(np.ones((1, 25)))
+    with pytest.raises(ValueError, match=r"images of shape \(8, 2\), but image_shape=\(4, 4, 1\)"):
+        keypoints.extract(np.ones((1, 8, 2)))
     with pytest.raises(NotFittedError):
         ImageKeypoints(Bright()).transform(np.ones((1, 16)))

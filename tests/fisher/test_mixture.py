@@ -183,10 +183,12 @@ def test_every_form_of_data_gives_the_same_partial_fit(rng, tmp_path):
         assert_same_mixture(fitted, whole)
 
 
-def test_integers_on_disk_are_read_as_float64(rng, tmp_path):
-    X = rng.integers(0, 256, size=(500, 3)).astype(np.uint8)
-    on_disk = DiagonalGaussianMixture(3, random_state=0).fit(memory_map(X, tmp_path))
-    assert_same_mixture(on_disk, DiagonalGaussianMixture(3, random_state=0).fit(X.astype(float)))
+@pytest.mark.parametrize(("dtype", "read_as"), [("u1", "f4"), ("i4", "f8")])
+def test_integers_are_read_as_floats_that_hold_them(rng, tmp_path, dtype, read_as):
+    X = rng.integers(0, 256, size=(500, 3)).astype(dtype)
+    expected = DiagonalGaussianMixture(3, random_state=0).fit(X.astype(read_as))
+    for form in (X, memory_map(X, tmp_path)):
+        assert_same_mixture(DiagonalGaussianMixture(3, random_state=0).fit(form), expected)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -75,6 +75,14 @@ def test_input_is_not_changed_and_output_is_a_copy(rng):
     assert np.array_equal(X, before)
 
 
+@pytest.mark.parametrize(("dtype", "expected"), [("u1", "f4"), ("f2", "f4"), ("i4", "f8")])
+def test_patches_of_integers_are_floats_that_hold_them(dtype, expected):
+    X = np.arange(32).reshape(2, 16).astype(dtype)
+    patches = ImagePatches(patch_size=2).fit(X)
+    assert patches.transform(X).dtype == expected
+    assert np.array_equal(patches.inverse_transform(patches.transform(X)), X)
+
+
 def test_clone_and_pickle(rng):
     X = rng.normal(size=(2, 16))
     patches = clone(ImagePatches(patch_size=2)).fit(X)
@@ -103,6 +111,8 @@ def test_wrong_sizes_after_fit():
     patches = ImagePatches(patch_size=2).fit(np.zeros((1, 16)))
     with pytest.raises(ValueError, match="16 features"):
         patches.transform(np.zeros((1, 25)))
+    with pytest.raises(ValueError, match=r"images of shape \(2, 8\), but image_shape=\(4, 4, 1\)"):
+        patches.transform(np.zeros((1, 2, 8)))
     with pytest.raises(ValueError, match="must have shape"):
         patches.inverse_transform(np.zeros((1, 9, 5)))
     with pytest.raises(NotFittedError):

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 from scipy.special import logsumexp
 from sklearn.datasets import load_digits
@@ -174,7 +175,9 @@ def test_inverse_transform_is_the_decoders_mean_in_units(linear_gaussian):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_decoding_keeps_the_float_type(fitted, dtype):
-    assert fitted.inverse_transform(np.zeros((2, 3), dtype)).dtype == dtype
+    Z = np.zeros((2, 3), dtype)
+    assert fitted.inverse_transform(Z).dtype == dtype
+    assert fitted.inverse_transform(torch.tensor(Z)).dtype == dtype
     assert fitted.reconstruct(X.astype(dtype)).dtype == dtype
 
 

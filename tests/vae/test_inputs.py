@@ -1,5 +1,9 @@
 import numpy as np
+import pandas as pd
 import pytest
+import torch
+from reiterable import Blocks
+from torch.utils.data import DataLoader, TensorDataset
 
 from skvae import VAETransformer
 from skvae._maps import MappedRows
@@ -71,6 +75,33 @@ def test_rows_stay_where_and_what_they_are(tmp_path):
         assert np.array_equal(y, np.arange(45))
 
 
+def test_rows_of_any_container_keep_their_type():
+    X = np.random.default_rng(0).integers(0, 256, (50, 3)).astype(np.uint8)
+    for dtype in (np.uint8, np.float32, np.float64):
+        rows = X.astype(dtype)
+        loader = DataLoader(TensorDataset(torch.tensor(rows)), batch_size=20)
+        for same in (pd.DataFrame(rows), list(rows), torch.tensor(rows), np.ma.array(rows), loader):
+            held = validate_rows(VAETransformer(), same, reset=True)
+            assert held.dtype == dtype
+            assert np.array_equal(held[:], rows)
+    for small in (np.int16, np.float16, bool):
+        assert validate_rows(VAETransformer(), X.astype(small), reset=True).dtype == np.float32
+    nullable = pd.DataFrame(X).astype("Float32")
+    assert validate_rows(VAETransformer(), nullable, reset=True).dtype == np.float32
+
+
+@pytest.mark.parametrize("form", ["array", "memory map", "iterable"])
+def test_masked_rows_are_named(tmp_path, form):
+    X = np.ones((50, 3))
+    np.save(tmp_path / "X.npy", X)
+    array = np.load(tmp_path / "X.npy", mmap_mode="r") if form == "memory map" else X
+    masked = np.ma.array(array, mask=np.eye(50, 3))
+    with pytest.raises(ValueError, match=r"X has masked values \(3 of 150\)"):
+        validate_rows(
+            VAETransformer(), Blocks(masked) if form == "iterable" else masked, reset=True
+        )
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_memory_maps_are_checked_to_the_last_row(tmp_path, monkeypatch, bad):
     monkeypatch.setattr("skvae._maps._BLOCK_BYTES", 8 * 3 * 7)
@@ -83,7 +114,7 @@ def test_memory_maps_are_checked_to_the_last_row(tmp_path, monkeypatch, bad):
 
 @pytest.mark.parametrize(
     ("dtype", "expected"),
-    [("f4", "f4"), ("f8", "f8"), ("u1", "f4"), ("i8", "f8"), ("f2", "f8")],
+    [("f4", "f4"), ("f8", "f8"), ("u1", "f4"), ("i8", "f8"), ("f2", "f4")],
 )
 def test_answers_are_floats(dtype, expected):
     assert output_dtype(np.empty(1, dtype)) == expected
