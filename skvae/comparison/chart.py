@@ -1,5 +1,6 @@
 """A comparison as a picture."""
 
+from skvae._writable import replacing
 from skvae.displays.canvas import require_matplotlib
 from skvae.displays.feature_comparison import FeatureComparisonDisplay
 
@@ -28,4 +29,5 @@ def save_chart(comparison, path):
     display = FeatureComparisonDisplay.from_comparison(comparison, ax=figure.add_subplot())
     if title := comparison.settings.get("title"):
         display.ax_.set_title(title, loc="left", fontsize=11)
-    figure.savefig(path, dpi=150)
+    with replacing(path) as file:
+        figure.savefig(file, format="png", dpi=150)

@@ -2,12 +2,12 @@
 
 from html import escape
 from importlib.resources import files
-from pathlib import Path
 from string import Template
 
 import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
 
+from skvae._writable import replacing
 from skvae.comparison import html
 from skvae.comparison.confusions import confused_pairs, confusion_matrix, hardest
 from skvae.comparison.text import cell_text, columns_of
@@ -49,8 +49,8 @@ def save_report(comparison, path, y_test, X_test=None, *, image_shape=None, comm
             if content
         ),
     )
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text(page, encoding="utf-8")
+    with replacing(path, "w", encoding="utf-8") as file:
+        file.write(page)
 
 
 def _sections(comparison, y_test, images, command):

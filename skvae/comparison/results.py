@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from skvae._writable import replacing
 from skvae.comparison.rows import Row
 from skvae.comparison.statistics import mcnemar, wilson_interval
 from skvae.comparison.text import format_comparison
@@ -135,9 +136,10 @@ class FeatureComparison:
         ------
         ImportError
             If matplotlib is missing; the first two files are there nonetheless.
+        OSError
+            If a file cannot be written; one that was there is left as it was.
         """
         directory = Path(directory)
-        directory.mkdir(parents=True, exist_ok=True)
         self._save_csv(directory / "results.csv")
         self._save_json(directory / "results.json")
         if any(row.status == "ok" for row in self.rows):
@@ -169,7 +171,7 @@ class FeatureComparison:
         ImportError
             If matplotlib is missing.
         OSError
-            If the file cannot be written.
+            If the file cannot be written; one that was there is left as it was.
         ValueError
             If there is not one label, or one image, for each test row.
         """
@@ -179,7 +181,7 @@ class FeatureComparison:
 
     def _save_csv(self, path):
         names = [column.name for column in fields(Row) if column.name not in _PER_TEST_ROW]
-        with open(path, "w", newline="", encoding="utf-8") as file:
+        with replacing(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(names)
             for row in self.rows:
@@ -196,7 +198,8 @@ class FeatureComparison:
             "mcnemar": self.mcnemar(),
             "rows": [asdict(row) for row in self.rows],
         }
-        path.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
+        with replacing(path, "w", encoding="utf-8") as file:
+            file.write(json.dumps(content, indent=1, default=str) + "\n")
 
 
 _PER_TEST_ROW = ("mistakes", "mistaken_for")

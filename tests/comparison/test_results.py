@@ -3,10 +3,12 @@
 import csv
 import json
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
 
+from skvae.comparison.chart import save_chart
 from skvae.comparison.results import FeatureComparison
 from skvae.comparison.rows import Row, append_row, read_rows
 from skvae.comparison.statistics import wilson_interval
@@ -98,6 +100,25 @@ def test_without_matplotlib_the_numbers_are_saved_and_the_extra_is_named(
     with pytest.raises(ImportError, match=r'pip install "skvae\[plot\]"'):
         comparison.save(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["results.csv", "results.json"]
+
+
+@pytest.mark.parametrize("name", ["results.csv", "results.json", "comparison.png", "report.html"])
+def test_a_full_disk_leaves_the_files_that_were_there(name, comparison, tmp_path, full_disk):
+    pytest.importorskip("matplotlib")
+    path = tmp_path / name
+    path.write_text("old")
+    nothing = FeatureComparison((LEFT_OUT,), n_test=100)
+    write = {
+        "results.csv": comparison._save_csv,
+        "results.json": comparison._save_json,
+        "comparison.png": partial(save_chart, comparison),
+        "report.html": partial(nothing.save_report, y_test=np.ones(100)),
+    }[name]
+    with pytest.raises(OSError, match=f"^{path} cannot be written: "), full_disk():
+        write(path)
+
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("rows", [(), (LEFT_OUT,)], ids=["none", "left out"])

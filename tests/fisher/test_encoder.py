@@ -31,7 +31,6 @@ from skvae import DiagonalGaussianMixture, FisherVectorEncoder, ImagePatches
             )
         ),
     ],
-    xfail_strict=True,
 )
 def test_scikit_learn_conventions(estimator, check):
     check(estimator)

@@ -16,7 +16,6 @@ from skvae.fisher import em
         DiagonalGaussianMixture(2, max_iter=5),
         DiagonalGaussianMixture(3, init_params="k-means++", n_init=2, max_iter=3),
     ],
-    xfail_strict=True,
 )
 def test_scikit_learn_conventions(estimator, check):
     check(estimator)
