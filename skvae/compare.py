@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 from joblib import cpu_count, effective_n_jobs
 from sklearn.base import clone
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils import check_array, check_consistent_length
 from threadpoolctl import threadpool_info
 
 from skvae import __version__, recipes
 from skvae._sklearn import derive_random_states
 from skvae.comparison.cells import Cell
+from skvae.comparison.labels import check_labels
 from skvae.comparison.processes import run_in_processes
 from skvae.comparison.results import FeatureComparison
 from skvae.comparison.rows import Row, read_rows
@@ -55,11 +56,11 @@ def compare_features(
     X_train : array-like of shape (n_train, n_features)
         Rows; the named features expect pixels in [0, 1].
     y_train : array-like of shape (n_train,)
-        Labels.
+        Labels: strings, whole numbers or bools, of two classes or more.
     X_test : array-like of shape (n_test, n_features)
         Rows that decide nothing.
     y_test : array-like of shape (n_test,)
-        Their labels.
+        Their labels; rows of a class that ``y_train`` lacks count as errors.
     features : sequence of str, or mapping of str to transformer
         Names of :func:`skvae.recipes.make`; or transformers of your own.
     classifiers : sequence of str, or mapping of str to (classifier, grid)
@@ -123,6 +124,7 @@ def compare_features(
         "n_jobs": n_jobs,
         "n_threads": n_threads,
     }
+    own = isinstance(features, Mapping)
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="skvae-") as directory:
         folder = Path(directory)
@@ -132,7 +134,8 @@ def compare_features(
             Cell(
                 feature=name,
                 transformer=transformer,
-                labelled=isinstance(features, Mapping) or name in recipes.LABELLED,
+                labelled=own or name in recipes.LABELLED,
+                numbered=not own,
                 classifiers=candidates,
                 seed=seed,
                 n_threads=n_threads,
@@ -153,12 +156,21 @@ def _check_data(X_train, y_train, X_test, y_test):
         check_array(X, dtype=[np.float32, np.float64], input_name=name)
         for X, name in ((X_train, "X_train"), (X_test, "X_test"))
     )
-    y_train, y_test = column_or_1d(y_train), column_or_1d(y_test)
+    y_train, y_test = check_labels(y_train, "y_train"), check_labels(y_test, "y_test")
     check_consistent_length(X_train, y_train)
     check_consistent_length(X_test, y_test)
     if X_train.shape[1] != X_test.shape[1]:
         raise ValueError(
             f"X_train has {X_train.shape[1]} features, but X_test has {X_test.shape[1]}."
+        )
+    if (y_train.dtype.kind == "U") != (y_test.dtype.kind == "U"):
+        raise ValueError(
+            f"y_train holds labels like {y_train[0]!r} and y_test like {y_test[0]!r}: none could "
+            "ever be right. Give both as strings or both as numbers."
+        )
+    if len(classes := np.unique(y_train)) < 2:
+        raise ValueError(
+            f"y_train has one class only, {classes[0]!r}: classifiers need two or more."
         )
 
     return {"X_train": X_train, "y_train": y_train, "X_test": X_test, "y_test": y_test}

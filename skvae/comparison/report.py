@@ -5,11 +5,12 @@ from importlib.resources import files
 from string import Template
 
 import numpy as np
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length
 
 from skvae._writable import replacing
 from skvae.comparison import html
 from skvae.comparison.confusions import confused_pairs, confusion_matrix, hardest
+from skvae.comparison.labels import check_labels
 from skvae.comparison.text import cell_text, columns_of
 from skvae.displays.canvas import require_matplotlib
 from skvae.displays.feature_comparison import FeatureComparisonDisplay
@@ -32,7 +33,7 @@ _CHARTS = {
 def save_report(comparison, path, y_test, X_test=None, *, image_shape=None, command=None):
     """Write the page; see ``FeatureComparison.save_report``."""
     require_matplotlib("A report")
-    y_test = column_or_1d(y_test)
+    y_test = check_labels(y_test, "y_test")
     if len(y_test) != comparison.n_test:
         raise ValueError(f"y_test has {len(y_test)} labels for {comparison.n_test} test rows.")
     images = None
@@ -162,7 +163,7 @@ def _charts(comparison, records):
 
 
 def _confusions(done, y_test):
-    labels = np.unique(np.concatenate([y_test, *(np.asarray(row.mistaken_for) for row in done)]))
+    labels = np.array(sorted({*y_test.tolist(), *(k for row in done for k in row.mistaken_for)}))
     if len(labels) > _MAX_CLASSES:
         return f"<p>Left out: {len(labels)} classes are too many to read.</p>"
     groups: dict = {}
