@@ -81,8 +81,8 @@ def _lead(comparison):
         best = min(done, key=lambda record: record["test_error"])
         text += (
             f" The lowest is <strong>{cell_text('test_error', best)}%</strong> "
-            f"({cell_text('interval', best)}): {escape(best['feature'])} with "
-            f"{escape(best['classifier'])}."
+            f"({cell_text('interval', best)}): {html.text(best['feature'])} with "
+            f"{html.text(best['classifier'])}."
         )
     if comparison.interrupted:
         text += " <strong>The run was interrupted: rows are missing.</strong>"
@@ -118,7 +118,7 @@ def _errors(comparison, records):
         f"Test error in % of {comparison.n_test:,} rows, with its 95% interval (Wilson), which "
         "covers the chance of the test rows. Bold: the lowest of a classifier."
     )
-    head = ["feature", "dims", "fit s", *map(escape, classifiers)]
+    head = ["feature", "dims", "fit s", *map(html.text, classifiers)]
 
     return html.scroll("Test errors", html.table(caption, head, body, "errors"))
 
@@ -127,7 +127,7 @@ def _error_cell(record):
     if record is None:
         return "not run"
     if record["status"] != "ok":
-        return escape(record["status"])
+        return html.text(record["status"])
     error = cell_text("test_error", record)
     if spread := cell_text("test_error_std", record):
         error += f" ± {spread}"
@@ -143,15 +143,7 @@ def _charts(comparison, records):
     def figure(kind):
         def draw(ax):
             display.plot(kind, ax)
-            handles, labels = ax.get_legend_handles_labels()
-            ax.legend(
-                handles,
-                labels,
-                frameon=False,
-                ncols=3,
-                loc="lower center",
-                bbox_to_anchor=(0.5, 1),
-            )
+            display.name_classifiers(ax, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
 
         title, alt = _CHARTS[kind]
         alt = f"Chart. {alt}, by classifier; the numbers are in the tables of this page."
@@ -190,7 +182,7 @@ def _wrong(counts):
 
 
 def _confusion(names, counts, labels, most):
-    heads = [escape(str(label)) for label in labels]
+    heads = [html.text(label) for label in labels]
     body = [
         html.row(
             heads[i],
@@ -199,7 +191,7 @@ def _confusion(names, counts, labels, most):
         )
         for i in range(len(labels))
     ]
-    feature, classifier = map(escape, names)
+    feature, classifier = map(html.text, names)
     caption = f"{feature} with {classifier}: {_wrong(counts).sum():,} wrong"
 
     return html.table(caption, ["<small>true</small>", *heads], body, "confusion")
@@ -211,7 +203,7 @@ def _shade(count, most):
 
 def _most_confused(done, y_test, images):
     pairs = ", ".join(
-        f"{escape(str(label))} taken for {escape(str(other))} ({count:,})"
+        f"{html.text(label)} taken for {html.text(other)} ({count:,})"
         for (label, other), count in confused_pairs(done, y_test, _N_PAIRS)
     )
     if not pairs:
@@ -232,11 +224,12 @@ def _most_confused(done, y_test, images):
 
 
 def _hard(hard, image, n_runs):
-    label, other = str(hard.label), str(hard.taken_for)
+    label, other = hard.label, hard.taken_for
     pixels = image[:, :, 0] if image.shape[2] == 1 else image
     shown = html.picture(pixels, f"Test image {hard.row}: a {label}, most often taken for {other}")
     caption = (
-        f"{escape(label)}, not {escape(other)} <small>{hard.n_wrong} of {n_runs} wrong</small>"
+        f"{html.text(label)}, not {html.text(other)} "
+        f"<small>{hard.n_wrong} of {n_runs} wrong</small>"
     )
 
     return f"<li><figure>{shown}<figcaption>{caption}</figcaption></figure></li>"
@@ -250,7 +243,8 @@ def _tests(records):
         body = [
             html.row(html.name(a), [_test_cell(own.get((a, b))) for b in columns]) for a in rows
         ]
-        table = html.table(f"Under {escape(classifier)}", ["feature", *map(escape, columns)], body)
+        head = ["feature", *map(html.text, columns)]
+        table = html.table(f"Under {html.text(classifier)}", head, body)
         tables.append(html.scroll(f"Tests under {classifier}", table))
     if not tables:
         return ""
@@ -278,7 +272,7 @@ def _details(records):
     del columns["feature"]
     body = [
         html.row(
-            html.name(record["feature"]), [escape(cell_text(name, record)) for name in columns]
+            html.name(record["feature"]), [html.text(cell_text(name, record)) for name in columns]
         )
         for record in records
     ]
@@ -290,7 +284,8 @@ def _details(records):
 
 def _notes(records):
     items = [
-        f"<li>{escape(record['feature'])}, {escape(record['classifier'])}: {escape(note)}</li>"
+        f"<li>{html.text(record['feature'])}, {html.text(record['classifier'])}: "
+        f"{html.text(note)}</li>"
         for record in records
         for note in [*([record["reason"]] if record["reason"] else []), *record["notes"]]
     ]
@@ -317,13 +312,14 @@ def _how(settings, command):
     }
     facts = {name: value for name, value in facts.items() if value}
     if facts:
-        items = (f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
+        items = (f"<dt>{name}</dt><dd>{html.text(value)}</dd>" for name, value in facts.items())
         parts.append("<dl>" + "\n".join(items) + "</dl>")
     for kind in ("features", "classifiers"):
         if kind in settings:
             parts.append(f"<h3>The {kind}</h3>")
             parts += [
-                f"<p>{escape(name)}</p>\n<pre><code>{escape(' '.join(text.split()))}</code></pre>"
+                f"<p>{html.text(name)}</p>\n"
+                f"<pre><code>{escape(' '.join(text.split()))}</code></pre>"
                 for name, text in settings[kind].items()
             ]
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from skvae._text import one_line
 from skvae._writable import replacing
-from skvae.displays.canvas import require_matplotlib
+from skvae.displays.canvas import LITERAL, require_matplotlib
 from skvae.displays.palette import styles
 
 __all__ = ["Pictures", "save_gif"]
@@ -140,7 +141,9 @@ def _save_map(Z, classes, names, path):
     ax.set(xlim=(-_MAP_LIMIT, _MAP_LIMIT), ylim=(-_MAP_LIMIT, _MAP_LIMIT), aspect="equal")
     ax.set(xlabel="z1", ylabel="z2", title=f"Iteration {_number(path)}")
     label = "Digit class" if all(map(str.isdigit, names)) else "Class"
-    figure.colorbar(points, label=label).set_ticks(range(n_classes), labels=names)
+    figure.colorbar(points, label=label).set_ticks(
+        range(n_classes), labels=map(one_line, names), **LITERAL
+    )
     with replacing(path) as file:
         FigureCanvasAgg(figure).print_png(file)
 

@@ -3,8 +3,10 @@
 import csv
 import json
 import sys
+from dataclasses import replace
 from functools import partial
 
+import html5lib
 import numpy as np
 import pytest
 
@@ -90,6 +92,43 @@ def test_files_hold_the_rows(comparison, tmp_path):
     assert content["mcnemar"][0]["p_value"] == 0.25
     picture = (tmp_path / "new" / "folder" / "comparison.png").read_bytes()
     assert picture.startswith(b"\x89PNG")
+
+
+NAMES = [
+    "us$_per_$",
+    "$x^{$",
+    "_hidden",
+    "",
+    "a\\b\\$",
+    "100 % {0} %s",
+    "<b>&\"'",
+    "two\nlines\t",
+    "\x00\x1b[31m",
+    "Größe 大小",
+    "=1+1",
+]
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")
+def test_names_are_shown_as_they_are_whatever_they_hold(tmp_path, rng):
+    pytest.importorskip("matplotlib")
+    pairs = [*((name, "knn") for name in NAMES), *(("raw", name) for name in NAMES)]
+    rows = [
+        row(feature, sorted(rng.permutation(100)[:9].tolist()), classifier=classifier)
+        for feature, classifier in pairs
+    ]
+    rows = tuple(replace(r, mistaken_for=tuple(NAMES[:9])) for r in rows)
+    comparison = FeatureComparison(rows, n_test=100, settings={"title": "$"})
+    comparison.save(tmp_path)
+    comparison.save_report(tmp_path / "report.html", np.array(NAMES)[np.arange(100) % len(NAMES)])
+    page = (tmp_path / "report.html").read_text("utf-8")
+    text = comparison.table()
+
+    assert "us$_<wbr>per_<wbr>$" in page
+    assert "\x1b" not in page and "<b>&" not in page
+    html5lib.HTMLParser(strict=True).parse(page)
+    assert r"two\nlines\t" in text
+    assert all(name in text for name in NAMES if name.isprintable())
 
 
 def test_without_matplotlib_the_numbers_are_saved_and_the_extra_is_named(
