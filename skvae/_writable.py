@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-__all__ = ["check_writable", "replacing"]
+__all__ = ["check_writable", "naming", "replacing"]
 
 
 def check_writable(path):
@@ -23,7 +23,7 @@ def check_writable(path):
         If no file can be written there.
     """
     path = Path(path)
-    with _named(path):
+    with naming(path):
         _prepare(path)
         if not _is_device(path):
             part = _part(path)
@@ -66,7 +66,7 @@ def replacing(path, mode="wb", **options):
     ['numbers.txt']
     """
     path = Path(path)
-    with _named(path):
+    with naming(path):
         _prepare(path)
         if _is_device(path):
             with open(path, mode, **options) as file:
@@ -103,8 +103,8 @@ def _is_device(path):
 
 
 @contextmanager
-def _named(path):
-    """Errors of the system name the file that was asked for."""
+def naming(path):
+    """Give errors of the system the name of the file that was to be written."""
     try:
         yield
     except OSError as error:

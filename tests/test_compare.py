@@ -375,3 +375,39 @@ def test_labels_that_no_classifier_could_learn_are_refused(data, y_train, y_test
     X_train, _, X_test, _ = data
     with pytest.raises(ValueError, match=message):
         compare_features(X_train, y_train, X_test, y_test, features=["raw"])
+
+
+def test_finished_rows_are_picked_up_for_the_same_data_and_settings_only(
+    data, in_process, tmp_path, capsys
+):
+    X_train, y_train, X_test, y_test = data
+    options = {"features": ["raw"], "classifiers": ["knn"], "checkpoint": tmp_path / "kept"}
+    first = compare_features(*data, **options)
+    again = compare_features(*data, verbose=1, **options)
+    assert again.rows == first.rows  # seconds too: nothing was computed
+    assert again.settings["n_picked_up"] == 1
+    assert "1 rows of an earlier run are picked up" in capsys.readouterr().err
+
+    for other, changed in (
+        ((X_train, y_train, X_test, np.roll(y_test, 1)), {}),
+        ((X_train[:, ::-1], y_train, X_test, y_test), {}),
+        (data, {"classifiers": {"knn": (KNeighborsClassifier(), {"n_neighbors": [3]})}}),
+        (data, {"random_state": 1}),
+        (data, {"features": {"raw": PCA(3)}}),
+    ):
+        fresh = compare_features(*other, verbose=1, **{**options, **changed})
+        assert fresh.settings["n_picked_up"] == 0
+        assert "holds rows of other data, settings or versions" in capsys.readouterr().err
+
+
+def test_a_feature_goes_on_with_the_classifiers_that_are_missing(data, in_process, tmp_path):
+    options = {"features": ["raw"], "classifiers": ["linear", "knn"]}
+    whole = compare_features(*data, checkpoint=tmp_path, **options)
+    (path,) = tmp_path.iterdir()
+    path.write_text(path.read_text().splitlines(keepends=True)[1])
+    again = compare_features(*data, checkpoint=tmp_path, **options)
+
+    assert again.settings["n_picked_up"] == 1
+    assert again.rows[1] == whole.rows[1]
+    assert [row.mistakes for row in again.rows] == [row.mistakes for row in whole.rows]
+    assert [row.classifier for row in again.rows] == ["linear", "knn"]

@@ -14,7 +14,7 @@ from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_limits
 
 from skvae.comparison.labels import strata
-from skvae.comparison.rows import Row, append_row
+from skvae.comparison.rows import Row, append_row, read_rows
 from skvae.comparison.selection import Candidates, Split, choose, fit_recording, seeded
 from skvae.comparison.statistics import wilson_interval
 
@@ -67,18 +67,20 @@ class Cell:
 
 
 def run_cell(cell):
-    """Append a row per classifier to the output of the cell.
+    """Append a row per classifier to the output of the cell, but for those that have one there.
 
     Parameters
     ----------
     cell : Cell
     """
+    done = {row.classifier for row in read_rows(cell.output)}
     with threadpool_limits(cell.n_threads):
         X, y, n_train = _load_training(cell)
         feature = _fit_feature(cell, X, y, n_train)
         for name, candidates in cell.classifiers.items():
-            row = _run_classifier(cell, name, candidates, feature, y, n_train)
-            append_row(cell.output, row)
+            if name not in done:
+                row = _run_classifier(cell, name, candidates, feature, y, n_train)
+                append_row(cell.output, row)
 
 
 @dataclass(frozen=True)

@@ -300,6 +300,7 @@ def _how(settings, command):
     facts = {
         "Date": settings.get("date"),
         "Duration": f"{settings['seconds']:.0f} s" if "seconds" in settings else None,
+        "Rows of an earlier run": str(settings.get("n_picked_up") or ""),
         "Seeds": ", ".join(map(str, settings.get("seeds", []))),
         "Machine": ", ".join(
             str(settings[name]) for name in ("platform", "processor") if settings.get(name)

@@ -36,6 +36,8 @@ def format_comparison(comparison):
     records = comparison.summary()
     tests = comparison.mcnemar()
     parts = [_table(records), *_notes(records), *(_tests(tests) if tests else [])]
+    if n_picked_up := comparison.settings.get("n_picked_up"):
+        parts.append(f"{n_picked_up} rows are those that an earlier run had finished.")
     if comparison.interrupted:
         parts.append("Interrupted: rows are missing.")
 
