@@ -127,6 +127,10 @@ class FeatureComparison:
     def save(self, directory):
         """Write ``results.csv``, ``results.json`` and ``comparison.png``, in this order.
 
+        In ``results.csv`` a text that begins with a character at which spreadsheets take it for a
+        formula (=, +, -, @, tab, a line break) has an apostrophe before it, and so has one that
+        begins with an apostrophe: without the first apostrophe it is what it was.
+
         Parameters
         ----------
         directory : str or path-like
@@ -187,7 +191,7 @@ class FeatureComparison:
             for row in self.rows:
                 cells = {**asdict(row), "chosen": json.dumps(row.chosen, default=str)}
                 cells["notes"] = "; ".join(row.notes)
-                writer.writerow([cells[name] for name in names])
+                writer.writerow([_harmless(cells[name]) for name in names])
 
     def _save_json(self, path):
         content = {
@@ -210,6 +214,17 @@ _SECONDS = (
     "fit_seconds",
     "predict_seconds",
 )
+
+
+# Spreadsheets of East Asia take the wide forms for the same.
+_BEGINS_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+
+
+def _harmless(cell):
+    """A cell that no spreadsheet runs; the apostrophe is OWASP's advice."""
+    return (
+        f"'{cell}" if isinstance(cell, str) and cell.startswith(("'", *_BEGINS_FORMULA)) else cell
+    )
 
 
 def _mean(values):

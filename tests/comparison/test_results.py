@@ -8,6 +8,7 @@ from functools import partial
 
 import html5lib
 import numpy as np
+import pandas as pd
 import pytest
 
 from skvae.comparison.chart import save_chart
@@ -129,6 +130,22 @@ def test_names_are_shown_as_they_are_whatever_they_hold(tmp_path, rng):
     html5lib.HTMLParser(strict=True).parse(page)
     assert r"two\nlines\t" in text
     assert all(name in text for name in NAMES if name.isprintable())
+
+
+@pytest.mark.parametrize("begin", [*"=+-@\t\r\n＝＋－＠'", "''", "'="])
+@pytest.mark.parametrize("place", ["feature", "classifier", "reason", "notes"])
+def test_no_cell_of_the_csv_is_a_formula_and_each_can_be_read_back(begin, place, tmp_path):
+    text = f"{begin}cmd|' /C calc'!A0"
+    values = {"feature": "raw", "classifier": "knn", "seed": -1} | {place: text}
+    values["notes"] = (text,) if place == "notes" else ()
+    FeatureComparison((Row(**values),), n_test=100)._save_csv(tmp_path / "results.csv")
+    with open(tmp_path / "results.csv", newline="", encoding="utf-8") as file:
+        (line,) = csv.DictReader(file)
+
+    assert line[place].startswith("'")
+    assert line[place].removeprefix("'") == text
+    assert line["seed"] == "-1"  # a number is a number
+    assert pd.read_csv(tmp_path / "results.csv")[place][0].removeprefix("'") == text
 
 
 def test_without_matplotlib_the_numbers_are_saved_and_the_extra_is_named(
