@@ -150,8 +150,8 @@ def m_step(statistics, floor):
     statistics : Statistics
         From the E-step.
     floor : float
-        Least variance; the maximum under that constraint is the clipped variance, so the
-        log-likelihood still never falls.
+        Least variance; the maximum under that constraint is the clipped variance, so EM
+        in exact arithmetic still cannot lower the log-likelihood.
 
     Returns
     -------

@@ -107,8 +107,8 @@ class DiagonalGaussianMixture(
     -----
     With ``variance_floor=0`` and no empty component, parameters agree with scikit-learn's
     ``GaussianMixture(covariance_type="diag", reg_covar=0)`` from the same start. A component that
-    owns less than half a descriptor is revived; between revivals the log-likelihood of EM never
-    falls.
+    owns less than half a descriptor is revived; between revivals the log-likelihood of EM in
+    float64 does not fall by more than the rounding of its sums.
 
     **X** of ``fit``, ``partial_fit`` and ``score`` is an array, a memory map, of which a few
     megabytes are held at a time, an iterable of 2-D blocks whose ``__iter__`` starts anew, since
