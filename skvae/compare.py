@@ -117,6 +117,8 @@ def compare_features(
     arrays = _check_data(X_train, y_train, X_test, y_test)
     if not isinstance(n_seeds, Integral) or n_seeds < 1:
         raise ValueError(f"n_seeds={n_seeds!r} must be an integer of at least 1.")
+    if not isinstance(random_state, Integral) or random_state < 0:
+        raise ValueError(f"random_state={random_state!r} must be an integer of at least 0.")
     candidates = _check_classifiers(classifiers)
     n_jobs = effective_n_jobs(n_jobs)
     n_threads = _threads_of_each(n_jobs)
@@ -220,6 +222,7 @@ def _check_data(X_train, y_train, X_test, y_test):
 
 def _check_classifiers(classifiers):
     if isinstance(classifiers, Mapping):
+        _check_own_names("classifiers", classifiers)
         return {name: Candidates(*pair) for name, pair in classifiers.items()}
     _check_names("Classifier", classifiers, CLASSIFIERS)
 
@@ -233,6 +236,7 @@ def _check_features(features, dataset, seed, n_threads):
             name: recipes.make(name, dataset, random_state=seed, n_jobs=n_threads)
             for name in features
         }
+    _check_own_names("features", features)
     transformers = {name: clone(transformer) for name, transformer in features.items()}
     for transformer in transformers.values():
         derive_random_states(transformer, np.random.RandomState(seed))
@@ -246,6 +250,14 @@ def _check_names(kind, names, known):
     for name in names:
         if name not in known:
             raise ValueError(f"{kind} {name!r} is unknown: choose from {', '.join(known)}.")
+
+
+def _check_own_names(argument, mapping):
+    if not mapping or not all(isinstance(name, str) for name in mapping):
+        raise ValueError(
+            f"{argument} must map names, which are strings, to what they name; got the keys "
+            f"{list(mapping)}."
+        )
 
 
 def _threads_of_each(n_jobs):

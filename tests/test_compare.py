@@ -275,6 +275,11 @@ def test_ctrl_c_keeps_the_finished_rows_of_a_running_feature(data):
         ({"classifiers": []}, "list of names"),
         ({"dataset": "imagenet"}, "'imagenet' is unknown: choose from digits"),
         ({"n_seeds": 0}, "n_seeds=0"),
+        ({"random_state": None}, "random_state=None must be an integer"),
+        ({"random_state": -1}, "random_state=-1 must be an integer"),
+        ({"features": {1: PCA(2)}}, "features must map names, .* got the keys .1"),
+        ({"features": {}}, "features must map names"),
+        ({"classifiers": {None: None}}, "classifiers must map names"),
     ],
 )
 def test_unknown_options_list_the_choices(data, options, message):

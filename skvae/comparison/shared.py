@@ -60,7 +60,8 @@ def _locked(folder):
         return
     unlocked = folder / "owner.new"
     with open(unlocked, "wb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        with suppress(OSError):  # a file system without locks, on which no orphan is deleted
+            fcntl.flock(file, fcntl.LOCK_EX)
         unlocked.rename(folder / _LOCK)
         yield
 
