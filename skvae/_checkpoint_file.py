@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from skvae import __version__
+from skvae._writable import replacing
 
 __all__ = ["check_same", "checkpoint_path", "read_checkpoint", "write_checkpoint"]
 
@@ -41,16 +42,12 @@ def write_checkpoint(path, arrays, state):
     state : dict
         What JSON can hold.
     """
-    part = path.with_suffix(".part")
     flat = {f"{group}/{name}": a for group, named in arrays.items() for name, a in named.items()}
-    with open(part, "w+b") as file:
+    with replacing(path, "w+b") as file:
         np.savez(file, **flat)
         content = {"format": _FORMAT, "skvae": __version__, **state}
         with zipfile.ZipFile(file, "a") as archive:
             archive.writestr(_STATE, json.dumps(content, indent=1))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
 
 
 def read_checkpoint(path):

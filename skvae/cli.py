@@ -4,6 +4,7 @@ import argparse
 import os
 import shlex
 import sys
+from pathlib import Path
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -12,6 +13,7 @@ from skvae import __version__, datasets, recipes
 from skvae._arguments import positive
 from skvae._writable import check_writable
 from skvae.compare import compare_features
+from skvae.comparison.kept import forget_rows
 from skvae.comparison.selection import CLASSIFIERS
 from skvae.displays.canvas import require_matplotlib
 from skvae.explorer.command import add_command as add_explore
@@ -88,7 +90,11 @@ def _make_parser():
     add("--random-state", type=int, default=0, metavar="SEED", help="first seed")
     add("--n-jobs", type=int, metavar="N", help="processes at a time")
     add("--data-home", metavar="DIR", help="folder of data sets, else $SKVAE_DATA_HOME")
-    add("--output", metavar="DIR", help="folder for results.csv, results.json, comparison.png")
+    add(
+        "--output",
+        metavar="DIR",
+        help="folder for results.csv, results.json, comparison.png; a killed run goes on there",
+    )
     add("--report", metavar="FILE", help="HTML page with tables, charts and confused images")
     add("--quiet", action="store_true", help="no progress on standard error")
     add_train(commands)
@@ -108,6 +114,7 @@ def _compare(arguments):
     if arguments.report:
         require_matplotlib("--report")
         check_writable(arguments.report)
+    kept = Path(arguments.output) / "unfinished" if arguments.output else None
     X_train, y_train, X_test, y_test = _load(arguments)
     comparison = compare_features(
         X_train,
@@ -120,6 +127,7 @@ def _compare(arguments):
         n_seeds=arguments.n_seeds,
         n_jobs=arguments.n_jobs,
         random_state=arguments.random_state,
+        checkpoint=kept,
         verbose=not arguments.quiet,
     )
     try:
@@ -136,8 +144,12 @@ def _compare(arguments):
         print(f"Reported in {arguments.report}.")
     if comparison.interrupted:
         return 130
+    if any(row.status == "failed" for row in comparison.rows):
+        return 1
+    if kept is not None:
+        forget_rows(kept)
 
-    return int(any(row.status == "failed" for row in comparison.rows))
+    return 0
 
 
 def _load(arguments):

@@ -1,28 +1,32 @@
 """The comparison of features under the same classifiers."""
 
 import platform
-import tempfile
+import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from numbers import Integral
-from pathlib import Path
 
+import joblib
 import numpy as np
 from joblib import cpu_count, effective_n_jobs
 from sklearn.base import clone
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils import check_array, check_consistent_length
 from threadpoolctl import threadpool_info
 
 from skvae import __version__, recipes
 from skvae._containers import numbers
 from skvae._sklearn import derive_random_states
 from skvae.comparison.cells import Cell
+from skvae.comparison.kept import kept_files, pick_up, rows_file
+from skvae.comparison.labels import check_labels
 from skvae.comparison.processes import run_in_processes
 from skvae.comparison.results import FeatureComparison
 from skvae.comparison.rows import Row, read_rows
 from skvae.comparison.selection import CLASSIFIERS, Candidates
+from skvae.comparison.shared import shared_arrays
 
 __all__ = ["compare_features"]
 
@@ -41,6 +45,7 @@ def compare_features(
     n_seeds=1,
     n_jobs=None,
     random_state=0,
+    checkpoint=None,
     verbose=0,
 ):
     """Compare features by the test error of the same classifiers on top of them.
@@ -56,11 +61,11 @@ def compare_features(
     X_train : array-like of shape (n_train, n_features)
         Rows; the named features expect pixels in [0, 1].
     y_train : array-like of shape (n_train,)
-        Labels.
+        Labels: strings, whole numbers or bools, of two classes or more.
     X_test : array-like of shape (n_test, n_features)
         Rows that decide nothing.
     y_test : array-like of shape (n_test,)
-        Their labels.
+        Their labels; rows of a class that ``y_train`` lacks count as errors.
     features : sequence of str, or mapping of str to transformer
         Names of :func:`skvae.recipes.make`; or transformers of your own.
     classifiers : sequence of str, or mapping of str to (classifier, grid)
@@ -75,6 +80,12 @@ def compare_features(
         ``threadpoolctl.threadpool_limits`` say so. None means 1, -1 all cores.
     random_state : int, default=0
         First seed: of features, classifiers and validation splits.
+    checkpoint : str or path-like, default=None
+        Folder that keeps rows as they are finished, for the case that the process is killed. The
+        same call takes the rows that it finds there from an earlier one with the same data,
+        features, classifiers, seeds, threads and versions, and computes the others;
+        ``settings["n_picked_up"]`` counts them. Code of your own classes is known by name only:
+        delete the folder after changing it.
     verbose : int, default=0
         Whether to print progress, to standard error.
 
@@ -82,12 +93,15 @@ def compare_features(
     -------
     comparison : FeatureComparison
         Rows, ``summary()``, ``mcnemar()``, ``table()`` and ``save(directory)``. After Ctrl-C it
-        holds the rows finished by then, and ``interrupted`` is True.
+        holds the rows finished by then, and ``interrupted`` is True. If the process is killed, its
+        workers end and its copy of the data is deleted.
 
     Raises
     ------
     ValueError
-        If a name is unknown or the arrays do not fit each other.
+        If a name is unknown, the arrays do not fit each other, or labels are none.
+    OSError
+        If the copy of the data for the workers, or ``checkpoint``, cannot be written.
 
     Examples
     --------
@@ -104,6 +118,8 @@ def compare_features(
     arrays = _check_data(X_train, y_train, X_test, y_test)
     if not isinstance(n_seeds, Integral) or n_seeds < 1:
         raise ValueError(f"n_seeds={n_seeds!r} must be an integer of at least 1.")
+    if not isinstance(random_state, Integral) or random_state < 0:
+        raise ValueError(f"random_state={random_state!r} must be an integer of at least 0.")
     candidates = _check_classifiers(classifiers)
     n_jobs = effective_n_jobs(n_jobs)
     n_threads = _threads_of_each(n_jobs)
@@ -124,16 +140,15 @@ def compare_features(
         "n_jobs": n_jobs,
         "n_threads": n_threads,
     }
+    own = isinstance(features, Mapping)
     start = time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="skvae-") as directory:
-        folder = Path(directory)
-        for name, array in arrays.items():
-            np.save(folder / f"{name}.npy", array)
+    with shared_arrays(arrays) as folder:
         cells = [
             Cell(
                 feature=name,
                 transformer=transformer,
-                labelled=isinstance(features, Mapping) or name in recipes.LABELLED,
+                labelled=own or name in recipes.LABELLED,
+                numbered=not own,
                 classifiers=candidates,
                 seed=seed,
                 n_threads=n_threads,
@@ -143,10 +158,42 @@ def compare_features(
             )
             for index, (name, seed, transformer) in enumerate(transformers)
         ]
+        n_picked_up = 0
+        if checkpoint is not None:
+            cells = _kept(cells, arrays, checkpoint)
+            n_picked_up = _pick_up(cells, checkpoint, verbose)
         rows, interrupted = _run(cells, n_jobs)
-    settings |= {"seconds": time.perf_counter() - start, **_environment()}
+    settings |= {"n_picked_up": n_picked_up, "seconds": time.perf_counter() - start}
 
-    return FeatureComparison(rows, len(arrays["y_test"]), settings, interrupted)
+    return FeatureComparison(rows, len(arrays["y_test"]), settings | _environment(), interrupted)
+
+
+def _kept(cells, arrays, checkpoint):
+    """Cells whose rows outlive this process, in files named after all that they depend on."""
+    data = joblib.hash({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+    told = [
+        (data, _versions(), c.feature, c.transformer, c.classifiers, c.seed, c.n_threads)
+        for c in cells
+    ]
+    files = [rows_file(checkpoint, *each) for each in told]
+
+    return [replace(cell, output=file) for cell, file in zip(cells, files, strict=True)]
+
+
+def _pick_up(cells, checkpoint, verbose):
+    """How many rows of the cells are there from an earlier run."""
+    n_found = sum(len(pick_up(cell.output)) for cell in cells)
+    n_others = len(kept_files(checkpoint) - {cell.output for cell in cells})
+    if verbose and n_found:
+        print(f"{n_found} rows of an earlier run are picked up.", file=sys.stderr, flush=True)
+    if verbose and n_others:
+        print(
+            f"{checkpoint} holds rows of other data, settings or versions, which are not used.",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    return n_found
 
 
 def _check_data(X_train, y_train, X_test, y_test):
@@ -154,12 +201,21 @@ def _check_data(X_train, y_train, X_test, y_test):
         check_array(numbers(X, name), dtype=[np.float32, np.float64], input_name=name)
         for X, name in ((X_train, "X_train"), (X_test, "X_test"))
     )
-    y_train, y_test = column_or_1d(y_train), column_or_1d(y_test)
+    y_train, y_test = check_labels(y_train, "y_train"), check_labels(y_test, "y_test")
     check_consistent_length(X_train, y_train)
     check_consistent_length(X_test, y_test)
     if X_train.shape[1] != X_test.shape[1]:
         raise ValueError(
             f"X_train has {X_train.shape[1]} features, but X_test has {X_test.shape[1]}."
+        )
+    if (y_train.dtype.kind == "U") != (y_test.dtype.kind == "U"):
+        raise ValueError(
+            f"y_train holds labels like {y_train[0]!r} and y_test like {y_test[0]!r}: none could "
+            "ever be right. Give both as strings or both as numbers."
+        )
+    if len(classes := np.unique(y_train)) < 2:
+        raise ValueError(
+            f"y_train has one class only, {classes[0]!r}: classifiers need two or more."
         )
 
     return {"X_train": X_train, "y_train": y_train, "X_test": X_test, "y_test": y_test}
@@ -167,6 +223,7 @@ def _check_data(X_train, y_train, X_test, y_test):
 
 def _check_classifiers(classifiers):
     if isinstance(classifiers, Mapping):
+        _check_own_names("classifiers", classifiers)
         return {name: Candidates(*pair) for name, pair in classifiers.items()}
     _check_names("Classifier", classifiers, CLASSIFIERS)
 
@@ -180,6 +237,7 @@ def _check_features(features, dataset, seed, n_threads):
             name: recipes.make(name, dataset, random_state=seed, n_jobs=n_threads)
             for name in features
         }
+    _check_own_names("features", features)
     transformers = {name: clone(transformer) for name, transformer in features.items()}
     for transformer in transformers.values():
         derive_random_states(transformer, np.random.RandomState(seed))
@@ -195,6 +253,14 @@ def _check_names(kind, names, known):
             raise ValueError(f"{kind} {name!r} is unknown: choose from {', '.join(known)}.")
 
 
+def _check_own_names(argument, mapping):
+    if not mapping or not all(isinstance(name, str) for name in mapping):
+        raise ValueError(
+            f"{argument} must map names, which are strings, to what they name; got the keys "
+            f"{list(mapping)}."
+        )
+
+
 def _threads_of_each(n_jobs):
     allowed = [pool["num_threads"] for pool in threadpool_info()]
 
@@ -205,7 +271,8 @@ def _run(cells, n_jobs):
     """Rows of all cells, and whether Ctrl-C came before the last."""
     failures, interrupted = {}, False
     try:
-        for cell, error in run_in_processes(cells, n_jobs):
+        unfinished = [c for c in cells if len(read_rows(c.output)) < len(c.classifiers)]
+        for cell, error in run_in_processes(unfinished, n_jobs):
             if error is not None:
                 failures[cell.output] = f"{type(error).__name__}: {error}".splitlines()[0]
                 cell.report(f"failed: {failures[cell.output]}")
@@ -213,13 +280,13 @@ def _run(cells, n_jobs):
         interrupted = True
     rows = []
     for cell in cells:
-        done = read_rows(cell.output)
-        rows += done
+        done = {row.classifier: row for row in read_rows(cell.output)}
+        rows += [done[name] for name in cell.classifiers if name in done]
         if cell.output in failures:
-            missing = list(cell.classifiers)[len(done) :]
             rows += [
                 Row(cell.feature, name, cell.seed, "failed", failures[cell.output])
-                for name in missing
+                for name in cell.classifiers
+                if name not in done
             ]
 
     return tuple(rows), interrupted
@@ -229,8 +296,12 @@ def _environment():
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
-        "versions": {"skvae": __version__} | {name: version(name) for name in _LIBRARIES},
+        "versions": _versions(),
         "platform": platform.platform(),
         "processor": platform.processor() or platform.machine(),
         "cores": cpu_count(),
     }
+
+
+def _versions():
+    return {"skvae": __version__} | {name: version(name) for name in _LIBRARIES}

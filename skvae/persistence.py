@@ -5,7 +5,7 @@ import zipfile
 
 import joblib
 
-from skvae import _HOMES, __version__
+from skvae import __version__
 
 __all__ = ["VersionedMixin", "load_estimator"]
 
@@ -41,8 +41,9 @@ def load_estimator(path, *, allow_pickle=False):
         What ``skops.io.dump`` wrote, or with ``allow_pickle`` what joblib or pickle did.
     allow_pickle : bool, default=False
         Whether to read pickles. Reading one runs the code inside it: allow files that you trust
-        only. A skops file is read without running anything; estimators of scikit-learn and skvae
-        are all that it may hold.
+        only. A skops file is read without running anything. It may hold estimators of skvae and
+        scikit-learn, also fitted searches and ensembles, but no trees and no functions other than
+        scikit-learn's scores.
 
     Returns
     -------
@@ -53,7 +54,8 @@ def load_estimator(path, *, allow_pickle=False):
     ImportError
         If the file is skops's and skops is missing.
     ValueError
-        If the file is a pickle and those are not allowed, holds other types, or is damaged.
+        If the file is a pickle and those are not allowed, holds other types or no estimator, would
+        unpack to far more than it is, or is damaged.
     OSError
         If it cannot be read.
 
@@ -77,11 +79,17 @@ def load_estimator(path, *, allow_pickle=False):
             "where it comes from. Files of skops.io.dump are read without running anything."
         )
     try:
-        return _load_skops(path) if is_skops else joblib.load(path)
+        estimator = _load_skops(path) if is_skops else joblib.load(path)
     except (ImportError, OSError, _UntrustedError):
         raise
     except Exception as error:  # a damaged file can raise anything
         raise ValueError(f"{path} holds no estimator that can be read: {error!r}.") from error
+    if isinstance(estimator, type) or not {"fit", "get_params"} <= {*dir(estimator)}:
+        kind = estimator if isinstance(estimator, type) else type(estimator)
+        what = "the class" if isinstance(estimator, type) else "an object of type"
+        raise ValueError(f"{path} holds no estimator, but {what} {kind.__qualname__}.")
+
+    return estimator
 
 
 class _UntrustedError(ValueError):
@@ -93,12 +101,14 @@ def _load_skops(path):
         from skops import io
     except ImportError as error:
         raise ImportError(f'{path} needs skops: pip install "skvae[skops]"') from error
-    ours = {f"{home}.{name}" for name, home in _HOMES.items()}
+    from skvae._skops import check_sizes, trusted_types
+
+    check_sizes(path)
     types = io.get_untrusted_types(file=path)
-    if strangers := sorted(set(types) - ours):
+    if strangers := sorted(set(types) - trusted_types()):
         raise _UntrustedError(
-            f"{path} holds types that are neither scikit-learn's nor skvae's: "
-            f"{', '.join(strangers)}. Read it with skops.io.load(trusted=...) in Python."
+            f"{path} holds types that are not known to be harmless: {', '.join(strangers)}. If you "
+            "trust them, read it with skops.io.load(trusted=...) in Python."
         )
 
     return io.load(path, trusted=types)

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import signal
+from contextlib import contextmanager
 
 # Lets scikit-learn's array API check run instead of skip; scipy reads it on import.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
@@ -42,3 +44,22 @@ def browser():
         )
         yield started
         started.close()
+
+
+@pytest.fixture
+def full_disk():
+    """A context in which files of more than 100 bytes meet a limit, as they would a full disk."""
+    resource = pytest.importorskip("resource", reason="limits of POSIX")
+
+    @contextmanager
+    def limited():
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # then writing raises
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+            signal.signal(signal.SIGXFSZ, before)
+
+    return limited

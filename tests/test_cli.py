@@ -9,8 +9,9 @@ import sys
 import pytest
 
 from skvae import cli, recipes
+from skvae._checkpoint_file import checkpoint_path
 from skvae.comparison.results import FeatureComparison
-from skvae.comparison.rows import Row
+from skvae.comparison.rows import Row, append_row
 
 
 def test_compare_writes_its_files(tmp_path):
@@ -38,6 +39,7 @@ def test_compare_writes_its_files(tmp_path):
     assert content["settings"]["n_train"] == 200
     assert content["settings"]["versions"]["skvae"]
     assert (tmp_path / "out" / "comparison.png").stat().st_size > 1000
+    assert not (tmp_path / "out" / "unfinished").exists()
     page = (tmp_path / "reports" / "page.html").read_text("utf-8")
     assert f"skvae {' '.join(command[3:])}" in page
 
@@ -117,6 +119,34 @@ def test_a_closed_pipe_costs_the_table_but_not_the_files(tmp_path, monkeypatch):
 
     assert status == 1
     assert (tmp_path / "out" / "results.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("row", "interrupted", "status"),
+    [
+        (Row("raw", "knn", 0, n_dims=4, test_error=0.1, error_low=0.0, error_high=0.2), False, 0),
+        (Row("raw", "knn", 0, status="failed", reason="MemoryError"), False, 1),
+        (Row("raw", "knn", 0, status="left out", reason="5632 dims > 1000"), True, 130),
+    ],
+    ids=["whole", "failed", "interrupted"],
+)
+def test_rows_are_kept_until_all_is_done_and_written(
+    row, interrupted, status, tmp_path, monkeypatch
+):
+    kept = tmp_path / "unfinished" / "rows.jsonl"
+
+    def compare(*arrays, checkpoint, **options):
+        append_row(checkpoint_path(checkpoint).with_name("rows.jsonl"), row)
+        return FeatureComparison((row,), n_test=500, interrupted=interrupted)
+
+    def save(comparison, directory):
+        assert kept.exists()
+
+    monkeypatch.setattr(cli, "compare_features", compare)
+    monkeypatch.setattr(FeatureComparison, "save", save)
+
+    assert cli.main(["compare", "--output", str(tmp_path)]) == status
+    assert kept.exists() == (status != 0)
 
 
 def test_recipe_prints_the_pipeline(capsys):

@@ -3,8 +3,10 @@
 import os
 import signal
 import threading
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.decomposition import PCA
@@ -17,6 +19,7 @@ from threadpoolctl import threadpool_limits
 from skvae import compare, compare_features
 from skvae.comparison import selection
 from skvae.comparison.cells import run_cell
+from skvae.recipes import PROFILES
 
 
 @pytest.fixture
@@ -272,6 +275,11 @@ def test_ctrl_c_keeps_the_finished_rows_of_a_running_feature(data):
         ({"classifiers": []}, "list of names"),
         ({"dataset": "imagenet"}, "'imagenet' is unknown: choose from digits"),
         ({"n_seeds": 0}, "n_seeds=0"),
+        ({"random_state": None}, "random_state=None must be an integer"),
+        ({"random_state": -1}, "random_state=-1 must be an integer"),
+        ({"features": {1: PCA(2)}}, "features must map names, .* got the keys .1"),
+        ({"features": {}}, "features must map names"),
+        ({"classifiers": {None: None}}, "classifiers must map names"),
     ],
 )
 def test_unknown_options_list_the_choices(data, options, message):
@@ -306,3 +314,107 @@ def test_named_classifiers_are_left_unfitted():
     assert not any(
         name.endswith("_") for c in selection.CLASSIFIERS.values() for name in vars(c.estimator)
     )
+
+
+def relabelled(data, names):
+    """The two commonest kinds of digits only, under other names."""
+    X_train, y_train, X_test, y_test = data
+    kept, left = y_train < 2, y_test < 2
+
+    return (
+        X_train[kept],
+        np.array(names)[y_train[kept]],
+        X_test[left],
+        np.array(names)[y_test[left]],
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "container"),
+    [
+        (["no", "yes"], lambda y: y.astype(object)),
+        (["no", "yes"], lambda y: pd.Series(y, dtype="category")),
+        ([-1, 1], np.asarray),
+        ([-1, 1], lambda y: y.astype(object)),
+        ([False, True], lambda y: pd.Series(y, dtype="boolean")),
+    ],
+    ids=["objects", "categories", "signs", "objects of numbers", "pandas' bools"],
+)
+def test_what_labels_are_called_changes_no_result(names, container, data, in_process, tmp_path):
+    options = {
+        "features": ["raw", "vae_prior"],
+        "classifiers": ["knn", "linear"],
+        "dataset": replace(
+            PROFILES["digits"], vae={"n_components": 2, "hidden_layer_sizes": (8,), "max_iter": 2}
+        ),
+    }
+    expected = compare_features(*relabelled(data, [0, 1]), **options)
+    X_train, y_train, X_test, y_test = relabelled(data, names)
+    found = compare_features(X_train, container(y_train), X_test, container(y_test), **options)
+
+    assert [row.status for row in found.rows] == ["ok"] * 4
+    assert [row.mistakes for row in found.rows] == [row.mistakes for row in expected.rows]
+    taken = [[names[k] for k in row.mistaken_for] for row in expected.rows]
+    assert [list(row.mistaken_for) for row in found.rows] == taken
+    found.save_report(tmp_path / "report.html", container(y_test))
+
+
+def test_rare_classes_and_those_that_only_the_test_rows_have_are_no_failure(data, in_process):
+    X_train, y_train, X_test, y_test = data
+    X = np.concatenate([X_train[y_train < 3], X_train[y_train == 4][:1]])
+    y = np.concatenate([y_train[y_train < 3], [4]])
+    comparison = compare_features(X, y, X_test, y_test, features=["raw"])
+    unseen = set(np.flatnonzero(~np.isin(y_test, [0, 1, 2, 4])))
+
+    assert [row.status for row in comparison.rows] == ["ok"] * 3
+    assert all(unseen <= set(row.mistakes) for row in comparison.rows)
+
+
+@pytest.mark.parametrize(
+    ("y_train", "y_test", "message"),
+    [
+        (np.zeros(300, int), np.zeros(100, int), "y_train has one class only, .*0"),
+        (np.arange(300) % 2, np.array(["0", "1"] * 50), "y_train holds labels like"),
+        (np.linspace(0, 1, 300), np.zeros(100, int), "y_train holds .* no class"),
+    ],
+)
+def test_labels_that_no_classifier_could_learn_are_refused(data, y_train, y_test, message):
+    X_train, _, X_test, _ = data
+    with pytest.raises(ValueError, match=message):
+        compare_features(X_train, y_train, X_test, y_test, features=["raw"])
+
+
+def test_finished_rows_are_picked_up_for_the_same_data_and_settings_only(
+    data, in_process, tmp_path, capsys
+):
+    X_train, y_train, X_test, y_test = data
+    options = {"features": ["raw"], "classifiers": ["knn"], "checkpoint": tmp_path / "kept"}
+    first = compare_features(*data, **options)
+    again = compare_features(*data, verbose=1, **options)
+    assert again.rows == first.rows  # seconds too: nothing was computed
+    assert again.settings["n_picked_up"] == 1
+    assert "1 rows of an earlier run are picked up" in capsys.readouterr().err
+
+    for other, changed in (
+        ((X_train, y_train, X_test, np.roll(y_test, 1)), {}),
+        ((X_train[:, ::-1], y_train, X_test, y_test), {}),
+        (data, {"classifiers": {"knn": (KNeighborsClassifier(), {"n_neighbors": [3]})}}),
+        (data, {"random_state": 1}),
+        (data, {"features": {"raw": PCA(3)}}),
+    ):
+        fresh = compare_features(*other, verbose=1, **{**options, **changed})
+        assert fresh.settings["n_picked_up"] == 0
+        assert "holds rows of other data, settings or versions" in capsys.readouterr().err
+
+
+def test_a_feature_goes_on_with_the_classifiers_that_are_missing(data, in_process, tmp_path):
+    options = {"features": ["raw"], "classifiers": ["linear", "knn"]}
+    whole = compare_features(*data, checkpoint=tmp_path, **options)
+    (path,) = tmp_path.iterdir()
+    path.write_text(path.read_text().splitlines(keepends=True)[1])
+    again = compare_features(*data, checkpoint=tmp_path, **options)
+
+    assert again.settings["n_picked_up"] == 1
+    assert again.rows[1] == whole.rows[1]
+    assert [row.mistakes for row in again.rows] == [row.mistakes for row in whole.rows]
+    assert [row.classifier for row in again.rows] == ["linear", "knn"]

@@ -13,7 +13,8 @@ from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_limits
 
-from skvae.comparison.rows import Row, append_row
+from skvae.comparison.labels import strata
+from skvae.comparison.rows import Row, append_row, read_rows
 from skvae.comparison.selection import Candidates, Split, choose, fit_recording, seeded
 from skvae.comparison.statistics import wilson_interval
 
@@ -34,6 +35,8 @@ class Cell:
         Unfitted.
     labelled : bool
         Whether its fit may read labels.
+    numbered : bool
+        Whether it reads numbers of classes in place of labels, among which -1 would mean none.
     classifiers : mapping of str to Candidates
         In the order to run them.
     seed : int
@@ -49,6 +52,7 @@ class Cell:
     feature: str
     transformer: Any
     labelled: bool
+    numbered: bool
     classifiers: Mapping[str, Candidates]
     seed: int
     n_threads: int
@@ -63,18 +67,20 @@ class Cell:
 
 
 def run_cell(cell):
-    """Append a row per classifier to the output of the cell.
+    """Append a row per classifier to the output of the cell, but for those that have one there.
 
     Parameters
     ----------
     cell : Cell
     """
+    done = {row.classifier for row in read_rows(cell.output)}
     with threadpool_limits(cell.n_threads):
         X, y, n_train = _load_training(cell)
         feature = _fit_feature(cell, X, y, n_train)
         for name, candidates in cell.classifiers.items():
-            row = _run_classifier(cell, name, candidates, feature, y, n_train)
-            append_row(cell.output, row)
+            if name not in done:
+                row = _run_classifier(cell, name, candidates, feature, y, n_train)
+                append_row(cell.output, row)
 
 
 @dataclass(frozen=True)
@@ -91,21 +97,26 @@ def _load_training(cell):
     """Training rows, those for validation last: so that either part is a view."""
     X, y = (np.load(cell.data / f"{name}_train.npy", mmap_mode="r") for name in "Xy")
     n_validation = min(_MAX_VALIDATION, max(len(y) // 5, 1))
+    n_train = len(y) - n_validation
     order = np.concatenate(
         train_test_split(
-            np.arange(len(y)), test_size=n_validation, stratify=y, random_state=cell.seed
+            np.arange(len(y)),
+            test_size=n_validation,
+            stratify=strata(y, n_train, n_validation),
+            random_state=cell.seed,
         )
     )
 
-    return X[order], np.asarray(y[order]), len(y) - n_validation
+    return X[order], np.asarray(y[order]), n_train
 
 
 def _fit_feature(cell, X, y, n_train):
     X_test = np.load(cell.data / "X_test.npy", mmap_mode="r")
     transformer = clone(cell.transformer)
+    labels = np.unique(y, return_inverse=True)[1] if cell.numbered else y
     cell.report(f"fitting on {len(X)} rows")
     with _timed() as fit_time:
-        notes = fit_recording(transformer, X, y if cell.labelled else None)
+        notes = fit_recording(transformer, X, labels if cell.labelled else None)
     cell.report(f"fitted in {fit_time.seconds:.1f} s")
     with _timed() as transform_time:
         train, test = transformer.transform(X), transformer.transform(X_test)
@@ -113,7 +124,7 @@ def _fit_feature(cell, X, y, n_train):
     selection = train
     if cell.labelled:
         # Its fit has seen the labels of the validation rows, so they would look too easy.
-        selector = clone(cell.transformer).fit(X[:n_train], y[:n_train])
+        selector = clone(cell.transformer).fit(X[:n_train], labels[:n_train])
         selection = selector.transform(X)
 
     return _Feature(train, test, selection, fit_time.seconds, transform_time.seconds, tuple(notes))

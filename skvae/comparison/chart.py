@@ -1,6 +1,7 @@
 """A comparison as a picture."""
 
-from skvae.displays.canvas import require_matplotlib
+from skvae._writable import replacing
+from skvae.displays.canvas import LITERAL, require_matplotlib
 from skvae.displays.feature_comparison import FeatureComparisonDisplay
 
 __all__ = ["save_chart"]
@@ -27,5 +28,6 @@ def save_chart(comparison, path):
     figure = Figure(figsize=(7.5, 1.4 + 0.55 * n_features), layout="constrained")
     display = FeatureComparisonDisplay.from_comparison(comparison, ax=figure.add_subplot())
     if title := comparison.settings.get("title"):
-        display.ax_.set_title(title, loc="left", fontsize=11)
-    figure.savefig(path, dpi=150)
+        display.ax_.set_title(title, loc="left", fontsize=11, **LITERAL)
+    with replacing(path) as file:
+        figure.savefig(file, format="png", dpi=150)

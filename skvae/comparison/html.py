@@ -4,7 +4,9 @@ from base64 import b64encode
 from html import escape
 from io import BytesIO
 
-__all__ = ["chart", "name", "picture", "row", "scroll", "table"]
+from skvae._text import one_line
+
+__all__ = ["chart", "name", "picture", "row", "scroll", "table", "text"]
 
 # Of matplotlib, for light and for dark screens.
 _STYLES = "default", "dark_background"
@@ -61,19 +63,34 @@ def row(heading, cells, css=None):
     return f'<tr><th scope="row">{heading}</th>{rest}</tr>'
 
 
-def name(text):
-    """A name as HTML, which may go on in the next line after an underscore.
+def text(value):
+    """Text of the user's as HTML, on one line.
 
     Parameters
     ----------
-    text : str
-        Plain.
+    value : object
+        Its ``str`` is taken.
 
     Returns
     -------
     html : str
     """
-    return escape(text).replace("_", "_<wbr>")
+    return escape(one_line(value))
+
+
+def name(value):
+    """A name as HTML, which may go on in the next line after an underscore.
+
+    Parameters
+    ----------
+    value : object
+        Its ``str`` is taken.
+
+    Returns
+    -------
+    html : str
+    """
+    return text(value).replace("_", "_<wbr>")
 
 
 def scroll(label, content):
@@ -90,7 +107,7 @@ def scroll(label, content):
     -------
     html : str
     """
-    region = f'class="scroll" role="region" aria-label="{escape(label)}" tabindex="0"'
+    region = f'class="scroll" role="region" aria-label="{text(label)}" tabindex="0"'
 
     return f"<div {region}>{content}</div>"
 
@@ -115,7 +132,7 @@ def picture(image, alt):
     imsave(file, image, format="png", cmap="gray_r", vmin=0, vmax=1)
     size = f'width="{image.shape[1]}" height="{image.shape[0]}"'
 
-    return f'<img src="{_uri(file, "image/png")}" alt="{escape(alt)}" {size}>'
+    return f'<img src="{_uri(file, "image/png")}" alt="{text(alt)}" {size}>'
 
 
 def chart(draw, figsize, alt):
@@ -139,7 +156,7 @@ def chart(draw, figsize, alt):
 
     return (
         f'<picture><source media="screen and (prefers-color-scheme: dark)" srcset="{dark}">'
-        f'<img src="{light}" alt="{escape(alt)}" width="{width}" height="{height}"></picture>'
+        f'<img src="{light}" alt="{text(alt)}" width="{width}" height="{height}"></picture>'
     )
 
 

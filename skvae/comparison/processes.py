@@ -1,6 +1,9 @@
 """Cells in processes of their own, so that peak memory is that of one cell."""
 
+import multiprocessing
+import os
 import signal
+import threading
 from concurrent.futures import FIRST_COMPLETED, wait
 
 from joblib.externals.loky.process_executor import ProcessPoolExecutor
@@ -11,7 +14,7 @@ __all__ = ["run_in_processes"]
 
 
 def run_in_processes(cells, n_jobs):
-    """Run cells, each in a fresh process.
+    """Run cells, each in a fresh process, which ends with this one however this one ends.
 
     Parameters
     ----------
@@ -27,10 +30,12 @@ def run_in_processes(cells, n_jobs):
         What ended it early.
     """
     waiting, running = list(cells), {}
+    # Only this process holds the other end: it is closed when this process ends, even by a kill.
+    alive, end = multiprocessing.Pipe(duplex=False)
     try:
         while waiting or running:
             while waiting and len(running) < n_jobs:
-                executor = ProcessPoolExecutor(max_workers=1, initializer=_ignore_interrupt)
+                executor = ProcessPoolExecutor(max_workers=1, initializer=_begin, initargs=(alive,))
                 cell = waiting.pop(0)
                 running[executor.submit(run_cell, cell)] = executor, cell
             for future in wait(running, return_when=FIRST_COMPLETED).done:
@@ -40,8 +45,19 @@ def run_in_processes(cells, n_jobs):
     finally:
         for executor, _ in running.values():
             executor.shutdown(kill_workers=True)
+        alive.close()
+        end.close()
 
 
-def _ignore_interrupt():
+def _begin(alive):
     # Ctrl-C reaches the whole process group; the parent alone decides what is kept.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, args=(alive,), daemon=True).start()
+
+
+def _end_with_parent(alive):
+    """Wait for the parent to end, then end this process and those that it started."""
+    alive.poll(None)
+    for child in multiprocessing.active_children():
+        child.kill()
+    os._exit(1)

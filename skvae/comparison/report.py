@@ -2,14 +2,15 @@
 
 from html import escape
 from importlib.resources import files
-from pathlib import Path
 from string import Template
 
 import numpy as np
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length
 
+from skvae._writable import replacing
 from skvae.comparison import html
 from skvae.comparison.confusions import confused_pairs, confusion_matrix, hardest
+from skvae.comparison.labels import check_labels
 from skvae.comparison.text import cell_text, columns_of
 from skvae.displays.canvas import require_matplotlib
 from skvae.displays.feature_comparison import FeatureComparisonDisplay
@@ -32,7 +33,7 @@ _CHARTS = {
 def save_report(comparison, path, y_test, X_test=None, *, image_shape=None, command=None):
     """Write the page; see ``FeatureComparison.save_report``."""
     require_matplotlib("A report")
-    y_test = column_or_1d(y_test)
+    y_test = check_labels(y_test, "y_test")
     if len(y_test) != comparison.n_test:
         raise ValueError(f"y_test has {len(y_test)} labels for {comparison.n_test} test rows.")
     images = None
@@ -49,8 +50,8 @@ def save_report(comparison, path, y_test, X_test=None, *, image_shape=None, comm
             if content
         ),
     )
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text(page, encoding="utf-8")
+    with replacing(path, "w", encoding="utf-8") as file:
+        file.write(page)
 
 
 def _sections(comparison, y_test, images, command):
@@ -80,8 +81,8 @@ def _lead(comparison):
         best = min(done, key=lambda record: record["test_error"])
         text += (
             f" The lowest is <strong>{cell_text('test_error', best)}%</strong> "
-            f"({cell_text('interval', best)}): {escape(best['feature'])} with "
-            f"{escape(best['classifier'])}."
+            f"({cell_text('interval', best)}): {html.text(best['feature'])} with "
+            f"{html.text(best['classifier'])}."
         )
     if comparison.interrupted:
         text += " <strong>The run was interrupted: rows are missing.</strong>"
@@ -117,7 +118,7 @@ def _errors(comparison, records):
         f"Test error in % of {comparison.n_test:,} rows, with its 95% interval (Wilson), which "
         "covers the chance of the test rows. Bold: the lowest of a classifier."
     )
-    head = ["feature", "dims", "fit s", *map(escape, classifiers)]
+    head = ["feature", "dims", "fit s", *map(html.text, classifiers)]
 
     return html.scroll("Test errors", html.table(caption, head, body, "errors"))
 
@@ -126,7 +127,7 @@ def _error_cell(record):
     if record is None:
         return "not run"
     if record["status"] != "ok":
-        return escape(record["status"])
+        return html.text(record["status"])
     error = cell_text("test_error", record)
     if spread := cell_text("test_error_std", record):
         error += f" ± {spread}"
@@ -142,15 +143,7 @@ def _charts(comparison, records):
     def figure(kind):
         def draw(ax):
             display.plot(kind, ax)
-            handles, labels = ax.get_legend_handles_labels()
-            ax.legend(
-                handles,
-                labels,
-                frameon=False,
-                ncols=3,
-                loc="lower center",
-                bbox_to_anchor=(0.5, 1),
-            )
+            display.name_classifiers(ax, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
 
         title, alt = _CHARTS[kind]
         alt = f"Chart. {alt}, by classifier; the numbers are in the tables of this page."
@@ -162,7 +155,7 @@ def _charts(comparison, records):
 
 
 def _confusions(done, y_test):
-    labels = np.unique(np.concatenate([y_test, *(np.asarray(row.mistaken_for) for row in done)]))
+    labels = np.array(sorted({*y_test.tolist(), *(k for row in done for k in row.mistaken_for)}))
     if len(labels) > _MAX_CLASSES:
         return f"<p>Left out: {len(labels)} classes are too many to read.</p>"
     groups: dict = {}
@@ -189,7 +182,7 @@ def _wrong(counts):
 
 
 def _confusion(names, counts, labels, most):
-    heads = [escape(str(label)) for label in labels]
+    heads = [html.text(label) for label in labels]
     body = [
         html.row(
             heads[i],
@@ -198,7 +191,7 @@ def _confusion(names, counts, labels, most):
         )
         for i in range(len(labels))
     ]
-    feature, classifier = map(escape, names)
+    feature, classifier = map(html.text, names)
     caption = f"{feature} with {classifier}: {_wrong(counts).sum():,} wrong"
 
     return html.table(caption, ["<small>true</small>", *heads], body, "confusion")
@@ -210,7 +203,7 @@ def _shade(count, most):
 
 def _most_confused(done, y_test, images):
     pairs = ", ".join(
-        f"{escape(str(label))} taken for {escape(str(other))} ({count:,})"
+        f"{html.text(label)} taken for {html.text(other)} ({count:,})"
         for (label, other), count in confused_pairs(done, y_test, _N_PAIRS)
     )
     if not pairs:
@@ -231,11 +224,12 @@ def _most_confused(done, y_test, images):
 
 
 def _hard(hard, image, n_runs):
-    label, other = str(hard.label), str(hard.taken_for)
+    label, other = hard.label, hard.taken_for
     pixels = image[:, :, 0] if image.shape[2] == 1 else image
     shown = html.picture(pixels, f"Test image {hard.row}: a {label}, most often taken for {other}")
     caption = (
-        f"{escape(label)}, not {escape(other)} <small>{hard.n_wrong} of {n_runs} wrong</small>"
+        f"{html.text(label)}, not {html.text(other)} "
+        f"<small>{hard.n_wrong} of {n_runs} wrong</small>"
     )
 
     return f"<li><figure>{shown}<figcaption>{caption}</figcaption></figure></li>"
@@ -249,7 +243,8 @@ def _tests(records):
         body = [
             html.row(html.name(a), [_test_cell(own.get((a, b))) for b in columns]) for a in rows
         ]
-        table = html.table(f"Under {escape(classifier)}", ["feature", *map(escape, columns)], body)
+        head = ["feature", *map(html.text, columns)]
+        table = html.table(f"Under {html.text(classifier)}", head, body)
         tables.append(html.scroll(f"Tests under {classifier}", table))
     if not tables:
         return ""
@@ -277,7 +272,7 @@ def _details(records):
     del columns["feature"]
     body = [
         html.row(
-            html.name(record["feature"]), [escape(cell_text(name, record)) for name in columns]
+            html.name(record["feature"]), [html.text(cell_text(name, record)) for name in columns]
         )
         for record in records
     ]
@@ -289,7 +284,8 @@ def _details(records):
 
 def _notes(records):
     items = [
-        f"<li>{escape(record['feature'])}, {escape(record['classifier'])}: {escape(note)}</li>"
+        f"<li>{html.text(record['feature'])}, {html.text(record['classifier'])}: "
+        f"{html.text(note)}</li>"
         for record in records
         for note in [*([record["reason"]] if record["reason"] else []), *record["notes"]]
     ]
@@ -304,6 +300,7 @@ def _how(settings, command):
     facts = {
         "Date": settings.get("date"),
         "Duration": f"{settings['seconds']:.0f} s" if "seconds" in settings else None,
+        "Rows of an earlier run": str(settings.get("n_picked_up") or ""),
         "Seeds": ", ".join(map(str, settings.get("seeds", []))),
         "Machine": ", ".join(
             str(settings[name]) for name in ("platform", "processor") if settings.get(name)
@@ -316,13 +313,14 @@ def _how(settings, command):
     }
     facts = {name: value for name, value in facts.items() if value}
     if facts:
-        items = (f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
+        items = (f"<dt>{name}</dt><dd>{html.text(value)}</dd>" for name, value in facts.items())
         parts.append("<dl>" + "\n".join(items) + "</dl>")
     for kind in ("features", "classifiers"):
         if kind in settings:
             parts.append(f"<h3>The {kind}</h3>")
             parts += [
-                f"<p>{escape(name)}</p>\n<pre><code>{escape(' '.join(text.split()))}</code></pre>"
+                f"<p>{html.text(name)}</p>\n"
+                f"<pre><code>{escape(' '.join(text.split()))}</code></pre>"
                 for name, text in settings[kind].items()
             ]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from skvae._writable import replacing
 from skvae.comparison.rows import Row
 from skvae.comparison.statistics import mcnemar, wilson_interval
 from skvae.comparison.text import format_comparison
@@ -126,6 +127,10 @@ class FeatureComparison:
     def save(self, directory):
         """Write ``results.csv``, ``results.json`` and ``comparison.png``, in this order.
 
+        In ``results.csv`` a text that begins with a character at which spreadsheets take it for a
+        formula (=, +, -, @, tab, a line break) has an apostrophe before it, and so has one that
+        begins with an apostrophe: without the first apostrophe it is what it was.
+
         Parameters
         ----------
         directory : str or path-like
@@ -135,9 +140,10 @@ class FeatureComparison:
         ------
         ImportError
             If matplotlib is missing; the first two files are there nonetheless.
+        OSError
+            If a file cannot be written; one that was there is left as it was.
         """
         directory = Path(directory)
-        directory.mkdir(parents=True, exist_ok=True)
         self._save_csv(directory / "results.csv")
         self._save_json(directory / "results.json")
         if any(row.status == "ok" for row in self.rows):
@@ -169,7 +175,7 @@ class FeatureComparison:
         ImportError
             If matplotlib is missing.
         OSError
-            If the file cannot be written.
+            If the file cannot be written; one that was there is left as it was.
         ValueError
             If there is not one label, or one image, for each test row.
         """
@@ -179,13 +185,13 @@ class FeatureComparison:
 
     def _save_csv(self, path):
         names = [column.name for column in fields(Row) if column.name not in _PER_TEST_ROW]
-        with open(path, "w", newline="", encoding="utf-8") as file:
+        with replacing(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(names)
             for row in self.rows:
                 cells = {**asdict(row), "chosen": json.dumps(row.chosen, default=str)}
                 cells["notes"] = "; ".join(row.notes)
-                writer.writerow([cells[name] for name in names])
+                writer.writerow([_harmless(cells[name]) for name in names])
 
     def _save_json(self, path):
         content = {
@@ -196,7 +202,8 @@ class FeatureComparison:
             "mcnemar": self.mcnemar(),
             "rows": [asdict(row) for row in self.rows],
         }
-        path.write_text(json.dumps(content, indent=1, default=str) + "\n", encoding="utf-8")
+        with replacing(path, "w", encoding="utf-8") as file:
+            file.write(json.dumps(content, indent=1, default=str) + "\n")
 
 
 _PER_TEST_ROW = ("mistakes", "mistaken_for")
@@ -207,6 +214,17 @@ _SECONDS = (
     "fit_seconds",
     "predict_seconds",
 )
+
+
+# Spreadsheets of East Asia take the wide forms for the same.
+_BEGINS_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+
+
+def _harmless(cell):
+    """A cell that no spreadsheet runs; the apostrophe is OWASP's advice."""
+    return (
+        f"'{cell}" if isinstance(cell, str) and cell.startswith(("'", *_BEGINS_FORMULA)) else cell
+    )
 
 
 def _mean(values):

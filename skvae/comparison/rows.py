@@ -1,9 +1,11 @@
-"""What is known of one feature with one classifier and one seed."""
+"""What is known of one feature with one classifier and one seed, and the files that keep it."""
 
 import json
 from dataclasses import asdict, dataclass, field
 
-__all__ = ["Row", "append_row", "read_rows"]
+from skvae._writable import replacing
+
+__all__ = ["Row", "append_row", "read_rows", "write_rows"]
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,13 @@ class Row:
 def append_row(path, row):
     """Add a row to a file; rows already there outlive the process."""
     with open(path, "a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(row), default=_plain) + "\n")
+        file.write(_line(row))
+
+
+def write_rows(path, rows):
+    """Replace a file by one that holds these rows."""
+    with replacing(path, "w", encoding="utf-8") as file:
+        file.writelines(map(_line, rows))
 
 
 def read_rows(path):
@@ -80,6 +88,10 @@ def read_rows(path):
     whole = text[: text.rfind("\n") + 1]
 
     return [_tupled(json.loads(line)) for line in whole.splitlines()]
+
+
+def _line(row):
+    return json.dumps(asdict(row), default=_plain) + "\n"
 
 
 def _tupled(values):

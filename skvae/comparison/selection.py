@@ -12,6 +12,8 @@ from sklearn.model_selection import ParameterGrid, train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
+from skvae.comparison.labels import strata
+
 __all__ = ["CLASSIFIERS", "Candidates", "Split", "choose", "fit_recording", "seeded"]
 
 
@@ -180,7 +182,10 @@ def _subsample(X, y, n, random_state):
     if n is None or n >= len(y):
         return X, y
     kept, _ = train_test_split(
-        np.arange(len(y)), train_size=n, stratify=y, random_state=random_state
+        np.arange(len(y)),
+        train_size=n,
+        stratify=strata(y, n, len(y) - n),
+        random_state=random_state,
     )
 
     return X[np.sort(kept)], y[np.sort(kept)]

@@ -1,5 +1,7 @@
 """A comparison as a table of plain text."""
 
+from skvae._text import one_line
+
 __all__ = ["cell_text", "columns_of", "format_comparison"]
 
 _COLUMNS = {
@@ -34,6 +36,8 @@ def format_comparison(comparison):
     records = comparison.summary()
     tests = comparison.mcnemar()
     parts = [_table(records), *_notes(records), *(_tests(tests) if tests else [])]
+    if n_picked_up := comparison.settings.get("n_picked_up"):
+        parts.append(f"{n_picked_up} rows are those that an earlier run had finished.")
     if comparison.interrupted:
         parts.append("Interrupted: rows are missing.")
 
@@ -62,7 +66,7 @@ def columns_of(records):
 def _table(records):
     columns = columns_of(records)
     lines = [list(columns.values())]
-    lines += [[cell_text(name, record) for name in columns] for record in records]
+    lines += [[one_line(cell_text(name, record)) for name in columns] for record in records]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     rows = [
         "  ".join(
@@ -104,7 +108,7 @@ def _choice(chosen):
 
 def _notes(records):
     lines = [
-        f"  {record['feature']}, {record['classifier']}: {note}"
+        one_line(f"  {record['feature']}, {record['classifier']}: {note}")
         for record in records
         for note in record["notes"]
     ]
@@ -116,11 +120,16 @@ def _tests(records):
     """A triangle of p-values per classifier."""
     lines = []
     for classifier in dict.fromkeys(record["classifier"] for record in records):
-        values = {(r["a"], r["b"]): r["p_value"] for r in records if r["classifier"] == classifier}
+        values = {
+            (one_line(r["a"]), one_line(r["b"])): r["p_value"]
+            for r in records
+            if r["classifier"] == classifier
+        }
         rows, columns = (list(dict.fromkeys(pair[side] for pair in values)) for side in (0, 1))
-        left = max(map(len, [*rows, classifier]))
+        title = one_line(classifier)
+        left = max(map(len, [*rows, title]))
         widths = [max(len(name), 7) for name in columns]
-        cells = [[classifier, *columns]]
+        cells = [[title, *columns]]
         cells += [[a, *(_p_value(values.get((a, b))) for b in columns)] for a in rows]
         lines += [""]
         lines += [

@@ -4,7 +4,6 @@ import os
 import zipfile
 import zlib
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 import numpy as np
 from sklearn import datasets as sklearn_datasets
@@ -12,6 +11,7 @@ from sklearn.datasets import fetch_openml, get_data_home
 from sklearn.model_selection import train_test_split
 from sklearn.utils import Bunch
 
+from skvae._writable import replacing
 from skvae.datasets.idx import digest_of, read_idx
 from skvae.datasets.sources import FASHION_MNIST, MNIST
 
@@ -225,17 +225,10 @@ def _from_openml(source, home):
     X, y = X.astype(np.uint8), y.astype(np.int64)
     if X.shape != (_N_TRAIN + _N_TEST, _SIDE**2):
         raise ValueError(f"OpenML's {source.openml_name} has an unexpected shape: {X.shape}.")
-    _save_whole(cache, data=X, target=y)
+    with replacing(cache) as file:
+        np.savez_compressed(file, data=X, target=y)
 
     return X, y
-
-
-def _save_whole(path, **arrays):
-    """Save under the final name only what is complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-        np.savez_compressed(file, **arrays)
-    os.replace(file.name, path)
 
 
 def _bunch(X, y, *, image_shape, max_value, n_train, target_names, description):

@@ -1,6 +1,11 @@
-"""Where displays draw."""
+"""Where displays draw, and how they write names that the user gave."""
 
-__all__ = ["place", "require_matplotlib"]
+from skvae._text import one_line
+
+__all__ = ["LITERAL", "label_of", "name_legend", "place", "require_matplotlib"]
+
+# Of matplotlib's texts: a "$" in a name begins no formula.
+LITERAL = {"parse_math": False, "usetex": False}
 
 
 def require_matplotlib(purpose):
@@ -46,3 +51,28 @@ def place(display, ax, figsize):
     display.ax_, display.figure_ = ax, ax.figure
 
     return ax
+
+
+def label_of(name):
+    """A name as the label of an artist; matplotlib hides those that are empty or begin with "_"."""
+    text = one_line(name)
+
+    return text if text and not text.startswith("_") else f" {text}"
+
+
+def name_legend(ax, names, **kwargs):
+    """A legend in which names that the user gave stand as they are.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        With artists whose labels are from :func:`label_of`.
+    names : iterable
+        The names.
+    **kwargs
+        To ``legend``.
+    """
+    labels = set(map(label_of, names))
+    for text in ax.legend(**kwargs).get_texts():
+        if text.get_text() in labels:
+            text.set(**LITERAL)

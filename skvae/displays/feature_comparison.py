@@ -4,7 +4,8 @@ from functools import partial
 
 import numpy as np
 
-from skvae.displays.canvas import place, require_matplotlib
+from skvae._text import one_line
+from skvae.displays.canvas import LITERAL, label_of, name_legend, place, require_matplotlib
 from skvae.displays.palette import styles
 
 __all__ = ["FeatureComparisonDisplay"]
@@ -113,6 +114,19 @@ class FeatureComparisonDisplay:
 
         return self
 
+    def name_classifiers(self, ax, **kwargs):
+        """Write the legend.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes
+            With the errors.
+        **kwargs
+            To ``legend``.
+        """
+        names = (record["classifier"] for record in self.records)
+        name_legend(ax, names, frameon=False, **kwargs)
+
     def _features(self):
         """From the worst to the best, by their best classifier."""
         best: dict = {}
@@ -136,7 +150,7 @@ class FeatureComparisonDisplay:
             places = [features.index(record["feature"]) + offset for record in records]
             errors, bars = _errors(records)
             _draw_errors(ax, errors, places, style, name, xerr=bars)
-        ax.set_yticks(range(len(features)), features)
+        ax.set_yticks(range(len(features)), map(one_line, features), **LITERAL)
         ax.set_ylim(-0.6, len(features) - 0.4)
         self._finish(ax, "x", f"test error, % of {self.n_test:,} (bars: 95% intervals)")
         ax.spines["left"].set_visible(False)
@@ -167,7 +181,7 @@ class FeatureComparisonDisplay:
         axis.grid(color=ax.xaxis.label.get_color(), alpha=0.15)
         ax.set_axisbelow(True)
         ax.spines[["top", "right"]].set_visible(False)
-        ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+        self.name_classifiers(ax, loc="upper left", bbox_to_anchor=(1, 1))
 
 
 def _name_features(ax, drawn):
@@ -193,10 +207,12 @@ def _name_features(ax, drawn):
             for bar in own
             for end, side in zip(bar, (-1, 1), strict=True)
         ]
-        size = _LETTER[0] * len(feature), _LETTER[1]
+        text = one_line(feature)
+        size = _LETTER[0] * max(len(text), 1), _LETTER[1]
         best = max(places, key=partial(_room, size=size, obstacles=tuple(obstacles)))
         obstacles.append((best, size))
-        ax.annotate(feature, ax.transData.inverted().transform(best), ha="center", va="center")
+        where = ax.transData.inverted().transform(best)
+        ax.annotate(text, where, ha="center", va="center", **LITERAL)
 
 
 def _along(bar, n=12):
@@ -213,7 +229,15 @@ def _room(place, size, obstacles):
 def _draw_errors(ax, x, y, style, name, **bars):
     colour, marker = style
     ax.errorbar(
-        x, y, fmt=marker, color=colour, label=name, capsize=2.5, linewidth=1.2, markersize=6, **bars
+        x,
+        y,
+        fmt=marker,
+        color=colour,
+        label=label_of(name),
+        capsize=2.5,
+        linewidth=1.2,
+        markersize=6,
+        **bars,
     )
 
 

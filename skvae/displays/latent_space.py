@@ -6,7 +6,8 @@ from sklearn.manifold import TSNE
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from skvae._containers import numbers
-from skvae.displays.canvas import place, require_matplotlib
+from skvae._text import one_line
+from skvae.displays.canvas import LITERAL, label_of, name_legend, place, require_matplotlib
 from skvae.displays.latent import latent_points
 from skvae.displays.palette import styles
 
@@ -157,17 +158,20 @@ class LatentSpaceDisplay:
         labels = np.unique(known[1])
         for label, (colour, marker) in zip(labels, styles(len(labels)), strict=True):
             points = known[0][known[1] == label]
-            ax.scatter(*points.T, label=str(label), **{"color": colour, "marker": marker} | kwargs)
+            style = {"label": label_of(label), "color": colour, "marker": marker}
+            ax.scatter(*points.T, **style | kwargs)
         for label in labels:
-            _write(ax, np.median(known[0][known[1] == label], axis=0), str(label))
+            _write(ax, np.median(known[0][known[1] == label], axis=0), one_line(label))
         if len(labels) <= _MAX_LEGEND:
-            ax.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, title="class")
+            beside = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
+            name_legend(ax, labels, frameon=False, title="class", **beside)
 
 
 def _write(ax, point, text):
     ink, paper = ax.xaxis.label.get_color(), ax.get_facecolor()
     box = {"boxstyle": "round,pad=0.15", "facecolor": paper, "edgecolor": ink, "linewidth": 0.5}
-    ax.annotate(text, point, bbox=box, ha="center", va="center", weight="bold", color=ink)
+    style = {"ha": "center", "va": "center", "weight": "bold", "color": ink, **LITERAL}
+    ax.annotate(text, point, bbox=box, **style)
 
 
 def _project(Z, projection, random_state):

@@ -3,6 +3,8 @@
 import numpy as np
 
 from skvae._images import shape_of_images
+from skvae._text import one_line
+from skvae.displays.canvas import LITERAL
 
 __all__ = ["as_images", "draw_mosaic", "fill_grid", "name_tiles", "tile_centres"]
 
@@ -94,9 +96,10 @@ def name_tiles(ax, grid, axis, names):
     grid : ndarray of shape (n_rows, n_columns, h, w, c)
     axis : {0, 1}
     names : list of str
+        Shown as they are.
     """
     which = (ax.yaxis, ax.xaxis)[axis]
-    which.set_ticks(tile_centres(grid, axis), names)
+    which.set_ticks(tile_centres(grid, axis), map(one_line, names), **LITERAL)
     which.set_tick_params(length=0)
 
 

@@ -103,7 +103,7 @@ class SamplesDisplay:
         ax = place(self, ax, (0.6 + 0.6 * n_columns, 0.3 + 0.6 * n_rows))
         draw_mosaic(ax, self.images, **kwargs)
         if self.classes is not None:
-            name_tiles(ax, self.images, 0, [str(label) for label in self.classes])
+            name_tiles(ax, self.images, 0, self.classes)
             ax.set_ylabel("class")
 
         return self

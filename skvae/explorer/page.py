@@ -4,7 +4,6 @@ import json
 import re
 from html import escape
 from importlib.resources import files
-from pathlib import Path
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -13,6 +12,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 
 from skvae import __version__
 from skvae._images import shape_of_images
+from skvae._writable import replacing
 from skvae.explorer.decoders import encode_floats, export_decoder
 from skvae.vae.transformer import VAETransformer
 
@@ -62,7 +62,7 @@ def save_explorer(
         If there is no ``VAETransformer`` or it is not fitted, its decoder is of the user's own
         making with layers that the page does not know, or the page would take more than 5 MB.
     OSError
-        If the file cannot be written.
+        If the file cannot be written; one that was there is left as it was.
 
     Examples
     --------
@@ -104,9 +104,8 @@ def save_explorer(
             f"limit: the decoder has {n_weights:,} weights of 5.3 bytes. Fit a smaller one "
             "(hidden_layer_sizes)."
         )
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(page)
+    with replacing(path) as file:
+        file.write(page)
 
 
 def find_vae(estimator):

@@ -147,8 +147,8 @@ def m_step(statistics, floor):
     statistics : Statistics
         From the E-step.
     floor : ndarray of shape (d,)
-        Least variances; the maximum under that constraint is the clipped variance, so the
-        log-likelihood still never falls.
+        Least variances; the maximum under that constraint is the clipped variance, so EM
+        in exact arithmetic still cannot lower the log-likelihood.
 
     Returns
     -------

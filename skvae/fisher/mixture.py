@@ -109,8 +109,8 @@ class DiagonalGaussianMixture(
     -----
     With ``variance_floor=0`` and no empty component, parameters agree with scikit-learn's
     ``GaussianMixture(covariance_type="diag", reg_covar=0)`` from the same start. A component that
-    owns less than half a descriptor is revived; between revivals the log-likelihood of EM never
-    falls.
+    owns less than half a descriptor is revived; between revivals the log-likelihood of EM in
+    float64 does not fall by more than the rounding of its sums.
 
     Multiplying a feature by a number changes neither posteriors nor what EM makes of a given
     start. The k-means start, though, goes by distances, which one feature in large units leads:

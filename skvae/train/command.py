@@ -13,6 +13,7 @@ from skvae._arguments import positive
 from skvae._devices import resolve_device
 from skvae._progress import ProgressBar
 from skvae._tensorboard import open_writer, require_tensorboard, write_record
+from skvae._writable import replacing
 from skvae.exceptions import PosteriorCollapseWarning
 from skvae.train.logdir import CHECKPOINT, MODEL, claim
 from skvae.train.pictures import Pictures
@@ -91,7 +92,8 @@ def _train(arguments):
             print("\nInterrupted: --resume goes on from the last checkpoint.", file=sys.stderr)
             return 130
     pictures.finish()
-    joblib.dump(vae.set_params(steps_per_epoch=None), folder / MODEL)
+    with replacing(folder / MODEL) as file:
+        joblib.dump(vae.set_params(steps_per_epoch=None), file)
     if vae.n_active_ == 0:
         print("No latent dimension depends on the images: train longer.", file=sys.stderr)
     print(f"Saved in {folder}; look at it with tensorboard --logdir {folder}", flush=True)

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from skvae._checkpoint_file import check_same
-from skvae._writable import check_writable
+from skvae._writable import check_writable, replacing
 
 __all__ = ["CHECKPOINT", "MODEL", "claim"]
 
@@ -16,7 +16,7 @@ _MARK = "skvae-train.json"
 # Everything that a run writes.
 _OURS = (
     CHECKPOINT,
-    "checkpoint.part",
+    ".skvae-*.part",
     MODEL,
     _MARK,
     "events.out.tfevents.*",
@@ -74,7 +74,8 @@ def claim(folder, settings, *, resume, overwrite):
                 f"--logdir {folder} holds an earlier run: --resume goes on with it, --overwrite "
                 "deletes its files."
             )
-    mark.write_text(json.dumps(settings, indent=1), "utf-8")
+    with replacing(mark, "w", encoding="utf-8") as file:
+        file.write(json.dumps(settings, indent=1))
 
     return folder
 

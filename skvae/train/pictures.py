@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from skvae.displays.canvas import require_matplotlib
+from skvae._text import one_line
+from skvae._writable import replacing
+from skvae.displays.canvas import LITERAL, require_matplotlib
 from skvae.displays.palette import styles
 
 __all__ = ["Pictures", "save_gif"]
@@ -115,7 +117,8 @@ class Pictures:
     def _save(self, image, name):
         from PIL import Image
 
-        Image.fromarray(np.uint8(np.rint(255 * image))).save(self._folder / name)
+        with replacing(self._folder / name) as file:
+            Image.fromarray(np.uint8(np.rint(255 * image))).save(file, format="png")
 
 
 def _posterior_draws(vae, X):
@@ -138,8 +141,11 @@ def _save_map(Z, classes, names, path):
     ax.set(xlim=(-_MAP_LIMIT, _MAP_LIMIT), ylim=(-_MAP_LIMIT, _MAP_LIMIT), aspect="equal")
     ax.set(xlabel="z1", ylabel="z2", title=f"Iteration {_number(path)}")
     label = "Digit class" if all(map(str.isdigit, names)) else "Class"
-    figure.colorbar(points, label=label).set_ticks(range(n_classes), labels=names)
-    FigureCanvasAgg(figure).print_png(path)
+    figure.colorbar(points, label=label).set_ticks(
+        range(n_classes), labels=map(one_line, names), **LITERAL
+    )
+    with replacing(path) as file:
+        FigureCanvasAgg(figure).print_png(file)
 
 
 def _number(path):
@@ -162,4 +168,6 @@ def save_gif(frames, path):
     for frame in frames:
         with Image.open(frame) as picture:
             pictures.append(picture.convert("RGB").quantize())
-    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=_FRAME, loop=0)
+    film = {"save_all": True, "append_images": pictures[1:], "duration": _FRAME, "loop": 0}
+    with replacing(path) as file:
+        pictures[0].save(file, format="gif", **film)

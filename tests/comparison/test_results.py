@@ -3,10 +3,15 @@
 import csv
 import json
 import sys
+from dataclasses import replace
+from functools import partial
 
+import html5lib
 import numpy as np
+import pandas as pd
 import pytest
 
+from skvae.comparison.chart import save_chart
 from skvae.comparison.results import FeatureComparison
 from skvae.comparison.rows import Row, append_row, read_rows
 from skvae.comparison.statistics import wilson_interval
@@ -90,6 +95,59 @@ def test_files_hold_the_rows(comparison, tmp_path):
     assert picture.startswith(b"\x89PNG")
 
 
+NAMES = [
+    "us$_per_$",
+    "$x^{$",
+    "_hidden",
+    "",
+    "a\\b\\$",
+    "100 % {0} %s",
+    "<b>&\"'",
+    "two\nlines\t",
+    "\x00\x1b[31m",
+    "Größe 大小",
+    "=1+1",
+]
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")
+def test_names_are_shown_as_they_are_whatever_they_hold(tmp_path, rng):
+    pytest.importorskip("matplotlib")
+    pairs = [*((name, "knn") for name in NAMES), *(("raw", name) for name in NAMES)]
+    rows = [
+        row(feature, sorted(rng.permutation(100)[:9].tolist()), classifier=classifier)
+        for feature, classifier in pairs
+    ]
+    rows = tuple(replace(r, mistaken_for=tuple(NAMES[:9])) for r in rows)
+    comparison = FeatureComparison(rows, n_test=100, settings={"title": "$"})
+    comparison.save(tmp_path)
+    comparison.save_report(tmp_path / "report.html", np.array(NAMES)[np.arange(100) % len(NAMES)])
+    page = (tmp_path / "report.html").read_text("utf-8")
+    text = comparison.table()
+
+    assert "us$_<wbr>per_<wbr>$" in page
+    assert "\x1b" not in page and "<b>&" not in page
+    html5lib.HTMLParser(strict=True).parse(page)
+    assert r"two\nlines\t" in text
+    assert all(name in text for name in NAMES if name.isprintable())
+
+
+@pytest.mark.parametrize("begin", [*"=+-@\t\r\n＝＋－＠'", "''", "'="])
+@pytest.mark.parametrize("place", ["feature", "classifier", "reason", "notes"])
+def test_no_cell_of_the_csv_is_a_formula_and_each_can_be_read_back(begin, place, tmp_path):
+    text = f"{begin}cmd|' /C calc'!A0"
+    values = {"feature": "raw", "classifier": "knn", "seed": -1} | {place: text}
+    values["notes"] = (text,) if place == "notes" else ()
+    FeatureComparison((Row(**values),), n_test=100)._save_csv(tmp_path / "results.csv")
+    with open(tmp_path / "results.csv", newline="", encoding="utf-8") as file:
+        (line,) = csv.DictReader(file)
+
+    assert line[place].startswith("'")
+    assert line[place].removeprefix("'") == text
+    assert line["seed"] == "-1"  # a number is a number
+    assert pd.read_csv(tmp_path / "results.csv")[place][0].removeprefix("'") == text
+
+
 def test_without_matplotlib_the_numbers_are_saved_and_the_extra_is_named(
     comparison, tmp_path, monkeypatch
 ):
@@ -98,6 +156,25 @@ def test_without_matplotlib_the_numbers_are_saved_and_the_extra_is_named(
     with pytest.raises(ImportError, match=r'pip install "skvae\[plot\]"'):
         comparison.save(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["results.csv", "results.json"]
+
+
+@pytest.mark.parametrize("name", ["results.csv", "results.json", "comparison.png", "report.html"])
+def test_a_full_disk_leaves_the_files_that_were_there(name, comparison, tmp_path, full_disk):
+    pytest.importorskip("matplotlib")
+    path = tmp_path / name
+    path.write_text("old")
+    nothing = FeatureComparison((LEFT_OUT,), n_test=100)
+    write = {
+        "results.csv": comparison._save_csv,
+        "results.json": comparison._save_json,
+        "comparison.png": partial(save_chart, comparison),
+        "report.html": partial(nothing.save_report, y_test=np.ones(100)),
+    }[name]
+    with pytest.raises(OSError, match=f"^{path} cannot be written: "), full_disk():
+        write(path)
+
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("rows", [(), (LEFT_OUT,)], ids=["none", "left out"])

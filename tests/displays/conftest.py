@@ -75,7 +75,7 @@ def drawn():
     def pixels(display, tmp_path, **kwargs):
         from matplotlib.image import imread
 
-        display.figure_.savefig(tmp_path / "figure.png", dpi=50, **kwargs)
+        display.figure_.savefig(tmp_path / "figure.png", **{"dpi": 50} | kwargs)
 
         return imread(tmp_path / "figure.png")
 

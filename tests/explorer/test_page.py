@@ -173,3 +173,14 @@ def test_places_that_cannot_be_written(place, tmp_path, digits):
     (tmp_path / "folder").mkdir()
     with pytest.raises(OSError):
         save_explorer(vae().fit(digits[0][:40]), os.fspath(tmp_path / place))
+
+
+def test_a_full_disk_leaves_the_page_that_was_there(tmp_path, digits, full_disk):
+    path = tmp_path / "page.html"
+    path.write_text("old")
+    model = vae().fit(digits[0][:40])
+    with pytest.raises(OSError, match=f"^{path} cannot be written: "), full_disk():
+        save_explorer(model, path)
+
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]

@@ -22,7 +22,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:EM stopped at max_iter")
         DiagonalGaussianMixture(2, max_iter=5),
         DiagonalGaussianMixture(3, init_params="k-means++", n_init=2, max_iter=3),
     ],
-    xfail_strict=True,
 )
 def test_scikit_learn_conventions(estimator, check):
     check(estimator)

@@ -21,7 +21,6 @@ ENCODERS = [VLADEncoder, BagOfVisualWordsEncoder]
         BagOfVisualWordsEncoder(3),
         BagOfVisualWordsEncoder(2, norm="l1", power=1.0, reducer=PCA(1)),
     ],
-    xfail_strict=True,
 )
 def test_scikit_learn_conventions(estimator, check):
     check(estimator)

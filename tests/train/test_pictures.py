@@ -109,3 +109,21 @@ def test_one_frame_is_a_film_too(tmp_path):
     Image.new("L", (4, 4), 7).save(tmp_path / "a.png")
     save_gif([tmp_path / "a.png"], tmp_path / "a.gif")
     assert Image.open(tmp_path / "a.gif").size == (4, 4)
+
+
+@pytest.mark.parametrize("name", ["film.gif", "iter_1_prior_predictive_0.png"])
+def test_a_full_disk_leaves_the_picture_that_was_there(name, tmp_path, vae, full_disk):
+    frame = tmp_path / "frame.png"
+    Image.fromarray(np.tile(PIXELS[0].reshape(8, 8), (20, 20))).save(frame)
+    path = tmp_path / "run" / name
+    path.parent.mkdir()
+    path.write_text("old")
+    with pytest.raises(OSError, match=f"^{path} cannot be written: "), full_disk():
+        if name == "film.gif":
+            save_gif([frame, frame], path)
+        else:
+            noise = np.random.default_rng(0).random((8, 8))
+            pictures(path.parent)._save(noise, name)
+
+    assert path.read_text() == "old"
+    assert list(path.parent.iterdir()) == [path]

@@ -54,7 +54,6 @@ def vae(**options):
             {"hidden_layer_sizes": (300, 250, 200)},
         )
     ],
-    xfail_strict=True,
 )
 def test_scikit_learns_checks(estimator, check):
     with warnings.catch_warnings():

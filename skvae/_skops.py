@@ -1,0 +1,122 @@
+"""What a skops file may hold and how large it may become, both known before it is read."""
+
+import json
+import math
+import zipfile
+
+import numpy as np
+from sklearn import metrics, model_selection
+
+from skvae import _HOMES
+
+__all__ = ["check_sizes", "trusted_types"]
+
+# Bytes that any file may unpack to, and how many for each of its own: of zeros alone it is 1,000.
+_ALWAYS, _PER_BYTE = 2**26, 100
+
+# Parts of fitted estimators of scikit-learn's that are Python throughout and act only by calling
+# other parts, whose types are looked at as well. Trees are not among them: their compiled code
+# follows the numbers in a file wherever they lead.
+_PARTS = (
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.metrics._scorer._CurveScorer",
+    "sklearn.metrics._scorer._MultimetricScorer",
+    "sklearn.metrics._scorer._PassthroughScorer",
+    "sklearn.metrics._scorer._Scorer",
+    "sklearn.model_selection._search_successive_halving.HalvingGridSearchCV",
+    "sklearn.model_selection._search_successive_halving.HalvingRandomSearchCV",
+    "sklearn.model_selection._search_successive_halving._SubsampleMetaSplitter",
+    "sklearn.model_selection._split._CVIterableWrapper",
+    "sklearn.utils._bunch.Bunch",
+    "sklearn.utils._metadata_requests.MetadataRequest",
+    "sklearn.utils._metadata_requests.MethodMetadataRequest",
+)
+
+
+def trusted_types():
+    """Names of the types that may be loaded beside those that skops trusts anyway.
+
+    They are skvae's estimators, and of scikit-learn's what a fitted search or ensemble holds:
+    splitters, the scores that have a name there, and the parts that connect them.
+
+    Returns
+    -------
+    names : set of str
+    """
+    ours = {f"{home}.{name}" for name, home in _HOMES.items() if name[0].isupper()}
+    splitters = (x for x in vars(model_selection).values() if hasattr(x, "get_n_splits"))
+    scores = (metrics.get_scorer(name)._score_func for name in metrics.get_scorer_names())
+
+    return ours | {*_PARTS} | {f"{x.__module__}.{x.__name__}" for x in (*splitters, *scores)}
+
+
+def check_sizes(path):
+    """Raise if a file would unpack to far more than it is, or is not as it says.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A zip file of skops's.
+
+    Raises
+    ------
+    ValueError
+        If it would fill the memory, or the header of an array does not fit its bytes.
+    """
+    with zipfile.ZipFile(path) as archive:
+        packed = archive.fp.seek(0, 2)
+        limit = max(_ALWAYS, _PER_BYTE * packed)
+        sizes = _sizes(archive, limit)
+        # An array that is named often becomes as many arrays.
+        total = sum(sizes[name] for name in _named(json.loads(archive.read("schema.json"))))
+    _check_total(total, limit)
+
+
+def _sizes(archive, limit):
+    """Bytes that each entry of an archive becomes, of archives inside it those of their entries."""
+    declared = {entry.filename: entry.file_size for entry in archive.infolist()}
+    _check_total(sum(declared.values()), limit)
+    sizes = {}
+    for name, size in declared.items():
+        with archive.open(name) as file:
+            if name.endswith(".npz"):
+                with zipfile.ZipFile(file) as inner:
+                    size += sum(_sizes(inner, limit).values())
+            elif name.endswith(".npy"):
+                _check_header(name, file, size)
+        sizes[name] = size
+    _check_total(sum(sizes.values()), limit)
+
+    return sizes
+
+
+def _check_total(total, limit):
+    if total > limit:
+        raise ValueError(
+            f"it would unpack to {total / 1e6:,.0f} MB, of which no more than "
+            f"{limit / 1e6:,.0f} MB are likely for a file of its size"
+        )
+
+
+def _check_header(name, file, size):
+    version = np.lib.format.read_magic(file)
+    if version == (1, 0):
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    else:
+        shape, _, dtype = np.lib.format.read_array_header_2_0(file)
+    if math.prod(shape) * dtype.itemsize != size - file.tell():
+        raise ValueError(f"{name} is an array of {shape} and {dtype}, but has other bytes")
+
+
+def _named(node):
+    """Names of the files in a schema, as often as they stand there."""
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            if isinstance(name := node.get("file"), str):
+                yield name
+            waiting += node.values()
+        elif isinstance(node, list):
+            waiting += node

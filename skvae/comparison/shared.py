@@ -1,0 +1,76 @@
+"""Arrays in files that processes share, and that vanish even if their owner is killed."""
+
+import shutil
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import gettempdir, mkdtemp
+
+import numpy as np
+from joblib.externals.loky.backend import resource_tracker
+
+from skvae._writable import naming
+
+try:
+    import fcntl
+except ImportError:  # Windows: only what the tracker deletes is deleted
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["shared_arrays"]
+
+_PREFIX = "skvae-compare-"
+_LOCK = "owner.lock"
+
+
+@contextmanager
+def shared_arrays(arrays):
+    """Write arrays to a folder for as long as the context lasts.
+
+    If this process is killed, joblib's tracker, a process of its own, deletes the folder. If that
+    is killed as well, the next context does: the lock of a dead owner is free.
+
+    Parameters
+    ----------
+    arrays : dict of str to ndarray
+        By name.
+
+    Yields
+    ------
+    folder : Path
+        With a file ``name.npy`` for each array.
+    """
+    _delete_orphans()
+    folder = Path(mkdtemp(prefix=_PREFIX))
+    resource_tracker.register(str(folder), "folder")
+    try:
+        with _locked(folder):
+            for name, array in arrays.items():
+                with naming(folder / f"{name}.npy"):
+                    np.save(folder / f"{name}.npy", array, allow_pickle=False)
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        resource_tracker.unregister(str(folder), "folder")
+
+
+@contextmanager
+def _locked(folder):
+    """Under the final name the lock is held from the first moment, and by a living process."""
+    if fcntl is None:
+        yield
+        return
+    unlocked = folder / "owner.new"
+    with open(unlocked, "wb") as file:
+        with suppress(OSError):  # a file system without locks, on which no orphan is deleted
+            fcntl.flock(file, fcntl.LOCK_EX)
+        unlocked.rename(folder / _LOCK)
+        yield
+
+
+def _delete_orphans():
+    if fcntl is None:
+        return
+    for folder in Path(gettempdir()).glob(f"{_PREFIX}*"):
+        # Of a living owner the lock is taken; of another user the folder cannot be read.
+        with suppress(OSError), open(folder / _LOCK, "rb+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder)
