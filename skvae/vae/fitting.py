@@ -64,7 +64,7 @@ def fit_model(estimator, X, y, *, resume, tasks):
     """
     checkpoint = None
     if estimator.checkpoint is not None:
-        checkpoint = FitCheckpoint(estimator, X, y, n_before=_n_epochs(estimator) if resume else 0)
+        checkpoint = FitCheckpoint(estimator, X, y, resume=resume)
         estimator.seed_ = checkpoint.seed
     held_out, stopper = None, None
     if estimator.early_stopping:
