@@ -4,7 +4,8 @@ import json
 import os
 import warnings
 import zipfile
-import zlib
+from contextlib import contextmanager
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,31 @@ import numpy as np
 from skvae import __version__
 from skvae._writable import replacing
 
-__all__ = ["check_same", "checkpoint_path", "read_checkpoint", "write_checkpoint"]
+__all__ = ["check_same", "checkpoint_path", "damage_of", "read_checkpoint", "write_checkpoint"]
 
 _STATE = "state.json"
-_FORMAT = "skvae checkpoint 1"
+_FORMAT = "skvae checkpoint 2"
 
 
-def checkpoint_path(folder):
-    """The checkpoint in a folder, which is made if it is not there."""
+def checkpoint_path(folder, description):
+    """The checkpoint of what is described in a folder, which is made if it is not there.
+
+    Parameters
+    ----------
+    folder : path
+        Checkpoints of several fits may be in it.
+    description : dict
+        What JSON can hold; its digest is part of the name.
+
+    Returns
+    -------
+    path : Path
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be made or written.
+    """
     folder = Path(folder)
     if folder.is_file():
         raise NotADirectoryError(f"checkpoint needs a folder, but {folder} is a file.")
@@ -27,7 +45,9 @@ def checkpoint_path(folder):
     if not os.access(folder, os.W_OK):
         raise PermissionError(f"checkpoint: the folder {folder} cannot be written.")
 
-    return folder / "checkpoint.npz"
+    text = json.dumps(description, sort_keys=True).encode()
+
+    return folder / f"checkpoint-{blake2b(text, digest_size=8).hexdigest()}.npz"
 
 
 def write_checkpoint(path, arrays, state):
@@ -48,6 +68,7 @@ def write_checkpoint(path, arrays, state):
         content = {"format": _FORMAT, "skvae": __version__, **state}
         with zipfile.ZipFile(file, "a") as archive:
             archive.writestr(_STATE, json.dumps(content, indent=1))
+            archive.comment = _seal(archive)
 
 
 def read_checkpoint(path):
@@ -70,31 +91,8 @@ def read_checkpoint(path):
     ValueError
         If the file is damaged, or something else.
     """
-    arrays: dict = {}
-    try:
-        if not zipfile.is_zipfile(path):
-            raise zipfile.BadZipFile("it is no zip file")
-        with np.load(path, allow_pickle=False) as file:
-            state = json.loads(file[_STATE])
-            for key in file.files:
-                if key != _STATE:
-                    group, name = key.split("/", 1)
-                    arrays.setdefault(group, {})[name] = file[key]
-        if state["format"] != _FORMAT:
-            raise ValueError(f"its format is {state['format']!r}, not {_FORMAT!r}")
-    except (
-        AttributeError,
-        EOFError,
-        KeyError,
-        TypeError,
-        ValueError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise ValueError(
-            f"{path} is damaged or no checkpoint of this version ({error}). Move it away to start "
-            "anew."
-        ) from error
+    with open(path, "rb") as file, damage_of(path):
+        arrays, state = _contents(file)
     if state["skvae"] != __version__:
         warnings.warn(
             f"{path} was written by skvae {state['skvae']} and is continued by {__version__}: the "
@@ -103,6 +101,47 @@ def read_checkpoint(path):
         )
 
     return arrays, state
+
+
+def _contents(file):
+    arrays: dict = {}
+    with zipfile.ZipFile(file) as archive:
+        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            raise ValueError("it is compressed")
+        state = json.loads(archive.read(_STATE))
+        seal, sealed = archive.comment, _seal(archive)
+    file.seek(0)
+    with np.load(file, allow_pickle=False) as members:
+        for key in members.files:
+            if key != _STATE:
+                group, name = key.split("/", 1)
+                arrays.setdefault(group, {})[name] = members[key]
+    if state["format"] != _FORMAT:
+        raise ValueError(f"its format is {state['format']!r}, not {_FORMAT!r}")
+    if seal != sealed:
+        raise ValueError("its contents have changed since it was written")
+
+    return arrays, {**state, "skvae": str(state["skvae"])}
+
+
+def _seal(archive):
+    """What changes with the contents of an archive, of which each member has a checksum."""
+    members = [(member.filename, member.file_size, member.CRC) for member in archive.infolist()]
+
+    return blake2b(json.dumps(members).encode(), digest_size=16).hexdigest().encode()
+
+
+@contextmanager
+def damage_of(path):
+    """Context that makes whatever goes wrong with the contents of a checkpoint one ValueError."""
+    try:
+        yield
+    except Exception as error:  # a damaged file can raise anything
+        reason = " ".join(f"{error}".split()) or type(error).__name__
+        raise ValueError(
+            f"{path} is damaged or no checkpoint of this version ({reason}). Move it away to start "
+            "anew."
+        ) from error
 
 
 def check_same(path, found, wanted):
@@ -115,6 +154,7 @@ def check_same(path, found, wanted):
     found, wanted : dict
         Descriptions, as JSON holds them.
     """
+    found = found if isinstance(found, dict) else {}
     wanted = json.loads(json.dumps(wanted))
     different = [
         f"{name} was {found.get(name)!r} and is {wanted.get(name)!r}"

@@ -54,7 +54,7 @@ def test_truncated_files_are_named(tmp_path, n_bytes):
 def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(NotADirectoryError, match="checkpoint needs a folder"):
-        checkpoint_path(tmp_path / "file")
+        checkpoint_path(tmp_path / "file", {})
 
 
 def test_other_files_are_refused(tmp_path):
@@ -93,7 +93,68 @@ def test_differences_are_named(tmp_path):
 
 
 def test_folders_are_made_or_refused(tmp_path):
-    assert checkpoint_path(tmp_path / "a" / "b").parent.is_dir()
+    assert checkpoint_path(tmp_path / "a" / "b", {}).parent.is_dir()
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
-        checkpoint_path(tmp_path / "file")
+        checkpoint_path(tmp_path / "file", {})
+
+
+def test_names_tell_descriptions_apart(tmp_path):
+    descriptions = [{}, {"a": 1}, {"a": 1.5}, {"a": [1, 2], "b": None}]
+    names = [checkpoint_path(tmp_path, description).name for description in descriptions]
+
+    assert len(set(names)) == len(names)
+    assert checkpoint_path(tmp_path, {"b": None, "a": (1, 2)}).name == names[-1]
+
+
+def rewritten(path, change):
+    """The checkpoint with other members, by whoever knows of zip files only."""
+    with zipfile.ZipFile(path) as archive:
+        comment = archive.comment
+        members = {name: archive.read(name) for name in archive.namelist()}
+    change(members)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.comment = comment
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda members: members.pop("parameters/encoder.0.weight.npy"),
+        lambda members: members.update({"parameters/new.npy": members["optimizer/0.step.npy"]}),
+        lambda members: members.update({"state.json": members["state.json"][:-1] + b" }"}),
+        lambda members: members.update({"optimizer/0.step.npy": b"\x93NUMPY"}),
+        lambda members: members.pop("state.json"),
+        lambda members: members.update({"state.json": b"[" * 100_000}),
+    ],
+)
+def test_other_contents_are_damage(tmp_path, change):
+    path = tmp_path / "checkpoint.npz"
+    write_checkpoint(path, ARRAYS, STATE)
+    rewritten(path, change)
+    with pytest.raises(ValueError, match=r"checkpoint.npz is damaged.*Move it away"):
+        read_checkpoint(path)
+
+
+def test_nothing_is_unpacked(tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    np.savez_compressed(path, **{"parameters/a": np.zeros(10**7)})
+    with pytest.raises(ValueError, match=r"damaged.*it is compressed"):
+        read_checkpoint(path)
+
+
+def test_a_size_that_is_declared_and_not_there_is_damage(tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    write_checkpoint(path, {"parameters": {"a": np.zeros((2, 3))}}, STATE)
+
+    def enlarge(members):
+        npy = members["parameters/a.npy"]
+        members["parameters/a.npy"] = npy.replace(
+            b"(2, 3), }" + 12 * b" ", b"(999999999999, 9), }  "
+        )
+
+    rewritten(path, enlarge)
+    with pytest.raises(ValueError, match="damaged"):
+        read_checkpoint(path)

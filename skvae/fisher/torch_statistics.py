@@ -1,10 +1,9 @@
 """The statistics of ``skvae.fisher.statistics`` by torch, for descriptors on a GPU."""
 
-from contextlib import contextmanager
-
 import numpy as np
 import torch
 
+from skvae._process import SharedSetting
 from skvae.fisher.expectation import NEGLIGIBLE_NATS
 from skvae.fisher.statistics import (
     Statistics,
@@ -28,16 +27,19 @@ def block_rows(n_components, itemsize):
     return max(1024, _BLOCK_BYTES // (itemsize * n_components))
 
 
-@contextmanager
+_MATMUL = torch.backends.cuda.matmul
+# Name and value of what keeps TF32 out, the second before torch 2.9.
+_NAME, _FULL = (
+    ("fp32_precision", "ieee") if hasattr(_MATMUL, "fp32_precision") else ("allow_tf32", False)
+)
+_PRECISION = SharedSetting(
+    lambda: [(lambda: getattr(_MATMUL, _NAME), lambda value: setattr(_MATMUL, _NAME, value))]
+)
+
+
 def _full_precision():
     """Float32 products in float32: TF32 keeps eleven bits of the mantissa."""
-    matmul = torch.backends.cuda.matmul
-    allowed = matmul.allow_tf32
-    matmul.allow_tf32 = False
-    try:
-        yield
-    finally:
-        matmul.allow_tf32 = allowed
+    return _PRECISION.at(_FULL)
 
 
 class _Part:

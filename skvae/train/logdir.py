@@ -82,6 +82,10 @@ def claim(folder, settings, *, resume, overwrite):
 
 def _read(mark):
     try:
-        return json.loads(mark.read_text("utf-8"))
-    except ValueError as error:
+        settings = json.loads(mark.read_text("utf-8"))
+        if not isinstance(settings, dict):
+            raise ValueError("it holds no settings")
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{mark} is damaged ({error}): --overwrite starts anew.") from error
+
+    return settings

@@ -59,10 +59,13 @@ class FittedModel:
         return self._with_model(getattr(inference, name), *args, **kwargs)
 
     def _with_model(self, function, *args, **kwargs):
+        from skvae.vae.draws import fixed_draws
         from skvae.vae.model import VAE, load_arrays
+        from skvae.vae.noise import MODULES_IN_USE, stream_seed
         from skvae.vae.runtime import scoped_runtime
 
         with scoped_runtime(self.n_jobs):
             model = load_arrays(VAE(**self._architecture), self.parameters_).eval()
-
-            return function(model.to(resolve_device(self.device)), *args, **kwargs)
+            model = model.to(resolve_device(self.device))
+            with fixed_draws(model, stream_seed(self.seed_, MODULES_IN_USE)):
+                return function(model, *args, **kwargs)

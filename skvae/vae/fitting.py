@@ -10,11 +10,12 @@ from torch.nn.utils import clip_grad_norm_
 from skvae._devices import resolve_device
 from skvae.exceptions import PosteriorCollapseWarning
 from skvae.vae.checkpoints import FitCheckpoint
+from skvae.vae.draws import fixed_draws
 from skvae.vae.inference import posterior_summary, row_scores
 from skvae.vae.inputs import PreparedRows, evenly_spaced, part_of
 from skvae.vae.model import VAE, load_arrays, to_arrays
 from skvae.vae.monitoring import EarlyStopping, EpochReport, run_epochs, warn_if_worse
-from skvae.vae.noise import INIT, MODULES, ORDER, stream_seed
+from skvae.vae.noise import INIT, MODULES_IN_USE, ORDER, stream_seed
 from skvae.vae.objectives import Objective, elbo_terms
 from skvae.vae.optimizers import OPTIMIZERS, flatten, load_state, state_to_arrays
 from skvae.vae.rows import training_rows
@@ -63,7 +64,7 @@ def fit_model(estimator, X, y, *, resume, tasks):
     """
     checkpoint = None
     if estimator.checkpoint is not None:
-        checkpoint = FitCheckpoint(estimator, X, y, n_before=_n_epochs(estimator) if resume else 0)
+        checkpoint = FitCheckpoint(estimator, X, y, resume=resume)
         estimator.seed_ = checkpoint.seed
     held_out, stopper = None, None
     if estimator.early_stopping:
@@ -225,12 +226,9 @@ class _Run:
         )
         n_epochs = self.schedule.n_steps // _steps_per_epoch(estimator, X)
         self.tasks.begin(n_done)
-        with (
-            EpochReport(n_epochs, n_done, estimator.verbose) as self.report,
-            torch.random.fork_rng(range(torch.cuda.device_count()), self.model.own_parts),
-        ):
+        with EpochReport(n_epochs, n_done, estimator.verbose) as self.report:
             start = self._bound_at_start() if self.before is None else None
-            self._before_epoch()
+            self.model.train()
             kept = run_epochs(
                 self.report.watch(progress), self.model, self.after_epoch, before=self.before
             )
@@ -253,16 +251,12 @@ class _Run:
         device = next(self.model.parameters()).device
         x, y = (None if a is None else torch.tensor(a, device=device) for a in self.watched)
         noise = x.new_zeros(len(x), self.model.n_components)
-        reconstruction, kl = (term.mean().item() for term in elbo_terms(self.model, x, noise, y))
+        with _fixed_draws(self.estimator, self.model):
+            terms = elbo_terms(self.model, x, noise, y)
+        reconstruction, kl = (term.mean().item() for term in terms)
         record = {"reconstruction": reconstruction + self.estimator._log_jacobian(), "kl": kl}
 
         return self._bound(record)
-
-    def _before_epoch(self):
-        self.model.train()
-        if self.model.own_parts:  # which draw from torch's global generators, as dropout does
-            epoch = _n_epochs(self.estimator)
-            torch.manual_seed(stream_seed(self.estimator.seed_, MODULES, epoch))
 
     def after_epoch(self, record, parameters, whole=True):
         """Complete the record and tell it to everyone; returns whether to stop."""
@@ -280,13 +274,14 @@ class _Run:
         stop = self.tasks.end_epoch(lambda: _attributes(estimator, self.model), stop)
         if self.checkpoint is not None and whole:  # the optimizer has gone on to where it diverged
             self.checkpoint.end_epoch(parameters, self.optimizer, self.stopper, stop)
-        self._before_epoch()
+        self.model.train()
 
         return stop
 
     def _follow(self, record):
         """Note what each latent dimension carries by now."""
-        kl, variance = posterior_summary(self.model, *self.watched)
+        with _fixed_draws(self.estimator, self.model):
+            kl, variance = posterior_summary(self.model, *self.watched)
         record["n_active"] = _n_active(variance)
         curves = np.full((_n_epochs(self.estimator) + 1, len(kl)), np.nan)
         known = getattr(self.estimator, "kl_curves_", curves[:0])
@@ -329,16 +324,21 @@ def _attributes(estimator, model):
     }
 
 
+def _fixed_draws(estimator, model):
+    return fixed_draws(model, stream_seed(estimator.seed_, MODULES_IN_USE))
+
+
 def _validation_score(estimator, model, X, y):
-    scores = row_scores(
-        model,
-        X,
-        estimator._prepare,
-        y,
-        estimator.seed_,
-        dynamic=estimator.binarize == "dynamic",
-        variational=estimator.variational,
-    )
+    with _fixed_draws(estimator, model):
+        scores = row_scores(
+            model,
+            X,
+            estimator._prepare,
+            y,
+            estimator.seed_,
+            dynamic=estimator.binarize == "dynamic",
+            variational=estimator.variational,
+        )
 
     return float(scores.mean()) + estimator._log_jacobian()
 
@@ -367,10 +367,11 @@ def _store(estimator, model, X, y):
     if len(X) > _SUMMARY_ROWS and not rare_labels:
         X, y = _some_rows(X, y, _SUMMARY_ROWS)
     x = PreparedRows(X, estimator._prepare)
-    kl, variance = posterior_summary(model, x, y)
+    with _fixed_draws(estimator, model):
+        kl, variance = posterior_summary(model, x, y)
+        if estimator.output == "fisher":
+            estimator.fisher_information_ = fisher_information(model, x)
     estimator.n_active_ = _n_active(variance)
-    if estimator.output == "fisher":
-        estimator.fisher_information_ = fisher_information(model, x)
     if estimator.variational:
         estimator.kl_per_dimension_ = kl
         if estimator.n_active_ == 0:

@@ -1,6 +1,7 @@
 """The composition of encoder, decoder, likelihood and prior, and its form as numpy arrays."""
 
 import math
+from contextlib import nullcontext
 from functools import partial
 
 import numpy as np
@@ -8,8 +9,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from skvae.vae.draws import ModuleDraws
 from skvae.vae.likelihoods import build_likelihood
-from skvae.vae.networks import build_networks, initialize
+from skvae.vae.networks import build_networks, initialize, least_rows
 from skvae.vae.posteriors import DiagonalNormal
 from skvae.vae.priors import ClassMeans, ClassNormals, Mixture, StandardNormal, log_marginal
 from skvae.vae.products import output
@@ -65,6 +67,7 @@ class VAE(nn.Module):
         labels_in_decoder=False,
     ):
         super().__init__()
+        self.n_features = n_features
         self.n_components = n_components
         self.n_classes = n_classes
         self.labels_in_decoder = labels_in_decoder
@@ -95,12 +98,40 @@ class VAE(nn.Module):
 
     def _build(self, seed):
         # The user's modules draw their first weights from torch's global generator.
-        with torch.random.fork_rng(devices=[], enabled=self.own_parts):
-            if self.own_parts:
-                torch.default_generator.manual_seed(seed)
+        draws = ModuleDraws(torch.device("cpu"), seed)() if self.own_parts else nullcontext()
+        with draws:
             self.likelihood = self._likelihood()
             n_outputs = getattr(self.likelihood, "outputs_per_feature", 1)
             self.encoder, self.decoder = self._networks(outputs_per_feature=n_outputs)
+
+    def _decoder_width(self):
+        return self.n_components + (self.n_classes if self.labels_in_decoder else 0)
+
+    def least_rows(self):
+        """Rows that a step of training needs: 2 where the user's modules normalise over a batch."""
+        if not self._own_networks:
+            return 1
+        with ModuleDraws(next(self.parameters()).device, 0)():
+            return max(
+                least_rows(self.encoder, self.n_features),
+                least_rows(self.decoder, self._decoder_width()),
+            )
+
+    @torch.no_grad()
+    def draws_in_use(self):
+        """Whether the user's modules draw random numbers of their own when they are not trained."""
+        if not self.own_parts:
+            return False
+        self.eval()
+        like = next(self.parameters())
+        draws = ModuleDraws(like.device, 0)
+        with draws():
+            self.posterior(like.new_zeros(2, self.n_features))
+            output = self._output(self.decoder, like.new_zeros(2, self._decoder_width()))
+            x = self.likelihood.sample(output, torch.Generator(like.device).manual_seed(0))
+            self.likelihood.log_prob(x, output)
+
+        return not draws.untouched
 
     def draw_parameters(self, generator):
         """Set the initial weights and prior; the user's own modules are made anew."""

@@ -66,8 +66,8 @@ class EarlyStopping:
 
     def restore(self, state, best_parameters):
         """Go on from a state and the best parameters, or None."""
-        self.best_score, self._reference = state["best_score"], state["reference"]
-        self._n_waited, self.best_parameters = state["n_waited"], best_parameters
+        self.best_score, self._reference = float(state["best_score"]), float(state["reference"])
+        self._n_waited, self.best_parameters = int(state["n_waited"]), best_parameters
 
 
 class EpochReport:

@@ -2,8 +2,17 @@
 
 import torch
 from torch import nn
+from torch.func import functional_call
 
-__all__ = ["ACTIVATIONS", "ToRows", "build_networks", "convolutional", "initialize", "mlp"]
+__all__ = [
+    "ACTIVATIONS",
+    "ToRows",
+    "build_networks",
+    "convolutional",
+    "initialize",
+    "least_rows",
+    "mlp",
+]
 
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 
@@ -197,6 +206,44 @@ def _own(name, make, n_in, n_out):
             f"it must give (2, {n_out})."
         )
     return module.train()
+
+
+@torch.no_grad()
+def least_rows(module, n_in):
+    """Rows that a module needs in training at least: 2 where it normalises over a batch, else 1.
+
+    It is tried, with draws from torch's global generator.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Its buffers are left as they are.
+    n_in : int
+        Width of its input.
+
+    Returns
+    -------
+    n : int
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skvae.vae.networks import least_rows
+    >>> least_rows(torch.nn.BatchNorm1d(3), 3), least_rows(torch.nn.LayerNorm(3), 3)
+    (2, 1)
+    """
+    like = next(module.parameters(), torch.zeros(0, dtype=torch.float32))
+    x = torch.randn(32, n_in, dtype=like.dtype, device=like.device)
+
+    return 2 if _works_on(module, x) and not _works_on(module, x[:1]) else 1
+
+
+def _works_on(module, x):
+    buffers = {name: buffer.clone() for name, buffer in module.named_buffers()}
+    try:
+        return bool(functional_call(module.train(), buffers, x).isfinite().all())
+    except (RuntimeError, ValueError):
+        return False
 
 
 @torch.no_grad()

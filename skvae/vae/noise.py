@@ -9,6 +9,7 @@ __all__ = [
     "FEATURES",
     "INIT",
     "MODULES",
+    "MODULES_IN_USE",
     "ORDER",
     "SAMPLE",
     "row_generators",
@@ -16,7 +17,7 @@ __all__ = [
 ]
 
 # Streams of an estimator's seed.
-INIT, EPOCH, SAMPLE, FEATURES, ORDER, MODULES = range(6)
+INIT, EPOCH, SAMPLE, FEATURES, ORDER, MODULES, MODULES_IN_USE = range(7)
 
 
 def stream_seed(seed, *stream):

@@ -82,6 +82,8 @@ class RMSPropTF1(torch.optim.Optimizer):
     tensor([-0.1000])
     """
 
+    slots = ("mean_square",)
+
     def __init__(self, params, lr=1e-3, decay=0.9, epsilon=1e-10):
         super().__init__(params, {"lr": lr, "decay": decay, "epsilon": epsilon})
 
@@ -123,6 +125,8 @@ class Adam(torch.optim.Adam):
     >>> theta.data
     tensor([-0.1000])
     """
+
+    slots = ("step", "exp_avg", "exp_avg_sq")
 
     def __init__(self, params, lr=1e-3):
         super().__init__(params, lr=lr, fused=True)
@@ -179,7 +183,26 @@ def state_to_arrays(optimizer):
 
 
 def load_state(optimizer, arrays):
-    """Continue from the state that :func:`state_to_arrays` copied."""
+    """Continue from the state that :func:`state_to_arrays` copied.
+
+    Raises
+    ------
+    ValueError
+        If it is that of another optimizer, or of other parameters.
+    """
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    wanted = {
+        f"{number}.{name}": () if name == "step" else tuple(theta.shape)
+        for number, theta in enumerate(parameters)
+        for name in optimizer.slots
+    }
+    found = {key: value.shape for key, value in arrays.items()}
+    if found != wanted:
+        raise ValueError(
+            f"The state of the optimizer has the arrays {found}, and a {type(optimizer).__name__} "
+            f"of this model needs {wanted}: optimizer cannot change between calls that continue "
+            "each other."
+        )
     state: dict = {}
     for key, value in arrays.items():
         number, name = key.split(".")

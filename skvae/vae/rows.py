@@ -10,13 +10,40 @@ from skvae._iterables import IteratedRows
 from skvae.vae.inputs import PreparedRows
 from skvae.vae.noise import stream_seed
 
-__all__ = ["StoredRows", "StreamedRows", "training_rows"]
+__all__ = ["StoredRows", "StreamedRows", "batch_bounds", "training_rows"]
 
 # Bytes of a window of rows, in float64.
 _WINDOW_BYTES = 2**26
 
 # Floats of pixels that a GPU gets at once: what it would wait for is each batch's way there.
 _FLOATS_ON_GPU = 2**30
+
+
+def batch_bounds(batch, n_rows, size, least=1):
+    """First and last row of a batch in a pass over rows; the last one as of ``range``.
+
+    Parameters
+    ----------
+    batch : int
+        0, 1, ... up to the number of batches.
+    n_rows, size : int
+        Rows of the pass, and of each batch but the last.
+    least : {1, 2}, default=1
+        Rows that a batch has at least, where one of ``size`` > 2 can spare them.
+
+    Examples
+    --------
+    >>> from skvae.vae.rows import batch_bounds
+    >>> [batch_bounds(batch, 7, 3) for batch in range(3)]
+    [(0, 3), (3, 6), (6, 7)]
+    >>> [batch_bounds(batch, 7, 3, least=2) for batch in range(3)]
+    [(0, 3), (3, 5), (5, 7)]
+    """
+    start, stop = batch * size, min((batch + 1) * size, n_rows)
+    if least > n_rows % size == 1 and 2 < size < n_rows:
+        start, stop = (bound - (bound == n_rows - 1) for bound in (start, stop))
+
+    return start, stop
 
 
 class StoredRows:
@@ -71,23 +98,30 @@ class StreamedRows:
     def __len__(self):
         return len(self._X)
 
-    def batches(self, size, step):
-        """Numbers of the rows of each batch, without end, from a step of the fit on."""
+    def batches(self, size, step, least=1):
+        """Numbers of the rows of each batch, without end, from a step of the fit on.
+
+        Parameters
+        ----------
+        size, least : int
+            As of :func:`batch_bounds`.
+        step : int
+            0, 1, ...
+        """
         window = max(1, _WINDOW_BYTES // (8 * self._X.shape[1] * size)) * size
         for number in count(step):
             n_passes, batch = divmod(number, math.ceil(len(self) / size))
-            place = batch * size
-            first = place - place % window
+            start, stop = batch_bounds(batch, len(self), size, least)
+            first = start - start % window
             if (n_passes, first) != (self._n_passes, self._first):
-                self._read(n_passes, first, window)
-            yield first + self._order[place - first : place - first + size]
+                alone = len(self) - (first + window) < least
+                self._read(n_passes, first, len(self) if alone else first + window)
+            yield first + self._order[start - first : stop - first]
 
-    def _read(self, n_passes, first, window):
+    def _read(self, n_passes, first, last):
         if n_passes != self._n_passes:
             self._X = self._X.anew()
-        self._window = StoredRows(
-            PreparedRows(self._X[first : first + window], self._prepare), self.device
-        )
+        self._window = StoredRows(PreparedRows(self._X[first:last], self._prepare), self.device)
         generator = torch.Generator().manual_seed(stream_seed(self._seed, n_passes, first))
         order = torch.randperm(len(self._window), generator=generator)
         self._n_passes, self._first, self._order = n_passes, first, order.to(self.device)

@@ -1,11 +1,17 @@
 """How torch computes: threads and denormal numbers, scoped."""
 
 import math
+import os
+import threading
 from contextlib import contextmanager
+from functools import cache, partial
 from time import perf_counter
 
 import torch
 from joblib import effective_n_jobs
+from threadpoolctl import ThreadpoolController
+
+from skvae._process import at_the_end, is_forked
 
 __all__ = ["FasterThreads", "scoped_runtime"]
 
@@ -15,6 +21,72 @@ def _flushes_denormals():
     smallest_normal = torch.tensor([2.0**-126], dtype=torch.float32)
 
     return bool((smallest_normal * 0.5 == 0).item())
+
+
+class _TorchThreads:
+    """Torch's number of threads: each thread's own, but new ones start with what was set last.
+
+    So a thread that comes to torch while others have limited themselves would keep their limit.
+    """
+
+    def __init__(self):
+        self._forget()
+        self._known = threading.local()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self):
+        self._lock, self._limits, self._before = threading.RLock(), {}, None
+
+    @contextmanager
+    def at(self, n):
+        """Context in which this thread has ``n``."""
+        entry = object()
+        with self._lock:
+            own = self._own()
+        with at_the_end(partial(self._leave, entry, own)):
+            with self._lock:
+                self._limits[entry] = n
+                torch.set_num_threads(n)
+            yield
+
+    def _own(self):
+        own = torch.get_num_threads()
+        if not self._limits:
+            self._before = own
+        elif not hasattr(self._known, "torch") and own in (1, *self._limits.values()):
+            own = self._before
+        self._known.torch = True
+
+        return own
+
+    def _leave(self, entry, own):
+        with self._lock:
+            torch.set_num_threads(own)
+            self._limits.pop(entry, None)
+
+
+_THREADS = _TorchThreads()
+
+# omp_pause_hard of OpenMP 5.
+_PAUSE_HARD = 2
+
+
+@cache
+def _enders_of_teams():
+    """Functions that end the threads that this one has for parallel work; it gets new ones."""
+    libraries = ThreadpoolController().select(user_api="openmp").lib_controllers
+    # In LLVM's library the threads are those of all.
+    found = (library.dynlib for library in libraries if library.prefix == "libgomp")
+
+    return [d.omp_pause_resource_all for d in found if hasattr(d, "omp_pause_resource_all")]
+
+
+def _restore_denormals(flushed, n_threads):
+    torch.set_flush_denormal(flushed)
+    if n_threads > 1 and not flushed:  # threads made meanwhile would go on flushing
+        for end in _enders_of_teams():
+            end(_PAUSE_HARD)
 
 
 @contextmanager
@@ -27,17 +99,14 @@ def scoped_runtime(n_jobs=None):
     Parameters
     ----------
     n_jobs : int or None
-        Number of threads, None means 1, -1 all cores.
+        Number of threads, None means 1, -1 all cores. A forked process has 1: it would wait for the
+        threads of OpenMP, which stayed behind.
     """
-    n_threads = torch.get_num_threads()
-    flushed = _flushes_denormals()
-    try:
-        torch.set_num_threads(1 if n_jobs is None else effective_n_jobs(n_jobs))
+    n = 1 if n_jobs is None or is_forked() else effective_n_jobs(n_jobs)
+    restore = partial(_restore_denormals, _flushes_denormals(), n)
+    with at_the_end(restore), _THREADS.at(n):
         torch.set_flush_denormal(True)
         yield
-    finally:
-        torch.set_num_threads(n_threads)
-        torch.set_flush_denormal(flushed)
 
 
 class FasterThreads:

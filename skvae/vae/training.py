@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 import torch
 
+from skvae.vae.draws import ModuleDraws
 from skvae.vae.fused import FusedStep
 from skvae.vae.graphs import GraphedStep
-from skvae.vae.noise import EPOCH, stream_seed
+from skvae.vae.noise import EPOCH, MODULES, stream_seed
 from skvae.vae.objectives import Objective
 from skvae.vae.optimizers import set_rate
-from skvae.vae.rows import StreamedRows
+from skvae.vae.rows import StreamedRows, batch_bounds
 from skvae.vae.runtime import FasterThreads
 
 __all__ = ["Progress", "Schedule", "step_of", "train"]
@@ -109,7 +110,8 @@ def train(
     schedule : Schedule
         Its ``n_steps`` is a whole number of epochs.
     batch_size : int
-        Rows per step; the last batch of a pass over the rows may be smaller.
+        Rows per step; the last batch of a pass over the rows may be smaller. It has two at least
+        where modules of the user's normalise over a batch: the one before gives it a row.
     dynamic : bool
         Whether rows are Bernoulli probabilities to draw binary rows from, anew in each epoch.
     variational : bool
@@ -138,14 +140,25 @@ def train(
     chooses = objective.n_importance > 1 and is_same_again
     if GraphedStep.supports(descend, model, x.device):
         descend = GraphedStep(descend, optimizer)
+    least_rows = model.least_rows()
+    if model.own_parts:
+        descend = _SeededStep(descend, x.device)
     threads = FasterThreads(torch.get_num_threads() if x.device.type == "cpu" else 1)
     for epoch in range(n_done, schedule.n_steps // n_steps):
         generator = torch.Generator(x.device).manual_seed(
             stream_seed(seed, EPOCH, n_before + epoch)
         )
+        if model.own_parts:
+            descend.restart(stream_seed(seed, MODULES, n_before + epoch))
         totals, n_seen = torch.zeros(3, dtype=torch.float64, device=x.device), 0
-        order = _batches(x, batch_size, generator, epoch * n_steps)
+        order = _batches(x, batch_size, least_rows, generator, epoch * n_steps)
         for batch, rows in enumerate(islice(order, n_steps)):
+            if len(rows) < least_rows:
+                raise ValueError(
+                    f"A module of network= needs {least_rows} rows at a time, as BatchNorm does, "
+                    f"and batch_size={batch_size} leaves one of {len(x)} alone. Use another "
+                    "batch_size or more rows."
+                )
             step = epoch * n_steps + batch
             beta = schedule.kl_weight(step) if variational else None
             shape = objective.n_importance * len(rows), model.n_components
@@ -175,13 +188,40 @@ def step_of(model, optimizer, objective, y):
     return partial(_step, model, optimizer, objective)
 
 
-def _batches(x, batch_size, generator, step):
+class _SeededStep:
+    """A step with modules of the user's, which may draw numbers: from a stream of each epoch's own.
+
+    While they draw, other threads with such modules wait. So a step is taken freely where the first
+    one of the epoch has drawn nothing.
+    """
+
+    def __init__(self, step, device):
+        self._step, self._draws = step, ModuleDraws(device, 0)
+
+    def restart(self, seed):
+        """Begin an epoch."""
+        self._draws.restart(seed)
+        self._is_first, self._is_free = True, False
+
+    def __call__(self, *arguments):
+        if self._is_free:
+            return self._step(*arguments)
+        with self._draws():
+            sums = self._step(*arguments)
+        self._is_free = self._is_first and self._draws.untouched
+        self._is_first = False
+
+        return sums
+
+
+def _batches(x, batch_size, least_rows, generator, step):
     """Batches of row numbers, one random order of all rows after another, or that of a stream."""
     if isinstance(x, StreamedRows):
-        yield from x.batches(batch_size, step)
+        yield from x.batches(batch_size, step, least_rows)
     for _ in count():
         order = torch.randperm(len(x), generator=generator, device=generator.device)
-        yield from order.split(batch_size)
+        for batch in range(math.ceil(len(x) / batch_size)):
+            yield order[slice(*batch_bounds(batch, len(x), batch_size, least_rows))]
 
 
 def _record(means, beta):

@@ -147,15 +147,16 @@ class VAETransformer(
         Whether ``fit`` continues from the present weights, with the full KL weight and a new
         learning-rate schedule.
     checkpoint : str or path, default=None
-        Folder into which ``fit`` writes its state, ``checkpoint.npz``. If it holds the state of
-        this very fit (same parameters, data and seed), ``fit`` goes on from there, and ends with
-        the bits of an uninterrupted one.
+        Folder into which ``fit`` writes its state, ``checkpoint-....npz``: the name stands for all
+        that decides the weights (parameters, data and seed). If the state of this very fit is
+        there, ``fit`` goes on from it, and ends with the bits of an uninterrupted one. Other fits,
+        as those of a cross-validation, may share the folder.
     checkpoint_every : int, default=1
         Epochs between two checkpoints; the end of the fit is written too.
     n_jobs : int or None, default=None
         Threads of torch, inside the methods only. None means 1. ``fit`` takes one instead of many
         for as long as that is faster, which cores that others use decide; the last bits may then
-        differ from fit to fit, while those of one thread never do.
+        differ from fit to fit, while those of one thread never do. A forked process takes one.
     device : {None, "cpu", "auto", "cuda"}, default=None
         Where to compute. None is the CPU; "auto" a GPU where there is one. Never part of the
         fitted state.

@@ -75,3 +75,21 @@ def test_settings_of_torch_are_given_back(mixture):
         assert torch.backends.cuda.matmul.allow_tf32
     finally:
         torch.backends.cuda.matmul.allow_tf32 = before
+
+
+def test_precision_is_full_until_the_last_of_several_threads_has_ended():
+    matmul = torch.backends.cuda.matmul
+    matmul.allow_tf32 = True
+    contexts = [torch_statistics._full_precision() for _ in range(2)]
+    try:
+        for context in contexts:
+            context.__enter__()
+        contexts[0].__exit__(None, None, None)
+        within = torch_statistics._full_precision()
+        with within:
+            pass
+        precision = getattr(matmul, torch_statistics._NAME)
+        contexts[1].__exit__(None, None, None)
+        assert precision == torch_statistics._FULL and matmul.allow_tf32
+    finally:
+        matmul.allow_tf32 = False

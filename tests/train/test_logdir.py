@@ -39,8 +39,9 @@ def test_overwriting_deletes_what_a_run_wrote_and_nothing_else(tmp_path):
     assert names == {"skvae-train.json", "notes.txt", "thesis.png"}
 
 
-def test_a_damaged_description_is_named(tmp_path):
-    (tmp_path / "skvae-train.json").write_text("{")
+@pytest.mark.parametrize("content", ["{", "[1]", "null", "[" * 100_000])
+def test_a_damaged_description_is_named(tmp_path, content):
+    (tmp_path / "skvae-train.json").write_text(content)
     with pytest.raises(ValueError, match="skvae-train.json is damaged .*: --overwrite starts"):
         claim(tmp_path, SETTINGS, resume=True, overwrite=False)
     claim(tmp_path, SETTINGS, resume=False, overwrite=True)

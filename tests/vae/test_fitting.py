@@ -7,6 +7,7 @@ from itertools import count
 import numpy as np
 import pytest
 import torch
+from reiterable import Blocks
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 
@@ -594,6 +595,29 @@ def test_modules_that_behave_in_another_way_in_training(power_cut, tmp_path):
     with power_cut(2):
         vae(**options, checkpoint=tmp_path).fit(X)
     assert same_weights(fitted, vae(**options, checkpoint=tmp_path).fit(X))
+
+
+@pytest.mark.filterwarnings("ignore:Posterior collapse")
+@pytest.mark.parametrize("options", [{}, {"early_stopping": True}, {"conditional": "decoder"}])
+def test_no_row_is_alone_where_modules_normalise_over_a_batch(options):
+    options = {"network": (Moody, Moody), "batch_size": 16, "max_iter": 2} | options
+    n = 97 + 10 * ("early_stopping" in options)  # of which 10 are held out
+    fitted = vae(**options).fit(X[:n], Y[:n])
+    assert fitted.parameters_["encoder.1.num_batches_tracked"] % 7 == 0
+    blocks = Blocks(X[:50], X[50:n])
+    assert vae(**options).fit(blocks, Y[:n]).n_iter_ == 2
+
+
+def test_one_row_alone_is_refused_where_modules_normalise_over_a_batch():
+    options = {"network": (Moody, Moody), "max_iter": 1}
+    fitted = vae(**options).fit(X[:40])
+    before = fitted.parameters_
+    with pytest.raises(ValueError, match="as BatchNorm does.*of 1 alone.*more rows"):
+        fitted.partial_fit(X[:1])
+    assert fitted.parameters_ is before
+    for n, size in ((40, 1), (41, 2)):
+        with pytest.raises(ValueError, match=f"batch_size={size} leaves one of {n} alone"):
+            vae(batch_size=size, **options).fit(X[:n])
 
 
 class RowNoise(torch.nn.Module):

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from skvae.vae.networks import build_networks, convolutional, initialize, mlp
+from skvae.vae.networks import build_networks, convolutional, initialize, least_rows, mlp
 
 
 def generator(seed=0):
@@ -119,6 +119,26 @@ def test_convolutions_see_a_pixel_in_its_neighbourhood_only():
 def test_modules_of_the_user_that_do_not_fit(encoder, error, message):
     with pytest.raises(error, match=message):
         build_networks((encoder, torch.nn.Linear), 6, 4, (), "relu", None)
+
+
+class Standardised(torch.nn.Module):
+    def __init__(self, n_in):
+        super().__init__()
+        self.register_buffer("n_calls", torch.zeros(()))
+
+    def forward(self, h):
+        self.n_calls += 1
+        return (h - h.mean(0)) / h.std(0)
+
+
+def test_normalising_over_a_batch_takes_two_rows():
+    nn = torch.nn
+    for module in (nn.BatchNorm1d(4), Standardised(4), nn.Sequential(nn.ReLU(), Standardised(4))):
+        before = {name: value.clone() for name, value in module.state_dict().items()}
+        assert least_rows(module, 4) == 2
+        assert all(torch.equal(before[name], a) for name, a in module.state_dict().items())
+    for module in (nn.LayerNorm(4), nn.Dropout(), nn.ReLU(), nn.Linear(4, 2).double()):
+        assert least_rows(module, 4) == 1
 
 
 def test_modules_of_the_user_are_measured():

@@ -14,7 +14,7 @@ from sklearn.datasets import load_digits
 from skvae import VAETransformer
 from skvae._iterables import BlockPasses, IteratedRows
 from skvae._maps import MappedRows
-from skvae.vae.rows import StoredRows, StreamedRows, training_rows
+from skvae.vae.rows import StoredRows, StreamedRows, batch_bounds, training_rows
 
 PIXELS, Y = load_digits(return_X_y=True)
 PIXELS = np.round(PIXELS[:300] * (255 / 16)).astype(np.uint8)
@@ -135,6 +135,26 @@ def test_a_pass_visits_every_row_once_wherever_epochs_end(monkeypatch, size):
     for step in (1, per_pass + 1, 2 * per_pass):  # a fit that goes on
         fresh = streamed(monkeypatch, 64).batches(size, step)
         assert all(map(torch.equal, islice(fresh, 3), numbers[step : step + 3]))
+
+
+@pytest.mark.parametrize("size", [3, 16, 64])
+@pytest.mark.parametrize("n", [1, 4, 65, 129, 193, 130])
+def test_no_row_is_left_alone_in_the_last_batch(monkeypatch, n, size):
+    """Windows of 64 rows, or of 63, the last of which may have one more."""
+    bounds = [batch_bounds(batch, n, size, 2) for batch in range(-(-n // size))]
+    assert bounds[0][0] == 0 and bounds[-1][1] == n
+    assert all(a[1] == b[0] for a, b in zip(bounds, bounds[1:], strict=False))
+    lengths = [stop - start for start, stop in bounds]
+    if n % size == 1:
+        assert min(lengths) == min(2, n)
+    else:
+        assert set(lengths[:-1]) <= {size}
+    rows = streamed(monkeypatch, 64, X=PIXELS[:n])
+    batches = list(islice(rows.batches(size, 0, 2), 2 * len(bounds)))
+
+    assert [len(batch) for batch in batches] == 2 * lengths
+    for half in (batches[: len(bounds)], batches[len(bounds) :]):
+        assert torch.equal(torch.cat(half).sort().values, torch.arange(n))
 
 
 def test_order_is_random_within_windows_only(monkeypatch):

@@ -1,3 +1,8 @@
+import os
+import subprocess
+import sys
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -45,6 +50,120 @@ def test_they_are_restored_after_an_error(restore):
 def test_n_jobs_is_the_number_of_threads(restore):
     with scoped_runtime(2):
         assert torch.get_num_threads() == 2
+
+
+def in_thread(function, *args):
+    """What a function returns in a new thread."""
+    out = []
+    thread = threading.Thread(target=lambda: out.append(function(*args)))
+    thread.start()
+    thread.join()
+    return out[0]
+
+
+def scoped(n_jobs=None):
+    """Torch's threads inside, and afterwards."""
+    with scoped_runtime(n_jobs):
+        inside = torch.get_num_threads()
+    return inside, torch.get_num_threads()
+
+
+def test_threads_that_come_meanwhile_get_their_number_back(restore):
+    torch.set_num_threads(3)
+    with scoped_runtime():
+        assert in_thread(scoped) == (1, 3)
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 3
+    assert in_thread(torch.get_num_threads) == 3
+
+
+def test_a_context_within_another_leaves_that_one_its_number(restore):
+    torch.set_num_threads(3)
+    with scoped_runtime(2):
+        assert scoped() == (1, 2)
+    assert torch.get_num_threads() == 3
+
+
+def test_whoever_leaves_last_new_threads_have_all(restore):
+    torch.set_num_threads(3)
+    context = scoped_runtime()
+    steps = threading.Barrier(2)
+
+    def second():
+        with scoped_runtime():
+            steps.wait()
+            steps.wait()
+        return torch.get_num_threads()
+
+    out = []
+    thread = threading.Thread(target=lambda: out.append(second()))
+    with context:
+        thread.start()
+        steps.wait()
+    steps.wait()
+    thread.join()
+
+    assert out == [3]
+    assert torch.get_num_threads() == in_thread(torch.get_num_threads) == 3
+
+
+def test_zero_jobs_change_nothing(restore):
+    torch.set_num_threads(2)
+    with pytest.raises(ValueError, match="n_jobs"), scoped_runtime(0):
+        pass
+    assert torch.get_num_threads() == 2
+    assert not flushes()
+
+
+def run(code):
+    """What a new process prints, with two threads."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "OMP_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+FLUSHED_IN_WORKERS = """
+import torch
+from skvae.vae.runtime import scoped_runtime
+
+torch.set_num_threads(2)
+with scoped_runtime(2):
+    torch.ones(1_000_000).mul_(0.5)
+print(int((torch.full((1_000_000,), 2.0**-126) * 0.5 == 0).sum()))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs GNU's OpenMP")
+def test_no_thread_flushes_afterwards():
+    assert run(FLUSHED_IN_WORKERS) == "0\n"
+
+
+FORKED = """
+import os, signal
+import torch
+from skvae.vae.runtime import scoped_runtime
+
+torch.set_num_threads(2)
+torch.ones(1_000_000).mul_(0.5)
+child = os.fork()
+if child == 0:
+    signal.alarm(10)
+    with scoped_runtime(2):
+        torch.ones(1_000_000).mul_(0.5)
+    os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_does_not_wait_for_threads_it_does_not_have():
+    assert run(FORKED) == "0\n"
 
 
 class Machine:
