@@ -99,8 +99,6 @@ def array_of(X, name="X"):
     X : ndarray
         In the type of the numbers, which are not checked otherwise.
     """
-    if type(X) is np.ndarray and X.dtype.kind in "biuf":
-        return X
     X = numbers(X, name)
     if issparse(X):
         raise TypeError(f"{name} is sparse, but dense data is required: call its toarray().")
