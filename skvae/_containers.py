@@ -239,7 +239,7 @@ def _kept_type(X, kept):
 def _type_of(X):
     """The type of the numbers in what :func:`numbers` gives."""
     if hasattr(X, "iloc"):
-        return np.result_type(*map(_numpy_type, np.ravel(X.dtypes)))
+        return np.result_type(*{_numpy_type(kind) for kind in np.ravel(X.dtypes)})
     kind = getattr(X, "dtype", None)
     return kind if isinstance(kind, np.dtype) else np.asarray(X[:0]).dtype
 

@@ -200,7 +200,7 @@ def concatenate_sets(sets):
         n, t, d = sets.shape
         return sets.reshape(n * t, d), np.arange(n + 1) * t
     offsets = np.concatenate([[0], np.cumsum([len(s) for s in sets])])
-    return np.concatenate(_with_rows(sets)), offsets
+    return np.ascontiguousarray(np.concatenate(_with_rows(sets))), offsets
 
 
 def type_of_sets(sets):
