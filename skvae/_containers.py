@@ -99,8 +99,6 @@ def array_of(X, name="X"):
     X : ndarray
         In the type of the numbers, which are not checked otherwise.
     """
-    if type(X) is np.ndarray and X.dtype.kind in "biuf":
-        return X
     X = numbers(X, name)
     if issparse(X):
         raise TypeError(f"{name} is sparse, but dense data is required: call its toarray().")
@@ -241,7 +239,7 @@ def _kept_type(X, kept):
 def _type_of(X):
     """The type of the numbers in what :func:`numbers` gives."""
     if hasattr(X, "iloc"):
-        return np.result_type(*map(_numpy_type, np.ravel(X.dtypes)))
+        return np.result_type(*{_numpy_type(kind) for kind in np.ravel(X.dtypes)})
     kind = getattr(X, "dtype", None)
     return kind if isinstance(kind, np.dtype) else np.asarray(X[:0]).dtype
 

@@ -27,7 +27,7 @@ def yields_blocks(X, reader, instead=_ANEW):
     Raises
     ------
     TypeError
-        For what can be read only once, for text, and for a mapping, whose items have no order.
+        For what can be read only once, and for a mapping, which would be read as its keys.
 
     Examples
     --------

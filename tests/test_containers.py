@@ -11,7 +11,7 @@ from skvae._containers import array_of, check_numbers, float_type, validate_numb
 X = np.arange(6.0).reshape(2, 3)
 FRAME = pd.DataFrame(X, columns=list("abc"))
 JAGGED = torch.nested.nested_tensor([torch.ones(1, 2), torch.ones(3, 2)], layout=torch.jagged)
-NESTED = torch._nested_tensor_from_tensor_list([torch.ones(1, 2), torch.ones(3, 2)])
+NESTED = torch.nested.nested_tensor([torch.ones(1, 2), torch.ones(3, 2)])
 MASKED = np.ma.masked_equal(X, 4)
 
 

@@ -254,7 +254,7 @@ class SetEncoder(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstimato
         Returns
         -------
         vectors : ndarray of shape (n_sets, n_features_out)
-            In ``dtype``; if that is None, float32 for float32 X, else float64. For dask, a dask
+            In ``dtype``; if that is None, that of the descriptors. For dask, a dask
             array that is still to be computed.
         """
         check_is_fitted(self)

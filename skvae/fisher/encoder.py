@@ -79,7 +79,7 @@ class FisherVectorEncoder(SetEncoder):
         Where statistics are computed: on a GPU by torch, else by numpy. "auto" is a GPU where there
         is one. Decided at each call, and no part of what was fitted.
     dtype : {"float16", "float32", "float64"} or None, default=None
-        Of the vectors. None: float32 for float32 X, else float64.
+        Of the vectors. None: that of the descriptors, float32 or float64.
     n_jobs : int, default=None
         Workers that encode; None means 1. They are threads, with one BLAS thread each, unless
         ``joblib.parallel_config`` names another backend.
@@ -103,10 +103,12 @@ class FisherVectorEncoder(SetEncoder):
 
     Notes
     -----
-    **X** is a 3-D array (n_sets, n_descriptors, d), a sequence of (n_i, d) arrays, or a 2-D array,
-    whose **every row is a set of one descriptor**. One image's descriptors passed as a 2-D array
-    therefore give one vector per descriptor: use ``encode`` for one set. An empty set becomes a
-    vector of zeros.
+    **X** is a 3-D array (n_sets, n_descriptors, d), a sequence or re-iterable of (n_i, d) arrays, a
+    column of them, or a 2-D array, whose **every row is a set of one descriptor**. One image's
+    descriptors passed as a 2-D array therefore give one vector per descriptor: use ``encode`` for
+    one set. An empty set becomes a vector of zeros. Descriptors are float32 if X is, or is of a
+    type that float32 holds exactly, such as bytes; else float64. Sets in memory maps are read a few
+    at a time.
 
     **Layout.** [weights (K) | means (K d) | stds (K d)], component-major, in the sign of the paper.
     scikit-image's ``fisher_vector`` has the sign of the last block reversed; VLFeat has no weights

@@ -209,7 +209,7 @@ class DiagonalGaussianMixture(
         Parameters
         ----------
         X : array-like, iterable of blocks or dask array of shape (n_samples, n_features)
-            Descriptors (see Notes); float32 is worked on as float32.
+            Descriptors (see Notes); float32, and what is exact in it, is worked on as float32.
         y : Ignored
             Present for scikit-learn's conventions.
 

@@ -6,7 +6,7 @@ from scipy.sparse import issparse
 from skvae._containers import array_of, is_frame
 from skvae._iterables import yields_blocks
 
-__all__ = ["check_sets", "is_table", "pack_sets", "sequence_of", "type_of_sets"]
+__all__ = ["check_sets", "concatenate_sets", "is_table", "pack_sets", "sequence_of", "type_of_sets"]
 
 
 def sequence_of(X, reader):
@@ -88,8 +88,8 @@ def is_table(X):
     if issparse(X):
         return True
     if _outer_ndim(X) == 1 and _holds_objects(X):
-        kinds = [(_ndim(s), len(s) if _outer_ndim(s) == 1 else -1) for s in X]
-        return not (any(n == 2 for n, _ in kinds) or all(kind == (1, 0) for kind in kinds))
+        are_sets = any(_ndim(s) == 2 for s in X)
+        return not (are_sets or all(_outer_ndim(s) == 1 and len(s) == 0 for s in X))
     return _outer_ndim(X) != 3
 
 
@@ -134,12 +134,12 @@ def check_sets(X, width=None):
         return array_of(X)
     sets = [_one_set(s, i) for i, s in enumerate(X)]
     widths = {}
-    for i, s in enumerate(sets):
-        if s.ndim == 2 and s.shape != (0, 0):
-            widths.setdefault(s.shape[1], i)
-        elif s.size:
+    for i, shape in enumerate([s.shape for s in sets]):
+        if len(shape) == 2 and shape != (0, 0):
+            widths.setdefault(shape[1], i)
+        elif 0 not in shape:
             raise ValueError(
-                f"Set {i} of X has shape {s.shape}; every set must be a 2-D array of shape "
+                f"Set {i} of X has shape {shape}; every set must be a 2-D array of shape "
                 "(n_descriptors, n_features)."
             )
     if len(widths) > 1:
@@ -151,10 +151,12 @@ def check_sets(X, width=None):
     d = next(iter(widths), width)
     if d is None:
         raise ValueError("X holds no descriptors: every set is empty.")
-    return [s if s.ndim == 2 and len(s) else s.reshape(0, d) for s in sets]
+    return [s if len(s) else s.reshape(0, d) for s in sets]
 
 
 def _one_set(s, i):
+    if type(s) is np.ndarray and s.dtype.kind in "biuf":
+        return s
     rows = _outer_ndim(s) == 1 and _ndim(s) > 1
     return array_of(list(s) if rows else s, f"Set {i} of X")
 
@@ -189,12 +191,16 @@ def pack_sets(X, width=None):
     >>> descriptors.shape, offsets
     ((3, 3), array([0, 2, 2, 3]))
     """
-    sets = check_sets(X, width)
+    return concatenate_sets(check_sets(X, width))
+
+
+def concatenate_sets(sets):
+    """What :func:`pack_sets` returns, of sets from :func:`check_sets`."""
     if isinstance(sets, np.ndarray):
         n, t, d = sets.shape
         return sets.reshape(n * t, d), np.arange(n + 1) * t
     offsets = np.concatenate([[0], np.cumsum([len(s) for s in sets])])
-    return np.concatenate(_with_rows(sets)), offsets
+    return np.ascontiguousarray(np.concatenate(_with_rows(sets))), offsets
 
 
 def type_of_sets(sets):

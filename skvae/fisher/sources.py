@@ -9,7 +9,14 @@ from sklearn.utils.validation import validate_data
 from skvae._containers import check_numbers, float_type, is_frame, numbers, validate_numbers
 from skvae._maps import give_pages_back, memory_map_of
 from skvae.fisher.blocks import random_rows
-from skvae.fisher.sets import check_sets, is_table, pack_sets, sequence_of, type_of_sets
+from skvae.fisher.sets import (
+    check_sets,
+    concatenate_sets,
+    is_table,
+    pack_sets,
+    sequence_of,
+    type_of_sets,
+)
 
 __all__ = [
     "ExtractedSets",
@@ -112,7 +119,7 @@ class MappedSets:
 
     def pull(self):
         """All descriptors, without positions."""
-        descriptors, offsets = pack_sets(self.sets)
+        descriptors, offsets = concatenate_sets(self.sets)
         descriptors = check_numbers(descriptors, ensure_min_samples=0)
         in_file = memory_map_of(descriptors) is not None
         descriptors = descriptors.astype(self.dtype, copy=in_file)
@@ -286,7 +293,8 @@ def set_source(estimator, X, *, reset):
             return PackedSets(X, np.arange(len(X) + 1))
         X = X[:, None]
     sets = check_sets(X, None if reset else estimator.n_features_in_)
-    if not any(memory_map_of(s) is not None for s in sets):
+    arrays = [sets] if isinstance(sets, np.ndarray) else sets
+    if all(memory_map_of(array) is None for array in arrays):
         return _packed_source(estimator, sets, reset=reset)
     dtype = float_type(type_of_sets(sets))
     validate_numbers(estimator, np.zeros((1, sets[0].shape[1]), dtype), reset=reset)
@@ -297,7 +305,7 @@ def set_source(estimator, X, *, reset):
 
 
 def _packed_source(estimator, sets, *, reset):
-    descriptors, offsets = pack_sets(sets)
+    descriptors, offsets = concatenate_sets(sets)
     if len(descriptors) == 0 and reset:
         raise ValueError("X holds no descriptors: every set is empty.")
     descriptors = validate_numbers(estimator, descriptors, reset=reset, ensure_min_samples=0)

@@ -119,7 +119,7 @@ class VLADEncoder(_WordsEncoder):
     device : {None, "cpu", "auto", "cuda"}, default=None
         Where statistics are computed.
     dtype : {"float16", "float32", "float64"} or None, default=None
-        Of the vectors. None: float32 for float32 X, else float64.
+        Of the vectors. None: that of the descriptors, float32 or float64.
     n_jobs : int, default=None
         Workers that encode.
     random_state : int, RandomState instance or None, default=None
@@ -196,7 +196,7 @@ class BagOfVisualWordsEncoder(_WordsEncoder):
     device : {None, "cpu", "auto", "cuda"}, default=None
         Where statistics are computed.
     dtype : {"float16", "float32", "float64"} or None, default=None
-        Of the vectors. None: float32 for float32 X, else float64.
+        Of the vectors. None: that of the descriptors, float32 or float64.
     n_jobs : int, default=None
         Workers that encode.
     random_state : int, RandomState instance or None, default=None

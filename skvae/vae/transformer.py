@@ -463,7 +463,7 @@ class VAETransformer(
         -------
         Z : ndarray of shape (n_samples, n_components), or (n_samples, 2 * n_components)
             Latent points, or ``[mean | log_var]`` with ``output="params"``; float32 for X of
-            float32 or uint8, else float64.
+            float32 or of numbers that are exact in it, such as uint8, else float64.
         """
         X = self._check_rows(X)
         if self.output in ("sample", "refined"):

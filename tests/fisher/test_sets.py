@@ -116,6 +116,11 @@ def test_the_type_of_the_numbers_stays_whatever_empty_sets_are(dtype):
         assert pack_sets(some)[0].dtype == dtype
 
 
+def test_descriptors_lie_row_after_row_however_sets_do():
+    for layout in (np.asfortranarray, pd.DataFrame, lambda s: s[::-1, ::-1]):
+        assert pack_sets([layout(s) for s in SETS])[0].flags.c_contiguous
+
+
 def test_one_type_holds_all_sets():
     kinds = (np.uint8, np.float32, np.int64)
     assert pack_sets([SETS[0].astype(dtype) for dtype in kinds])[0].dtype == np.float64
