@@ -128,10 +128,10 @@ def total_statistics(data, mixture):
 def _wide_e_step(X, mixture, center):
     """Statistics of a block, in float64 where it lies too far away for float32."""
     statistics = e_step(X, mixture, center)
-    wide = X.astype(np.float64, copy=False) if isinstance(X, np.ndarray) else X.double()
-    if wide is X or (_is_finite(statistics) and statistics.log_likelihood > -FAR * len(X)):
+    if _is_finite(statistics) and statistics.log_likelihood > -FAR * len(X):
         return statistics
-    return e_step(wide, mixture, center)
+    wide = X.astype(np.float64, copy=False) if isinstance(X, np.ndarray) else X.double()
+    return statistics if wide is X else e_step(wide, mixture, center)
 
 
 def _is_finite(statistics):
