@@ -50,7 +50,6 @@ def answer(estimator, X):
     return estimator.transform(X) if hasattr(estimator, "transform") else estimator.predict_proba(X)
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize(
     ("template", "method"),
     [

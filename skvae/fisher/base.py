@@ -219,7 +219,7 @@ class SetEncoder(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstimato
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             totals, counts = self._statistics(codec, sets)
             vectors, scales = codec.vectors(totals, counts, sets.descriptors.dtype)
-            for i in np.flatnonzero(~are_finite(vectors, scales)):
+            for i in np.flatnonzero(~are_finite(vectors, scales, self.norm)):
                 rows = slice(*sets.offsets[i : i + 2])
                 where = None if sets.positions is None else sets.positions[rows]
                 vectors[i], scales[i] = self._wide_vector(codec, [sets.descriptors[rows]], where)
@@ -230,7 +230,7 @@ class SetEncoder(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstimato
         wide = (block.astype(np.float64) for block in blocks)
         totals, counts = self._sum_over(codec, wide, positions, weights)
         vectors, scales = codec.vectors(totals, counts, np.float64)
-        if not are_finite(vectors, scales).all():
+        if not are_finite(vectors, scales, self.norm).all():
             raise too_large(blocks)
         return vectors[0], scales[0]
 
@@ -325,7 +325,7 @@ class SetEncoder(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstimato
         with single_threaded(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             totals, counts = self._sum_over(codec, blocks, positions, weights)
             vectors, scales = codec.vectors(totals, counts, head.dtype)
-            if not are_finite(vectors, scales).all():
+            if not are_finite(vectors, scales, self.norm).all():
                 vectors, _ = self._wide_vector(codec, blocks, positions, weights)
         return cast(vectors.reshape(-1), self.dtype or head.dtype)
 

@@ -131,8 +131,8 @@ def _wide_e_step(X, mixture, center):
     statistics = e_step(X, mixture, center)
     if _is_finite(statistics):
         return statistics
-    wide = X.astype(np.float64) if isinstance(X, np.ndarray) else X.double()
-    return e_step(wide, mixture, center)
+    wide = X.astype(np.float64, copy=False) if isinstance(X, np.ndarray) else X.double()
+    return statistics if wide is X else e_step(wide, mixture, center)
 
 
 def _is_finite(statistics):

@@ -71,8 +71,10 @@ def _host(block):
     return block.cpu() if hasattr(block, "cpu") else block
 
 
-def are_finite(vectors, scales):
+def are_finite(vectors, scales, norm):
     """Whether the vectors of each set are finite, and so is what they were divided by.
+
+    A norm of the whole tells that of every entry, which saves looking at all of them.
 
     Parameters
     ----------
@@ -80,12 +82,15 @@ def are_finite(vectors, scales):
         Vectors.
     scales : ndarray of shape (n_sets, n_cells, n_blocks)
         What they were divided by.
+    norm : {"l2", "l1", "intra"} or None
+        The norm.
 
     Returns
     -------
     ndarray of shape (n_sets,), bool
     """
-    return np.isfinite(vectors).all(axis=(1, 2)) & np.isfinite(scales).all(axis=(1, 2))
+    finite = np.isfinite(scales).all(axis=(1, 2))
+    return finite if norm in ("l1", "l2") else finite & np.isfinite(vectors).all(axis=(1, 2))
 
 
 def cast(vectors, dtype):

@@ -19,7 +19,7 @@ from skvae import (
     ImagePatches,
     VLADEncoder,
 )
-from skvae.fisher import em
+from skvae.fisher import starts
 from skvae.fisher.distributed import DaskSets
 
 da = pytest.importorskip("dask.array", reason="needs the extra 'dask'")
@@ -58,8 +58,8 @@ def blobs(rng):
 @pytest.fixture
 def small_starts(monkeypatch):
     """The start is a sample even of small data."""
-    monkeypatch.setattr(em, "_START_ROWS", 300)
-    monkeypatch.setattr(em, "_START_ROWS_PER_COMPONENT", 0)
+    monkeypatch.setattr(starts, "_START_ROWS", 300)
+    monkeypatch.setattr(starts, "_START_ROWS_PER_COMPONENT", 0)
 
 
 def mixture(**settings):

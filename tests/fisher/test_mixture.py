@@ -13,9 +13,6 @@ from skvae import DiagonalGaussianMixture, FisherVectorEncoder
 from skvae.exceptions import FitInterruptedWarning
 from skvae.fisher import em, starts
 
-# EM is stopped early in most of these tests.
-pytestmark = pytest.mark.filterwarnings("ignore:EM stopped at max_iter")
-
 
 @parametrize_with_checks(
     [
