@@ -70,7 +70,7 @@ class SharedSetting:
     def __init__(self, places):
         self._places = places
         self._threads = {}  # of those inside, by entry
-        self._value = self._before = None
+        self._value, self._before = None, []
         self._lock = threading.RLock()  # the garbage collector may end a context within another
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget_others)
@@ -81,12 +81,12 @@ class SharedSetting:
         entry = object()
         with at_the_end(partial(self._leave, entry)):
             with self._lock:
-                places = self._places()
                 if not self._threads:
-                    self._value, self._before = value, [get() for get, _ in places]
+                    self._value, self._before = value, [(*p, p[0]()) for p in self._places()]
                 self._threads[entry] = threading.get_ident()
-                for _, set_there in places:
-                    set_there(value)
+                for _, set_there, before in self._before:
+                    if before != value:
+                        set_there(value)
             yield
 
     def _leave(self, entry):
@@ -96,8 +96,8 @@ class SharedSetting:
             self._threads.pop(entry, None)
 
     def _restore(self):
-        for (get, set_there), before in zip(self._places(), self._before, strict=True):
-            if get() == self._value:
+        for get, set_there, before in self._before:
+            if before != self._value and get() == self._value:
                 set_there(before)
 
     def _forget_others(self):

@@ -62,7 +62,7 @@ def single_threaded():
     >>> with single_threaded():
     ...     pass
     """
-    own = [(set_threads, get()) for get, set_threads in _own()]
+    own = [(set_threads, n) for get, set_threads in _own() if (n := get()) != 1]
     with _SHARED.at(1), at_the_end(partial(_set_each, own)):
         for set_threads, _ in own:
             set_threads(1)

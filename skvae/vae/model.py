@@ -83,7 +83,8 @@ class VAE(nn.Module):
         )
         self._likelihood = partial(build_likelihood, likelihood, n_features)
         self._own_networks = not isinstance(network, str)
-        self.own_parts = self._own_networks or not isinstance(likelihood, str)
+        self._own_likelihood = not isinstance(likelihood, str)
+        self.own_parts = self._own_networks or self._own_likelihood
         self._build(0)
         if n_classes is not None and not labels_in_decoder:
             of_classes = ClassMeans if n_prior_components is None else ClassNormals
@@ -120,16 +121,20 @@ class VAE(nn.Module):
     @torch.no_grad()
     def draws_in_use(self):
         """Whether the user's modules draw random numbers of their own when they are not trained."""
-        if not self.own_parts:
-            return False
+        parts = (self.encoder, self.decoder, self.likelihood) if self.own_parts else ()
+        modules = (type(module).__module__ for part in parts for module in part.modules())
+        if all(name.startswith(("torch.nn.", "skvae.")) for name in modules):
+            return False  # none of those does
         self.eval()
         like = next(self.parameters())
         draws = ModuleDraws(like.device, 0)
         with draws():
-            self.posterior(like.new_zeros(2, self.n_features))
-            output = self._output(self.decoder, like.new_zeros(2, self._decoder_width()))
-            x = self.likelihood.sample(output, torch.Generator(like.device).manual_seed(0))
-            self.likelihood.log_prob(x, output)
+            output = self.decoder(like.new_zeros(2, self._decoder_width()))
+            if self._own_networks:
+                self.encoder(like.new_zeros(2, self.n_features))
+            if self._own_likelihood:
+                x = self.likelihood.sample(output, torch.Generator(like.device).manual_seed(0))
+                self.likelihood.log_prob(x, output)
 
         return not draws.untouched
 

@@ -199,9 +199,9 @@ def load_state(optimizer, arrays):
     found = {key: value.shape for key, value in arrays.items()}
     if found != wanted:
         raise ValueError(
-            f"The state of the optimizer has the arrays {found}, and a {type(optimizer).__name__} "
-            f"of this model needs {wanted}: optimizer cannot change between calls that continue "
-            "each other."
+            f"The optimizer's state has the arrays {found}, and the {type(optimizer).__name__} of "
+            f"this model needs {wanted}: optimizer cannot change between calls that continue each "
+            "other."
         )
     state: dict = {}
     for key, value in arrays.items():

@@ -94,6 +94,27 @@ def test_state_as_arrays_continues_bit_for_bit(name):
     assert torch.equal(straight, halves)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda arrays: arrays.pop("0.exp_avg"),
+        lambda arrays: arrays.update({"1.exp_avg": arrays["0.exp_avg"]}),
+        lambda arrays: arrays.update({"0.exp_avg": np.zeros(4)}),
+        lambda arrays: arrays.clear(),
+    ],
+)
+def test_the_state_of_another_optimizer_is_refused(change):
+    theta = torch.nn.Parameter(torch.ones(3, 2, dtype=torch.float64))
+    optimizer = OPTIMIZERS["adam"]([theta], lr=0.01)
+    descend(optimizer, theta, 2)
+    arrays = state_to_arrays(optimizer)
+    with pytest.raises(ValueError, match="the RMSPropTF1 of this model needs.*optimizer cannot"):
+        load_state(OPTIMIZERS["rmsprop"]([theta], lr=0.01), arrays)
+    change(arrays)
+    with pytest.raises(ValueError, match="the Adam of this model needs"):
+        load_state(optimizer, arrays)
+
+
 def a_layer():
     layer = torch.nn.Linear(3, 2, dtype=torch.float64)
     layer.weight.data.copy_(torch.arange(6.0).view(2, 3))
