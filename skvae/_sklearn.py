@@ -1,11 +1,9 @@
 """Every private scikit-learn name and version difference, in one place."""
 
+import numpy as np
 from sklearn.base import _fit_context as fit_context
-from sklearn.utils._param_validation import (
-    HasMethods,
-    Interval,
-    StrOptions,
-)
+from sklearn.utils import _param_validation
+from sklearn.utils._param_validation import HasMethods, StrOptions
 
 __all__ = [
     "HasMethods",
@@ -13,7 +11,50 @@ __all__ = [
     "StrOptions",
     "derive_random_states",
     "fit_context",
+    "plain",
 ]
+
+
+class Interval(_param_validation.Interval):
+    """scikit-learn's constraint of a number, of which True and False are none."""
+
+    def is_satisfied_by(self, val):
+        """Whether ``val`` is a number inside of the interval."""
+        return not isinstance(val, bool) and super().is_satisfied_by(val)
+
+
+def plain(value):
+    """A parameter in Python's own types, where a grid made it one of numpy's.
+
+    ``np.array([16, 32])`` holds ``np.int64(16)``, which scikit-learn's checks accept, but torch,
+    JSON and powers of integers do not take for the number that it is.
+
+    Parameters
+    ----------
+    value : object
+        Numpy scalars and arrays become what they hold, also inside of tuples, lists and the
+        values of dicts; anything else is returned as it is.
+
+    Returns
+    -------
+    object
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae._sklearn import plain
+    >>> plain((np.int64(16), np.array([1, 2]), np.str_("l2"), None))
+    (16, [1, 2], 'l2', None)
+    """
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if type(value) in (tuple, list):
+        return type(value)(plain(item) for item in value)
+    return value
 
 
 def derive_random_states(estimator, rng):
