@@ -5,13 +5,13 @@ from scipy.spatial.distance import cdist
 from scipy.special import log_softmax
 from sklearn.utils.metaestimators import available_if
 
-from skvae.vae.fitted import FittedModel
+from skvae.vae.fitted import FittedModel, settled
 
 __all__ = ["ClassPredictionMixin"]
 
 
 def _has_classes(estimator):
-    if estimator.conditional is None:
+    if settled(estimator, "conditional") is None:
         raise AttributeError(
             "conditional=None knows no classes to predict; put a classifier behind the features "
             "instead."
@@ -67,7 +67,8 @@ class ClassPredictionMixin(FittedModel):
         return self.classes_[best]
 
     def _log_proba(self, X):
-        by_class = self._bounds_by_class if self.conditional == "decoder" else self._closeness
+        in_decoder = self._architecture["labels_in_decoder"]
+        by_class = self._bounds_by_class if in_decoder else self._closeness
         with np.errstate(divide="ignore"):
             log_frequencies = np.log(self._class_frequencies())
 
@@ -92,10 +93,10 @@ class ClassPredictionMixin(FittedModel):
             self._infer(
                 "row_scores",
                 X,
-                self._prepare,
+                self._scaling.to_network,
                 np.full(len(X), k),
                 self.seed_,
-                dynamic=False,
+                dynamic=self._scaling.dynamic,
                 n_importance=self.n_refinement,
             )
             for k in range(len(self.classes_))

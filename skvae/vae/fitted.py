@@ -1,14 +1,20 @@
 """What a fitted VAE estimator does with rows, whichever question it answers."""
 
-import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._devices import gpu_or_none, resolve_device
 from skvae._threads import single_threaded
 from skvae.vae import perceptrons
-from skvae.vae.inputs import PreparedRows, check_support, network_input, validate_rows
+from skvae.vae.inputs import PreparedRows, check_support, validate_rows
+from skvae.vae.labels import class_frequencies
+from skvae.vae.scaling import Scaling
 
-__all__ = ["FittedModel"]
+__all__ = ["FittedModel", "settled"]
+
+
+def settled(estimator, name):
+    """A parameter as it was in the fit, or as it is where there was none."""
+    return vars(estimator).get("_settled", vars(estimator))[name]
 
 
 class FittedModel:
@@ -21,25 +27,23 @@ class FittedModel:
         check_is_fitted(self)
         X = validate_rows(self, X, reset=False)
         if support or self.likelihood_ == "poisson":  # whose encoder sees log(1 + x)
-            check_support(X, self.likelihood_, self.max_value)
+            check_support(X, self.likelihood_, self._scaling.max_value)
 
         return X
 
     def _encode(self, X, log_var=False):
         """Posterior means of validated rows, or ``[mean | log_var]``, float32."""
-        return self._infer("encode", PreparedRows(X, self._prepare), log_var=log_var)
+        return self._infer("encode", PreparedRows(X, self._scaling.to_network), log_var=log_var)
 
-    def _prepare(self, X):
-        threshold = self.binarize == "threshold"
+    @property
+    def _scaling(self):
+        units = settled(self, "max_value"), settled(self, "binarize")
 
-        return network_input(X, self.mean_, self.scale_, self.max_value, threshold)
+        return Scaling(self.mean_, self.scale_, *units)
 
-    def _to_units(self, x):
-        return x * self.max_value if self.mean_ is None else x * self.scale_ + self.mean_
-
-    def _log_jacobian(self):
-        """log |d standardised x / d x|."""
-        return 0.0 if self.scale_ is None else -float(np.log(self.scale_).sum())
+    def _class_frequencies(self):
+        """p(y), (n_classes,)."""
+        return class_frequencies(self.class_counts_)
 
     def _is_plain_perceptron(self):
         architecture = self._architecture

@@ -1,13 +1,13 @@
 """An estimator's fit: model, optimizer and training loop put together, results stored."""
 
 import math
-import warnings
 
 import numpy as np
 import torch
 from torch.nn.utils import clip_grad_norm_
 
 from skvae._devices import resolve_device
+from skvae._warnings import warn
 from skvae.exceptions import PosteriorCollapseWarning
 from skvae.vae.checkpoints import FitCheckpoint
 from skvae.vae.inference import posterior_summary, row_scores
@@ -208,12 +208,15 @@ class _Run:
             self.model,
             self.optimizer,
             training_rows(
-                X, estimator._prepare, device, stream_seed(estimator.seed_, ORDER, n_before)
+                X,
+                estimator._scaling.to_network,
+                device,
+                stream_seed(estimator.seed_, ORDER, n_before),
             ),
             None if y is None else torch.from_numpy(y).to(device),
             self.schedule,
             batch_size=_batch_size(estimator, X),
-            dynamic=estimator.binarize == "dynamic",
+            dynamic=estimator._scaling.dynamic,
             variational=estimator.variational,
             seed=estimator.seed_,
             steps_per_epoch=estimator.steps_per_epoch,
@@ -254,7 +257,10 @@ class _Run:
         x, y = (None if a is None else torch.tensor(a, device=device) for a in self.watched)
         noise = x.new_zeros(len(x), self.model.n_components)
         reconstruction, kl = (term.mean().item() for term in elbo_terms(self.model, x, noise, y))
-        record = {"reconstruction": reconstruction + self.estimator._log_jacobian(), "kl": kl}
+        record = {
+            "reconstruction": reconstruction + self.estimator._scaling.log_jacobian(),
+            "kl": kl,
+        }
 
         return self._bound(record)
 
@@ -268,7 +274,7 @@ class _Run:
         """Complete the record and tell it to everyone; returns whether to stop."""
         self.model.eval()
         estimator = self.estimator
-        log_jacobian = estimator._log_jacobian()
+        log_jacobian = estimator._scaling.log_jacobian()
         for name in {"elbo", "reconstruction"} & record.keys():
             record[name] += log_jacobian
         record["loss"] -= log_jacobian
@@ -333,14 +339,14 @@ def _validation_score(estimator, model, X, y):
     scores = row_scores(
         model,
         X,
-        estimator._prepare,
+        estimator._scaling.to_network,
         y,
         estimator.seed_,
-        dynamic=estimator.binarize == "dynamic",
+        dynamic=estimator._scaling.dynamic,
         variational=estimator.variational,
     )
 
-    return float(scores.mean()) + estimator._log_jacobian()
+    return float(scores.mean()) + estimator._scaling.log_jacobian()
 
 
 def _some_rows(X, y, n):
@@ -353,7 +359,7 @@ def _watched_rows(estimator, X, y):
     """A few rows as the network sees them, and their class numbers."""
     X, y = _some_rows(X, y, np.clip(len(X) // 30, *_WATCHED_ROWS))
 
-    return estimator._prepare(X[:]), y
+    return estimator._scaling.to_network(X[:]), y
 
 
 def _n_active(variance_of_means):
@@ -366,7 +372,7 @@ def _store(estimator, model, X, y):
     rare_labels = y is not None and (y < 0).any()
     if len(X) > _SUMMARY_ROWS and not rare_labels:
         X, y = _some_rows(X, y, _SUMMARY_ROWS)
-    x = PreparedRows(X, estimator._prepare)
+    x = PreparedRows(X, estimator._scaling.to_network)
     kl, variance = posterior_summary(model, x, y)
     estimator.n_active_ = _n_active(variance)
     if estimator.output == "fisher":
@@ -374,9 +380,8 @@ def _store(estimator, model, X, y):
     if estimator.variational:
         estimator.kl_per_dimension_ = kl
         if estimator.n_active_ == 0:
-            warnings.warn(
+            warn(
                 "Posterior collapse: no latent dimension depends on the input. Try more epochs "
                 "(max_iter), a longer warm_up, a smaller beta or other units of X.",
                 PosteriorCollapseWarning,
-                stacklevel=5,
             )

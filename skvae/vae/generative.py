@@ -1,19 +1,20 @@
 """The estimator's generative side: decoding, densities and samples."""
 
 import numpy as np
-from sklearn.utils import check_array, check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skvae.vae.fitted import FittedModel
-from skvae.vae.inputs import encode_labels, output_dtype
+from skvae.vae.fitted import FittedModel, settled
+from skvae.vae.inputs import output_dtype
+from skvae.vae.labels import encode_labels
 from skvae.vae.noise import SAMPLE, stream_seed
 
 __all__ = ["GenerativeMixin"]
 
 
 def _is_generative(estimator):
-    if not estimator.variational:
+    if not settled(estimator, "variational"):
         raise AttributeError(
             "variational=False is a plain autoencoder, which has no density: score, "
             "score_samples and sample need variational=True."
@@ -106,14 +107,15 @@ class GenerativeMixin(FittedModel):
         """
         if n_steps < 2:
             raise ValueError(f"n_steps must be at least 2, the two ends, got {n_steps}.")
-        if X_b is None and (y_b is None or self.conditional is None):
+        conditional = settled(self, "conditional")
+        if X_b is None and (y_b is None or conditional is None):
             raise ValueError("Without X_b, y_b has to name a class of a fit with conditional=.")
         X_a = self._check_rows(X_a)
         a, codes_a = self._latent(X_a, y_a)
         if X_b is None:
             codes_b = self._class_codes(y_b, len(X_a))
             b = a
-            if self.conditional == "prior":
+            if conditional == "prior":
                 if y_a is None:
                     codes_a = self._log_proba(X_a).argmax(axis=1)
                 else:
@@ -126,7 +128,7 @@ class GenerativeMixin(FittedModel):
         ends = self._decoder_input(a, codes_a), self._decoder_input(b, codes_b)
         t = np.linspace(0, 1, n_steps, dtype=np.float32)[:, None]
         path = (1 - t) * ends[0][:, None] + t * ends[1][:, None]  # (n, n_steps, inputs)
-        decoded = self._to_units(self._infer("decode", path.reshape(-1, path.shape[2])))
+        decoded = self._scaling.to_units(self._infer("decode", path.reshape(-1, path.shape[2])))
 
         return decoded.reshape(len(path), n_steps, -1).astype(output_dtype(X_a), copy=False)
 
@@ -213,7 +215,7 @@ class GenerativeMixin(FittedModel):
         Z = self._decoder_input(Z, codes)
         x = self._infer("decode_draws", Z, seed) if draw else self._infer("decode", Z)
 
-        return self._to_units(x.astype(np.float64))
+        return self._scaling.to_units(x.astype(np.float64))
 
     def _latent(self, X, y):
         """Posterior means of validated rows, and their classes where the decoder needs them."""
@@ -232,7 +234,7 @@ class GenerativeMixin(FittedModel):
             return sum(
                 share * self._decode(Z, np.full(len(Z), k)) for k, share in enumerate(frequencies)
             )
-        return self._to_units(self._infer("decode", self._decoder_input(Z, codes)))
+        return self._scaling.to_units(self._infer("decode", self._decoder_input(Z, codes)))
 
     def _decoder_input(self, Z, codes):
         """[z | indicator of the class], or z alone, float32."""
@@ -240,12 +242,6 @@ class GenerativeMixin(FittedModel):
             Z = np.hstack([Z, np.eye(len(self.classes_))[codes]])
 
         return Z.astype(np.float32, copy=False)
-
-    def _class_frequencies(self):
-        """p(y); equal shares before the first label."""
-        counts = self.class_counts_ if self.class_counts_.any() else np.ones(len(self.classes_))
-
-        return counts / counts.sum()
 
     def _classes_to_draw(self, n_samples, y, rng):
         """Class numbers of rows to generate, (n,), or None where there are no classes."""
@@ -261,10 +257,11 @@ class GenerativeMixin(FittedModel):
 
     def _class_codes(self, y, n_samples):
         """Class numbers of a label for all rows, or of one for each, (n_samples,)."""
-        labels = np.full(n_samples, y) if np.ndim(y) == 0 else np.asarray(y)
-        if labels.shape != (n_samples,):
-            raise ValueError(f"y has shape {labels.shape}, but n_samples={n_samples}.")
-        codes = encode_labels(labels, self.classes_)
+        codes = encode_labels([y] if np.ndim(y) == 0 else y, self.classes_)
+        if np.ndim(y) == 0:
+            codes = codes.repeat(n_samples)
+        if len(codes) != n_samples:
+            raise ValueError(f"y has {len(codes)} labels, but n_samples={n_samples}.")
         if (codes < 0).any():
             raise ValueError("y must hold labels of classes; -1 means unlabelled.")
 
@@ -293,16 +290,15 @@ class GenerativeMixin(FittedModel):
         X = self._check_rows(X, support=True)
         codes = None
         if self._architecture["n_classes"] is not None and y is not None:
-            y = column_or_1d(y)
-            check_consistent_length(X, y)
             codes = encode_labels(y, self.classes_)
+            check_consistent_length(X, codes)
 
-        return self._log_jacobian() + self._infer(
+        return self._scaling.log_jacobian() + self._infer(
             "row_scores",
             X,
-            self._prepare,
+            self._scaling.to_network,
             codes,
             self.seed_,
-            dynamic=self.binarize == "dynamic",
+            dynamic=self._scaling.dynamic,
             n_importance=n_importance,
         )

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from time import perf_counter
 
 import torch
-from joblib import effective_n_jobs
+
+from skvae._sizes import n_workers
 
 __all__ = ["FasterThreads", "scoped_runtime"]
 
@@ -32,7 +33,7 @@ def scoped_runtime(n_jobs=None):
     n_threads = torch.get_num_threads()
     flushed = _flushes_denormals()
     try:
-        torch.set_num_threads(1 if n_jobs is None else effective_n_jobs(n_jobs))
+        torch.set_num_threads(1 if n_jobs is None else n_workers(n_jobs))
         torch.set_flush_denormal(True)
         yield
     finally:

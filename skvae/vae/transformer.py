@@ -9,7 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skvae._callbacks import CallbackSupportMixin, FitTasks
 from skvae._documentation import DocumentedMixin
-from skvae._sklearn import Interval, StrOptions, fit_context
+from skvae._sizes import N_JOBS
+from skvae._sklearn import Interval, StrOptions, fit_context, plain
 from skvae.persistence import VersionedMixin
 from skvae.vae.classification import ClassPredictionMixin
 from skvae.vae.generative import GenerativeMixin
@@ -55,8 +56,8 @@ class VAETransformer(
     image_shape : tuple of int, default=None
         (height, width) or (height, width, channels) for ``network="conv"``; None means square
         grey images.
-    hidden_layer_sizes : array-like of int, default=(200, 200)
-        Widths of the encoder's hidden layers; the decoder has them in reverse.
+    hidden_layer_sizes : int or array-like of int, default=(200, 200)
+        Widths of the encoder's hidden layers; the decoder has them in reverse. 16 means (16,).
     activation : {"relu", "tanh"}, default="relu"
         Nonlinearity of the hidden layers.
     likelihood : str or callable, default="auto"
@@ -247,7 +248,7 @@ class VAETransformer(
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "network": [StrOptions({"mlp", "conv"}), tuple, list],
         "image_shape": [tuple, list, None],
-        "hidden_layer_sizes": ["array-like"],
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions({"relu", "tanh"})],
         "likelihood": [StrOptions({"auto", *LIKELIHOOD_NAMES}), callable],
         "max_value": [Interval(Real, 0, None, closed="neither")],
@@ -278,7 +279,7 @@ class VAETransformer(
         "warm_start": ["boolean"],
         "checkpoint": [str, os.PathLike, None],
         "checkpoint_every": [Interval(Integral, 1, None, closed="left")],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
         "device": [StrOptions({"cpu", "auto", "cuda"}), None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -411,11 +412,10 @@ class VAETransformer(
 
         resume = self.warm_start and hasattr(self, "parameters_")
         tasks = FitTasks(self, "fit", self.max_iter, X, y)
-        fitted = copy.copy(self)  # nothing is half done if the fit fails
+        fitted = self._aside()
         X, codes = check_training_rows(fitted, X, y, reset=not resume)
-        self.__dict__ = vars(fit_model(fitted, X, codes, resume=resume, tasks=tasks))
 
-        return self
+        return self._take(fit_model(fitted, X, codes, resume=resume, tasks=tasks))
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, classes=None):
@@ -441,9 +441,24 @@ class VAETransformer(
 
         resume = hasattr(self, "parameters_")
         tasks = FitTasks(self, "partial_fit", 1, X, y)
-        fitted = copy.copy(self)
+        fitted = self._aside()
         X, codes = check_training_rows(fitted, X, y, classes, reset=not resume)
-        self.__dict__ = vars(partial_fit_model(fitted, X, codes, resume=resume, tasks=tasks))
+
+        return self._take(partial_fit_model(fitted, X, codes, resume=resume, tasks=tasks))
+
+    def _aside(self):
+        """A copy for a fit to change, so that nothing is half done if it fails.
+
+        Its parameters are Python's own, whatever numpy's scalars a grid has set.
+        """
+        fitted = copy.copy(self)
+        vars(fitted).update(plain(self.get_params(deep=False)))
+
+        return fitted
+
+    def _take(self, fitted):
+        """Become what was fitted aside, with the parameters as the user set them."""
+        self.__dict__ = vars(fitted) | self.get_params(deep=False)
 
         return self
 
@@ -468,7 +483,9 @@ class VAETransformer(
         if self.output in ("sample", "refined"):
             n_importance = self.n_refinement if self.output == "refined" else None
             seed = stream_seed(self.seed_, FEATURES)
-            Z = self._infer("draw_posterior", X, self._prepare, seed, n_importance=n_importance)
+            Z = self._infer(
+                "draw_posterior", X, self._scaling.to_network, seed, n_importance=n_importance
+            )
             return Z.astype(output_dtype(X), copy=False)
         if self.output == "fisher":
             return self._fisher_vectors(X).astype(output_dtype(X), copy=False)
@@ -484,6 +501,8 @@ class VAETransformer(
             "fisher_information_",
             msg="Fisher's information was not measured: fit with output='fisher' first.",
         )
-        x = PreparedRows(X, self._prepare)
+        x = PreparedRows(X, self._scaling.to_network)
 
-        return self._with_model(fisher_vectors, x, self.fisher_information_, self.fisher_power)
+        return self._with_model(
+            fisher_vectors, x, self.fisher_information_, float(self.fisher_power)
+        )
