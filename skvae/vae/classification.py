@@ -90,15 +90,7 @@ class ClassPredictionMixin(FittedModel):
     def _bounds_by_class(self, X):
         """log p(x|y), (n, n_classes); a row has the same noise for each class."""
         bounds = [
-            self._infer(
-                "row_scores",
-                X,
-                self._scaling.to_network,
-                np.full(len(X), k),
-                self.seed_,
-                dynamic=self._scaling.dynamic,
-                n_importance=self.n_refinement,
-            )
+            self._log_density(X, np.full(len(X), k), self.n_refinement)
             for k in range(len(self.classes_))
         ]
         return np.stack(bounds, axis=1)

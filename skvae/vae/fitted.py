@@ -1,5 +1,6 @@
 """What a fitted VAE estimator does with rows, whichever question it answers."""
 
+import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._devices import gpu_or_none, resolve_device
@@ -7,6 +8,7 @@ from skvae._threads import single_threaded
 from skvae.vae import perceptrons
 from skvae.vae.inputs import PreparedRows, check_support, validate_rows
 from skvae.vae.labels import class_frequencies
+from skvae.vae.overflow import check_answer
 from skvae.vae.scaling import Scaling
 
 __all__ = ["FittedModel", "settled"]
@@ -33,7 +35,17 @@ class FittedModel:
 
     def _encode(self, X, log_var=False):
         """Posterior means of validated rows, or ``[mean | log_var]``, float32."""
-        return self._infer("encode", PreparedRows(X, self._scaling.to_network), log_var=log_var)
+        x = PreparedRows(X, self._scaling.to_network)
+
+        return self._reached(self._infer("encode", x, log_var=log_var), X)
+
+    def _reached(self, answer, X):
+        """The answer about validated rows, if float32 could compute it."""
+        names = getattr(self, "feature_names_in_", None)
+        if self.mean_ is None:
+            return check_answer(answer, X, names)
+
+        return check_answer(answer, X, names, center=self.mean_, unit=self.scale_)
 
     @property
     def _scaling(self):
@@ -45,6 +57,21 @@ class FittedModel:
         """p(y), (n_classes,)."""
         return class_frequencies(self.class_counts_)
 
+    def _log_density(self, X, codes, n_importance):
+        """Bound on log p(x|y) of validated rows, in the units that the network sees."""
+        scaling = self._scaling
+        bound = self._infer(
+            "row_scores",
+            X,
+            scaling.to_network,
+            codes,
+            self.seed_,
+            dynamic=scaling.dynamic,
+            n_importance=n_importance,
+        )
+
+        return self._reached(bound, X)
+
     def _is_plain_perceptron(self):
         architecture = self._architecture
 
@@ -54,7 +81,8 @@ class FittedModel:
         """Call a function of :mod:`skvae.vae.inference` with the model, without torch if it can."""
         device = gpu_or_none(self.device)
         if name in perceptrons.__all__ and self._is_plain_perceptron() and not device:
-            with single_threaded():
+            # What overflows shows in the answer.
+            with single_threaded(), np.errstate(over="ignore", invalid="ignore"):
                 return getattr(perceptrons, name)(
                     self.parameters_, self._architecture, *args, **kwargs
                 )
@@ -66,7 +94,7 @@ class FittedModel:
         from skvae.vae.model import VAE, load_arrays
         from skvae.vae.runtime import scoped_runtime
 
-        with scoped_runtime(self.n_jobs):
+        with scoped_runtime(self.n_jobs), np.errstate(over="ignore", invalid="ignore"):
             model = load_arrays(VAE(**self._architecture), self.parameters_).eval()
 
             return function(model.to(resolve_device(self.device)), *args, **kwargs)

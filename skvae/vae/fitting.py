@@ -108,10 +108,20 @@ def partial_fit_model(estimator, X, y, *, resume, tasks):
         kept = _Run(estimator, model, optimizer, schedule, tasks, resume).go(X, y)
         if not kept.diverged:
             estimator._optimizer_state = state_to_arrays(optimizer)
+            _check_optimizer(estimator._optimizer_state)
         _store(estimator, model, X, y)
     tasks.end(lambda: vars(estimator))
 
     return estimator
+
+
+def _check_optimizer(state):
+    """Refuse to keep a model whose next steps would have no length."""
+    if not all(np.isfinite(value).all() for value in state.values()):
+        raise ValueError(
+            "The square of a gradient was too large for float32, after which the model could learn "
+            "no more; it is kept as it was before. Scale X, or leave out extreme rows."
+        )
 
 
 def _batch_size(estimator, X):

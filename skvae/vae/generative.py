@@ -9,6 +9,7 @@ from skvae.vae.fitted import FittedModel, settled
 from skvae.vae.inputs import output_dtype
 from skvae.vae.labels import encode_labels
 from skvae.vae.noise import SAMPLE, stream_seed
+from skvae.vae.overflow import check_answer
 
 __all__ = ["GenerativeMixin"]
 
@@ -29,6 +30,12 @@ def _has_codes(estimator):
             "'sample' or 'refined'."
         )
     return True
+
+
+def _cast(x, dtype):
+    """Numbers in another type; what it cannot hold becomes infinite."""
+    with np.errstate(over="ignore"):
+        return x.astype(dtype, copy=False)
 
 
 class GenerativeMixin(FittedModel):
@@ -60,7 +67,9 @@ class GenerativeMixin(FittedModel):
         if self._architecture["labels_in_decoder"] and y is not None:
             codes = self._class_codes(y, len(Z))
 
-        return self._decode(Z[:, :d], codes).astype(Z.dtype, copy=False)
+        Z = Z[:, :d]
+
+        return check_answer(_cast(self._decode(Z, codes), Z.dtype), Z, name="the latent points")
 
     def reconstruct(self, X, y=None):
         """Encode to the posterior mean and decode.
@@ -81,7 +90,7 @@ class GenerativeMixin(FittedModel):
         """
         X = self._check_rows(X)
 
-        return self._decode(*self._latent(X, y)).astype(output_dtype(X), copy=False)
+        return self._reached(_cast(self._decode(*self._latent(X, y)), output_dtype(X)), X)
 
     def interpolate(self, X_a, X_b=None, n_steps=8, *, y_a=None, y_b=None):
         """Rows on the way from one row to another: a straight line of latent points, decoded.
@@ -129,8 +138,9 @@ class GenerativeMixin(FittedModel):
         t = np.linspace(0, 1, n_steps, dtype=np.float32)[:, None]
         path = (1 - t) * ends[0][:, None] + t * ends[1][:, None]  # (n, n_steps, inputs)
         decoded = self._scaling.to_units(self._infer("decode", path.reshape(-1, path.shape[2])))
+        decoded = _cast(decoded.reshape(len(path), n_steps, -1), output_dtype(X_a))
 
-        return decoded.reshape(len(path), n_steps, -1).astype(output_dtype(X_a), copy=False)
+        return self._reached(decoded, X_a)
 
     @available_if(_is_generative)
     def score_samples(self, X, y=None, n_importance=100):
@@ -241,7 +251,7 @@ class GenerativeMixin(FittedModel):
         if self._architecture["labels_in_decoder"]:
             Z = np.hstack([Z, np.eye(len(self.classes_))[codes]])
 
-        return Z.astype(np.float32, copy=False)
+        return _cast(Z, np.float32)
 
     def _classes_to_draw(self, n_samples, y, rng):
         """Class numbers of rows to generate, (n,), or None where there are no classes."""
@@ -293,12 +303,4 @@ class GenerativeMixin(FittedModel):
             codes = encode_labels(y, self.classes_)
             check_consistent_length(X, codes)
 
-        return self._scaling.log_jacobian() + self._infer(
-            "row_scores",
-            X,
-            self._scaling.to_network,
-            codes,
-            self.seed_,
-            dynamic=self._scaling.dynamic,
-            n_importance=n_importance,
-        )
+        return self._scaling.log_jacobian() + self._log_density(X, codes, n_importance)

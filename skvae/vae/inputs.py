@@ -134,10 +134,14 @@ def _are_counts(X):
 
 
 def standardisation(X):
-    """Mean and scale of each feature, (n_features,) float64; constant ones get scale 1."""
+    """Mean and scale of each feature, (n_features,) float64; constant ones get scale 1.
+
+    Not finite where squares are too large for a float.
+    """
     scaler = StandardScaler()
-    for block in row_blocks(X):
-        scaler.partial_fit(block)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for block in row_blocks(X):
+            scaler.partial_fit(block)
 
     return scaler.mean_, scaler.scale_
 

@@ -15,6 +15,7 @@ from skvae.vae.inputs import (
     varies,
 )
 from skvae.vae.labels import announced_classes, encode_labels, known_classes
+from skvae.vae.overflow import check_moments, check_reach
 
 __all__ = ["check_training_rows"]
 
@@ -71,6 +72,9 @@ def check_training_rows(estimator, X, y, classes=None, *, reset):
     estimator._settled = _settled(estimator)
     if not reset or estimator.likelihood != "auto":  # which has looked at the values already
         check_support(X, estimator.likelihood_, estimator.max_value)
+    if estimator.likelihood_ != "bernoulli" and (not reset or estimator.mean_ is None):
+        # Else the values are bounded: by 1, or by the root of their number.
+        check_reach(X, estimator._scaling, getattr(estimator, "feature_names_in_", None))
     if estimator.conditional is None:
         return X, None
     codes = _count_labels(estimator, y)
@@ -148,6 +152,9 @@ def _settle(estimator, X, y, classes):
         estimator.likelihood_ = "bernoulli" if unit else "gaussian"
     gaussian = estimator.likelihood_ in ("gaussian", "gaussian_diag")
     estimator.mean_, estimator.scale_ = standardisation(X) if gaussian else (None, None)
+    if gaussian:
+        names = getattr(estimator, "feature_names_in_", None)
+        check_moments(estimator.mean_, estimator.scale_, X, names)
     if len(X) > 1 and not varies(X):
         warn("No feature of X varies: there is nothing to learn.")
     if estimator.conditional is not None:

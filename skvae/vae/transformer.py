@@ -5,6 +5,7 @@ import os
 from numbers import Integral, Real
 
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import ClassifierTags
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._callbacks import CallbackSupportMixin, FitTasks
@@ -251,7 +252,7 @@ class VAETransformer(
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions({"relu", "tanh"})],
         "likelihood": [StrOptions({"auto", *LIKELIHOOD_NAMES}), callable],
-        "max_value": [Interval(Real, 0, None, closed="neither")],
+        "max_value": [Interval(Real, 1e-30, 1e30, closed="both")],  # as float32 divides by it
         "conditional": [StrOptions({"prior", "decoder"}), None],
         "label_weight": [Interval(Real, 0, None, closed="left")],
         "prior": [StrOptions({"normal", "mixture"})],
@@ -369,7 +370,10 @@ class VAETransformer(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        tags.target_tags.required = self.conditional is not None
+        if self.conditional is not None:
+            tags.target_tags.required = True
+            tags.estimator_type = "classifier"
+            tags.classifier_tags = ClassifierTags()
 
         return tags
 
@@ -486,9 +490,9 @@ class VAETransformer(
             Z = self._infer(
                 "draw_posterior", X, self._scaling.to_network, seed, n_importance=n_importance
             )
-            return Z.astype(output_dtype(X), copy=False)
+            return self._reached(Z, X).astype(output_dtype(X), copy=False)
         if self.output == "fisher":
-            return self._fisher_vectors(X).astype(output_dtype(X), copy=False)
+            return self._reached(self._fisher_vectors(X), X).astype(output_dtype(X), copy=False)
         Z = self._encode(X, log_var=self.output == "params")
 
         return Z.astype(output_dtype(X), copy=False)
