@@ -5,6 +5,7 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skvae._sizes import check_memory
 from skvae.vae.fitted import FittedModel, settled
 from skvae.vae.inputs import output_dtype
 from skvae.vae.labels import encode_labels
@@ -57,6 +58,11 @@ class GenerativeMixin(FittedModel):
         -------
         X_original : ndarray of shape (n_samples, n_features)
             Mean of x given z, in the units of the data.
+
+        Raises
+        ------
+        ValueError
+            If float32 cannot decode a point.
         """
         check_is_fitted(self)
         Z = check_array(X, dtype=[np.float64, np.float32])
@@ -154,7 +160,7 @@ class GenerativeMixin(FittedModel):
         X : array-like of shape (n_samples, n_features)
             Rows.
         y : array-like of shape (n_samples,), default=None
-            Classes, for p(x|y); rows with -1, or all rows without y, have p(x), the sum over
+            Classes, for p(x|y); unlabelled rows, or all rows without y, have p(x), the sum over
             classes. Ignored without ``conditional``.
         n_importance : int, default=100
             Samples per row; the bound rises to log p(x) with their number.
@@ -164,6 +170,11 @@ class GenerativeMixin(FittedModel):
         log_density : ndarray of shape (n_samples,), float64
             In nats, for densities in the units of X.
 
+        Raises
+        ------
+        ValueError
+            If a row is out of the reach of float32, or of the likelihood.
+
         References
         ----------
         .. [1] Y. Burda, R. Grosse and R. Salakhutdinov, "Importance weighted autoencoders", ICLR
@@ -171,12 +182,16 @@ class GenerativeMixin(FittedModel):
         """
         if n_importance < 1:
             raise ValueError(f"n_importance must be at least 1, got {n_importance}.")
+        check_memory(4096 * n_importance, f"n_importance={n_importance}")  # a tile's log weights
 
         return self._row_scores(X, y, n_importance)
 
     @available_if(_is_generative)
     def score(self, X, y=None):
         """Mean evidence lower bound on log p(x), at a KL weight of 1 whatever ``beta`` is.
+
+        Never an accuracy, although with ``conditional`` the model classifies as well: pass
+        ``scoring="accuracy"`` to scikit-learn's searches for that.
 
         Parameters
         ----------
@@ -216,6 +231,7 @@ class GenerativeMixin(FittedModel):
         check_is_fitted(self)
         if n_samples < 1:
             raise ValueError(f"n_samples must be at least 1, got {n_samples}.")
+        check_memory(8 * n_samples * self.n_features_in_, f"n_samples={n_samples}")
         seed = stream_seed(self.seed_, SAMPLE)
         if random_state is not None:
             seed = int(check_random_state(random_state).randint(2**31 - 1))

@@ -1,9 +1,12 @@
 """What a fit checks, and what its first data decide, before any training."""
 
+from itertools import pairwise
+
 import numpy as np
 from sklearn.utils import check_consistent_length, check_random_state
 
 from skvae._images import shape_of_images
+from skvae._sizes import check_memory
 from skvae._sklearn import plain
 from skvae._warnings import warn
 from skvae.vae.inputs import (
@@ -161,6 +164,24 @@ def _settle(estimator, X, y, classes):
         estimator.classes_ = known_classes(y) if classes is None else announced_classes(classes)
         estimator.class_counts_ = np.zeros(len(estimator.classes_), np.int64)
     estimator._architecture = _architecture(estimator)
+    _check_size(estimator._architecture)
+
+
+def _check_size(architecture):
+    """Refuse a model that memory cannot hold while it learns."""
+    d, n_classes = architecture["n_components"], architecture["n_classes"] or 0
+    n_prior = architecture["n_prior_components"] or 0
+    hidden = architecture["hidden_layer_sizes"] if architecture["network"] == "mlp" else []
+    widths = [architecture["n_features"], *hidden, 2 * d]
+    back = [d + n_classes, *hidden[::-1], architecture["n_features"]]
+    n_weights = sum(a * b for sizes in (widths, back) for a, b in pairwise(sizes))
+    n_weights += 2 * d * n_prior
+    # A weight has a gradient, two moments and the copy of the last epoch.
+    check_memory(
+        5 * 4 * n_weights,
+        f"A model with n_components={d}, hidden_layer_sizes={architecture['hidden_layer_sizes']} "
+        f"and {n_prior} components of the prior (n_prior_components)",
+    )
 
 
 def _architecture(estimator):

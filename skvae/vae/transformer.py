@@ -74,8 +74,9 @@ class VAETransformer(
         describes X / ``max_value``. Everything that comes back is in the units of X again. Gaussian
         likelihoods standardise anyway.
     conditional : {None, "prior", "decoder"}, default=None
-        What the labels condition; ``transform`` never needs them, and rows with y = -1 are
-        unlabelled. "prior" learns class means: p(z|y) = N(mu_y, I), or with ``prior="mixture"``
+        What the labels condition; ``transform`` never needs them. Rows are unlabelled where y is -1
+        or missing (None, NaN, pandas.NA, empty text).
+        "prior" learns class means: p(z|y) = N(mu_y, I), or with ``prior="mixture"``
         N(mu_y, diag s_y^2), and z tells classes apart.
         "decoder" learns p(x|z, y), which leaves to z what the class does not say; unlabelled rows
         enter with the sum over classes. None ignores y.
@@ -214,6 +215,16 @@ class VAETransformer(
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if they are strings.
+
+    Notes
+    -----
+    With ``conditional`` the model is a classifier too, to scikit-learn's searches and ensembles as
+    well; its :meth:`score` stays the mean bound in nats, so that an accuracy takes
+    ``scoring="accuracy"``. Ensembles that number the labels make a class of -1: leave unlabelled
+    rows out there.
+
+    What a fit has settled stays with it. Parameters that are set afterwards take effect in the next
+    fit, but for ``output``, ``n_refinement``, ``fisher_power``, ``n_jobs`` and ``device``.
 
     References
     ----------
@@ -407,8 +418,8 @@ class VAETransformer(
         Raises
         ------
         ValueError
-            If X, y or a combination of parameters cannot be used, or the loss is not finite from
-            the start.
+            If X, y or a combination of parameters cannot be used, the model is larger than memory,
+            or the loss is not finite from the start.
         TypeError
             If X can be read only once.
         """
@@ -440,6 +451,12 @@ class VAETransformer(
         Returns
         -------
         self : VAETransformer
+
+        Raises
+        ------
+        ValueError
+            If X or y cannot be used, X has values more than a million standard deviations from the
+            first data, or parameters have changed that stay with the fit. The model is then kept.
         """
         from skvae.vae.fitting import partial_fit_model
 
@@ -475,7 +492,7 @@ class VAETransformer(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows. The range of values is not checked, but for counts.
+            Rows. The range of values is not checked, but for counts and what float32 can hold.
 
         Returns
         -------

@@ -48,7 +48,7 @@ def test_finite_rows_have_finite_answers_or_an_error_that_names_column_and_size(
     rows = X[:3].copy()
     rows[1, 2] = size
     calls = [
-        lambda: copy.copy(fitted).set_params(output=output).transform(rows)
+        lambda output=output: copy.copy(fitted).set_params(output=output).transform(rows)
         for output in ("mean", "params", "sample", "refined")
     ]
     calls += [
