@@ -3,13 +3,14 @@
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils import check_array, check_consistent_length
 
 from skvae._containers import numbers
 from skvae._text import one_line
 from skvae.displays.canvas import LITERAL, label_of, name_legend, place, require_matplotlib
 from skvae.displays.latent import latent_points
 from skvae.displays.palette import styles
+from skvae.vae.labels import split_labels
 
 __all__ = ["LatentSpaceDisplay"]
 
@@ -26,8 +27,8 @@ class LatentSpaceDisplay:
     ----------
     points : ndarray of shape (n, 2)
         Where the points lie on the map.
-    y : ndarray of shape (n,), default=None
-        Their labels; -1 means unlabelled.
+    y : array-like of shape (n,), default=None
+        Their labels; -1 and missing values mean unlabelled.
     axis_names : (str, str), default=("z1", "z2")
         Of the map's axes.
 
@@ -94,7 +95,7 @@ class LatentSpaceDisplay:
         Z : array-like of shape (n, d)
             Latent points.
         y : array-like of shape (n,), default=None
-            Labels; -1 means unlabelled.
+            Labels; -1 and missing values mean unlabelled.
         projection : {"auto", "pca", "tsne"}, transformer or None, default="auto"
             How d dimensions become two. "auto" leaves two as they are and takes PCA of more;
             None demands two.
@@ -117,8 +118,8 @@ class LatentSpaceDisplay:
         require_matplotlib(cls.__name__)
         Z = check_array(numbers(Z, "Z"), dtype=[np.float64, np.float32], input_name="Z")
         if y is not None:
-            y = column_or_1d(y)
-            check_consistent_length(Z, y)
+            _, labelled = split_labels(y)
+            check_consistent_length(Z, labelled)
         points, names = _project(Z, projection, random_state)
 
         return cls(points=points, y=y, axis_names=names).plot(ax, **kwargs)
@@ -151,17 +152,18 @@ class LatentSpaceDisplay:
         return self
 
     def _plot_classes(self, ax, kwargs):
-        known = self.points[self.y != -1], self.y[self.y != -1]
-        if len(known[1]) < len(self.y):
-            rest = self.points[self.y == -1]
+        y, labelled = split_labels(self.y)
+        known = self.points[labelled]
+        if len(known) < len(labelled):
+            rest = self.points[~labelled]
             ax.scatter(*rest.T, label="unlabelled", **{**kwargs, "color": "0.7", "marker": "."})
-        labels = np.unique(known[1])
+        labels = np.unique(y)
         for label, (colour, marker) in zip(labels, styles(len(labels)), strict=True):
-            points = known[0][known[1] == label]
+            points = known[y == label]
             style = {"label": label_of(label), "color": colour, "marker": marker}
             ax.scatter(*points.T, **style | kwargs)
         for label in labels:
-            _write(ax, np.median(known[0][known[1] == label], axis=0), one_line(label))
+            _write(ax, np.median(known[y == label], axis=0), one_line(label))
         if len(labels) <= _MAX_LEGEND:
             beside = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
             name_legend(ax, labels, frameon=False, title="class", **beside)

@@ -77,7 +77,7 @@ def export_decoder(estimator):
         np.broadcast_to(value, shape).tolist()
         for value in (
             estimator.mean_ if standardised else 0.0,
-            estimator.scale_ if standardised else float(estimator.max_value),
+            estimator.scale_ if standardised else float(estimator._scaling.max_value),
         )
     )
 

@@ -7,13 +7,14 @@ from importlib.resources import files
 
 import numpy as np
 from sklearn.pipeline import Pipeline
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skvae import __version__
 from skvae._images import shape_of_images
 from skvae._writable import replacing
 from skvae.explorer.decoders import encode_floats, export_decoder
+from skvae.vae.fitted import settled
+from skvae.vae.labels import distinct_labels, encode_labels, split_labels
 from skvae.vae.transformer import VAETransformer
 
 __all__ = ["find_vae", "save_explorer"]
@@ -46,7 +47,7 @@ def save_explorer(
         Rows whose posterior means the page knows: marks on the map, and places to start from. Of
         more than 2,000, so many are taken at even distances.
     y : array-like of shape (n_samples,), default=None
-        Their classes.
+        Their classes; -1 and missing values mean unlabelled.
     image_shape : "auto", tuple of int or None, default="auto"
         (height, width) or (height, width, channels) of the image that a row is; None shows a
         table of features. "auto" is the estimator's, else square if there are at least 64
@@ -80,20 +81,21 @@ def save_explorer(
     vae, before = find_vae(estimator)
     check_is_fitted(vae)
     means = None if X is None else _posterior_means(vae, before, X)
-    if means is None and not vae.variational:
+    variational, conditional = settled(vae, "variational"), settled(vae, "conditional")
+    if means is None and not variational:
         raise ValueError(
             "variational=False has no prior that says where latent points lie: pass rows as X "
             "(--dataset)."
         )
     title = title or "Latent explorer"
     points, names = (None, {}) if means is None else _points(means, y, class_names)
-    prior = _prior(vae, names) if vae.variational else None
+    prior = _prior(vae, names) if variational else None
     content = {
         "decoder": export_decoder(vae),
         **_latent_space(vae, prior, means),
         "points": points,
         "prior": prior,
-        "labels": _marks(vae.classes_, names) if vae.conditional == "decoder" else None,
+        "labels": _marks(vae.classes_, names) if conditional == "decoder" else None,
         **_output(vae, means, image_shape),
     }
     page = _fill(title, _describe(vae), content)
@@ -163,24 +165,28 @@ def _points(means, y, class_names):
     points = {"z": encode_floats(means[rows]), "classes": None}
     if y is None:
         return points, {}
-    y = column_or_1d(y)
-    check_consistent_length(means, y)
-    check_classification_targets(y)
-    labels, codes = np.unique(y, return_inverse=True)
+    known, labelled = split_labels(y)
+    check_consistent_length(means, labelled)
+    labels = distinct_labels(known)
     if class_names is not None and len(class_names) != len(labels):
         raise ValueError(
             f"class_names has {len(class_names)} names, but y has {len(labels)} classes."
         )
     names = dict(zip(labels, labels if class_names is None else class_names, strict=True))
+    classes = _marks(labels, names)
+    codes = encode_labels(y, labels)
+    if not labelled.all():
+        codes[~labelled] = len(labels)
+        classes.append({"mark": "?", "name": "unlabelled"})
 
-    return points | {"classes": _marks(labels, names), "codes": codes[rows].tolist()}, names
+    return points | {"classes": classes, "codes": codes[rows].tolist()}, names
 
 
 def _prior(vae, names):
     """The prior as a mixture: of classes, of components of its own, or of one."""
     if hasattr(vae, "class_means_"):
         kind, classes, means = "Class", _marks(vae.classes_, names), vae.class_means_
-        weights, scales = vae.class_counts_ / vae.class_counts_.sum(), vae._class_normals()[1]
+        weights, scales = vae._class_frequencies(), vae._class_normals()[1]
     elif hasattr(vae, "prior_means_"):
         kind, means, weights = "Component", vae.prior_means_, vae.prior_weights_
         classes, scales = _marks(np.arange(1, len(means) + 1), {}), np.sqrt(vae.prior_variances_)
@@ -200,7 +206,7 @@ def _prior(vae, names):
 def _marks(labels, names):
     """A mark of at most two characters and a name for each class."""
     texts = [str(label) for label in labels]
-    marks = texts if max(map(len, texts)) <= 2 else [str(i) for i in range(len(texts))]
+    marks = texts if max(map(len, texts), default=0) <= 2 else [str(i) for i in range(len(texts))]
     names = [str(names.get(label, label)) for label in labels]
 
     return [{"mark": mark, "name": name} for mark, name in zip(marks, names, strict=True)]
@@ -209,10 +215,10 @@ def _marks(labels, names):
 def _output(vae, means, image_shape):
     """How to show x: an image and its darkest and brightest value, or features and their ends."""
     shape = _image_shape(vae, image_shape)
-    rows = vae.sample(256) if vae.variational else vae.inverse_transform(means[:256])
+    rows = vae.sample(256) if settled(vae, "variational") else vae.inverse_transform(means[:256])
     if shape is not None:
         unit = vae.likelihood_ == "bernoulli"
-        ends = [0, vae.max_value] if unit else [rows.min(), rows.max()]
+        ends = [0, vae._scaling.max_value] if unit else [rows.min(), rows.max()]
         return {"image": shape, "ends": ends}
     names = getattr(vae, "feature_names_in_", [f"x{i}" for i in range(rows.shape[1])])
     shown = np.sort(np.argsort(-rows.std(axis=0), kind="stable")[:MAX_FEATURES])
@@ -232,10 +238,10 @@ def _image_shape(vae, image_shape):
     if image_shape is None:
         return None
     if image_shape == "auto":
-        image_shape = vae.image_shape
+        image_shape = vae._architecture["image_shape"] or vae.image_shape
         square = round(n_features**0.5) ** 2 == n_features >= _MIN_PIXELS
         named = hasattr(vae, "feature_names_in_")
-        if image_shape is None and vae.network != "conv" and (named or not square):
+        if image_shape is None and (named or not square):
             return None
     shape = shape_of_images(np.empty((0, n_features)), image_shape)
     if shape[2] not in (1, 3):
@@ -249,7 +255,8 @@ def _image_shape(vae, image_shape):
 
 def _describe(vae):
     widths = [_n_components(vae), *vae._architecture["hidden_layer_sizes"][::-1]]
-    network = vae.network if isinstance(vae.network, str) else "its own network"
+    network = vae._architecture["network"]
+    network = network if isinstance(network, str) else "its own network"
 
     return (
         f"VAETransformer ({network}), decoder {'-'.join(map(str, [*widths, vae.n_features_in_]))}, "

@@ -25,6 +25,8 @@ __all__ = ["NEGLIGIBLE_NATS", "accumulate", "log_posteriors", "set_statistics"]
 _BLOCK_BYTES = 2**22
 # Components this many nats below the best one have posteriors that count for nothing.
 NEGLIGIBLE_NATS = 16
+# Least logarithm of a posterior, but for descriptors far from all components.
+_LEAST = -50
 # Of two components this close in nats, float64 says which is the nearer one.
 _TIE_NATS = 1e-3
 
@@ -94,10 +96,9 @@ class _Workspace:
         self.rows = int(np.clip(_BLOCK_BYTES // per_row, 256, 8192))
         self.joint = np.zeros((len(eta), self.rows), dtype)
         self.parts = self._parts(dtype)
-        if self.n_single:
-            highest = eta[:, 0] + spreads(eta, mixture.covariances) / 2
-            self.normalizers = highest[self.order[: self.n_single], None]
-            self.lowest = self.normalizers.max() - float32_nats(len(center))
+        highest = eta[:, 0] + spreads(eta, mixture.covariances) / 2
+        self.normalizers = highest[self.order[: self.n_single], None]
+        self.lowest = highest[self.order[: self.n_single or None]].max() - float32_nats(len(center))
 
     def _parts(self, dtype):
         n, rows = self.n_single, self.rows
@@ -124,8 +125,12 @@ class _Workspace:
         if self.hard:
             return peak
         # Far components: smaller posteriors times squares would be slow denormal numbers.
-        np.maximum(joint, -50, out=joint)
+        np.maximum(joint, _LEAST, out=joint)
         np.exp(joint, out=joint)
+        if not peak.min(initial=self.lowest) >= self.lowest:
+            # They add up with the squares of huge descriptors: there they are nothing.
+            far = np.flatnonzero(~(peak >= self.lowest))
+            joint[:, far] *= joint[:, far] > np.exp(joint.dtype.type(_LEAST))
         if self.assignment is not None:
             self.assignment.sparsify(joint)
         total = joint.sum(axis=0)
@@ -159,7 +164,7 @@ class _Workspace:
             for part, rows in zip(self.parts, np.split(joint, [self.n_single]), strict=True):
                 shift = (peak - part.offset).astype(part.joint.dtype)
                 np.subtract(part.joint[:, : len(x)], shift, out=rows, casting="same_kind")
-        if self.n_single and (self.hard or not peak.min() >= self.lowest):
+        if self.n_single and (self.hard or not peak.min(initial=self.lowest) >= self.lowest):
             rows = self._coarse(joint, peak)
             if rows.size:
                 exact = self._exact(x[rows])

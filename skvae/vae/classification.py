@@ -5,13 +5,13 @@ from scipy.spatial.distance import cdist
 from scipy.special import log_softmax
 from sklearn.utils.metaestimators import available_if
 
-from skvae.vae.fitted import FittedModel
+from skvae.vae.fitted import FittedModel, settled
 
 __all__ = ["ClassPredictionMixin"]
 
 
 def _has_classes(estimator):
-    if estimator.conditional is None:
+    if settled(estimator, "conditional") is None:
         raise AttributeError(
             "conditional=None knows no classes to predict; put a classifier behind the features "
             "instead."
@@ -67,7 +67,8 @@ class ClassPredictionMixin(FittedModel):
         return self.classes_[best]
 
     def _log_proba(self, X):
-        by_class = self._bounds_by_class if self.conditional == "decoder" else self._closeness
+        in_decoder = self._architecture["labels_in_decoder"]
+        by_class = self._bounds_by_class if in_decoder else self._closeness
         with np.errstate(divide="ignore"):
             log_frequencies = np.log(self._class_frequencies())
 
@@ -89,15 +90,7 @@ class ClassPredictionMixin(FittedModel):
     def _bounds_by_class(self, X):
         """log p(x|y), (n, n_classes); a row has the same noise for each class."""
         bounds = [
-            self._infer(
-                "row_scores",
-                X,
-                self._prepare,
-                np.full(len(X), k),
-                self.seed_,
-                dynamic=False,
-                n_importance=self.n_refinement,
-            )
+            self._log_density(X, np.full(len(X), k), self.n_refinement)
             for k in range(len(self.classes_))
         ]
         return np.stack(bounds, axis=1)

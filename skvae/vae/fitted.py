@@ -6,9 +6,17 @@ from sklearn.utils.validation import check_is_fitted
 from skvae._devices import gpu_or_none, resolve_device
 from skvae._threads import single_threaded
 from skvae.vae import perceptrons
-from skvae.vae.inputs import PreparedRows, check_support, network_input, validate_rows
+from skvae.vae.inputs import PreparedRows, check_support, validate_rows
+from skvae.vae.labels import class_frequencies
+from skvae.vae.overflow import check_answer
+from skvae.vae.scaling import Scaling
 
-__all__ = ["FittedModel"]
+__all__ = ["FittedModel", "settled"]
+
+
+def settled(estimator, name):
+    """A parameter as it was in the fit, or as it is where there was none."""
+    return vars(estimator).get("_settled", vars(estimator))[name]
 
 
 class FittedModel:
@@ -21,25 +29,48 @@ class FittedModel:
         check_is_fitted(self)
         X = validate_rows(self, X, reset=False)
         if support or self.likelihood_ == "poisson":  # whose encoder sees log(1 + x)
-            check_support(X, self.likelihood_, self.max_value)
+            check_support(X, self.likelihood_, self._scaling.max_value)
 
         return X
 
     def _encode(self, X, log_var=False):
         """Posterior means of validated rows, or ``[mean | log_var]``, float32."""
-        return self._infer("encode", PreparedRows(X, self._prepare), log_var=log_var)
+        x = PreparedRows(X, self._scaling.to_network)
 
-    def _prepare(self, X):
-        threshold = self.binarize == "threshold"
+        return self._reached(self._infer("encode", x, log_var=log_var), X)
 
-        return network_input(X, self.mean_, self.scale_, self.max_value, threshold)
+    def _reached(self, answer, X):
+        """The answer about validated rows, if float32 could compute it."""
+        names = getattr(self, "feature_names_in_", None)
+        if self.mean_ is None:
+            return check_answer(answer, X, names)
 
-    def _to_units(self, x):
-        return x * self.max_value if self.mean_ is None else x * self.scale_ + self.mean_
+        return check_answer(answer, X, names, center=self.mean_, unit=self.scale_)
 
-    def _log_jacobian(self):
-        """log |d standardised x / d x|."""
-        return 0.0 if self.scale_ is None else -float(np.log(self.scale_).sum())
+    @property
+    def _scaling(self):
+        units = settled(self, "max_value"), settled(self, "binarize")
+
+        return Scaling(self.mean_, self.scale_, *units)
+
+    def _class_frequencies(self):
+        """p(y), (n_classes,)."""
+        return class_frequencies(self.class_counts_)
+
+    def _log_density(self, X, codes, n_importance):
+        """Bound on log p(x|y) of validated rows, in the units that the network sees."""
+        scaling = self._scaling
+        bound = self._infer(
+            "row_scores",
+            X,
+            scaling.to_network,
+            codes,
+            self.seed_,
+            dynamic=scaling.dynamic,
+            n_importance=n_importance,
+        )
+
+        return self._reached(bound, X)
 
     def _is_plain_perceptron(self):
         architecture = self._architecture
@@ -50,7 +81,8 @@ class FittedModel:
         """Call a function of :mod:`skvae.vae.inference` with the model, without torch if it can."""
         device = gpu_or_none(self.device)
         if name in perceptrons.__all__ and self._is_plain_perceptron() and not device:
-            with single_threaded():
+            # What overflows shows in the answer.
+            with single_threaded(), np.errstate(over="ignore", invalid="ignore"):
                 return getattr(perceptrons, name)(
                     self.parameters_, self._architecture, *args, **kwargs
                 )
@@ -64,7 +96,7 @@ class FittedModel:
         from skvae.vae.noise import MODULES_IN_USE, stream_seed
         from skvae.vae.runtime import scoped_runtime
 
-        with scoped_runtime(self.n_jobs):
+        with scoped_runtime(self.n_jobs), np.errstate(over="ignore", invalid="ignore"):
             model = load_arrays(VAE(**self._architecture), self.parameters_).eval()
             model = model.to(resolve_device(self.device))
             with fixed_draws(model, stream_seed(self.seed_, MODULES_IN_USE)):

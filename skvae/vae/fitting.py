@@ -1,13 +1,13 @@
 """An estimator's fit: model, optimizer and training loop put together, results stored."""
 
 import math
-import warnings
 
 import numpy as np
 import torch
 from torch.nn.utils import clip_grad_norm_
 
 from skvae._devices import resolve_device
+from skvae._warnings import warn
 from skvae.exceptions import PosteriorCollapseWarning
 from skvae.vae.checkpoints import FitCheckpoint
 from skvae.vae.draws import fixed_draws
@@ -109,10 +109,20 @@ def partial_fit_model(estimator, X, y, *, resume, tasks):
         kept = _Run(estimator, model, optimizer, schedule, tasks, resume).go(X, y)
         if not kept.diverged:
             estimator._optimizer_state = state_to_arrays(optimizer)
+            _check_optimizer(estimator._optimizer_state)
         _store(estimator, model, X, y)
     tasks.end(lambda: vars(estimator))
 
     return estimator
+
+
+def _check_optimizer(state):
+    """Refuse to keep a model whose next steps would have no length."""
+    if not all(np.isfinite(value).all() for value in state.values()):
+        raise ValueError(
+            "The square of a gradient was too large for float32, after which the model could learn "
+            "no more; it is kept as it was before. Scale X, or leave out extreme rows."
+        )
 
 
 def _batch_size(estimator, X):
@@ -209,12 +219,15 @@ class _Run:
             self.model,
             self.optimizer,
             training_rows(
-                X, estimator._prepare, device, stream_seed(estimator.seed_, ORDER, n_before)
+                X,
+                estimator._scaling.to_network,
+                device,
+                stream_seed(estimator.seed_, ORDER, n_before),
             ),
             None if y is None else torch.from_numpy(y).to(device),
             self.schedule,
             batch_size=_batch_size(estimator, X),
-            dynamic=estimator.binarize == "dynamic",
+            dynamic=estimator._scaling.dynamic,
             variational=estimator.variational,
             seed=estimator.seed_,
             steps_per_epoch=estimator.steps_per_epoch,
@@ -254,7 +267,10 @@ class _Run:
         with _fixed_draws(self.estimator, self.model):
             terms = elbo_terms(self.model, x, noise, y)
         reconstruction, kl = (term.mean().item() for term in terms)
-        record = {"reconstruction": reconstruction + self.estimator._log_jacobian(), "kl": kl}
+        record = {
+            "reconstruction": reconstruction + self.estimator._scaling.log_jacobian(),
+            "kl": kl,
+        }
 
         return self._bound(record)
 
@@ -262,7 +278,7 @@ class _Run:
         """Complete the record and tell it to everyone; returns whether to stop."""
         self.model.eval()
         estimator = self.estimator
-        log_jacobian = estimator._log_jacobian()
+        log_jacobian = estimator._scaling.log_jacobian()
         for name in {"elbo", "reconstruction"} & record.keys():
             record[name] += log_jacobian
         record["loss"] -= log_jacobian
@@ -333,14 +349,14 @@ def _validation_score(estimator, model, X, y):
         scores = row_scores(
             model,
             X,
-            estimator._prepare,
+            estimator._scaling.to_network,
             y,
             estimator.seed_,
-            dynamic=estimator.binarize == "dynamic",
+            dynamic=estimator._scaling.dynamic,
             variational=estimator.variational,
         )
 
-    return float(scores.mean()) + estimator._log_jacobian()
+    return float(scores.mean()) + estimator._scaling.log_jacobian()
 
 
 def _some_rows(X, y, n):
@@ -353,7 +369,7 @@ def _watched_rows(estimator, X, y):
     """A few rows as the network sees them, and their class numbers."""
     X, y = _some_rows(X, y, np.clip(len(X) // 30, *_WATCHED_ROWS))
 
-    return estimator._prepare(X[:]), y
+    return estimator._scaling.to_network(X[:]), y
 
 
 def _n_active(variance_of_means):
@@ -366,7 +382,7 @@ def _store(estimator, model, X, y):
     rare_labels = y is not None and (y < 0).any()
     if len(X) > _SUMMARY_ROWS and not rare_labels:
         X, y = _some_rows(X, y, _SUMMARY_ROWS)
-    x = PreparedRows(X, estimator._prepare)
+    x = PreparedRows(X, estimator._scaling.to_network)
     with _fixed_draws(estimator, model):
         kl, variance = posterior_summary(model, x, y)
         if estimator.output == "fisher":
@@ -375,9 +391,8 @@ def _store(estimator, model, X, y):
     if estimator.variational:
         estimator.kl_per_dimension_ = kl
         if estimator.n_active_ == 0:
-            warnings.warn(
+            warn(
                 "Posterior collapse: no latent dimension depends on the input. Try more epochs "
                 "(max_iter), a longer warm_up, a smaller beta or other units of X.",
                 PosteriorCollapseWarning,
-                stacklevel=5,
             )

@@ -1,20 +1,23 @@
 """The estimator's generative side: decoding, densities and samples."""
 
 import numpy as np
-from sklearn.utils import check_array, check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._containers import numbers
-from skvae.vae.fitted import FittedModel
-from skvae.vae.inputs import encode_labels, output_dtype
+from skvae._sizes import check_memory
+from skvae.vae.fitted import FittedModel, settled
+from skvae.vae.inputs import output_dtype
+from skvae.vae.labels import encode_labels
 from skvae.vae.noise import SAMPLE, stream_seed
+from skvae.vae.overflow import check_answer
 
 __all__ = ["GenerativeMixin"]
 
 
 def _is_generative(estimator):
-    if not estimator.variational:
+    if not settled(estimator, "variational"):
         raise AttributeError(
             "variational=False is a plain autoencoder, which has no density: score, "
             "score_samples and sample need variational=True."
@@ -29,6 +32,12 @@ def _has_codes(estimator):
             "'sample' or 'refined'."
         )
     return True
+
+
+def _cast(x, dtype):
+    """Numbers in another type; what it cannot hold becomes infinite."""
+    with np.errstate(over="ignore"):
+        return x.astype(dtype, copy=False)
 
 
 class GenerativeMixin(FittedModel):
@@ -50,6 +59,11 @@ class GenerativeMixin(FittedModel):
         -------
         X_original : ndarray of shape (n_samples, n_features)
             Mean of x given z, in the units of the data.
+
+        Raises
+        ------
+        ValueError
+            If float32 cannot decode a point.
         """
         check_is_fitted(self)
         Z = check_array(numbers(X), dtype=[np.float64, np.float32])
@@ -60,7 +74,9 @@ class GenerativeMixin(FittedModel):
         if self._architecture["labels_in_decoder"] and y is not None:
             codes = self._class_codes(y, len(Z))
 
-        return self._decode(Z[:, :d], codes).astype(Z.dtype, copy=False)
+        Z = Z[:, :d]
+
+        return check_answer(_cast(self._decode(Z, codes), Z.dtype), Z, name="the latent points")
 
     def reconstruct(self, X, y=None):
         """Encode to the posterior mean and decode.
@@ -81,7 +97,7 @@ class GenerativeMixin(FittedModel):
         """
         X = self._check_rows(X)
 
-        return self._decode(*self._latent(X, y)).astype(output_dtype(X), copy=False)
+        return self._reached(_cast(self._decode(*self._latent(X, y)), output_dtype(X)), X)
 
     def interpolate(self, X_a, X_b=None, n_steps=8, *, y_a=None, y_b=None):
         """Rows on the way from one row to another: a straight line of latent points, decoded.
@@ -107,14 +123,15 @@ class GenerativeMixin(FittedModel):
         """
         if n_steps < 2:
             raise ValueError(f"n_steps must be at least 2, the two ends, got {n_steps}.")
-        if X_b is None and (y_b is None or self.conditional is None):
+        conditional = settled(self, "conditional")
+        if X_b is None and (y_b is None or conditional is None):
             raise ValueError("Without X_b, y_b has to name a class of a fit with conditional=.")
         X_a = self._check_rows(X_a)
         a, codes_a = self._latent(X_a, y_a)
         if X_b is None:
             codes_b = self._class_codes(y_b, len(X_a))
             b = a
-            if self.conditional == "prior":
+            if conditional == "prior":
                 if y_a is None:
                     codes_a = self._log_proba(X_a).argmax(axis=1)
                 else:
@@ -127,9 +144,10 @@ class GenerativeMixin(FittedModel):
         ends = self._decoder_input(a, codes_a), self._decoder_input(b, codes_b)
         t = np.linspace(0, 1, n_steps, dtype=np.float32)[:, None]
         path = (1 - t) * ends[0][:, None] + t * ends[1][:, None]  # (n, n_steps, inputs)
-        decoded = self._to_units(self._infer("decode", path.reshape(-1, path.shape[2])))
+        decoded = self._scaling.to_units(self._infer("decode", path.reshape(-1, path.shape[2])))
+        decoded = _cast(decoded.reshape(len(path), n_steps, -1), output_dtype(X_a))
 
-        return decoded.reshape(len(path), n_steps, -1).astype(output_dtype(X_a), copy=False)
+        return self._reached(decoded, X_a)
 
     @available_if(_is_generative)
     def score_samples(self, X, y=None, n_importance=100):
@@ -143,7 +161,7 @@ class GenerativeMixin(FittedModel):
         X : array-like of shape (n_samples, n_features)
             Rows.
         y : array-like of shape (n_samples,), default=None
-            Classes, for p(x|y); rows with -1, or all rows without y, have p(x), the sum over
+            Classes, for p(x|y); unlabelled rows, or all rows without y, have p(x), the sum over
             classes. Ignored without ``conditional``.
         n_importance : int, default=100
             Samples per row; the bound rises to log p(x) with their number.
@@ -153,6 +171,11 @@ class GenerativeMixin(FittedModel):
         log_density : ndarray of shape (n_samples,), float64
             In nats, for densities in the units of X.
 
+        Raises
+        ------
+        ValueError
+            If a row is out of the reach of float32, or of the likelihood.
+
         References
         ----------
         .. [1] Y. Burda, R. Grosse and R. Salakhutdinov, "Importance weighted autoencoders", ICLR
@@ -160,12 +183,16 @@ class GenerativeMixin(FittedModel):
         """
         if n_importance < 1:
             raise ValueError(f"n_importance must be at least 1, got {n_importance}.")
+        check_memory(4096 * n_importance, f"n_importance={n_importance}")  # a tile's log weights
 
         return self._row_scores(X, y, n_importance)
 
     @available_if(_is_generative)
     def score(self, X, y=None):
         """Mean evidence lower bound on log p(x), at a KL weight of 1 whatever ``beta`` is.
+
+        Never an accuracy, although with ``conditional`` the model classifies as well: pass
+        ``scoring="accuracy"`` to scikit-learn's searches for that.
 
         Parameters
         ----------
@@ -205,6 +232,7 @@ class GenerativeMixin(FittedModel):
         check_is_fitted(self)
         if n_samples < 1:
             raise ValueError(f"n_samples must be at least 1, got {n_samples}.")
+        check_memory(8 * n_samples * self.n_features_in_, f"n_samples={n_samples}")
         seed = stream_seed(self.seed_, SAMPLE)
         if random_state is not None:
             seed = int(check_random_state(random_state).randint(2**31 - 1))
@@ -214,7 +242,7 @@ class GenerativeMixin(FittedModel):
         Z = self._decoder_input(Z, codes)
         x = self._infer("decode_draws", Z, seed) if draw else self._infer("decode", Z)
 
-        return self._to_units(x.astype(np.float64))
+        return self._scaling.to_units(x.astype(np.float64))
 
     def _latent(self, X, y):
         """Posterior means of validated rows, and their classes where the decoder needs them."""
@@ -233,20 +261,14 @@ class GenerativeMixin(FittedModel):
             return sum(
                 share * self._decode(Z, np.full(len(Z), k)) for k, share in enumerate(frequencies)
             )
-        return self._to_units(self._infer("decode", self._decoder_input(Z, codes)))
+        return self._scaling.to_units(self._infer("decode", self._decoder_input(Z, codes)))
 
     def _decoder_input(self, Z, codes):
         """[z | indicator of the class], or z alone, float32."""
         if self._architecture["labels_in_decoder"]:
             Z = np.hstack([Z, np.eye(len(self.classes_))[codes]])
 
-        return Z.astype(np.float32, copy=False)
-
-    def _class_frequencies(self):
-        """p(y); equal shares before the first label."""
-        counts = self.class_counts_ if self.class_counts_.any() else np.ones(len(self.classes_))
-
-        return counts / counts.sum()
+        return _cast(Z, np.float32)
 
     def _classes_to_draw(self, n_samples, y, rng):
         """Class numbers of rows to generate, (n,), or None where there are no classes."""
@@ -262,10 +284,11 @@ class GenerativeMixin(FittedModel):
 
     def _class_codes(self, y, n_samples):
         """Class numbers of a label for all rows, or of one for each, (n_samples,)."""
-        labels = np.full(n_samples, y) if np.ndim(y) == 0 else np.asarray(y)
-        if labels.shape != (n_samples,):
-            raise ValueError(f"y has shape {labels.shape}, but n_samples={n_samples}.")
-        codes = encode_labels(labels, self.classes_)
+        codes = encode_labels([y] if np.ndim(y) == 0 else y, self.classes_)
+        if np.ndim(y) == 0:
+            codes = codes.repeat(n_samples)
+        if len(codes) != n_samples:
+            raise ValueError(f"y has {len(codes)} labels, but n_samples={n_samples}.")
         if (codes < 0).any():
             raise ValueError("y must hold labels of classes; -1 means unlabelled.")
 
@@ -294,16 +317,7 @@ class GenerativeMixin(FittedModel):
         X = self._check_rows(X, support=True)
         codes = None
         if self._architecture["n_classes"] is not None and y is not None:
-            y = column_or_1d(y)
-            check_consistent_length(X, y)
             codes = encode_labels(y, self.classes_)
+            check_consistent_length(X, codes)
 
-        return self._log_jacobian() + self._infer(
-            "row_scores",
-            X,
-            self._prepare,
-            codes,
-            self.seed_,
-            dynamic=self.binarize == "dynamic",
-            n_importance=n_importance,
-        )
+        return self._scaling.log_jacobian() + self._log_density(X, codes, n_importance)

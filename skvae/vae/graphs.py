@@ -4,10 +4,9 @@ The kernels of a small network's step take less time than telling the GPU of eac
 of all of them at once. What changes from step to step lies in tensors that stay where they are.
 """
 
-import warnings
-
 import torch
 
+from skvae._warnings import warn
 from skvae.vae.fused import FusedStep
 
 __all__ = ["GraphedStep"]
@@ -65,10 +64,9 @@ class GraphedStep:
                 self._replay, self._sums = _capture(self._step, self._inputs)
             except RuntimeError as error:
                 self._is_possible = False
-                warnings.warn(
+                warn(
                     f"Training goes on step by step, slower: no CUDA graph of it ({error}).",
                     RuntimeWarning,
-                    stacklevel=2,
                 )
                 return self._step(*inputs)
         self._replay()

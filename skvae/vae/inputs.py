@@ -1,8 +1,8 @@
-"""From the user's rows and labels to what a network sees."""
+"""From the user's rows to what a network sees."""
 
 import numpy as np
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import assert_all_finite, check_consistent_length, column_or_1d
+from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import validate_data
 
 from skvae._containers import float_type, numbers, validate_numbers
@@ -13,7 +13,6 @@ __all__ = [
     "PreparedRows",
     "check_support",
     "check_unit_interval",
-    "encode_labels",
     "evenly_spaced",
     "in_unit_interval",
     "network_input",
@@ -27,13 +26,11 @@ __all__ = [
 # MinMaxScaler overshoots 1 by a rounding error.
 _TOLERANCE = 1e-6
 
-UNLABELLED = -1
-
 # What rows may stay in memory; others become float32 where that is exact, else float64.
 _DTYPES = [np.float64, np.float32, np.uint8]
 
 
-def validate_rows(estimator, X, y="no_validation", *, reset):
+def validate_rows(estimator, X, *, reset):
     """Validate rows without copying those of a memory map, or making pixels of 8 bits larger.
 
     Parameters
@@ -42,8 +39,6 @@ def validate_rows(estimator, X, y="no_validation", *, reset):
         Its ``n_features_in_`` is set or compared with.
     X : array-like or iterable of blocks, of shape (n, n_features)
         Rows.
-    y : array-like of shape (n,)
-        Labels; without them, X alone is validated.
     reset : bool
         Whether to set or to compare.
 
@@ -51,35 +46,26 @@ def validate_rows(estimator, X, y="no_validation", *, reset):
     -------
     X : ndarray, MappedRows or IteratedRows
         float32, float64 or uint8, but any numbers in a memory map.
-    y : ndarray of shape (n,)
-        Only if labels are given.
     """
     if yields_blocks(X, type(estimator).__name__):
-        return _validate_blocks(estimator, X, y, reset)
+        return _validate_blocks(estimator, X, reset)
     if not isinstance(X, np.ndarray) or memory_map_of(X) is None:
-        return validate_numbers(estimator, X, y=y, kept=_DTYPES, reset=reset)
-    out = validate_data(estimator, numbers(X), y, ensure_all_finite=False, reset=reset)
-    X, *rest = out if isinstance(out, tuple) else (out,)
-    X = MappedRows(X)
+        return validate_numbers(estimator, X, kept=_DTYPES, reset=reset)
+    X = MappedRows(validate_data(estimator, numbers(X), ensure_all_finite=False, reset=reset))
     for block in row_blocks(X):
         assert_all_finite(block, estimator_name=type(estimator).__name__, input_name="X")
 
-    return (X, *rest) if rest else X
+    return X
 
 
-def _validate_blocks(estimator, X, y, reset):
+def _validate_blocks(estimator, X, reset):
     blocks = BlockPasses(X, _DTYPES)
     validate_data(estimator, blocks.first, skip_check_array=True, reset=reset)
     rows = IteratedRows(blocks)
     if len(rows) == 0:
         raise ValueError("The blocks of X have 0 samples, but a minimum of 1 is required.")
-    if isinstance(y, str):
-        return rows
-    y = column_or_1d(y, warn=True)
-    assert_all_finite(y, estimator_name=type(estimator).__name__, input_name="y")
-    check_consistent_length(rows, y)
 
-    return rows, y
+    return rows
 
 
 def output_dtype(X):
@@ -146,10 +132,14 @@ def _are_counts(X):
 
 
 def standardisation(X):
-    """Mean and scale of each feature, (n_features,) float64; constant ones get scale 1."""
+    """Mean and scale of each feature, (n_features,) float64; constant ones get scale 1.
+
+    Not finite where squares are too large for a float.
+    """
     scaler = StandardScaler()
-    for block in row_blocks(X):
-        scaler.partial_fit(block)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for block in row_blocks(X):
+            scaler.partial_fit(block)
 
     return scaler.mean_, scaler.scale_
 
@@ -200,49 +190,3 @@ class PreparedRows:
 
     def __getitem__(self, rows):
         return self._prepare(self.X[rows])
-
-
-def known_classes(y):
-    """The sorted labels in ``y``, without -1, which means unlabelled."""
-    classes = np.unique(y)
-
-    return classes[~_is_unlabelled(classes)]
-
-
-def _is_unlabelled(y):
-    """Where labels are the number -1; text never is."""
-    return y == UNLABELLED if y.dtype.kind in "iufO" else np.zeros(len(y), bool)
-
-
-def encode_labels(y, classes):
-    """Replace labels by their place in ``classes``; -1 stays -1.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n,)
-        Labels.
-    classes : ndarray of shape (n_classes,)
-        Sorted.
-
-    Returns
-    -------
-    codes : ndarray of shape (n,), int64
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skvae.vae.inputs import encode_labels
-    >>> encode_labels(np.array([7, -1, 5]), np.array([5, 7]))
-    array([ 1, -1,  0])
-    """
-    codes = np.searchsorted(classes, y).clip(max=len(classes) - 1)
-    unlabelled = _is_unlabelled(y)
-    unknown = (classes[codes] != y) & ~unlabelled
-    codes[unlabelled] = UNLABELLED
-    if unknown.any():
-        raise ValueError(
-            f"y contains labels that were not seen in fit: {np.unique(y[unknown])[:5]}; "
-            f"classes_ is {classes}."
-        )
-
-    return codes.astype(np.int64)

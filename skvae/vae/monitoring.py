@@ -1,13 +1,13 @@
 """What surrounds the training loop: early stopping, interruption, divergence, the history."""
 
 import sys
-import warnings
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skvae._progress import ProgressBar, is_live
+from skvae._warnings import warn
 from skvae.exceptions import FitInterruptedWarning
 from skvae.vae.model import load_arrays, to_arrays
 
@@ -171,10 +171,9 @@ def run_epochs(progress, model, after_epoch, *, before=None):
     except KeyboardInterrupt:
         if not history:
             raise
-        warnings.warn(
+        warn(
             f"The fit was interrupted; the model of epoch {len(history)} is kept.",
             FitInterruptedWarning,
-            stacklevel=4,
         )
     if parameters is not None:
         load_arrays(model, parameters)
@@ -202,7 +201,7 @@ def _warn_of_divergence(epoch, step, kept):
     what = f"The loss or a weight became infinite or NaN in epoch {epoch}, by step {step}"
     if kept is None:
         raise ValueError(f"{what}. {_ADVICE}")
-    warnings.warn(f"{what}; {kept}. {_ADVICE}", ConvergenceWarning, stacklevel=6)
+    warn(f"{what}; {kept}. {_ADVICE}", ConvergenceWarning)
 
 
 def warn_if_worse(start, end, n_features):
@@ -216,9 +215,8 @@ def warn_if_worse(start, end, n_features):
         A nat for each of them is no reason to warn.
     """
     if end < start - abs(start) - n_features:
-        warnings.warn(
+        warn(
             f"The fit ended at {end:.3g} nats per row, after {start:.3g} of the untrained network: "
             f"it diverged. {_ADVICE}",
             ConvergenceWarning,
-            stacklevel=5,
         )

@@ -3,7 +3,8 @@
 A prior answers ``kl(posterior, y)``, ``kl_per_dimension(posterior, y)`` and ``log_prob(z, y)`` for
 each row, has a ``unit()`` of length in z, and names what a fit learns of it in
 ``fitted_attributes``; ``lr_ratio`` is the length of its steps relative to the networks'. Labels are
-class numbers; -1, or ``y=None`` for all rows, means unknown.
+class numbers; -1, or ``y=None`` for all rows, means unknown. A prior that knows no classes gives
+the same answers whatever they are.
 
 Components of a mixture enter by one function: for z ~ N(m, diag v) the expectation of
 log N(z; m_k, diag s_k^2) is linear in (1, m, m^2 + v), and v = 0 gives the density.
@@ -68,6 +69,10 @@ class StandardNormal(nn.Module):
 class _GaussianMixture(nn.Module):
     """sum_k w_k N(m_k, diag s_k^2), from ``log_weights()``, ``means`` and ``scales()``."""
 
+    def known_components(self, y):
+        """Number of each row's component where the label tells it, -1 elsewhere, or None."""
+        return None  # noqa: RET501, it is an answer
+
     def unit(self):
         """Standard deviation of z within a component, root mean square over components, (d,)."""
         return (self.log_weights().exp() @ self.scales() ** 2).sqrt()
@@ -89,16 +94,17 @@ class _GaussianMixture(nn.Module):
         return (by_component + self.log_weights()).log_softmax(1)
 
     def responsibilities(self, posterior, y=None):
-        r"""q(k|x) that makes the bound of :meth:`kl` tightest, (n, K); where y is known, y's alone.
+        r"""q(k|x) that makes the bound of :meth:`kl` tightest, (n, K); a known component's alone.
 
         Proportional to w_k exp(-KL(q || N(m_k, diag s_k^2))).
         """
         shares = self.log_responsibilities(posterior).exp()
-        if y is None:
+        known = self.known_components(y)
+        if known is None:
             return shares
-        own = functional.one_hot(y.clamp(min=0), shares.shape[1]).to(shares.dtype)
+        own = functional.one_hot(known.clamp(min=0), shares.shape[1]).to(shares.dtype)
 
-        return torch.where((y < 0)[:, None], shares, own)
+        return torch.where((known < 0)[:, None], shares, own)
 
     def kl_per_dimension(self, posterior, y=None):
         """sum_k q(k|x) KL(q(z_j|x) || N(m_kj, s_kj^2)) in nats, (n, d)."""
@@ -125,12 +131,15 @@ class _GaussianMixture(nn.Module):
         entropy = (posterior.std.log() + 0.5 * math.log(2 * math.pi * math.e)).sum(1)
 
         by_component = self.expected_log_prob(posterior.mean, posterior.std**2)
+        known = self.known_components(y)
 
-        return -entropy - log_marginal(by_component, self.log_weights(), y)
+        return -entropy - log_marginal(by_component, self.log_weights(), known)
 
     def log_prob(self, z, y=None):
         """log p(z|y) in nats, (n,); the whole mixture where the label is unknown."""
-        return log_marginal(self.expected_log_prob(z, 0.0), self.log_weights(), y)
+        known = self.known_components(y)
+
+        return log_marginal(self.expected_log_prob(z, 0.0), self.log_weights(), known)
 
 
 class _LearnedScales(_GaussianMixture):
@@ -187,6 +196,10 @@ class ClassMeans(_GaussianMixture):
         """``class_means_``."""
         return {"class_means_": _to_array(self.means)}
 
+    def known_components(self, y):
+        """A class is a component."""
+        return y
+
     def log_weights(self):
         """log p(y), (K,)."""
         return self.log_frequencies
@@ -225,6 +238,8 @@ class ClassNormals(_LearnedScales, ClassMeans):
 
 class Mixture(_LearnedScales):
     """A Gaussian mixture with diagonal covariances, all of it learned with the networks.
+
+    Its components are no classes, so that labels tell it nothing.
 
     Parameters
     ----------

@@ -8,10 +8,10 @@ from functools import cache, partial
 from time import perf_counter
 
 import torch
-from joblib import effective_n_jobs
 from threadpoolctl import ThreadpoolController
 
 from skvae._process import at_the_end, is_forked
+from skvae._sizes import n_workers
 
 __all__ = ["FasterThreads", "scoped_runtime"]
 
@@ -102,7 +102,7 @@ def scoped_runtime(n_jobs=None):
         Number of threads, None means 1, -1 all cores. A forked process has 1: it would wait for the
         threads of OpenMP, which stayed behind.
     """
-    n = 1 if n_jobs is None or is_forked() else effective_n_jobs(n_jobs)
+    n = 1 if n_jobs is None or is_forked() else n_workers(n_jobs)
     restore = partial(_restore_denormals, _flushes_denormals(), n)
     with at_the_end(restore), _THREADS.at(n):
         torch.set_flush_denormal(True)

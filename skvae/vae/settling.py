@@ -1,23 +1,29 @@
 """What a fit checks, and what its first data decide, before any training."""
 
-import warnings
+from itertools import pairwise
 
 import numpy as np
-from sklearn.utils import check_random_state
+from sklearn.utils import check_consistent_length, check_random_state
 
 from skvae._images import shape_of_images
+from skvae._sizes import check_memory
+from skvae._sklearn import plain
+from skvae._warnings import warn
 from skvae.vae.inputs import (
     check_support,
     check_unit_interval,
-    encode_labels,
     in_unit_interval,
-    known_classes,
     standardisation,
     validate_rows,
     varies,
 )
+from skvae.vae.labels import announced_classes, encode_labels, known_classes
+from skvae.vae.overflow import check_moments, check_reach
 
 __all__ = ["check_training_rows"]
+
+# Parameters that say what rows and labels mean.
+_UNITS = ("max_value", "binarize", "conditional")
 
 # Fitted attributes that not every fit sets, so that a new one must forget them.
 _OPTIONAL = (
@@ -56,23 +62,28 @@ def check_training_rows(estimator, X, y, classes=None, *, reset):
         Class numbers, -1 where unknown.
     """
     _check_options(estimator)
-    if estimator.conditional is None:
-        X = validate_rows(estimator, X, reset=reset)
-    elif y is None:
+    if estimator.conditional is not None and y is None:
         raise ValueError(
             f"conditional={estimator.conditional!r} learns from labels: VAETransformer requires y "
             "to be passed, but the target y is None. Use conditional=None to fit without labels."
         )
-    else:
-        X, y = validate_rows(estimator, X, y, reset=reset)
+    X = validate_rows(estimator, X, reset=reset)
     if reset:
         _settle(estimator, X, y, classes)
     else:
         _check_unchanged(estimator)
+    estimator._settled = _settled(estimator)
     if not reset or estimator.likelihood != "auto":  # which has looked at the values already
         check_support(X, estimator.likelihood_, estimator.max_value)
+    if estimator.likelihood_ != "bernoulli" and (not reset or estimator.mean_ is None):
+        # Else the values are bounded: by 1, or by the root of their number.
+        check_reach(X, estimator._scaling, getattr(estimator, "feature_names_in_", None))
+    if estimator.conditional is None:
+        return X, None
+    codes = _count_labels(estimator, y)
+    check_consistent_length(X, codes)
 
-    return X, None if estimator.conditional is None else _count_labels(estimator, y)
+    return X, codes
 
 
 def _check_options(estimator):
@@ -144,16 +155,33 @@ def _settle(estimator, X, y, classes):
         estimator.likelihood_ = "bernoulli" if unit else "gaussian"
     gaussian = estimator.likelihood_ in ("gaussian", "gaussian_diag")
     estimator.mean_, estimator.scale_ = standardisation(X) if gaussian else (None, None)
+    if gaussian:
+        names = getattr(estimator, "feature_names_in_", None)
+        check_moments(estimator.mean_, estimator.scale_, X, names)
     if len(X) > 1 and not varies(X):
-        warnings.warn("No feature of X varies: there is nothing to learn.", stacklevel=5)
+        warn("No feature of X varies: there is nothing to learn.")
     if estimator.conditional is not None:
-        estimator.classes_ = known_classes(y if classes is None else np.asarray(classes))
-        if len(estimator.classes_) == 0:
-            raise ValueError(
-                f"conditional={estimator.conditional!r} needs labels, but all of y is -1."
-            )
+        estimator.classes_ = known_classes(y) if classes is None else announced_classes(classes)
         estimator.class_counts_ = np.zeros(len(estimator.classes_), np.int64)
     estimator._architecture = _architecture(estimator)
+    _check_size(estimator._architecture)
+
+
+def _check_size(architecture):
+    """Refuse a model that memory cannot hold while it learns."""
+    d, n_classes = architecture["n_components"], architecture["n_classes"] or 0
+    n_prior = architecture["n_prior_components"] or 0
+    hidden = architecture["hidden_layer_sizes"] if architecture["network"] == "mlp" else []
+    widths = [architecture["n_features"], *hidden, 2 * d]
+    back = [d + n_classes, *hidden[::-1], architecture["n_features"]]
+    n_weights = sum(a * b for sizes in (widths, back) for a, b in pairwise(sizes))
+    n_weights += 2 * d * n_prior
+    # A weight has a gradient, two moments and the copy of the last epoch.
+    check_memory(
+        5 * 4 * n_weights,
+        f"A model with n_components={d}, hidden_layer_sizes={architecture['hidden_layer_sizes']} "
+        f"and {n_prior} components of the prior (n_prior_components)",
+    )
 
 
 def _architecture(estimator):
@@ -187,18 +215,24 @@ def _image_shape(estimator):
     return shape_of_images(np.empty((0, estimator.n_features_in_)), estimator.image_shape)
 
 
+def _settled(estimator):
+    """Parameters that stay with the fit beside the architecture, as plain values."""
+    return {name: plain(getattr(estimator, name)) for name in (*_UNITS, "variational")}
+
+
 def _check_unchanged(estimator):
-    """Refuse to continue with options that need other weights."""
-    conditional = estimator._architecture["n_classes"] is not None
-    same = conditional == (estimator.conditional is not None) and estimator.likelihood in (
-        "auto",
-        estimator.likelihood_,
-    )
-    if not same or _architecture(estimator) != estimator._architecture:
+    """Refuse to continue with options that need other weights, or rows in other units."""
+    before, now = estimator._settled, _settled(estimator)
+    changed = [name for name in _UNITS if now[name] != before[name]]
+    if estimator.likelihood not in ("auto", estimator.likelihood_):
+        changed.append("likelihood")
+    if not changed:
+        before, now = estimator._architecture, _architecture(estimator)
+        changed = [name for name in now if now[name] != before[name]]
+    if changed:
         raise ValueError(
-            "n_components, network, hidden_layer_sizes, activation, image_shape, likelihood, "
-            "prior, n_prior_components and conditional cannot change between fits that continue "
-            "each other. Fit a clone instead."
+            f"{' and '.join(changed)} cannot change between fits that continue each other. Fit a "
+            "clone instead."
         )
 
 

@@ -5,11 +5,13 @@ import os
 from numbers import Integral, Real
 
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import ClassifierTags
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._callbacks import CallbackSupportMixin, FitTasks
 from skvae._documentation import DocumentedMixin
-from skvae._sklearn import Interval, StrOptions, fit_context
+from skvae._sizes import N_JOBS
+from skvae._sklearn import Interval, StrOptions, fit_context, plain
 from skvae.persistence import VersionedMixin
 from skvae.vae.classification import ClassPredictionMixin
 from skvae.vae.generative import GenerativeMixin
@@ -55,8 +57,8 @@ class VAETransformer(
     image_shape : tuple of int, default=None
         (height, width) or (height, width, channels) for ``network="conv"``; None means square
         grey images.
-    hidden_layer_sizes : array-like of int, default=(200, 200)
-        Widths of the encoder's hidden layers; the decoder has them in reverse.
+    hidden_layer_sizes : int or array-like of int, default=(200, 200)
+        Widths of the encoder's hidden layers; the decoder has them in reverse. 16 means (16,).
     activation : {"relu", "tanh"}, default="relu"
         Nonlinearity of the hidden layers.
     likelihood : str or callable, default="auto"
@@ -72,8 +74,9 @@ class VAETransformer(
         describes X / ``max_value``. Everything that comes back is in the units of X again. Gaussian
         likelihoods standardise anyway.
     conditional : {None, "prior", "decoder"}, default=None
-        What the labels condition; ``transform`` never needs them, and rows with y = -1 are
-        unlabelled. "prior" learns class means: p(z|y) = N(mu_y, I), or with ``prior="mixture"``
+        What the labels condition; ``transform`` never needs them. Rows are unlabelled where y is -1
+        or missing (None, NaN, pandas.NA, empty text).
+        "prior" learns class means: p(z|y) = N(mu_y, I), or with ``prior="mixture"``
         N(mu_y, diag s_y^2), and z tells classes apart.
         "decoder" learns p(x|z, y), which leaves to z what the class does not say; unlabelled rows
         enter with the sum over classes. None ignores y.
@@ -214,6 +217,16 @@ class VAETransformer(
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if they are strings.
 
+    Notes
+    -----
+    With ``conditional`` the model is a classifier too, to scikit-learn's searches and ensembles as
+    well; its :meth:`score` stays the mean bound in nats, so that an accuracy takes
+    ``scoring="accuracy"``. Ensembles that number the labels make a class of -1: leave unlabelled
+    rows out there.
+
+    What a fit has settled stays with it. Parameters that are set afterwards take effect in the next
+    fit, but for ``output``, ``n_refinement``, ``fisher_power``, ``n_jobs`` and ``device``.
+
     References
     ----------
     .. [1] D. P. Kingma and M. Welling, "Auto-encoding variational Bayes", ICLR 2014.
@@ -248,10 +261,10 @@ class VAETransformer(
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "network": [StrOptions({"mlp", "conv"}), tuple, list],
         "image_shape": [tuple, list, None],
-        "hidden_layer_sizes": ["array-like"],
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions({"relu", "tanh"})],
         "likelihood": [StrOptions({"auto", *LIKELIHOOD_NAMES}), callable],
-        "max_value": [Interval(Real, 0, None, closed="neither")],
+        "max_value": [Interval(Real, 1e-30, 1e30, closed="both")],  # as float32 divides by it
         "conditional": [StrOptions({"prior", "decoder"}), None],
         "label_weight": [Interval(Real, 0, None, closed="left")],
         "prior": [StrOptions({"normal", "mixture"})],
@@ -279,7 +292,7 @@ class VAETransformer(
         "warm_start": ["boolean"],
         "checkpoint": [str, os.PathLike, None],
         "checkpoint_every": [Interval(Integral, 1, None, closed="left")],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
         "device": [StrOptions({"cpu", "auto", "cuda"}), None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -369,7 +382,10 @@ class VAETransformer(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        tags.target_tags.required = self.conditional is not None
+        if self.conditional is not None:
+            tags.target_tags.required = True
+            tags.estimator_type = "classifier"
+            tags.classifier_tags = ClassifierTags()
 
         return tags
 
@@ -403,8 +419,8 @@ class VAETransformer(
         Raises
         ------
         ValueError
-            If X, y or a combination of parameters cannot be used, or the loss is not finite from
-            the start.
+            If X, y or a combination of parameters cannot be used, the model is larger than memory,
+            or the loss is not finite from the start.
         TypeError
             If X can be read only once.
         """
@@ -412,11 +428,10 @@ class VAETransformer(
 
         resume = self.warm_start and hasattr(self, "parameters_")
         tasks = FitTasks(self, "fit", self.max_iter, X, y)
-        fitted = copy.copy(self)  # nothing is half done if the fit fails
+        fitted = self._aside()
         X, codes = check_training_rows(fitted, X, y, reset=not resume)
-        self.__dict__ = vars(fit_model(fitted, X, codes, resume=resume, tasks=tasks))
 
-        return self
+        return self._take(fit_model(fitted, X, codes, resume=resume, tasks=tasks))
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, classes=None):
@@ -437,14 +452,35 @@ class VAETransformer(
         Returns
         -------
         self : VAETransformer
+
+        Raises
+        ------
+        ValueError
+            If X or y cannot be used, X has values more than a million standard deviations from the
+            first data, or parameters have changed that stay with the fit. The model is then kept.
         """
         from skvae.vae.fitting import partial_fit_model
 
         resume = hasattr(self, "parameters_")
         tasks = FitTasks(self, "partial_fit", 1, X, y)
-        fitted = copy.copy(self)
+        fitted = self._aside()
         X, codes = check_training_rows(fitted, X, y, classes, reset=not resume)
-        self.__dict__ = vars(partial_fit_model(fitted, X, codes, resume=resume, tasks=tasks))
+
+        return self._take(partial_fit_model(fitted, X, codes, resume=resume, tasks=tasks))
+
+    def _aside(self):
+        """A copy for a fit to change, so that nothing is half done if it fails.
+
+        Its parameters are Python's own, whatever numpy's scalars a grid has set.
+        """
+        fitted = copy.copy(self)
+        vars(fitted).update(plain(self.get_params(deep=False)))
+
+        return fitted
+
+    def _take(self, fitted):
+        """Become what was fitted aside, with the parameters as the user set them."""
+        self.__dict__ = vars(fitted) | self.get_params(deep=False)
 
         return self
 
@@ -457,7 +493,7 @@ class VAETransformer(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows. The range of values is not checked, but for counts.
+            Rows. The range of values is not checked, but for counts and what float32 can hold.
 
         Returns
         -------
@@ -469,10 +505,12 @@ class VAETransformer(
         if self.output in ("sample", "refined"):
             n_importance = self.n_refinement if self.output == "refined" else None
             seed = stream_seed(self.seed_, FEATURES)
-            Z = self._infer("draw_posterior", X, self._prepare, seed, n_importance=n_importance)
-            return Z.astype(output_dtype(X), copy=False)
+            Z = self._infer(
+                "draw_posterior", X, self._scaling.to_network, seed, n_importance=n_importance
+            )
+            return self._reached(Z, X).astype(output_dtype(X), copy=False)
         if self.output == "fisher":
-            return self._fisher_vectors(X).astype(output_dtype(X), copy=False)
+            return self._reached(self._fisher_vectors(X), X).astype(output_dtype(X), copy=False)
         Z = self._encode(X, log_var=self.output == "params")
 
         return Z.astype(output_dtype(X), copy=False)
@@ -485,6 +523,8 @@ class VAETransformer(
             "fisher_information_",
             msg="Fisher's information was not measured: fit with output='fisher' first.",
         )
-        x = PreparedRows(X, self._prepare)
+        x = PreparedRows(X, self._scaling.to_network)
 
-        return self._with_model(fisher_vectors, x, self.fisher_information_, self.fisher_power)
+        return self._with_model(
+            fisher_vectors, x, self.fisher_information_, float(self.fisher_power)
+        )

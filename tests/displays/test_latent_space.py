@@ -57,14 +57,19 @@ def test_posterior_parameters_count_by_their_means(digits, plane):
     np.testing.assert_array_equal(display.points, Z)
 
 
-def test_unlabelled_points_are_grey_and_named(rng):
-    display = LatentSpaceDisplay.from_predictions(rng.normal(size=(6, 2)), [0, 1, -1, -1, 0, 1])
+@pytest.mark.parametrize(
+    ("y", "names"),
+    [
+        ([0, 1, -1, -1, 0, 1], ["0", "1"]),
+        (["a", "b", None, "", "a", "b"], ["a", "b"]),
+        (np.array(["a", "b", np.nan, -1, "a", "b"], object), ["a", "b"]),
+    ],
+)
+def test_unlabelled_points_are_grey_and_named(rng, y, names):
+    display = LatentSpaceDisplay.from_predictions(rng.normal(size=(6, 2)), y)
 
-    assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == [
-        "unlabelled",
-        "0",
-        "1",
-    ]
+    legend = display.ax_.get_legend().get_texts()
+    assert [text.get_text() for text in legend] == ["unlabelled", *names]
     assert len(display.ax_.collections[0].get_offsets()) == 2
 
 

@@ -123,6 +123,43 @@ def test_points_are_posterior_means(page):
     assert points["classes"][1] == {"mark": "1", "name": "versicolor"}
 
 
+@pytest.mark.parametrize("unknown", [-1, None, np.nan])
+def test_points_without_a_label_are_shown_as_such(page, unknown):
+    X = np.random.default_rng(0).random((6, 5))
+    y = np.array([3, 7, 3, 7, 3, 7], object)
+    y[:2] = unknown
+    points = content_of(page(vae().fit(X), X, y))["points"]
+
+    assert [c["name"] for c in points["classes"]] == ["3", "7", "unlabelled"]
+    assert points["codes"] == [2, 2, 0, 1, 0, 1]
+    nothing_known = content_of(page(vae().fit(X), X, [-1] * 6))["points"]
+    assert [c["name"] for c in nothing_known["classes"]] == ["unlabelled"]
+
+
+@pytest.mark.filterwarnings("ignore:Posterior collapse")
+@pytest.mark.parametrize("conditional", ["prior", "decoder"])
+def test_classes_weigh_the_same_before_the_first_label(page, conditional):
+    X = np.random.default_rng(0).random((20, 5))
+    model = vae(conditional=conditional).partial_fit(X, np.full(20, -1), classes=["a", "b"])
+    content = content_of(page(model, X))
+
+    assert model.sample(3).shape == (3, 5)
+    assert np.allclose(model.predict_proba(X).sum(axis=1), 1)
+    if conditional == "prior":
+        assert content["prior"]["weights"] == [0.5, 0.5]
+    else:
+        assert [c["name"] for c in content["labels"]] == ["a", "b"]
+
+
+def test_what_a_parameter_became_after_the_fit_is_not_shown(page):
+    X = np.random.default_rng(0).random((20, 64)) * 255
+    model = vae(max_value=255).fit(X)
+    before = page(model)
+    model.set_params(max_value=1.0, variational=False, conditional="decoder", network="conv")
+
+    assert page(model) == before
+
+
 def test_a_pipeline_sends_points_through_its_first_steps(page, digits):
     X = digits[0]
     pipeline = make_pipeline(MinMaxScaler(), vae()).fit(X * 16)

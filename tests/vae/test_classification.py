@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.special import softmax
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 from sklearn.neighbors import KNeighborsClassifier
@@ -78,6 +79,18 @@ def test_a_decoder_with_labels_classifies_by_bayes(decoding, data):
     joint = np.log(decoding.class_counts_) + np.stack(bounds, axis=1)
     expected = np.exp(joint - joint.max(axis=1, keepdims=True))
     assert np.allclose(proba, expected / expected.sum(axis=1, keepdims=True))
+
+
+@pytest.mark.filterwarnings("ignore:Posterior collapse")
+@pytest.mark.parametrize("binarize", [None, "threshold", "dynamic"])
+def test_probabilities_are_those_of_score_samples_however_pixels_become_binary(data, binarize):
+    X, y = data[0][:200], data[1][:200]
+    options = {"binarize": binarize, "n_refinement": 5, "max_iter": 2, "random_state": 0}
+    vae = VAETransformer(2, conditional="decoder", **options).fit(X, y)
+    bounds = [vae.score_samples(X[:20], [k] * 20, n_importance=5) for k in vae.classes_]
+    joint = np.log(vae.class_counts_) + np.stack(bounds, axis=1)
+
+    assert np.allclose(vae.predict_proba(X[:20]), softmax(joint, axis=1))
 
 
 def test_a_decoder_with_labels_leaves_style_to_z(decoding, vae, data):

@@ -1,11 +1,16 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
 
 from skvae import VAETransformer
+from skvae.explorer.decoders import export_decoder
 
-X = load_digits().data[:240] / 16
+X, Y = load_digits(return_X_y=True)
+X = X[:240] / 16
+Y = Y[:240]
 
 
 def vae(**options):
@@ -34,12 +39,100 @@ def test_transform_checks_counts():
             method(-16 * X)
 
 
-def test_parameters_changed_after_the_fit_do_not_break_it():
-    fitted = vae().fit(X)
-    Z = fitted.transform(X)
-    fitted.set_params(n_components=9, hidden_layer_sizes=(7,), activation="tanh")
+# A value that each parameter does not have in the fits below.
+OTHER = {
+    "n_components": 9,
+    "network": "conv",
+    "image_shape": (4, 16),
+    "hidden_layer_sizes": (7,),
+    "activation": "tanh",
+    "likelihood": "poisson",
+    "max_value": 1.0,
+    "conditional": None,
+    "label_weight": 3.0,
+    "prior": "mixture",
+    "n_prior_components": 3,
+    "variational": False,
+    "beta": 0.5,
+    "warm_up": 0.0,
+    "free_bits": 0.1,
+    "n_importance": 3,
+    "output": "params",
+    "n_refinement": 2,
+    "fisher_power": 0.5,
+    "binarize": "threshold",
+    "optimizer": "rmsprop",
+    "learning_rate_init": 0.1,
+    "learning_rate": "constant",
+    "batch_size": 7,
+    "max_grad_norm": 1.0,
+    "max_iter": 9,
+    "steps_per_epoch": 2,
+    "early_stopping": True,
+    "validation_fraction": 0.5,
+    "n_iter_no_change": 2,
+    "tol": 0.1,
+    "warm_start": True,
+    "checkpoint": "elsewhere",
+    "checkpoint_every": 3,
+    "n_jobs": 2,
+    "device": "cpu",
+    "random_state": 1,
+    "verbose": 1,
+}
+# What the documentation says to follow a parameter after the fit.
+FOLLOWS = {("output", "transform"), ("n_refinement", "predict_proba")}
 
-    assert np.array_equal(Z, fitted.transform(X))
+
+def answers(fitted):
+    Z = fitted.transform(16 * X[:5])[:, :3]
+    page = export_decoder(fitted)
+    return {
+        "transform": fitted.transform(16 * X[:5]),
+        "inverse_transform": fitted.inverse_transform(Z),
+        "reconstruct": fitted.reconstruct(16 * X[:5], Y[:5] % 2),
+        "score_samples": fitted.score_samples(16 * X[:5], n_importance=3),
+        "score": fitted.score(16 * X[:5], Y[:5] % 2),
+        "predict_proba": fitted.predict_proba(16 * X[:5]),
+        "sample": fitted.sample(2),
+        "interpolate": fitted.interpolate(16 * X[:2], y_b=1),
+        "page": np.array([page["offset"], page["scale"]]),
+    }
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"conditional": "decoder", "binarize": "dynamic", "max_value": 16.0, "n_refinement": 3},
+        {"conditional": "prior", "likelihood": "gaussian", "max_value": 2.0},
+    ],
+    ids=["decoder", "prior"],
+)
+def test_parameters_changed_after_the_fit_change_no_answer(options):
+    fitted = vae(**options, max_iter=1, hidden_layer_sizes=(8,)).fit(16 * X[:60], Y[:60] % 2)
+    before = answers(fitted)
+    assert OTHER.keys() == fitted.get_params().keys()
+    for name, value in OTHER.items():
+        kept = getattr(fitted, name)
+        assert kept != value
+        after = answers(fitted.set_params(**{name: value}))
+        fitted.set_params(**{name: kept})
+        for answer, expected in before.items():
+            if (name, answer) not in FOLLOWS:
+                assert np.array_equal(after[answer], expected), (name, answer)
+
+
+def test_a_fit_that_is_continued_keeps_its_units():
+    fitted = vae(max_value=16.0, binarize="threshold", max_iter=1).fit(16 * X)
+    for change in ({"max_value": 1.0}, {"binarize": None}, {"max_value": 2550.0}):
+        other = copy.deepcopy(fitted).set_params(**change)
+        with pytest.raises(ValueError, match=f"{next(iter(change))} cannot change between fits"):
+            other.partial_fit(16 * X)
+        with pytest.raises(ValueError, match=f"{next(iter(change))} cannot change between fits"):
+            other.set_params(warm_start=True).fit(16 * X)
+        assert np.array_equal(other.transform(16 * X), fitted.transform(16 * X))
+        other.set_params(warm_start=False, likelihood="gaussian", binarize=None).fit(16 * X)
+        assert other.likelihood_ == "gaussian"
 
 
 def test_device_is_resolved_in_each_call(monkeypatch):
@@ -56,11 +149,11 @@ def test_densities_are_in_the_units_of_the_data(likelihood):
     """Rescaled rows lose log of the scale for each feature, unless they are binary."""
     fitted = vae(likelihood=likelihood, max_value=1.0).fit(X)
     if likelihood == "bernoulli":
-        assert fitted._log_jacobian() == 0
+        assert fitted._scaling.log_jacobian() == 0
         return
     rescaled = vae(likelihood=likelihood).fit(1000 * X)
     varying = X.std(axis=0) > 0
 
-    assert rescaled._log_jacobian() - fitted._log_jacobian() == pytest.approx(
+    assert rescaled._scaling.log_jacobian() - fitted._scaling.log_jacobian() == pytest.approx(
         -varying.sum() * np.log(1000)
     )

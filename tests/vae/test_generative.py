@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -257,6 +259,27 @@ def test_bound_reaches_the_density_of_a_mixture_prior():
 
     np.testing.assert_allclose(model.score_samples(X[:20], n_importance=2000), exact, atol=0.1)
     assert model.score(X) < model.score_samples(X).mean()
+
+
+@pytest.mark.filterwarnings("ignore:Posterior collapse")
+def test_classes_of_the_decoder_are_no_components_of_the_prior():
+    """There may be fewer components than classes, and their order decides nothing."""
+    options = {"conditional": "decoder", "prior": "mixture", "n_prior_components": 3}
+    model = vae(max_iter=2, n_refinement=3, **options).fit(X, Y)
+    other = copy.deepcopy(model)
+    for name, value in model.parameters_.items():
+        if name.startswith("prior"):
+            other.parameters_[name] = np.roll(value, 1, axis=0)
+
+    for scored in ((X[:50],), (X[:50], Y[:50])):
+        np.testing.assert_allclose(other.score(*scored), model.score(*scored), rtol=1e-5)
+        found, expected = (m.score_samples(*scored, n_importance=5) for m in (other, model))
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+    proba = model.predict_proba(X[:50])
+    assert proba.shape == (50, 10)
+    np.testing.assert_allclose(other.predict_proba(X[:50]), proba, atol=1e-4)
+    assert model.interpolate(X[:2], y_b=7).shape == (2, 8, 64)
+    assert model.sample(y=np.arange(10)).shape == (10, 64)
 
 
 def test_an_ex_post_mixture_gives_rows_through_inverse_transform():

@@ -10,9 +10,7 @@ from skvae._maps import MappedRows
 from skvae.vae.inputs import (
     check_support,
     check_unit_interval,
-    encode_labels,
     in_unit_interval,
-    known_classes,
     network_input,
     output_dtype,
     standardisation,
@@ -67,12 +65,11 @@ def test_rows_stay_where_and_what_they_are(tmp_path):
     for dtype in (np.uint8, np.int64, np.float16, np.float32):
         np.save(tmp_path / "X.npy", X.astype(dtype))
         mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
-        rows, y = validate_rows(VAETransformer(), mapped[5:], np.arange(45), reset=True)
+        rows = validate_rows(VAETransformer(), mapped[5:], reset=True)
         assert isinstance(rows, MappedRows)
         assert np.shares_memory(rows.X, mapped)
         assert rows.dtype == dtype
         assert np.array_equal(rows[:], X[5:].astype(dtype))
-        assert np.array_equal(y, np.arange(45))
 
 
 def test_rows_of_any_container_keep_their_type():
@@ -131,34 +128,3 @@ def test_what_is_seen_of_blocks_is_true_of_the_whole(monkeypatch):
     np.testing.assert_allclose(standardisation(X), whole, rtol=1e-12, atol=1e-12)
     with pytest.raises(ValueError, match="between -.* and 3"):
         check_support(np.concatenate([np.arange(60.0).reshape(20, 3) * 0 + 3, X]), "poisson")
-
-
-@pytest.mark.parametrize("labels", [[3, 1, 1, 8], ["b", "a", "a", "c"], [2.5, 0.5, 0.5, 4.0]])
-def test_labels_become_places(labels):
-    y = np.array(labels)
-    classes = known_classes(y)
-    codes = encode_labels(y, classes)
-
-    assert np.array_equal(classes[codes], y)
-    assert codes.dtype == np.int64
-
-
-def test_minus_one_is_unlabelled():
-    y = np.array([-1, 4, 2, -1])
-
-    assert known_classes(y).tolist() == [2, 4]
-    assert encode_labels(y, np.array([2, 4])).tolist() == [-1, 1, 0, -1]
-
-
-def test_minus_one_is_unlabelled_among_objects_too():
-    y = np.array([-1, 4, 2, -1.0], dtype=object)
-
-    assert known_classes(y).tolist() == [2, 4]
-    assert encode_labels(y, known_classes(y)).tolist() == [-1, 1, 0, -1]
-    assert known_classes(np.array(["-1", "a"])).tolist() == ["-1", "a"]
-
-
-@pytest.mark.parametrize("y", [[9], [0], ["a"], [3]])
-def test_unseen_labels_are_refused(y):
-    with pytest.raises(ValueError, match="not seen in fit"):
-        encode_labels(np.array(y), np.array([2, 4]))

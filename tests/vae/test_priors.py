@@ -125,6 +125,12 @@ def test_kl_per_dimension_weighs_components_by_responsibility(make, scales, post
     found = prior.kl_per_dimension(posterior).detach().numpy()
 
     np.testing.assert_allclose(found, (shares[:, :, None] * kl).sum(1), rtol=1e-10)
+
+
+@pytest.mark.parametrize(("make", "scales"), MIXTURES[:2])
+def test_kl_per_dimension_of_a_labelled_row_is_that_to_its_class(make, scales, posterior):
+    prior, kl = make(), component_kl(posterior, scales)
+    found = prior.kl_per_dimension(posterior).detach().numpy()
     y = torch.tensor([0, -1, 2, -1, 1, 0])
     expected = np.where((y < 0)[:, None], found, kl[np.arange(6), y])
     np.testing.assert_allclose(
@@ -140,6 +146,15 @@ def test_labelled_rows_have_their_own_divergence_beside_unlabelled_ones(make, sc
 
     np.testing.assert_allclose(kl[known].detach().numpy(), own[known.numpy()], rtol=1e-10)
     torch.testing.assert_close(kl[~known], prior.kl(posterior)[~known])
+
+
+def test_labels_tell_a_mixture_without_classes_nothing(posterior, z):
+    prior, y = mixture(), torch.tensor([0, -1, 9, -1, 1, 0])  # more classes than components
+
+    for answer in ("kl", "kl_per_dimension", "responsibilities"):
+        found, expected = getattr(prior, answer)(posterior, y), getattr(prior, answer)(posterior)
+        assert torch.equal(found, expected)
+    assert torch.equal(prior.log_prob(z, y), prior.log_prob(z))
 
 
 @pytest.mark.parametrize("make", [ClassMeans, ClassNormals])

@@ -12,15 +12,20 @@ import polars as pl
 import pytest
 import skops.io
 import torch
-from sklearn.base import clone
+from sklearn import config_context
+from sklearn.base import clone, is_classifier
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits
+from sklearn.ensemble import VotingClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.metrics import accuracy_score
+from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skvae import VAETransformer
+from skvae.exceptions import PosteriorCollapseWarning
 
 X, Y = load_digits(return_X_y=True)
 X = X[:240] / 16
@@ -247,18 +252,138 @@ def test_string_labels():
 
 
 @pytest.mark.parametrize(
+    "options",
+    [
+        {"likelihood": "binomial"},
+        {"conditional": "encoder"},
+        {"activation": "gelu"},
+        {"optimizer": "sgd"},
+        {"n_components": 0},
+        {"n_components": True},
+        {"batch_size": True},
+        {"hidden_layer_sizes": 0},
+        {"hidden_layer_sizes": 2.5},
+        {"max_value": 1e39},
+        {"warm_up": 1.5},
+        {"device": "gpu"},
+        {"max_iter": 0},
+        {"n_jobs": 0},
+        {"n_jobs": 10_000},
+    ],
+    ids=str,
+)
+def test_unknown_options_are_refused(options):
+    (name,) = options
+    with pytest.raises(ValueError, match=f"The '{name}' parameter of VAETransformer must be"):
+        vae(**options).fit(X, Y)
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"likelihood": "poisson"}, "likelihood"),
-        ({"conditional": "decoder"}, "conditional"),
-        ({"activation": "gelu"}, "activation"),
-        ({"optimizer": "sgd"}, "optimizer"),
-        ({"n_components": 0}, "n_components"),
-        ({"warm_up": 1.5}, "warm_up"),
-        ({"device": "gpu"}, "device"),
-        ({"max_iter": 0}, "max_iter"),
+        ({"n_components": 10**9}, "n_components=1000000000"),
+        ({"hidden_layer_sizes": (10**9, 10)}, "1000000000"),
+        ({"prior": "mixture", "n_prior_components": 10**12}, "1000000000000 components"),
     ],
+    ids=["n_components", "hidden_layer_sizes", "n_prior_components"],
 )
-def test_unknown_options_are_refused(options, message):
-    with pytest.raises(ValueError, match=message):
+def test_models_that_no_memory_holds_are_refused_at_once(options, message):
+    with pytest.raises(ValueError, match=f"{message}.* GB of memory"):
         vae(**options).fit(X)
+    fitted = vae(max_iter=1).fit(X)
+    with pytest.raises(ValueError, match="n_importance=1000000000000 needs .* GB"):
+        fitted.score_samples(X, n_importance=10**12)
+    with pytest.raises(ValueError, match="n_samples=1000000000000 needs .* GB"):
+        fitted.sample(10**12)
+    with pytest.raises(ValueError, match="n_jobs=0 must be"):
+        fitted.set_params(n_jobs=0).score(X)
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path):
+    numbers = {
+        "n_components": 3,
+        "hidden_layer_sizes": 5,
+        "batch_size": 16,
+        "max_iter": 2,
+        "beta": 0.5,
+        "max_value": 2.0,
+        "validation_fraction": 0.25,
+        "random_state": 7,
+        "early_stopping": True,
+    }
+    plain = VAETransformer(**numbers).fit(X)
+    options = {name: np.array(value)[()] for name, value in numbers.items()}
+    options["checkpoint"], options["likelihood"] = tmp_path, np.str_("auto")
+    estimator = VAETransformer(**options)
+    fitted = clone(estimator).fit(X)
+
+    assert np.array_equal(fitted.transform(X), plain.transform(X))
+    assert all(getattr(fitted, name) is value for name, value in fitted.get_params().items())
+    assert [type(getattr(fitted, n)) for n in options] == [type(v) for v in options.values()]
+    again = clone(estimator).fit(X)
+    assert np.array_equal(fitted.transform(X), again.transform(X))
+    assert np.array_equal(
+        fitted.score_samples(X[:3], n_importance=np.int64(5)), plain.score_samples(X[:3], None, 5)
+    )
+    assert fitted.sample(np.int64(2)).shape == (2, 64)
+    grid = {"batch_size": np.array([16, 32]), "hidden_layer_sizes": np.array([4, 5])}
+    search = GridSearchCV(vae(max_iter=1), grid, cv=2, error_score="raise").fit(X)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def test_one_number_is_one_hidden_layer():
+    for one in (16, np.int64(16), [16], np.array([16])):
+        fitted = vae(hidden_layer_sizes=one, max_iter=1).fit(X)
+        assert np.array_equal(
+            fitted.transform(X), vae(hidden_layer_sizes=(16,), max_iter=1).fit(X).transform(X)
+        )
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda X: vae(max_iter=1).fit(X),
+        lambda X: vae(max_iter=1).partial_fit(X),
+        lambda X: vae(max_iter=1).fit_transform(X),
+        lambda X: make_pipeline(MinMaxScaler(), vae(max_iter=1)).fit(X),
+        lambda X: make_pipeline(vae(max_iter=1), LogisticRegression()).fit(X, np.arange(40) % 2),
+    ],
+    ids=["fit", "partial_fit", "fit_transform", "last in a Pipeline", "first in a Pipeline"],
+)
+def test_warnings_point_at_the_line_of_the_user(call):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call(np.ones((40, 3)))
+
+    assert {w.category for w in caught} == {UserWarning, PosteriorCollapseWarning}
+    assert {w.filename for w in caught} == {__file__}
+    assert {w.lineno for w in caught} == {call.__code__.co_firstlineno}
+
+
+def test_inverse_transform_takes_no_metadata():
+    with config_context(enable_metadata_routing=True):
+        requests = vae(conditional="decoder").get_metadata_routing().inverse_transform.requests
+
+    assert not requests
+
+
+@pytest.mark.parametrize("conditional", ["prior", "decoder"])
+def test_a_model_of_classes_is_a_classifier_to_scikit_learn(conditional):
+    options = {"max_iter": 30, "learning_rate_init": 5e-3, "batch_size": 8, "n_refinement": 2}
+    classifier = vae(conditional=conditional, hidden_layer_sizes=20, **options)
+    rows, y = X[Y < 2], np.array(["zero", "one"])[Y[Y < 2]]
+    assert is_classifier(classifier) and not is_classifier(vae())
+
+    assert cross_val_score(classifier, rows, y, cv=2, scoring="accuracy").min() > 0.6
+    search = GridSearchCV(classifier, {"beta": [0.5, 1.0]}, cv=2, scoring="roc_auc_ovr")
+    assert search.fit(rows, y).best_score_ > 0.6
+    proba = cross_val_predict(classifier, rows, y, cv=2, method="predict_proba")
+    assert np.allclose(proba.sum(axis=1), 1) and proba.shape == (len(y), 2)
+    for ensemble in (
+        VotingClassifier([("a", classifier), ("b", LogisticRegression())], voting="soft"),
+        VotingClassifier([("a", classifier), ("b", LogisticRegression())]),
+        CalibratedClassifierCV(classifier, cv=2),
+        make_pipeline(MinMaxScaler(), classifier),
+    ):
+        assert accuracy_score(y, ensemble.fit(rows, y).predict(rows)) > 0.7
+    assert cross_val_score(classifier, rows, y, cv=2).max() < 0  # nats, as ``score`` says

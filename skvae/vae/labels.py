@@ -1,0 +1,228 @@
+"""Labels of classes, of which rows may lack one."""
+
+import numpy as np
+from sklearn.exceptions import DataConversionWarning
+
+from skvae._warnings import warn
+
+__all__ = [
+    "announced_classes",
+    "class_frequencies",
+    "distinct_labels",
+    "encode_labels",
+    "known_classes",
+    "split_labels",
+]
+
+UNLABELLED = -1
+
+# What stands for no label: a number, and what becomes of it or of None beside text.
+_MARKS = (UNLABELLED, str(UNLABELLED), "")
+
+# Classes of numbers from which on there may be too many to be classes, at half of the rows.
+_MANY_CLASSES = 20
+
+
+def split_labels(y, classes=None):
+    """Labels, and which rows have one.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,)
+        Labels, numbers or text. Rows are unlabelled at -1, a missing value (None, NaN, NaT,
+        pandas.NA, masked) or empty text. Where the classes are -1 and 1, -1 is one of them.
+    classes : ndarray, default=None
+        Those that there are; None takes the values of ``y``.
+
+    Returns
+    -------
+    labels : ndarray of shape (n_labelled,)
+        Those that there are.
+    labelled : ndarray of shape (n,), bool
+
+    Raises
+    ------
+    ValueError
+        If y has more than one column, or mixes numbers and text.
+
+    Examples
+    --------
+    >>> from skvae.vae.labels import split_labels
+    >>> labels, labelled = split_labels(["ham", None, "spam"])
+    >>> labels.tolist(), labelled.tolist()
+    (['ham', 'spam'], [True, False, True])
+    """
+    y = _as_vector(y)
+    if y.dtype.kind == "O":
+        labelled = np.array([not _is_missing(v) for v in y], bool)
+        if not _are_signs(y[labelled] if classes is None else classes):
+            labelled[labelled] = [v not in _MARKS for v in y[labelled]]
+        return _of_one_type(y[labelled].tolist()), labelled
+    labelled = y == y  # noqa: PLR0124, NaN and NaT differ from themselves
+    if y.dtype.kind in "US":
+        labelled &= ~np.isin(y, np.array(_MARKS[1:], y.dtype.kind))
+    elif y.dtype.kind in "iuf" and not _are_signs(y[labelled] if classes is None else classes):
+        labelled &= y != UNLABELLED
+
+    return y[labelled], labelled
+
+
+def _are_signs(values):
+    """Whether -1 and 1 are all that there is: two classes, for a single one would tell nothing."""
+    return set(values.tolist()) == {-1, 1}
+
+
+def _as_vector(y):
+    if isinstance(y, np.ma.MaskedArray):
+        y = np.where(np.ma.getmaskarray(y), None, y.data)
+    elif isinstance(y, list | tuple):  # numpy would make text of numbers beside text
+        y = np.array(y, dtype=object)
+    elif hasattr(y, "to_numpy"):
+        y = y.to_numpy()
+    y = np.asarray(y)
+    if y.ndim == 2 and y.shape[1] == 1:
+        warn(
+            "A column-vector y was passed when a 1d array was expected; pass y.ravel().",
+            DataConversionWarning,
+        )
+        y = y.ravel()
+    if y.ndim != 1:
+        raise ValueError(
+            f"y should be a 1d array of one class for each row, got an array of shape {y.shape} "
+            "instead."
+        )
+    return y
+
+
+def _is_missing(value):
+    """Whether a label is None, NaN, NaT or pandas.NA, which is not even true to differ."""
+    return value is None or type(value).__name__ == "NAType" or bool(value != value)  # noqa: PLR0124
+
+
+def _of_one_type(labels):
+    """An array of the labels' own type, in which every label is what it was."""
+    if len({isinstance(label, str) for label in labels}) > 1:
+        raise ValueError("y mixes text and numbers: labels have to be all of one kind.")
+    array = np.array(labels)
+    if array.ndim == 1 and array.tolist() == labels:
+        return array
+    array = np.empty(len(labels), object)
+    array[:] = labels
+
+    return array
+
+
+def known_classes(y):
+    """The sorted labels in ``y``.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,)
+        As for :func:`split_labels`.
+
+    Returns
+    -------
+    classes : ndarray of shape (n_classes,)
+
+    Raises
+    ------
+    ValueError
+        If there are none, one beside rows without, or the labels are measurements.
+    """
+    labels, labelled = split_labels(y)
+    if len(labels) == 0:
+        raise ValueError(
+            "conditional= needs labels, but all of y is -1 or missing (None, NaN), which means "
+            "unlabelled."
+        )
+    classes = distinct_labels(labels)
+    if len(classes) == 1 and not labelled.all():
+        raise ValueError(
+            f"y holds one class, {classes[0]!s}, beside -1 or missing values, which mean "
+            "unlabelled: there is nothing to tell it from. Where more classes will come, name them "
+            "in partial_fit(classes=...)."
+        )
+    if labels.dtype.kind in "iuf" and len(classes) > max(_MANY_CLASSES, len(labels) / 2):
+        warn(
+            f"y holds {len(classes)} classes in {len(labels)} labelled rows. Is it the target of a "
+            "regression? conditional= learns from classes."
+        )
+
+    return classes
+
+
+def announced_classes(classes):
+    """The sorted classes that a user names, none of which may mean unlabelled."""
+    labels, labelled = split_labels(classes)
+    if not labelled.all():
+        raise ValueError(
+            f"classes={classes!r} names -1 or a missing value, which means unlabelled and is no "
+            "class, unless the classes are -1 and 1."
+        )
+
+    return distinct_labels(labels)
+
+
+def distinct_labels(labels):
+    """Sorted labels of :func:`split_labels`, unless they are measurements."""
+    if labels.dtype.kind == "f":
+        if np.isinf(labels).any():
+            raise ValueError("y contains infinity, which is no class.")
+        fractions = labels[labels != np.floor(labels)]
+        if len(fractions):
+            raise ValueError(
+                f"Unknown label type: continuous. y holds {fractions[0]:g}, and every value would "
+                "be a class. Bin y into classes, or use conditional=None."
+            )
+
+    return np.unique(labels)
+
+
+def encode_labels(y, classes):
+    """Replace labels by their place in ``classes``, and what means unlabelled by -1.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,)
+        As for :func:`split_labels`.
+    classes : ndarray of shape (n_classes,)
+        Sorted.
+
+    Returns
+    -------
+    codes : ndarray of shape (n,), int64
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.vae.labels import encode_labels
+    >>> encode_labels(np.array([7, -1, 5]), np.array([5, 7]))
+    array([ 1, -1,  0])
+    """
+    labels, labelled = split_labels(y, classes)
+    places = {label: place for place, label in enumerate(classes.tolist())}
+    values, inverse = np.unique(labels, return_inverse=True)
+    unknown = values[[value not in places for value in values.tolist()]]
+    if len(unknown):
+        raise ValueError(
+            f"y contains labels that were not seen in fit: {unknown[:5]}; classes_ is {classes}."
+        )
+    codes = np.full(len(labelled), UNLABELLED, np.int64)
+    codes[labelled] = np.array([places[v] for v in values.tolist()], np.int64)[inverse]
+
+    return codes
+
+
+def class_frequencies(counts):
+    """Shares of classes, (n_classes,), from their counts; equal ones before the first label.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.vae.labels import class_frequencies
+    >>> class_frequencies(np.array([3, 1])), class_frequencies(np.array([0, 0]))
+    (array([0.75, 0.25]), array([0.5, 0.5]))
+    """
+    counts = counts if counts.any() else np.ones(len(counts))
+
+    return counts / counts.sum()

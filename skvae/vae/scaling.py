@@ -1,0 +1,56 @@
+"""From the units of X to those that a network sees, and back."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skvae.vae.inputs import network_input
+
+__all__ = ["Scaling"]
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Units as a fit has settled them.
+
+    Parameters
+    ----------
+    mean, scale : ndarray of shape (n_features,) or None
+        Of the standardisation; None means that there is none.
+    max_value : float
+        What becomes 1, without standardisation.
+    binarize : {None, "threshold", "dynamic"}
+        How pixels become binary.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.vae.scaling import Scaling
+    >>> scaling = Scaling(None, None, 255, "threshold")
+    >>> scaling.to_network(np.array([[0, 51, 204]]))
+    array([[0., 0., 1.]], dtype=float32)
+    """
+
+    mean: np.ndarray | None
+    scale: np.ndarray | None
+    max_value: float
+    binarize: str | None
+
+    @property
+    def dynamic(self):
+        """Whether rows are probabilities, from which scores and training draw binary rows."""
+        return self.binarize == "dynamic"
+
+    def to_network(self, X):
+        """Rows as the network sees them, float32."""
+        threshold = self.binarize == "threshold"
+
+        return network_input(X, self.mean, self.scale, self.max_value, threshold)
+
+    def to_units(self, x):
+        """What the network gives, in the units of X."""
+        return x * self.max_value if self.mean is None else x * self.scale + self.mean
+
+    def log_jacobian(self):
+        """log |d standardised x / d x|."""
+        return 0.0 if self.scale is None else -float(np.log(self.scale).sum())
