@@ -71,7 +71,9 @@ class _WordsEncoder(SetEncoder):
         given = np.asarray(self.vocabulary_.cluster_centers_)
         centers = given.astype(np.float64)
         # Any variance has the same nearest center; that of the centers keeps numbers near one.
-        variance = centers.var(axis=0).max() or 1.0
+        variance = centers.var(axis=0).max()
+        if variance <= np.finfo(np.float64).tiny:  # its inverse is infinite
+            variance = 1.0
         n_words = len(centers)
         words = Mixture(np.full(n_words, 1 / n_words), centers, np.full(centers.shape, variance))
         return Codec(

@@ -150,6 +150,14 @@ def test_encoders_fit_descriptors_in_units_of_any_size(X, encoder, scale, reduce
     assert np.allclose(np.abs(vectors), np.abs(expected), atol=2e-2)
 
 
+@pytest.mark.parametrize("encoder", ENCODERS)
+@pytest.mark.parametrize("scale", [1e-300, 1e-160, 1e-140, 1e148])
+@pytest.mark.filterwarnings("ignore:No feature of X varies", "ignore:Number of distinct clusters")
+def test_encoders_of_float64_descriptors_in_units_of_any_size_are_finite(X, encoder, scale):
+    sets = (X.astype(float) * scale).reshape(25, 20, 4)
+    assert np.isfinite(encoder(3, random_state=0).fit_transform(sets)).all()
+
+
 def test_a_huge_batch_leaves_an_encoder_finite(X):
     encoder = FisherVectorEncoder(3, random_state=0).partial_fit(X[None])
     encoder.partial_fit(with_value(X, 1e20)[None])
