@@ -130,7 +130,7 @@ class _Workspace:
         if not peak.min(initial=self.lowest) >= self.lowest:
             # They add up with the squares of huge descriptors: there they are nothing.
             far = np.flatnonzero(~(peak >= self.lowest))
-            joint[:, far] *= joint[:, far] > np.exp(joint.dtype.type(_LEAST))
+            joint[:, far] *= joint[:, far] > 2 * np.exp(_LEAST)
         if self.assignment is not None:
             self.assignment.sparsify(joint)
         total = joint.sum(axis=0)

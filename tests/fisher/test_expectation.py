@@ -60,6 +60,14 @@ def test_a_descriptor_far_from_everything_has_finite_statistics():
     assert found.totals[:, 0].sum() == pytest.approx(1)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_huge_descriptor_adds_nothing_to_components_far_from_it(dtype):
+    mixture = Mixture(np.array([0.5, 0.5]), np.array([[-9.0], [9.0]]), np.array([[1.0], [4.0]]))
+    X = np.array([[-9.0], [1e15]], dtype=dtype)  # the wider one is nearer to the second
+    totals = accumulate(X, mixture, np.zeros(1)).totals
+    assert np.allclose(totals[0], [1, -9, 81])
+
+
 def collect(descriptors, offsets, mixture):
     return np.concatenate([t for _, t in set_statistics(descriptors, offsets, mixture)])
 
