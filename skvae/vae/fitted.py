@@ -6,7 +6,13 @@ from sklearn.utils.validation import check_is_fitted
 from skvae._devices import gpu_or_none, resolve_device
 from skvae._threads import single_threaded
 from skvae.vae import perceptrons
-from skvae.vae.inputs import PreparedRows, check_support, network_input, validate_rows
+from skvae.vae.inputs import (
+    PreparedRows,
+    check_support,
+    network_input,
+    validate_rows,
+    within_support,
+)
 
 __all__ = ["FittedModel"]
 
@@ -17,11 +23,13 @@ class FittedModel:
     The part that its mixins share.
     """
 
-    def _check_rows(self, X, *, support=False):
+    def _check_rows(self, X, *, scored=False):
         check_is_fitted(self)
         X = validate_rows(self, X, reset=False)
-        if support or self.likelihood_ == "poisson":  # whose encoder sees log(1 + x)
+        if self.likelihood_ == "poisson":  # whose encoder sees log(1 + x)
             check_support(X, self.likelihood_, self.max_value)
+        elif self.likelihood_ == "bernoulli" and scored:
+            X = within_support(X, self.max_value, binary=self.binarize is None)
 
         return X
 
