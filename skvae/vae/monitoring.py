@@ -256,8 +256,8 @@ def warn_of_collapse(n_active, kl, likelihood):
         else "Try more epochs (max_iter), a longer warm_up, a smaller beta or other units of X."
     )
     warnings.warn(
-        f"Posterior collapse: {n_active or 'none'} of {len(kl)} latent dimensions depends on the "
-        f"input, and z carries {kl.sum():.2g} nats of a row. {remedies}",
+        f"Posterior collapse: the input moves {n_active or 'none'} of {len(kl)} latent dimensions, "
+        f"and z carries {kl.sum():.2g} nats of a row. {remedies}",
         PosteriorCollapseWarning,
         stacklevel=6,
     )

@@ -33,7 +33,7 @@ def same_weights(a, b):
 
 
 def test_history_is_consistent():
-    fitted = vae(beta=2.0, warm_up=0.5).fit(X)
+    fitted = vae(likelihood="bernoulli", beta=2.0, warm_up=0.5).fit(X)
     history = {name: np.array(values) for name, values in fitted.history_.items()}
 
     assert {len(values) for values in history.values()} == {fitted.n_iter_} == {4}
