@@ -25,7 +25,7 @@ def explorer(path):
     X, _ = mnist("train")
     X_test, y_test = mnist("test")
     settings = {"batch_size": 128, "learning_rate_init": 1e-3, "warm_up": 0.2, "random_state": 0}
-    vae = VAETransformer(2, max_iter=25, **settings).fit(X)
+    vae = VAETransformer(2, likelihood="bernoulli", max_iter=25, **settings).fit(X)
     save_explorer(vae, path, X_test, y_test, title="A latent map of MNIST")
 
     return {"light": "skvae.moveTo([-1.5, 1])", "dark": "skvae.moveTo([1.4, -0.35])"}

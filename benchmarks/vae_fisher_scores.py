@@ -74,7 +74,7 @@ def judge(name, train, test, y, y_test):
 def rows():
     (X, y), (X_test, y_test) = mnist("train"), mnist("test")
     settings = {"max_iter": 15, "learning_rate_init": 1e-3, "warm_up": 0.2, "random_state": 0}
-    vae = VAETransformer(32, **settings).fit(X)
+    vae = VAETransformer(32, likelihood="bernoulli", **settings).fit(X)
     x, y, x_test, y_test = X[:N], y[:N], X_test[:N], y_test[:N]
     model = load_arrays(VAE(**vae._architecture), vae.parameters_)
     Z, Z_test = vae.transform(x), vae.transform(x_test)

@@ -170,7 +170,9 @@ def threads(rows, n_steps):
 
 def transforms(rows, repeats):
     """60,000 rows against the encoder's three products, float32."""
-    vae = VAETransformer(LATENT, max_iter=1, random_state=0).fit(rows[:6400])
+    vae = VAETransformer(LATENT, likelihood="bernoulli", max_iter=1, random_state=0).fit(
+        rows[:6400]
+    )
     weights = [vae.parameters_[f"encoder.{layer}.weight"].T for layer in (0, 2, 4)]
     tile = 1020
     outs = [np.empty((tile, w.shape[1]), np.float32) for w in weights]

@@ -24,7 +24,9 @@ CLASSIFIERS = {
 def measure(rate, warm_up):
     """Test ELBO in nats, active dimensions and validation errors in %."""
     (X, y), (X_test, _) = mnist("train"), mnist("test")
-    vae = VAETransformer(learning_rate_init=rate, warm_up=warm_up, random_state=0).fit(X)
+    vae = VAETransformer(
+        likelihood="bernoulli", learning_rate_init=rate, warm_up=warm_up, random_state=0
+    ).fit(X)
     Z = vae.transform(X)
     Z /= Z.std()
     errors = [

@@ -51,7 +51,14 @@ def neighbours(A, B):
 
 def spreading(X, labels, seed):
     """Posterior means, and a graph of neighbours that carries the labels on."""
-    vae = VAETransformer(32, max_iter=15, learning_rate_init=1e-3, warm_up=0.2, random_state=seed)
+    vae = VAETransformer(
+        32,
+        likelihood="bernoulli",
+        max_iter=15,
+        learning_rate_init=1e-3,
+        warm_up=0.2,
+        random_state=seed,
+    )
     graph = LabelSpreading(kernel=neighbours, alpha=0.99, max_iter=60)
     return make_pipeline(vae, graph).fit(X, labels)
 

@@ -27,7 +27,7 @@ REPEATS = 3
 
 def main():
     X = np.random.default_rng(0).random((200, 784), dtype=np.float32)
-    vae = VAETransformer(100, max_iter=1).fit(X)
+    vae = VAETransformer(100, likelihood="bernoulli", max_iter=1).fit(X)
     codes = {
         "numpy alone": CODE.format(extra=""),
         "torch imported": CODE.format(extra="import torch"),

@@ -22,8 +22,10 @@ from skvae import VAETransformer
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X / 16, y, stratify=y, random_state=0)
 
-plain = VAETransformer(2, max_iter=60, random_state=0).fit(X_train)
-prior = VAETransformer(2, conditional="prior", max_iter=60, random_state=0).fit(X_train, y_train)
+plain = VAETransformer(2, likelihood="bernoulli", max_iter=60, random_state=0).fit(X_train)
+prior = VAETransformer(
+    2, conditional="prior", likelihood="bernoulli", max_iter=60, random_state=0
+).fit(X_train, y_train)
 
 for name, vae in {"N(0, I)": plain, "class means": prior}.items():
     knn = KNeighborsClassifier().fit(vae.transform(X_train), y_train)
@@ -48,7 +50,9 @@ axes[1].legend()
 # -------------
 # Ten latent dimensions make a better classifier. These are the images of which it is least certain,
 # with its two guesses.
-prior = VAETransformer(10, conditional="prior", max_iter=60, random_state=0).fit(X_train, y_train)
+prior = VAETransformer(
+    10, conditional="prior", likelihood="bernoulli", max_iter=60, random_state=0
+).fit(X_train, y_train)
 probabilities = prior.predict_proba(X_test)
 error = np.mean(prior.predict(X_test) != y_test)
 print(f"ten dimensions: test error {error:.1%}")

@@ -30,7 +30,7 @@ X, y = load_digits(return_X_y=True)
 X = X / 16
 X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
 
-plane = VAETransformer(2, max_iter=150, random_state=0).fit(X_train)
+plane = VAETransformer(2, likelihood="bernoulli", max_iter=150, random_state=0).fit(X_train)
 LatentSpaceDisplay.from_estimator(plane, X_test, y_test)
 
 # %%
@@ -40,7 +40,9 @@ ManifoldDisplay.from_estimator(plane, n_steps=15)
 # %%
 # More dimensions take a projection: principal components, or t-SNE. Here the prior has a mean for
 # each class, which sets the classes apart.
-vae = VAETransformer(16, conditional="prior", max_iter=150, random_state=0).fit(X_train, y_train)
+vae = VAETransformer(
+    16, conditional="prior", likelihood="bernoulli", max_iter=150, random_state=0
+).fit(X_train, y_train)
 figure, axes = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
 LatentSpaceDisplay.from_estimator(vae, X_test, y_test, ax=axes[0])
 axes[0].get_legend().remove()

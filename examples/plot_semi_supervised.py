@@ -23,7 +23,7 @@ from skvae import VAETransformer
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X / 16, y, stratify=y, random_state=0)
 
-plain = VAETransformer(10, max_iter=50, random_state=0).fit(X_train)
+plain = VAETransformer(10, likelihood="bernoulli", max_iter=50, random_state=0).fit(X_train)
 Z_train, Z_test = plain.transform(X_train), plain.transform(X_test)
 
 
@@ -35,7 +35,9 @@ def test_errors(n, rng):
     known = np.full(len(y_train), -1)
     known[labelled] = y_train[labelled]
     rows = np.concatenate([np.arange(len(known)), np.resize(labelled, len(known))])
-    vae = VAETransformer(10, conditional="prior", max_iter=30, random_state=0)
+    vae = VAETransformer(
+        10, conditional="prior", likelihood="bernoulli", max_iter=30, random_state=0
+    )
     vae.fit(X_train[rows], known[rows])
     knn = KNeighborsClassifier(1).fit(Z_train[labelled], y_train[labelled])
     svm = SVC(C=10).fit(X_train[labelled], y_train[labelled])

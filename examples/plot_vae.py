@@ -9,7 +9,7 @@ about half a minute.
 # %%
 # Fit
 # ---
-# Pixels in [0, 1] get a Bernoulli likelihood; any other real matrix a Gaussian one.
+# Grey levels have a Bernoulli likelihood if asked for; real numbers get a Gaussian one.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -24,7 +24,7 @@ X, y = load_digits(return_X_y=True)
 X = X / 16
 X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
 
-vae = VAETransformer(10, max_iter=150, random_state=0).fit(X_train)
+vae = VAETransformer(10, likelihood="bernoulli", max_iter=150, random_state=0).fit(X_train)
 print(f"likelihood: {vae.likelihood_}")
 print(f"ELBO of test images: {vae.score(X_test):.2f} nats")
 print(f"importance-weighted bound: {vae.score_samples(X_test, n_importance=50).mean():.2f} nats")
@@ -59,7 +59,9 @@ figure.suptitle("Test images and their reconstructions")
 # ---------------------
 # With ``conditional="prior"`` the labels pull each class toward a mean of its own. ``transform``
 # still needs no labels, so the model sits in a Pipeline; ``sample`` can be asked for a class.
-prior = VAETransformer(10, conditional="prior", max_iter=150, random_state=0).fit(X_train, y_train)
+prior = VAETransformer(
+    10, conditional="prior", likelihood="bernoulli", max_iter=150, random_state=0
+).fit(X_train, y_train)
 knn = KNeighborsClassifier(5).fit(prior.transform(X_train), y_train)
 print(f"5 nearest neighbours: {1 - knn.score(prior.transform(X_test), y_test):.2%} test error")
 

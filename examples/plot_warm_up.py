@@ -27,7 +27,7 @@ X_train, X_test, y_train, y_test = train_test_split(X / 16, y, stratify=y, rando
 
 fits = {}
 for warm_up in (0.0, 0.4, 1.0):
-    vae = VAETransformer(32, warm_up=warm_up, max_iter=60, random_state=0)
+    vae = VAETransformer(32, warm_up=warm_up, likelihood="bernoulli", max_iter=60, random_state=0)
     model = make_pipeline(vae, KNeighborsClassifier()).fit(X_train, y_train)
     fits[warm_up] = vae
     print(

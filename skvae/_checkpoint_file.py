@@ -2,7 +2,6 @@
 
 import json
 import os
-import warnings
 import zipfile
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from skvae import __version__
+from skvae._warnings import warn
 from skvae._writable import replacing
 
 __all__ = ["check_same", "checkpoint_path", "damage_of", "read_checkpoint", "write_checkpoint"]
@@ -94,10 +94,9 @@ def read_checkpoint(path):
     with open(path, "rb") as file, damage_of(path):
         arrays, state = _contents(file)
     if state["skvae"] != __version__:
-        warnings.warn(
+        warn(
             f"{path} was written by skvae {state['skvae']} and is continued by {__version__}: the "
-            "weights may not be those of one uninterrupted fit.",
-            stacklevel=2,
+            "weights may not be those of one uninterrupted fit."
         )
 
     return arrays, state

@@ -1,11 +1,11 @@
 """What a saved estimator says of itself, and how a file of one is read."""
 
-import warnings
 import zipfile
 
 import joblib
 
 from skvae import __version__
+from skvae._warnings import warn
 
 __all__ = ["VersionedMixin", "load_estimator"]
 
@@ -23,11 +23,9 @@ class VersionedMixin:
     def __setstate__(self, state):
         version = state.pop("_skvae_version", "unknown")
         if version != __version__:
-            warnings.warn(
+            warn(
                 f"This {type(self).__name__} was saved by skvae {version} and is loaded by "
                 f"{__version__}: results may differ. Fit it again, or install that version.",
-                UserWarning,
-                stacklevel=2,
             )
         super().__setstate__(state)
 

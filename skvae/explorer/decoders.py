@@ -48,7 +48,7 @@ def export_decoder(estimator):
     >>> from skvae import VAETransformer
     >>> from skvae.explorer.decoders import export_decoder
     >>> X = np.random.default_rng(0).random((20, 6))
-    >>> vae = VAETransformer(2, hidden_layer_sizes=(5,), max_iter=1).fit(X)
+    >>> vae = VAETransformer(2, hidden_layer_sizes=(5,), likelihood="bernoulli", max_iter=1).fit(X)
     >>> decoder = export_decoder(vae)
     >>> [layer["kind"] for layer in decoder["layers"]], decoder["mean"]
     (['linear', 'relu', 'linear'], 'sigmoid')

@@ -6,7 +6,12 @@ from sklearn.utils.validation import check_is_fitted
 from skvae._devices import gpu_or_none, resolve_device
 from skvae._threads import single_threaded
 from skvae.vae import perceptrons
-from skvae.vae.inputs import PreparedRows, check_support, validate_rows
+from skvae.vae.inputs import (
+    PreparedRows,
+    check_support,
+    validate_rows,
+    within_support,
+)
 from skvae.vae.labels import class_frequencies
 from skvae.vae.overflow import check_answer
 from skvae.vae.scaling import Scaling
@@ -25,11 +30,14 @@ class FittedModel:
     The part that its mixins share.
     """
 
-    def _check_rows(self, X, *, support=False):
+    def _check_rows(self, X, *, scored=False):
         check_is_fitted(self)
         X = validate_rows(self, X, reset=False)
-        if support or self.likelihood_ == "poisson":  # whose encoder sees log(1 + x)
-            check_support(X, self.likelihood_, self._scaling.max_value)
+        scaling = self._scaling
+        if self.likelihood_ == "poisson":  # whose encoder sees log(1 + x)
+            check_support(X, self.likelihood_, scaling.max_value)
+        elif self.likelihood_ == "bernoulli" and scored:
+            X = within_support(X, scaling.max_value, binary=scaling.binarize is None)
 
         return X
 

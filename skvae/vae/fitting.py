@@ -7,14 +7,18 @@ import torch
 from torch.nn.utils import clip_grad_norm_
 
 from skvae._devices import resolve_device
-from skvae._warnings import warn
-from skvae.exceptions import PosteriorCollapseWarning
 from skvae.vae.checkpoints import FitCheckpoint
 from skvae.vae.draws import fixed_draws
 from skvae.vae.inference import posterior_summary, row_scores
-from skvae.vae.inputs import PreparedRows, evenly_spaced, part_of
+from skvae.vae.inputs import PreparedRows, evenly_spaced, part_of, standardisation
 from skvae.vae.model import VAE, load_arrays, to_arrays
-from skvae.vae.monitoring import EarlyStopping, EpochReport, run_epochs, warn_if_worse
+from skvae.vae.monitoring import (
+    EarlyStopping,
+    EpochReport,
+    run_epochs,
+    warn_if_worse,
+    warn_of_collapse,
+)
 from skvae.vae.noise import INIT, MODULES_IN_USE, ORDER, stream_seed
 from skvae.vae.objectives import Objective, elbo_terms
 from skvae.vae.optimizers import OPTIMIZERS, flatten, load_state, state_to_arrays
@@ -78,7 +82,7 @@ def fit_model(estimator, X, y, *, resume, tasks):
         warm_up=0.0 if resume else estimator.warm_up,
     )
     with scoped_runtime(estimator.n_jobs):
-        model = _model(estimator, resume)
+        model = _model(estimator, X, resume)
         optimizer = _optimizer(estimator, model, schedule)
         run = _Run(estimator, model, optimizer, schedule, tasks, resume)
         run.held_out, run.stopper, run.checkpoint = held_out, stopper, checkpoint
@@ -102,7 +106,7 @@ def partial_fit_model(estimator, X, y, *, resume, tasks):
         warm_up=0.0,
     )
     with scoped_runtime(estimator.n_jobs):
-        model = _model(estimator, resume)
+        model = _model(estimator, X, resume)
         optimizer = _optimizer(estimator, model, schedule)
         if hasattr(estimator, "_optimizer_state"):
             load_state(optimizer, estimator._optimizer_state)
@@ -160,7 +164,7 @@ def _hold_out(estimator, X, y):
     return part_of(X, kept), y[kept], (part_of(X, out), y[out])
 
 
-def _model(estimator, resume):
+def _model(estimator, X, resume):
     """A model on the device, its weights new or the estimator's."""
     model = VAE(**estimator._architecture)
     if resume:
@@ -168,6 +172,8 @@ def _model(estimator, resume):
     else:
         estimator.history_ = {}
         model.draw_parameters(torch.Generator().manual_seed(stream_seed(estimator.seed_, INIT)))
+        if model.begins_at_mean:
+            model.start_at(torch.from_numpy(standardisation(X)[0]))
     if estimator.conditional is not None:
         model.set_class_frequencies(estimator._class_frequencies())
 
@@ -390,9 +396,4 @@ def _store(estimator, model, X, y):
     estimator.n_active_ = _n_active(variance)
     if estimator.variational:
         estimator.kl_per_dimension_ = kl
-        if estimator.n_active_ == 0:
-            warn(
-                "Posterior collapse: no latent dimension depends on the input. Try more epochs "
-                "(max_iter), a longer warm_up, a smaller beta or other units of X.",
-                PosteriorCollapseWarning,
-            )
+        warn_of_collapse(estimator.n_active_, kl, estimator.likelihood_)

@@ -169,7 +169,8 @@ class GenerativeMixin(FittedModel):
         Returns
         -------
         log_density : ndarray of shape (n_samples,), float64
-            In nats, for densities in the units of X.
+            In nats, for densities in the units of X. Under ``likelihood="bernoulli"`` rows are
+            clipped to its range, and grey levels have a cross-entropy instead, each with a warning.
 
         Raises
         ------
@@ -314,7 +315,7 @@ class GenerativeMixin(FittedModel):
         return (means + stds * noise).astype(np.float32)
 
     def _row_scores(self, X, y, n_importance):
-        X = self._check_rows(X, support=True)
+        X = self._check_rows(X, scored=True)
         codes = None
         if self._architecture["n_classes"] is not None and y is not None:
             codes = encode_labels(y, self.classes_)

@@ -1,5 +1,7 @@
 """From the user's rows to what a network sees."""
 
+from functools import partial
+
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import assert_all_finite
@@ -8,6 +10,7 @@ from sklearn.utils.validation import validate_data
 from skvae._containers import float_type, numbers, validate_numbers
 from skvae._iterables import BlockPasses, IteratedRows, yields_blocks
 from skvae._maps import MappedRows, memory_map_of, row_blocks
+from skvae._warnings import warn
 
 __all__ = [
     "PreparedRows",
@@ -15,12 +18,14 @@ __all__ = [
     "check_unit_interval",
     "evenly_spaced",
     "in_unit_interval",
+    "kinds_of_values",
     "network_input",
     "output_dtype",
     "part_of",
     "standardisation",
     "validate_rows",
     "varies",
+    "within_support",
 ]
 
 # MinMaxScaler overshoots 1 by a rounding error.
@@ -104,6 +109,29 @@ def in_unit_interval(X, max_value=1.0):
     return bool(low >= -_TOLERANCE * max_value and high <= (1 + _TOLERANCE) * max_value)
 
 
+def kinds_of_values(X, max_value=1.0):
+    """What all values are, up to rounding, from one pass.
+
+    Returns
+    -------
+    binary, unit, counts : bool
+        0 or ``max_value``; in [0, ``max_value``]; whole numbers from 0.
+    """
+    kinds = [
+        (are_binary(block, max_value), in_unit_interval(block, max_value), _are_counts(block))
+        for block in row_blocks(X)
+    ]
+    return tuple(bool(kind) for kind in np.all(kinds, axis=0))
+
+
+def are_binary(X, max_value=1.0):
+    """Whether each value of an array is 0 or ``max_value``, up to rounding."""
+    tolerance = _TOLERANCE * max_value
+    x = np.asarray(X, dtype=output_dtype(X))
+
+    return bool(((np.abs(x) <= tolerance) | (np.abs(x - max_value) <= tolerance)).all())
+
+
 def check_unit_interval(X, wanted_by, max_value=1.0):
     """Raise an error that says how to scale ``X`` unless it lies in [0, max_value]."""
     if not in_unit_interval(X, max_value):
@@ -113,6 +141,43 @@ def check_unit_interval(X, wanted_by, max_value=1.0):
             f"{high:.4g}. Set max_value=255 for pixels of 8 bits, or scale first: X / 255, "
             "otherwise sklearn.preprocessing.MinMaxScaler(clip=True)."
         )
+
+
+def within_support(X, max_value, *, binary):
+    """Rows whose density a Bernoulli likelihood is asked for, clipped to [0, ``max_value``].
+
+    Unseen rows may leave the range that the training rows had; a score of them is no reason to
+    fail, nor to be silent.
+
+    Parameters
+    ----------
+    X : ndarray, MappedRows or IteratedRows of shape (n, n_features)
+        In the user's units.
+    max_value : float
+        What means 1.
+    binary : bool
+        Whether values between the ends are no probabilities, so that there is no density.
+
+    Returns
+    -------
+    X : ndarray, MappedRows, IteratedRows or PreparedRows of shape (n, n_features)
+    """
+    is_binary, inside, _ = kinds_of_values(X, max_value)
+    if not inside:
+        low, high = value_range(X)
+        warn(
+            f"X has values between {low:.4g} and {high:.4g}, which likelihood='bernoulli' has no "
+            f"density for; the scores are those of X clipped to [0, {max_value:g}]. Scale X as in "
+            "the fit, or use likelihood='gaussian' where unseen rows may leave the range."
+        )
+        X = PreparedRows(X, partial(np.clip, a_min=0, a_max=max_value))
+    if binary and not is_binary:
+        warn(
+            f"Scores of values between 0 and {max_value:g} under likelihood='bernoulli' are a "
+            "cross-entropy, not a log-density: they do not tell outliers and compare with no other "
+            "likelihood. Use likelihood='gaussian', or binarize=."
+        )
+    return X
 
 
 def check_support(X, likelihood, max_value=1.0):

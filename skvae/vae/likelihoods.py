@@ -1,8 +1,9 @@
 """Likelihoods p(x|z): what the decoder's output means.
 
 A likelihood is a module with ``log_prob``, ``mean`` and ``sample``; it owns the parameters that
-the decoder does not compute, such as a noise scale. ``encoder_input`` is optional, and so is
-``outputs_per_feature``, the number of adjacent outputs of the decoder for each feature.
+the decoder does not compute, such as a noise scale. Optional are ``encoder_input``,
+``outputs_per_feature``, the number of adjacent outputs of the decoder for each feature, and
+``output_of_mean``, where the decoder begins.
 """
 
 import math
@@ -109,6 +110,15 @@ class Poisson(nn.Module):
     >>> Poisson().log_prob(torch.zeros(1, 2), torch.zeros(1, 2))
     tensor([-2.])
     """
+
+    rarest = 1e-4  # the least rate to begin with, of what the training rows never show
+
+    def output_of_mean(self, mean):
+        """Logarithms of the mean counts of the training rows, (n_features,).
+
+        From a rate of 1 the way to the rare words of short texts takes a good part of the fit.
+        """
+        return mean.clamp(min=self.rarest).log()
 
     def encoder_input(self, x):
         """Counts on the scale that an encoder sees them on."""

@@ -147,6 +147,17 @@ class VAE(nn.Module):
             initialize(self.decoder, generator)
         self.prior.draw_parameters(generator)
 
+    @property
+    def begins_at_mean(self):
+        """Whether the likelihood says where to begin, and one bias per feature can."""
+        linear = not self._own_networks and isinstance(self.decoder[-1], nn.Linear)
+
+        return linear and hasattr(self.likelihood, "output_of_mean")
+
+    def start_at(self, mean):
+        """Let the decoder begin at the mean of the rows, (n_features,)."""
+        self.decoder[-1].bias.data.copy_(self.likelihood.output_of_mean(mean))
+
     def posterior(self, x):
         """q(z|x) for rows x of shape (n, n_features)."""
         return DiagonalNormal.from_network(self._output(self.encoder, self.encoder_input(x)))

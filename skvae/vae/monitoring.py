@@ -8,15 +8,25 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skvae._progress import ProgressBar, is_live
 from skvae._warnings import warn
-from skvae.exceptions import FitInterruptedWarning
+from skvae.exceptions import FitInterruptedWarning, PosteriorCollapseWarning
 from skvae.vae.model import load_arrays, to_arrays
 
-__all__ = ["EarlyStopping", "EpochReport", "Kept", "run_epochs", "warn_if_worse"]
+__all__ = [
+    "EarlyStopping",
+    "EpochReport",
+    "Kept",
+    "run_epochs",
+    "warn_if_worse",
+    "warn_of_collapse",
+]
 
 _ADVICE = (
     "Try a smaller learning_rate_init, max_grad_norm, or scaling the features of X to similar "
     "ranges."
 )
+
+# A share of active dimensions, and nats in all of them, that are next to nothing.
+_FEW_ACTIVE, _LITTLE = 0.1, 1.0
 
 
 class EarlyStopping:
@@ -220,3 +230,31 @@ def warn_if_worse(start, end, n_features):
             f"it diverged. {_ADVICE}",
             ConvergenceWarning,
         )
+
+
+def warn_of_collapse(n_active, kl, likelihood):
+    """Warn of a fit whose posterior is next to the prior, whatever the row.
+
+    Parameters
+    ----------
+    n_active : int
+        Latent dimensions that depend on the input.
+    kl : ndarray of shape (d,)
+        What each carries, in nats.
+    likelihood : str or callable
+        Decides what helps.
+    """
+    nearly = n_active <= _FEW_ACTIVE * len(kl) and kl.sum() < _LITTLE
+    if n_active and not nearly:
+        return
+    remedies = (
+        "Counts that are few in a row need one hidden layer and a KL weight that rises slowly: "
+        "hidden_layer_sizes=(200,), warm_up=1.0; or a smaller beta."
+        if likelihood == "poisson"
+        else "Try more epochs (max_iter), a longer warm_up, a smaller beta or other units of X."
+    )
+    warn(
+        f"Posterior collapse: the input moves {n_active or 'none'} of {len(kl)} latent dimensions, "
+        f"and z carries {kl.sum():.2g} nats of a row. {remedies}",
+        PosteriorCollapseWarning,
+    )

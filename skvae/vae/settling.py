@@ -12,7 +12,7 @@ from skvae._warnings import warn
 from skvae.vae.inputs import (
     check_support,
     check_unit_interval,
-    in_unit_interval,
+    kinds_of_values,
     standardisation,
     validate_rows,
     varies,
@@ -151,8 +151,7 @@ def _settle(estimator, X, y, classes):
         check_unit_interval(X, f"binarize={estimator.binarize!r}", estimator.max_value)
     estimator.likelihood_ = estimator.likelihood
     if estimator.likelihood == "auto":
-        unit = estimator.binarize is not None or in_unit_interval(X, estimator.max_value)
-        estimator.likelihood_ = "bernoulli" if unit else "gaussian"
+        estimator.likelihood_ = _suitable_likelihood(estimator, X)
     gaussian = estimator.likelihood_ in ("gaussian", "gaussian_diag")
     estimator.mean_, estimator.scale_ = standardisation(X) if gaussian else (None, None)
     if gaussian:
@@ -182,6 +181,22 @@ def _check_size(architecture):
         f"A model with n_components={d}, hidden_layer_sizes={architecture['hidden_layer_sizes']} "
         f"and {n_prior} components of the prior (n_prior_components)",
     )
+
+
+def _suitable_likelihood(estimator, X):
+    """What "auto" means: no cross-entropy of grey levels unless their range is stated."""
+    if estimator.binarize is not None:
+        return "bernoulli"
+    binary, unit, counts = kinds_of_values(X, estimator.max_value)
+    if binary or (unit and estimator.max_value != 1):
+        return "bernoulli"
+    if counts and varies(X):
+        warn(
+            "X holds whole numbers from 0, which likelihood='auto' takes for real ones. Set "
+            "likelihood='poisson' for counts, max_value= for pixels (255 if they have 8 bits), or "
+            "likelihood='gaussian' if this is meant."
+        )
+    return "gaussian"
 
 
 def _architecture(estimator):

@@ -63,12 +63,16 @@ class VAETransformer(
         Nonlinearity of the hidden layers.
     likelihood : str or callable, default="auto"
         Distribution of x given z. "bernoulli" needs values in [0, ``max_value``]; on grey levels
-        its value is a cross-entropy, not a normalised log-likelihood. "gaussian" standardises each
-        feature and learns one noise scale, "gaussian_diag" one per feature. "poisson" is for
-        counts, of which the encoder sees log(1 + x). "auto" is Bernoulli when the data of the fit
-        lie in [0, ``max_value``], else Gaussian. A callable makes a module of your own from the
-        number of features, which describes X as it is, with ``log_prob(x, output)``,
-        ``mean(output)`` and ``sample(output, generator)``; to be pickled it needs to be importable.
+        its value is a cross-entropy, not a log-density, which scores say in a warning. "gaussian"
+        standardises each feature and learns one noise scale, "gaussian_diag" one per feature.
+        "poisson" is for counts, of which the encoder sees log(1 + x); few counts in a row, as in
+        short texts, want ``hidden_layer_sizes=(200,)`` and ``warm_up=1.0``. "auto" is Bernoulli
+        when all values of the fit are 0 or ``max_value``, under ``binarize``, or when they lie in
+        [0, ``max_value``] and that is not 1, which says that they are grey levels; else it is
+        Gaussian, with a warning if they are whole numbers, as counts are. A callable makes a module
+        of your own from the number of features, which describes X as it is, with
+        ``log_prob(x, output)``, ``mean(output)`` and ``sample(output, generator)``; to be pickled
+        it needs to be importable.
     max_value : float, default=1.0
         The value of X that means 1 to a Bernoulli likelihood, 255 for pixels of 8 bits: it
         describes X / ``max_value``. Everything that comes back is in the units of X again. Gaussian
@@ -254,7 +258,7 @@ class VAETransformer(
     >>> vae.transform(X).shape
     (1797, 8)
     >>> vae.likelihood_
-    'bernoulli'
+    'gaussian'
     """
 
     _parameter_constraints: dict = {
@@ -493,7 +497,7 @@ class VAETransformer(
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows. The range of values is not checked, but for counts and what float32 can hold.
+            Rows. Only counts are checked for what they are, and all for what float32 can hold.
 
         Returns
         -------

@@ -60,7 +60,7 @@ def test_text_of_the_user_is_text(page, digits):
 
 def test_image_or_features(page, digits):
     X = digits[0]
-    image = content_of(page(vae().fit(X)))
+    image = content_of(page(vae(likelihood="bernoulli").fit(X)))
     table = content_of(page(vae().fit(X), image_shape=None))
     wide = content_of(page(vae().fit(X[:, 8:]), image_shape=(7, 8)))
 

@@ -34,7 +34,7 @@ def same_weights(a, b):
 
 
 def test_history_is_consistent():
-    fitted = vae(beta=2.0, warm_up=0.5).fit(X)
+    fitted = vae(likelihood="bernoulli", beta=2.0, warm_up=0.5).fit(X)
     history = {name: np.array(values) for name, values in fitted.history_.items()}
 
     assert {len(values) for values in history.values()} == {fitted.n_iter_} == {4}
@@ -150,6 +150,38 @@ def test_collapse_is_reported_and_success_is_not():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         vae(max_iter=10).fit(X)
+
+
+def short_texts(n=400, n_words=300, n_topics=4):
+    """Seven words a row, of topics that have words of their own."""
+    rng = np.random.default_rng(0)
+    topics = rng.dirichlet(np.full(n_words, 0.05), n_topics)
+    topic = rng.integers(0, n_topics, n)
+    rates = 0.7 / n_words + 0.3 * topics[topic]
+    return np.stack([rng.multinomial(7, p) for p in rates]).astype(float), topic
+
+
+def test_what_the_warning_says_of_short_counts_mends_their_collapse():
+    counts, topic = short_texts()
+    options = {"n_components": 16, "likelihood": "poisson", "max_iter": 30}
+    with pytest.warns(PosteriorCollapseWarning, match="one hidden layer.*warm_up=1.0") as record:
+        vae(**options, hidden_layer_sizes=(200, 200)).fit(counts)
+    assert "of 16 latent dimensions" in str(record[0].message)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        mended = vae(**options, hidden_layer_sizes=(200,), warm_up=1.0).fit(counts)
+    assert mended.n_active_ > 8
+    between = [mended.transform(counts)[topic == k].mean(0) for k in range(4)]
+    assert np.ptp(between, axis=0).max() > 0.5
+
+
+def test_a_fit_of_counts_begins_at_their_mean():
+    counts, _ = short_texts(100)
+    started = vae(likelihood="poisson", max_iter=1, learning_rate_init=1e-9).fit(counts)
+    again = vae(likelihood="poisson", max_iter=1, learning_rate_init=1e-9).partial_fit(counts)
+    expected = np.log(np.maximum(counts.mean(0), 1e-4))
+    for fitted in (started, again):
+        np.testing.assert_allclose(fitted.parameters_["decoder.2.bias"], expected, atol=1e-4)
 
 
 def test_seed_model_is_one_setting():

@@ -1,4 +1,5 @@
 import copy
+import warnings
 
 import numpy as np
 import pytest
@@ -7,6 +8,9 @@ from scipy import stats
 from scipy.special import logsumexp
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
 
 from skvae import DiagonalGaussianMixture, VAETransformer
 from skvae.vae import inference
@@ -17,10 +21,9 @@ Y = Y[:200]
 
 
 def vae(**options):
-    return VAETransformer(
-        **{"n_components": 3, "hidden_layer_sizes": (32,), "max_iter": 10, "random_state": 0}
-        | options
-    )
+    small = {"n_components": 3, "hidden_layer_sizes": (32,), "max_iter": 10, "random_state": 0}
+
+    return VAETransformer(**small | {"likelihood": "bernoulli"} | options)
 
 
 @pytest.fixture(scope="module")
@@ -376,10 +379,6 @@ def test_interpolation_refuses_what_it_cannot_do(fitted, decoding):
 
 
 def test_scoring_refuses_what_it_cannot_do(fitted, labelled):
-    with pytest.raises(ValueError, match="MinMaxScaler"):
-        fitted.score(255 * X)
-    with pytest.raises(ValueError, match="X / 255"):
-        fitted.score_samples(255 * X)
     with pytest.raises(ValueError, match="not seen in fit"):
         labelled.score(X, Y + 5)
     with pytest.raises(ValueError, match="inconsistent"):
@@ -388,6 +387,38 @@ def test_scoring_refuses_what_it_cannot_do(fitted, labelled):
         fitted.score_samples(X, n_importance=0)
     with pytest.raises(ValueError, match="4 columns, but z has 3"):
         fitted.inverse_transform(np.zeros((2, 4)))
+
+
+@pytest.mark.parametrize("method", ["score", "score_samples"])
+def test_rows_that_leave_the_range_are_scored_at_its_ends_and_it_is_said(fitted, method):
+    beyond = 3 * X - 1
+    with pytest.warns(UserWarning, match=r"between -1 and 2.*clipped to \[0, 1\]"):
+        found = getattr(fitted, method)(beyond)
+    with pytest.warns(UserWarning, match="cross-entropy, not a log-density"):
+        expected = getattr(fitted, method)(np.clip(beyond, 0, 1))
+
+    assert np.array_equal(found, expected)
+    assert beyond.min() == -1
+
+
+@pytest.mark.parametrize("options", [{"binarize": "dynamic"}, {"binarize": "threshold"}, {}])
+def test_scores_of_binary_rows_are_densities_without_a_word(options):
+    rows = X if options else np.round(X)
+    fitted = vae(**options, max_iter=1).fit(rows)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fitted.score_samples(rows, n_importance=2)
+
+
+def test_a_search_over_rows_that_leave_the_range_of_their_fold_has_scores():
+    rows = np.random.default_rng(0).normal(size=(60, 5))
+    for likelihood in ("auto", "bernoulli"):
+        tiny = vae(likelihood=likelihood, max_iter=1, hidden_layer_sizes=(4,))
+        pipe = make_pipeline(MinMaxScaler(), tiny)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            scores = cross_val_score(pipe, rows, cv=3, error_score="raise")
+        assert np.isfinite(scores).all()
 
 
 def test_a_plain_autoencoder_has_no_density_but_decodes():

@@ -44,6 +44,24 @@ def test_arrays_are_copies():
     assert arrays["encoder.0.weight"].any()
 
 
+def test_a_poisson_decoder_begins_at_the_mean_counts():
+    model, mean = drawn(likelihood="poisson"), torch.tensor([0.0, 1e-3, 0.5, 1, 2, 3, 40, 500])
+    assert model.begins_at_mean
+    model.start_at(mean)
+    at_no_signal = model.likelihood.mean(model.decoder[-1](torch.zeros(1, 5)))[0]
+
+    assert torch.allclose(at_no_signal[1:], mean[1:])
+    assert 0 < at_no_signal[0] < 1e-3
+
+
+def test_other_decoders_begin_where_they_are_drawn():
+    own = torch.nn.Linear, torch.nn.Linear
+    poisson = [
+        VAE(8, 2, (5,), "relu", "poisson", None, *rest) for rest in (("conv", (2, 4, 1)), (own,))
+    ]
+    assert not any(model.begins_at_mean for model in (*poisson, drawn(), drawn(None, "gaussian")))
+
+
 def test_nothing_touches_the_global_generator():
     before = torch.get_rng_state()
     load_arrays(drawn(3), to_arrays(drawn(3)))

@@ -5,8 +5,8 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 from torch import nn
 
-from skvae.exceptions import FitInterruptedWarning
-from skvae.vae.monitoring import EarlyStopping, run_epochs
+from skvae.exceptions import FitInterruptedWarning, PosteriorCollapseWarning
+from skvae.vae.monitoring import EarlyStopping, run_epochs, warn_of_collapse
 from skvae.vae.training import Progress
 
 
@@ -91,3 +91,19 @@ def test_slow_rises_add_up():
     stopper = EarlyStopping(n_iter_no_change=3, tol=0.5)
 
     assert not any(stopper.update(0.2 * epoch, None) for epoch in range(50))
+
+
+@pytest.mark.parametrize(
+    ("n_active", "nats", "said"),
+    [(0, 0.0, "none of 32"), (0, 5.0, "none of 32"), (1, 0.9, "1 of 32"), (3, 0.9, "3 of 32")],
+)
+def test_a_posterior_next_to_the_prior_is_a_collapse(n_active, nats, said):
+    with pytest.warns(PosteriorCollapseWarning, match=f"{said} latent dimensions.*smaller beta"):
+        warn_of_collapse(n_active, np.full(32, nats / 32), "gaussian")
+
+
+@pytest.mark.parametrize(("n_active", "nats"), [(1, 2.0), (4, 0.9), (32, 0.1)])
+def test_few_dimensions_that_carry_something_are_none(n_active, nats):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_of_collapse(n_active, np.full(32, nats / 32), "poisson")

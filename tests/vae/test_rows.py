@@ -172,8 +172,8 @@ def test_each_epoch_reads_the_iterable_once(monkeypatch):
     monkeypatch.setattr("skvae._maps._BLOCK_BYTES", 8 * 64 * 20)
     n_passes = []
     for max_iter in (1, 5):
-        blocks = cut(PIXELS / 255, 50)
-        vae(max_iter=max_iter).fit(blocks)
+        blocks = cut(PIXELS, 50)
+        vae(max_iter=max_iter, max_value=255).fit(blocks)
         n_passes.append(blocks.n_passes)
     assert n_passes == [5 + 1, 5 + 5]
 
@@ -181,6 +181,7 @@ def test_each_epoch_reads_the_iterable_once(monkeypatch):
 def test_an_iterable_trains_as_well_as_an_array(monkeypatch):
     monkeypatch.setattr("skvae.vae.rows._WINDOW_BYTES", 8 * 64 * 100)
     options = {"max_iter": 40, "n_components": 6, "hidden_layer_sizes": (32,), "batch_size": 10}
+    options["likelihood"] = "bernoulli"
     X = PIXELS / 255
     of_array = [vae(**options, random_state=seed).fit(X).score(X) for seed in range(2)]
     of_blocks = [vae(**options, random_state=seed).fit(cut(X, 64)).score(X) for seed in range(2)]
@@ -238,8 +239,9 @@ def test_blocks_of_another_width_than_that_of_the_fit():
         fitted.transform(cut(PIXELS[:, :9], 50))
 
 
-@pytest.mark.parametrize("options", [{}, {"binarize": "threshold"}, {"binarize": "dynamic"}])
-def test_max_value_is_division_with_answers_in_the_units_of_the_data(options):
+@pytest.mark.parametrize("binarize", [None, "threshold", "dynamic"])
+def test_max_value_is_division_with_answers_in_the_units_of_the_data(binarize):
+    options = {"likelihood": "bernoulli", "binarize": binarize}
     scaled = vae(**options).fit(PIXELS / 255)
     raw = vae(**options, max_value=255).fit(PIXELS)
 

@@ -19,10 +19,23 @@ def settle(X, y=None, classes=None, **options):
 
 
 @pytest.mark.parametrize(
-    ("X", "name"), [(PIXELS, "bernoulli"), (REALS, "gaussian"), (255 * PIXELS, "gaussian")]
+    ("X", "options", "name"),
+    [
+        (np.round(PIXELS), {}, "bernoulli"),
+        (np.round(PIXELS) * (1 - 1e-9), {}, "bernoulli"),
+        (5 * np.round(PIXELS), {"max_value": 5}, "bernoulli"),
+        (255 * PIXELS, {"max_value": 255}, "bernoulli"),
+        (PIXELS, {"binarize": "dynamic"}, "bernoulli"),
+        (PIXELS, {}, "gaussian"),
+        (PIXELS - 0.5, {"max_value": 0.5}, "gaussian"),
+        (REALS, {}, "gaussian"),
+        (255 * PIXELS, {}, "gaussian"),
+    ],
 )
-def test_auto_follows_the_range(X, name):
-    estimator, _, codes = settle(X)
+def test_auto_is_bernoulli_where_that_is_a_density_or_the_range_is_stated(X, options, name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        estimator, _, codes = settle(X, **options)
 
     assert estimator.likelihood_ == name
     assert (estimator.mean_ is None) == (name == "bernoulli")
@@ -115,6 +128,18 @@ def test_classes_and_counts():
     assert np.array_equal(codes, y)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.uint8, np.int64])
+def test_counts_are_not_taken_for_real_numbers_in_silence(dtype):
+    counts = RNG.poisson(3.0, (20, 3)).astype(dtype)
+    with pytest.warns(UserWarning, match="whole numbers from 0.*likelihood='poisson'"):
+        estimator, *_ = settle(counts)
+    assert estimator.likelihood_ == "gaussian"
+    for likelihood in ("gaussian", "poisson"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            settle(counts, likelihood=likelihood)
+
+
 def test_no_warning_unless_nothing_varies():
     X = REALS.copy()
     X[:, 1] = 5.0
@@ -132,7 +157,7 @@ def test_no_warning_unless_nothing_varies():
         {"n_components": 3},
         {"hidden_layer_sizes": (9,)},
         {"activation": "tanh"},
-        {"likelihood": "gaussian"},
+        {"likelihood": "bernoulli"},
         {"conditional": "prior"},
         {"prior": "mixture"},
     ],
