@@ -381,7 +381,6 @@ def test_a_model_of_classes_is_a_classifier_to_scikit_learn(conditional):
     assert np.allclose(proba.sum(axis=1), 1) and proba.shape == (len(y), 2)
     for ensemble in (
         VotingClassifier([("a", classifier), ("b", LogisticRegression())], voting="soft"),
-        VotingClassifier([("a", classifier), ("b", LogisticRegression())]),
         CalibratedClassifierCV(classifier, cv=2),
         make_pipeline(MinMaxScaler(), classifier),
     ):
