@@ -13,25 +13,30 @@ from skvae import __version__
 from skvae._warnings import warn
 from skvae._writable import replacing
 
-__all__ = ["check_same", "checkpoint_path", "damage_of", "read_checkpoint", "write_checkpoint"]
+__all__ = [
+    "check_same",
+    "checkpoint_folder",
+    "checkpoint_path",
+    "damage_of",
+    "read_checkpoint",
+    "write_checkpoint",
+]
 
 _STATE = "state.json"
 _FORMAT = "skvae checkpoint 2"
 
 
-def checkpoint_path(folder, description):
-    """The checkpoint of what is described in a folder, which is made if it is not there.
+def checkpoint_folder(folder):
+    """A folder for checkpoints, which is made if it is not there.
 
     Parameters
     ----------
     folder : path
         Checkpoints of several fits may be in it.
-    description : dict
-        What JSON can hold; its digest is part of the name.
 
     Returns
     -------
-    path : Path
+    folder : Path
 
     Raises
     ------
@@ -45,9 +50,26 @@ def checkpoint_path(folder, description):
     if not os.access(folder, os.W_OK):
         raise PermissionError(f"checkpoint: the folder {folder} cannot be written.")
 
+    return folder
+
+
+def checkpoint_path(folder, description):
+    """The checkpoint of what is described in a folder.
+
+    Parameters
+    ----------
+    folder : path
+        As for :func:`checkpoint_folder`.
+    description : dict
+        What JSON can hold; its digest is part of the name.
+
+    Returns
+    -------
+    path : Path
+    """
     text = json.dumps(description, sort_keys=True).encode()
 
-    return folder / f"checkpoint-{blake2b(text, digest_size=8).hexdigest()}.npz"
+    return checkpoint_folder(folder) / f"checkpoint-{blake2b(text, digest_size=8).hexdigest()}.npz"
 
 
 def write_checkpoint(path, arrays, state):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import joblib
 
-from skvae._checkpoint_file import checkpoint_path
+from skvae._checkpoint_file import checkpoint_folder
 from skvae.comparison.rows import read_rows, write_rows
 
 __all__ = ["forget_rows", "kept_files", "pick_up", "rows_file"]
@@ -40,7 +40,7 @@ def rows_file(folder, *told):
             "features and classifiers of importable classes and functions, or checkpoint=None."
         ) from error
 
-    return checkpoint_path(folder).with_name(f"{digest}.jsonl")
+    return checkpoint_folder(folder) / f"{digest}.jsonl"
 
 
 def pick_up(path):

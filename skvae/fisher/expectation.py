@@ -223,8 +223,10 @@ class _Workspace:
 
         Sums run over the descriptors of each component alone, and in their order.
         """
-        phi = np.empty((len(x), self.eta.shape[1]))
-        _fill_features(x, self.center, phi)
+        phi = self.parts[-1].phi[: len(x)]
+        if phi.dtype != np.float64:
+            phi = np.empty(phi.shape)
+            _fill_features(x, self.center, phi)
         nearest = self.joint[:, : len(x)].argmax(axis=0)
         column = np.repeat(np.arange(len(sizes)), sizes) * len(self.eta) + self.order[nearest]
         value = np.ones(len(x)) if weights is None else weights[:, 0].astype(np.float64)

@@ -40,6 +40,7 @@ def test_images_have_the_units_of_the_fit(tmp_path, digits):
     pages = []
     for unit in (1, 16):
         options = {"max_value": unit, "hidden_layer_sizes": (4,), "max_iter": 1, "random_state": 0}
+        options["likelihood"] = "bernoulli"
         vae = VAETransformer(2, **options).fit(digits[0] * np.float32(unit))
         skops.io.dump(vae, tmp_path / "vae.skops")
         command = ["explore", str(tmp_path / "vae.skops"), "--dataset", "digits", "--output"]

@@ -371,7 +371,7 @@ def test_a_mask_of_what_is_encoded_or_decoded_is_named(rng):
     fv = FisherVectorEncoder(2, random_state=0).fit(ragged(rng))
     with pytest.raises(ValueError, match="descriptors has masked values"):
         fv.encode(np.ma.masked_equal(np.ones((3, 4)), 1))
-    with pytest.raises(ValueError, match="F has masked values"):
+    with pytest.raises(ValueError, match="X has masked values"):
         fv.inverse_transform(np.ma.masked_equal(np.ones((3, 18)), 1))
 
 

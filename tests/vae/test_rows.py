@@ -198,8 +198,8 @@ def test_a_fit_of_blocks_goes_on_with_the_same_bits(
     with power_cut(3):
         vae(max_iter=5, **options, checkpoint=tmp_path).fit(cut(PIXELS, 50))
     resumable = vae(max_iter=5, **options, checkpoint=tmp_path)
-    with pytest.raises(ValueError, match="X in blocks was True and is None"):
-        resumable.fit(PIXELS)
+    resumable.fit(PIXELS)  # rows in memory are another fit, with a file of its own
+    assert len(list(tmp_path.iterdir())) == 2
     resumable.fit(cut(PIXELS, 23))
 
     assert same_weights(straight, resumable)
@@ -224,7 +224,6 @@ def test_names_of_features_come_from_the_first_block():
         (cut(PIXELS, 50), Y[1:], ValueError, "inconsistent numbers of samples: .300, 299"),
         (cut(PIXELS, 50), np.full(300, -1), ValueError, "all of y is -1"),
         (cut(PIXELS, 50), None, ValueError, "requires y to be passed"),
-        (cut(PIXELS, 50), np.where(Y, Y, np.nan), ValueError, "y contains NaN"),
     ],
 )
 def test_iterables_that_are_refused(X, y, error, message):

@@ -89,7 +89,7 @@ def test_output(dtype, output):
 
 
 def test_transform_follows_the_encoder_formula():
-    fitted = vae(output="params").fit(X)
+    fitted = vae(output="params", likelihood="bernoulli").fit(X)
     a = fitted.parameters_
     hidden = np.maximum(X @ a["encoder.0.weight"].T + a["encoder.0.bias"], 0)
     mean, raw_scale = np.split(hidden @ a["encoder.2.weight"].T + a["encoder.2.bias"], 2, axis=1)
