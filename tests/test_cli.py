@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from skvae import cli, recipes
-from skvae._checkpoint_file import checkpoint_path
+from skvae._checkpoint_file import checkpoint_folder
 from skvae.comparison.results import FeatureComparison
 from skvae.comparison.rows import Row, append_row
 
@@ -136,7 +136,7 @@ def test_rows_are_kept_until_all_is_done_and_written(
     kept = tmp_path / "unfinished" / "rows.jsonl"
 
     def compare(*arrays, checkpoint, **options):
-        append_row(checkpoint_path(checkpoint).with_name("rows.jsonl"), row)
+        append_row(checkpoint_folder(checkpoint) / "rows.jsonl", row)
         return FeatureComparison((row,), n_test=500, interrupted=interrupted)
 
     def save(comparison, directory):
