@@ -340,23 +340,26 @@ def set_statistics(descriptors, offsets, mixture, assignment=None, weights=None)
         last = max(last, first + 1)
         rows = slice(offsets[first], offsets[last])
         block, weight = descriptors[rows], None if weights is None else weights[rows]
-        totals = np.zeros((last - first, *work.eta.shape))
-        for start in range(0, len(block), work.rows):
-            piece = slice(start, start + work.rows)
-            x, w = block[piece], None if weight is None else weight[piece]
-            within = sizes[first:last] if len(block) <= work.rows else np.array([len(x)])
-            totals += _totals_of(work, x, within, w)
+        if len(block) <= work.rows:
+            runs = equal_runs(sizes[first:last])
+            totals = _totals_of(work, block, runs, weight)
+        else:
+            totals = np.zeros((1, *work.eta.shape))
+            for start in range(0, len(block), work.rows):
+                piece = slice(start, start + work.rows)
+                x, w = block[piece], None if weight is None else weight[piece]
+                totals += _totals_of(work, x, [(slice(1), (0, 1, len(x)))], w)
         yield slice(first, last), totals
         first = last
 
 
-def _totals_of(work, x, sizes, weights):
-    """Statistics of sets that fit into the workspace together."""
-    runs = equal_runs(sizes)
+def _totals_of(work, x, runs, weights):
+    """Statistics of sets that fit into the workspace together, by runs as of ``equal_runs``."""
     work.e_step(x, [run for _, run in runs], weights)
     if work.hard:
+        sizes = np.repeat([size for _, (_, _, size) in runs], [n for _, (_, n, _) in runs])
         return work.hard_totals(x, sizes, weights)
-    totals = np.zeros((len(sizes), *work.eta.shape))
+    totals = np.empty((runs[-1][0].stop, *work.eta.shape))
     for sets, run in runs:
         single = run[2] == 1
         totals[sets] = work.single_totals(x, run, weights) if single else work.totals(run)
