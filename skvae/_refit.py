@@ -3,6 +3,8 @@
 from contextlib import contextmanager
 from copy import copy
 
+from skvae._sklearn import plain
+
 __all__ = ["fitted_aside"]
 
 
@@ -11,7 +13,8 @@ def fitted_aside(estimator):
     """Context that gives a copy to fit, whose attributes become the estimator's at its end.
 
     When the block raises, or is interrupted at any moment, the estimator is what it was. The copy
-    is shallow: attributes may be replaced in it, not changed in place.
+    is shallow: attributes may be replaced in it, not changed in place. Its parameters are Python's
+    own where a grid has set numpy's scalars; the estimator keeps its parameters as they are.
 
     Parameters
     ----------
@@ -35,7 +38,9 @@ def fitted_aside(estimator):
     >>> float(scaler.mean_[0])
     2.0
     """
+    given = estimator.get_params(deep=False)
     aside = copy(estimator)
+    vars(aside).update(plain(given))
     yield aside
     # One assignment: an interruption comes before it or after it.
-    estimator.__dict__ = vars(aside)
+    estimator.__dict__ = vars(aside) | given

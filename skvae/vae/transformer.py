@@ -1,6 +1,5 @@
 """The variational autoencoder as a scikit-learn transformer."""
 
-import copy
 import os
 from numbers import Integral, Real
 
@@ -10,8 +9,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from skvae._callbacks import CallbackSupportMixin, FitTasks
 from skvae._documentation import DocumentedMixin
+from skvae._refit import fitted_aside
 from skvae._sizes import N_JOBS
-from skvae._sklearn import Interval, StrOptions, fit_context, plain
+from skvae._sklearn import Interval, StrOptions, fit_context
 from skvae.persistence import VersionedMixin
 from skvae.vae.classification import ClassPredictionMixin
 from skvae.vae.generative import GenerativeMixin
@@ -432,10 +432,11 @@ class VAETransformer(
 
         resume = self.warm_start and hasattr(self, "parameters_")
         tasks = FitTasks(self, "fit", self.max_iter, X, y)
-        fitted = self._aside()
-        X, codes = check_training_rows(fitted, X, y, reset=not resume)
+        with fitted_aside(self) as fitted:
+            X, codes = check_training_rows(fitted, X, y, reset=not resume)
+            fit_model(fitted, X, codes, resume=resume, tasks=tasks)
 
-        return self._take(fit_model(fitted, X, codes, resume=resume, tasks=tasks))
+        return self
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, classes=None):
@@ -467,24 +468,9 @@ class VAETransformer(
 
         resume = hasattr(self, "parameters_")
         tasks = FitTasks(self, "partial_fit", 1, X, y)
-        fitted = self._aside()
-        X, codes = check_training_rows(fitted, X, y, classes, reset=not resume)
-
-        return self._take(partial_fit_model(fitted, X, codes, resume=resume, tasks=tasks))
-
-    def _aside(self):
-        """A copy for a fit to change, so that nothing is half done if it fails.
-
-        Its parameters are Python's own, whatever numpy's scalars a grid has set.
-        """
-        fitted = copy.copy(self)
-        vars(fitted).update(plain(self.get_params(deep=False)))
-
-        return fitted
-
-    def _take(self, fitted):
-        """Become what was fitted aside, with the parameters as the user set them."""
-        self.__dict__ = vars(fitted) | self.get_params(deep=False)
+        with fitted_aside(self) as fitted:
+            X, codes = check_training_rows(fitted, X, y, classes, reset=not resume)
+            partial_fit_model(fitted, X, codes, resume=resume, tasks=tasks)
 
         return self
 
