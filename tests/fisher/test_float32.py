@@ -9,6 +9,7 @@ from awkward import KINDS, descriptors
 from exact import fisher_vector, log_joints, posteriors
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reiterable import Blocks
 
 from skvae import BagOfVisualWordsEncoder, DiagonalGaussianMixture, FisherVectorEncoder, VLADEncoder
 from skvae.fisher import expectation, torch_statistics
@@ -150,3 +151,21 @@ def test_units_that_float32_cannot_square(unit):
 def test_log_joints_of_the_reference_are_densities(rng):
     mixture = Mixture(np.ones(1), np.zeros((1, 1)), np.ones((1, 1)))
     assert float(log_joints(np.zeros((1, 1)), mixture)[0, 0]) == pytest.approx(-0.9189385332)
+
+
+@pytest.mark.parametrize("container", ["iterable", "dask"])
+def test_bits_are_right_wherever_they_lie(container):
+    X = descriptors("bits", 0, (20, 30, 64)).reshape(-1, 64)
+    parts = np.array_split(X, 3)
+    if container == "iterable":
+        data = Blocks(*parts)
+    else:
+        da = pytest.importorskip("dask.array", reason="needs the extra 'dask'")
+        data = da.from_array(X, chunks=(250, 64))
+    options = {"n_components": 6, "random_state": 0, "tol": 1e-6}
+    found, double = (
+        DiagonalGaussianMixture(**options).fit(x) for x in (data, X.astype(np.float64))
+    )
+    assert found.n_iter_ == double.n_iter_
+    assert np.allclose(found.lower_bounds_, double.lower_bounds_, rtol=1e-9)
+    assert np.diff(found.lower_bounds_).min() >= -1e-7
