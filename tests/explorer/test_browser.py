@@ -30,7 +30,7 @@ def open_page(browser, tmp_path):
 
 @pytest.fixture(scope="module")
 def on_the_map(digits):
-    return VAETransformer(2, max_iter=10, random_state=0).fit(digits[0])
+    return VAETransformer(2, likelihood="bernoulli", max_iter=10, random_state=0).fit(digits[0])
 
 
 def decoded(page, z):
@@ -67,7 +67,7 @@ COUNTS = RNG.poisson(3.0, (60, 5)).astype(float)
 @pytest.mark.parametrize(
     ("options", "X", "image_shape"),
     [
-        ({"n_components": 100, "hidden_layer_sizes": (200, 200)}, RNG.random((60, 784)), "auto"),
+        ({"n_components": 100, "likelihood": "bernoulli"}, RNG.random((60, 784)), "auto"),
         ({"n_components": 2, "max_value": 255, "prior": "mixture"}, np.round(255 * GREY), (9, 7)),
         ({"n_components": 1, "activation": "tanh", "likelihood": "gaussian"}, GREY, None),
         ({"n_components": 5, "likelihood": "gaussian_diag"}, 1e4 + 50 * GREY, (7, 9)),
@@ -143,7 +143,7 @@ def test_keys_move_the_point(open_page, on_the_map):
 
 
 def test_a_slider_moves_one_dimension(open_page, digits):
-    vae = VAETransformer(15, max_iter=3, random_state=0).fit(digits[0])
+    vae = VAETransformer(15, likelihood="bernoulli", max_iter=3, random_state=0).fit(digits[0])
     page = open_page(vae)
     before = picture(page)
     best = int(np.argmax(vae.kl_per_dimension_))
@@ -189,7 +189,14 @@ def test_a_finger_moves_the_point_and_not_the_page(open_page, on_the_map, digits
 @pytest.mark.parametrize("prior", ["normal", "mixture"])
 def test_a_class_keeps_the_style(open_page, digits, prior):
     X, y = digits
-    vae = VAETransformer(4, conditional="prior", prior=prior, max_iter=5, random_state=0).fit(X, y)
+    vae = VAETransformer(
+        4,
+        likelihood="bernoulli",
+        conditional="prior",
+        prior=prior,
+        max_iter=5,
+        random_state=0,
+    ).fit(X, y)
     scales = np.sqrt(getattr(vae, "class_variances_", np.ones((10, 4))))
     page = open_page(vae, X, y)
     style = np.array([0.5, -0.5, 0.25, 0.0])
@@ -206,7 +213,9 @@ def test_a_class_keeps_the_style(open_page, digits, prior):
 
 def test_a_class_of_the_decoder(open_page, digits):
     X, y = digits
-    model = VAETransformer(2, conditional="decoder", max_iter=5, random_state=0).fit(X, y)
+    model = VAETransformer(
+        2, likelihood="bernoulli", conditional="decoder", max_iter=5, random_state=0
+    ).fit(X, y)
     page = open_page(model, X, y)
     before = picture(page)
     page.get_by_role("button", name="6", exact=True).click()
