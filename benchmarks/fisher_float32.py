@@ -1,8 +1,9 @@
 """What float32 loses on data unlike grey patches, and what being right costs there.
 
-``OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python fisher_float32.py``, about two minutes. A row is a
-kind of descriptors: the share of components that are worked on in float64, the largest errors of
-float32 against float64 on the same descriptors, and float64's time in float32's, in turns.
+``OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python fisher_float32.py``, about two minutes. First
+table: a row is a kind of descriptors: the share of components that are worked on in float64, the
+largest errors of float32 against float64 on the same descriptors, and float64's time in float32's,
+in turns. Second table: time of statistics by the share of components that are narrow.
 """
 
 import argparse
@@ -18,9 +19,12 @@ from tables import show
 from threadpoolctl import threadpool_limits
 
 from skvae import DiagonalGaussianMixture, FisherVectorEncoder, ImagePatches
+from skvae.fisher.expectation import accumulate
 from skvae.fisher.statistics import Mixture, in_double, natural_parameters
 
 SETS = 40
+SHARES = (0, 0.02, 0.1, 0.25, 0.3)
+SHAPES = [(30_000, 24, 64), (30_000, 64, 64), (20_000, 24, 256)]
 
 
 def patches(X, size, n_components=None):
@@ -81,6 +85,28 @@ def measure(name, sets, k, repeats):
     return [name, few.shape[-1], k, f"{double:.2f}", *found, f"{ratio:.2f}"]
 
 
+def with_narrow(share, d, k):
+    """A mixture of which a share of the components is narrow, each in a place of its own."""
+    rng = np.random.default_rng(0)
+    means, variances = 0.45 * rng.normal(size=(k, d)), np.ones((k, d))
+    n_narrow = round(share * k)
+    means[:n_narrow] += 5
+    variances[:n_narrow] = 1e-4
+    return Mixture(np.full(k, 1 / k), means, variances)
+
+
+def costs(n, d, k, repeats):
+    """A row of the second table: times of float32 descriptors, without narrow components 1."""
+    X = np.random.default_rng(1).normal(size=(n, d)).astype(np.float32)
+    mixtures = {share: with_narrow(share, d, k) for share in SHARES}
+    contenders = {
+        share: partial(clock, partial(accumulate, X, m, m.center(np.float32)))
+        for share, m in mixtures.items()
+    }
+    seconds = take_turns(contenders, repeats)
+    return [d, k, *(f"{times_as_long(seconds, share, 0):.2f}" for share in SHARES)]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=9)
@@ -90,6 +116,10 @@ def main():
         show(
             ["descriptors", "D", "K", "in float64", "vector", "posterior", "nats", "float64 x"],
             (measure(*problem, repeats) for problem in problems()),
+        )
+        show(
+            ["D", "K", *(f"{share:.0%} narrow" for share in SHARES)],
+            (costs(n, d, k, repeats) for n, d, k in SHAPES),
         )
 
 
