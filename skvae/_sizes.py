@@ -34,7 +34,7 @@ def n_workers(n_jobs):
     Raises
     ------
     ValueError
-        If it is 0, or more than any machine has.
+        If it is 0, no whole number, or more than any machine has.
 
     Examples
     --------
@@ -42,7 +42,7 @@ def n_workers(n_jobs):
     >>> n_workers(2)
     2
     """
-    if n_jobs is not None and (n_jobs == 0 or n_jobs > _MOST_WORKERS):
+    if not any(n_jobs is c or (c is not None and c.is_satisfied_by(n_jobs)) for c in N_JOBS):
         raise ValueError(
             f"n_jobs={n_jobs} must be None, a number of workers from 1 to {_MOST_WORKERS:,}, or "
             "negative: -1 is all cores."

@@ -11,13 +11,14 @@ from numbers import Integral
 
 import joblib
 import numpy as np
-from joblib import cpu_count, effective_n_jobs
+from joblib import cpu_count
 from sklearn.base import clone
 from sklearn.utils import check_array, check_consistent_length
 from threadpoolctl import threadpool_info
 
 from skvae import __version__, recipes
 from skvae._containers import numbers
+from skvae._sizes import n_workers
 from skvae._sklearn import derive_random_states
 from skvae.comparison.cells import Cell
 from skvae.comparison.kept import kept_files, pick_up, rows_file
@@ -121,7 +122,7 @@ def compare_features(
     if not isinstance(random_state, Integral) or random_state < 0:
         raise ValueError(f"random_state={random_state!r} must be an integer of at least 0.")
     candidates = _check_classifiers(classifiers)
-    n_jobs = effective_n_jobs(n_jobs)
+    n_jobs = n_workers(n_jobs)
     n_threads = _threads_of_each(n_jobs)
     seeds = range(random_state, random_state + n_seeds)
     transformers = [

@@ -6,7 +6,7 @@ from skvae import _sizes
 from skvae._sizes import N_JOBS, check_memory, n_workers
 
 
-@pytest.mark.parametrize("n_jobs", [0, 1025, 10_000, np.int64(10**12)])
+@pytest.mark.parametrize("n_jobs", [0, 1025, 10_000, np.int64(10**12), 2.5, True, "2"])
 def test_no_workers_and_absurdly_many_are_refused(n_jobs):
     with pytest.raises(ValueError, match=f"n_jobs={n_jobs} must be None.*-1 is all cores"):
         n_workers(n_jobs)

@@ -169,3 +169,28 @@ def test_bits_are_right_wherever_they_lie(container):
     assert found.n_iter_ == double.n_iter_
     assert np.allclose(found.lower_bounds_, double.lower_bounds_, rtol=1e-9)
     assert np.diff(found.lower_bounds_).min() >= -1e-7
+
+
+@pytest.mark.parametrize("norm", ["l2", "l1", "intra"])
+@pytest.mark.parametrize("offset", [0, 1e3])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rounding_errors_alone_have_no_direction(rng, dtype, offset, norm):
+    X = (rng.normal(size=(1, 12, 3)) + offset).astype(dtype)
+    options = {"norm": norm, "random_state": 0}
+    for encoder in (
+        VLADEncoder(12, **options),  # every row is a word
+        VLADEncoder(1, **options),
+        FisherVectorEncoder(1, **options),  # the mean gradient over the data of the fit
+    ):
+        assert not encoder.fit_transform(X).any()
+        assert encoder.transform(X + dtype(1)).any()
+
+
+def test_a_word_without_residual_is_zero_beside_others(rng):
+    X = rng.normal(size=(6, 3)) + 100
+    vlad = VLADEncoder(6, norm="intra", random_state=0).fit(X[None])
+    moved = X.copy()
+    moved[0] += 1e-3
+    blocks = vlad.transform(moved[None]).reshape(6, 3)
+    assert (blocks.any(axis=1)).sum() == 1
+    assert np.linalg.norm(blocks) == pytest.approx(1)
