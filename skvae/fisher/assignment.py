@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Assignment"]
+__all__ = ["Assignment", "is_hard"]
 
 
 class Assignment(NamedTuple):
@@ -29,3 +29,8 @@ class Assignment(NamedTuple):
         if self.min_posterior > 0:
             least = np.minimum(self.min_posterior * joint.sum(axis=0), joint.max(axis=0))
             joint[joint < least] = 0
+
+
+def is_hard(assignment):
+    """Whether an assignment, or None, lets each descriptor count towards one component wholly."""
+    return assignment is not None and assignment.top_k == 1

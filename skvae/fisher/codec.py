@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from skvae.fisher.assignment import Assignment
+from skvae.fisher.assignment import Assignment, is_hard
 from skvae.fisher.encoding import (
     BLOCKS,
     block_starts,
@@ -193,14 +193,10 @@ class Codec:
     def _noise(self, totals, counts, dtype):
         center = self.mixture.center(dtype)
         eta = natural_parameters(self.mixture, center)
-        double = in_double(eta, self.mixture, np.float64 if self._hard else dtype)
+        double = in_double(eta, self.mixture, np.float64 if is_hard(self.assignment) else dtype)
         eps = np.where(double, np.finfo(np.float64).eps, np.finfo(dtype).eps)[:, None]
         noise = rounding(totals, self.mixture, center, eps, self.eps_means)
         return whitened_rounding(noise, counts, self.mixture, eps) if self.whitened else noise
-
-    @property
-    def _hard(self):
-        return self.assignment is not None and self.assignment.top_k == 1
 
     def decode(self, F, mean_scales):
         """Statistics per descriptor about the mixture's center.

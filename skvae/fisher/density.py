@@ -139,8 +139,7 @@ class MixtureDensityMixin:
         float
         """
         log_likelihood = self.score_samples(X)
-        total = log_likelihood.sum(dtype=np.float64)
-        return float(-2 * total + self._n_parameters() * np.log(len(log_likelihood)))
+        return float(-2 * log_likelihood.sum() + self._n_parameters() * np.log(len(log_likelihood)))
 
     def aic(self, X):
         """Akaike information criterion; lower is better.
@@ -154,4 +153,4 @@ class MixtureDensityMixin:
         -------
         float
         """
-        return float(-2 * self.score_samples(X).sum(dtype=np.float64) + 2 * self._n_parameters())
+        return float(-2 * self.score_samples(X).sum() + 2 * self._n_parameters())

@@ -8,14 +8,15 @@ that loses nothing that counts, and in float64 elsewhere: components that cancel
 import numpy as np
 from scipy.sparse import csr_array
 
+from skvae.fisher.assignment import is_hard
 from skvae.fisher.statistics import (
     Statistics,
     equal_runs,
     float32_nats,
     in_double,
+    log_joints_at_means,
     natural_parameters,
     relative_parameters,
-    spreads,
 )
 
 __all__ = ["NEGLIGIBLE_NATS", "accumulate", "log_posteriors", "set_statistics"]
@@ -83,7 +84,7 @@ class _Workspace:
 
     def __init__(self, mixture, center, dtype, assignment=None):
         self.assignment, self.center = assignment, center
-        self.hard = assignment is not None and assignment.top_k == 1
+        self.hard = is_hard(assignment)
         eta = natural_parameters(mixture, center)
         double = in_double(eta, mixture, dtype)
         self.order = np.argsort(double, kind="stable")
@@ -96,7 +97,7 @@ class _Workspace:
         self.rows = int(np.clip(_BLOCK_BYTES // per_row, 256, 8192))
         self.joint = np.zeros((len(eta), self.rows), dtype)
         self.parts = self._parts(dtype)
-        highest = eta[:, 0] + spreads(eta, mixture.covariances) / 2
+        highest = log_joints_at_means(eta, mixture.covariances)
         self.normalizers = highest[self.order[: self.n_single], None]
         self.lowest = highest[self.order[: self.n_single or None]].max() - float32_nats(len(center))
 

@@ -28,6 +28,7 @@ __all__ = [
     "float32_nats",
     "hard_statistics",
     "in_double",
+    "log_joints_at_means",
     "natural_parameters",
     "relative_parameters",
     "spreads",
@@ -170,11 +171,15 @@ def spreads(eta, covariances):
     Returns
     -------
     spreads : ndarray of shape (K,)
-        :math:`\sum_j (\mu_{kj} - c_j)^2 / \sigma_{kj}^2`. Half of it and ``eta[:, 0]`` are the
-        log-joint at the mean, the most that a component can give.
+        :math:`\sum_j (\mu_{kj} - c_j)^2 / \sigma_{kj}^2`.
     """
     slopes = eta[:, 1 : 1 + covariances.shape[1]]
     return np.einsum("kd,kd,kd->k", slopes, slopes, covariances)
+
+
+def log_joints_at_means(eta, covariances):
+    """The most that each component can give, in nats, (K,); arguments as of ``spreads``."""
+    return eta[:, 0] + spreads(eta, covariances) / 2
 
 
 def in_double(eta, mixture, dtype):

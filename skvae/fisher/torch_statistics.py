@@ -4,15 +4,16 @@ import numpy as np
 import torch
 
 from skvae._process import SharedSetting
+from skvae.fisher.assignment import is_hard
 from skvae.fisher.expectation import NEGLIGIBLE_NATS
 from skvae.fisher.statistics import (
     Statistics,
     equal_runs,
     float32_nats,
     in_double,
+    log_joints_at_means,
     natural_parameters,
     relative_parameters,
-    spreads,
 )
 
 __all__ = ["accumulate", "block_rows", "set_statistics"]
@@ -69,9 +70,8 @@ class _Kernel:
 
     def __init__(self, mixture, center, like, assignment=None):
         self.assignment, device = assignment, like.device
-        hard = assignment is not None and assignment.top_k == 1
         eta = natural_parameters(mixture, center)
-        dtype = np.float64 if hard else _NUMPY[like.dtype]
+        dtype = np.float64 if is_hard(assignment) else _NUMPY[like.dtype]
         double = in_double(eta, mixture, dtype)
         order = np.argsort(double, kind="stable")
         n_single = len(eta) - double.sum()
@@ -82,7 +82,7 @@ class _Kernel:
             for ks, dtype in ((order[:n_single], torch.float32), (order[n_single:], torch.float64))
             if len(ks)
         ]
-        highest = (eta[:, 0] + spreads(eta, mixture.covariances) / 2)[order[:n_single]]
+        highest = log_joints_at_means(eta, mixture.covariances)[order[:n_single]]
         self.normalizers = torch.as_tensor(highest).to(device)
         self.rows = block_rows(len(eta), like.element_size())
         self.shape = eta.shape
