@@ -19,8 +19,8 @@ from tables import show
 from threadpoolctl import threadpool_limits
 
 from skvae import DiagonalGaussianMixture, FisherVectorEncoder, ImagePatches
-from skvae.fisher.expectation import accumulate
-from skvae.fisher.statistics import Mixture, in_double, natural_parameters
+from skvae.mixture.expectation import accumulate
+from skvae.mixture.statistics import Mixture, in_double, natural_parameters
 
 SETS = 40
 SHARES = (0, 0.02, 0.1, 0.25, 0.3)

@@ -9,8 +9,8 @@ import time
 import numpy as np
 import torch
 
-from skvae.fisher import expectation, torch_statistics
-from skvae.fisher.statistics import Mixture
+from skvae.mixture import expectation, torch_statistics
+from skvae.mixture.statistics import Mixture
 
 D, K = 64, 256
 REPEATS = 5

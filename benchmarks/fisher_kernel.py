@@ -15,8 +15,8 @@ from interleaved import clock, floor, take_turns, times_as_long
 from tables import show
 from threadpoolctl import threadpool_limits
 
-from skvae.fisher.expectation import accumulate
-from skvae.fisher.statistics import Mixture, natural_parameters
+from skvae.mixture.expectation import accumulate
+from skvae.mixture.statistics import Mixture, natural_parameters
 
 SHAPES = [(100_000, 64, 64), (100_000, 64, 256), (100_000, 24, 32)]
 BLOCK = 1024  # descriptors

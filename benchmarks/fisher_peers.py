@@ -20,8 +20,8 @@ from threadpoolctl import threadpool_limits
 from vlfeat import NORMALIZED, SQUARE_ROOT, VLFeat
 
 from skvae import DiagonalGaussianMixture, FisherVectorEncoder
-from skvae.fisher.conversion import from_parameters, to_sklearn
-from skvae.fisher.layouts import convert_layout
+from skvae.fisher.conventions import convert_layout
+from skvae.mixture.conversion import from_parameters, to_sklearn
 
 ENCODED = [  # sets, descriptors of each, dimensions, components
     (1, 100_000, 64, 64),

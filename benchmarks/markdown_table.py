@@ -10,8 +10,8 @@ from dataclasses import fields
 from pathlib import Path
 
 from skvae.comparison.chart import save_chart
+from skvae.comparison.records import Row
 from skvae.comparison.results import FeatureComparison
-from skvae.comparison.rows import Row
 
 CLASSIFIERS = {"linear": "linear", "knn": "kNN", "svm": "RBF SVM"}
 

@@ -9,7 +9,7 @@ import numpy as np
 from fisher_settings import BASE, FINAL, SWEEP
 from mnist_quality import N_TRAIN, read
 
-from skvae.comparison.statistics import mcnemar
+from skvae.comparison.intervals import mcnemar
 
 NAMES = {
     "patch_size": "patches {0} x {0}",

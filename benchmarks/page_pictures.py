@@ -14,7 +14,8 @@ from chromium import chromium
 from mnist import mnist
 from PIL import Image
 
-from skvae import VAETransformer, cli, save_explorer
+from skvae import VAETransformer, save_explorer
+from skvae.cli import main as command
 
 GAP, GREY = 24, "#999999"
 SCREENS = {"light": 1210, "dark": 416}
@@ -33,7 +34,7 @@ def explorer(path):
 
 def report(path):
     """Write the page, on which nothing moves."""
-    cli.main(["compare", "--n-jobs", "2", "--report", str(path)])
+    command.main(["compare", "--n-jobs", "2", "--report", str(path)])
 
     return {"light": "null", "dark": "null"}
 

@@ -15,10 +15,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from skvae.vae.model import VAE
-from skvae.vae.optimizers import OPTIMIZERS, flatten
-from skvae.vae.runtime import scoped_runtime
-from skvae.vae.training import Schedule, train
+from skvae.compute.runtime import scoped_runtime
+from skvae.vae.nn.model import VAE
+from skvae.vae.training.loop import Schedule, train
+from skvae.vae.training.optimizers import OPTIMIZERS, flatten
 
 BATCH, LATENT, RATE = 64, 100, 1e-3
 ENCODER = [(784, 200), (200, 200), (200, 2 * LATENT)]

@@ -14,7 +14,7 @@ from tables import show
 from torch.func import functional_call, grad, vmap
 
 from skvae import FisherVectorEncoder, VAETransformer
-from skvae.vae.model import VAE, load_arrays
+from skvae.vae.nn.model import VAE, load_arrays
 
 N = 5000
 TILE = 250

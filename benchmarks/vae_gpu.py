@@ -15,7 +15,7 @@ from tables import show
 from vae_contenders import EagerLoop, Skvae
 from vae_peers import SLICE, binary, in_turns
 
-from skvae.vae.graphs import GraphedStep
+from skvae.vae.training.cuda_graphs import GraphedStep
 
 MANY = 100_000  # steps of the seed's fit
 

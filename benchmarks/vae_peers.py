@@ -34,9 +34,9 @@ from vae_contenders import (
 
 from skvae import VAETransformer
 from skvae.datasets import load_mnist
-from skvae.vae.fused import FusedStep
-from skvae.vae.objectives import Objective
-from skvae.vae.optimizers import OPTIMIZERS, flatten
+from skvae.vae.nn.objectives import Objective
+from skvae.vae.training.fused import FusedStep
+from skvae.vae.training.optimizers import OPTIMIZERS, flatten
 
 SLICE = 100  # steps of a turn
 TABLES = ["steps", "parts", "samples", "threads", "transform"]

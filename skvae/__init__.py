@@ -6,14 +6,14 @@ __version__ = "0.1.0"
 
 # Loaded on first use, so that the Fisher half never pays for torch.
 _HOMES = {
-    "BagOfVisualWordsEncoder": "skvae.fisher.words",
-    "DiagonalGaussianMixture": "skvae.fisher.mixture",
+    "BagOfVisualWordsEncoder": "skvae.fisher.vocabulary",
+    "DiagonalGaussianMixture": "skvae.mixture.estimator",
     "FisherVectorEncoder": "skvae.fisher.encoder",
-    "ImageKeypoints": "skvae.fisher.keypoints",
-    "ImagePatches": "skvae.fisher.patches",
+    "ImageKeypoints": "skvae.images.keypoints",
+    "ImagePatches": "skvae.images.patches",
     "VAETransformer": "skvae.vae.transformer",
-    "VLADEncoder": "skvae.fisher.words",
-    "compare_features": "skvae.compare",
+    "VLADEncoder": "skvae.fisher.vocabulary",
+    "compare_features": "skvae.comparison.compare",
     "save_explorer": "skvae.explorer.page",
 }
 _MODULES = ("datasets", "displays")

@@ -2,7 +2,7 @@
 
 import sys
 
-from skvae.cli import main
+from skvae.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -12,7 +12,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import Normalizer
 
 from skvae.fisher.encoder import FisherVectorEncoder
-from skvae.fisher.patches import ImagePatches
+from skvae.images.patches import ImagePatches
 from skvae.vae.transformer import VAETransformer
 
 __all__ = ["FEATURES", "LABELLED", "PROFILES", "Profile", "make"]

@@ -1,6 +1,6 @@
 """A comparison as a picture."""
 
-from skvae._writable import replacing
+from skvae.data.writable import replacing
 from skvae.displays.canvas import LITERAL, require_matplotlib
 from skvae.displays.feature_comparison import FeatureComparisonDisplay
 

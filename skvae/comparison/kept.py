@@ -5,8 +5,8 @@ from pathlib import Path
 
 import joblib
 
-from skvae._checkpoint_file import checkpoint_folder
-from skvae.comparison.rows import read_rows, write_rows
+from skvae.comparison.records import read_rows, write_rows
+from skvae.data.archive import checkpoint_folder
 
 __all__ = ["forget_rows", "kept_files", "pick_up", "rows_file"]
 

@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, wait
 
 from joblib.externals.loky.process_executor import ProcessPoolExecutor
 
-from skvae.comparison.cells import run_cell
+from skvae.comparison.runs import run_cell
 
 __all__ = ["run_in_processes"]
 

@@ -7,11 +7,11 @@ from string import Template
 import numpy as np
 from sklearn.utils import check_consistent_length
 
-from skvae._writable import replacing
 from skvae.comparison import html
 from skvae.comparison.confusions import confused_pairs, confusion_matrix, hardest
 from skvae.comparison.labels import check_labels
 from skvae.comparison.text import cell_text, columns_of
+from skvae.data.writable import replacing
 from skvae.displays.canvas import require_matplotlib
 from skvae.displays.feature_comparison import FeatureComparisonDisplay
 from skvae.displays.mosaic import as_images

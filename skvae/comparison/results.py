@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from skvae._writable import replacing
-from skvae.comparison.rows import Row
-from skvae.comparison.statistics import mcnemar, wilson_interval
+from skvae.comparison.intervals import mcnemar, wilson_interval
+from skvae.comparison.records import Row
 from skvae.comparison.text import format_comparison
+from skvae.data.writable import replacing
 
 __all__ = ["FeatureComparison"]
 

@@ -8,7 +8,7 @@ from tempfile import gettempdir, mkdtemp
 import numpy as np
 from joblib.externals.loky.backend import resource_tracker
 
-from skvae._writable import naming
+from skvae.data.writable import naming
 
 try:
     import fcntl

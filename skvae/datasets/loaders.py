@@ -11,7 +11,7 @@ from sklearn.datasets import fetch_openml, get_data_home
 from sklearn.model_selection import train_test_split
 from sklearn.utils import Bunch
 
-from skvae._writable import replacing
+from skvae.data.writable import replacing
 from skvae.datasets.idx import digest_of, read_idx
 from skvae.datasets.sources import FASHION_MNIST, MNIST
 

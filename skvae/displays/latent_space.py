@@ -5,8 +5,8 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.utils import check_array, check_consistent_length
 
-from skvae._containers import numbers
 from skvae._text import one_line
+from skvae.data.containers import numbers
 from skvae.displays.canvas import LITERAL, label_of, name_legend, place, require_matplotlib
 from skvae.displays.latent import latent_points
 from skvae.displays.palette import styles

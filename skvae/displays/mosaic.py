@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from skvae._images import shape_of_images
 from skvae._text import one_line
+from skvae.data.images import shape_of_images
 from skvae.displays.canvas import LITERAL
 
 __all__ = ["as_images", "draw_mosaic", "fill_grid", "name_tiles", "tile_centres"]
@@ -17,7 +17,7 @@ def as_images(X, image_shape):
     X : array-like of shape (n, h * w * c) or (n, h, w) or (n, h, w, c)
         Images.
     image_shape : tuple of int or None
-        As in :func:`skvae._images.shape_of_images`.
+        As in :func:`skvae.data.images.shape_of_images`.
 
     Returns
     -------

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from skvae.vae.model import VAE, load_arrays
-from skvae.vae.networks import ToRows
+from skvae.vae.nn.model import VAE, load_arrays
+from skvae.vae.nn.networks import ToRows
 
 __all__ = ["encode_floats", "export_decoder"]
 

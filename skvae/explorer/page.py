@@ -10,8 +10,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skvae import __version__
-from skvae._images import shape_of_images
-from skvae._writable import replacing
+from skvae.data.images import shape_of_images
+from skvae.data.writable import replacing
 from skvae.explorer.decoders import encode_floats, export_decoder
 from skvae.vae.fitted import settled
 from skvae.vae.labels import distinct_labels, encode_labels, split_labels

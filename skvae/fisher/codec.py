@@ -5,7 +5,6 @@ from functools import partial
 
 import numpy as np
 
-from skvae.fisher.assignment import Assignment, is_hard
 from skvae.fisher.encoding import (
     BLOCKS,
     block_starts,
@@ -19,10 +18,11 @@ from skvae.fisher.encoding import (
     whiten,
     whitened_rounding,
 )
-from skvae.fisher.expectation import set_statistics
 from skvae.fisher.inversion import denormalize, lost_scale, unwhiten
 from skvae.fisher.spatial import cells_of, n_cells, pyramid, sort_by_cell
-from skvae.fisher.statistics import Mixture, in_double, natural_parameters
+from skvae.mixture.assignment import Assignment, is_hard
+from skvae.mixture.expectation import set_statistics
+from skvae.mixture.statistics import Mixture, in_double, natural_parameters
 
 __all__ = ["Codec"]
 
@@ -134,7 +134,7 @@ class Codec:
             weights = None if weights is None else weights[order]
         compute = set_statistics
         if self.device is not None:
-            from skvae.fisher import torch_statistics
+            from skvae.mixture import torch_statistics
 
             compute = partial(torch_statistics.set_statistics, device=self.device)
         blocks = compute(local, offsets, self.mixture, self.assignment, weights)

@@ -8,22 +8,22 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skvae._containers import numbers
-from skvae._devices import gpu_or_none
 from skvae._refit import fitted_aside
 from skvae._sklearn import HasMethods, Interval, derive_random_states, fit_context
-from skvae._threads import single_threaded
-from skvae.fisher.assignment import Assignment
-from skvae.fisher.base import SetEncoder
+from skvae.compute.devices import gpu_or_none
+from skvae.compute.threads import single_threaded
+from skvae.data.containers import numbers
 from skvae.fisher.codec import Codec
 from skvae.fisher.encoding import BLOCKS
 from skvae.fisher.inversion import mixture_regression, shift
-from skvae.fisher.magnitudes import too_large
-from skvae.fisher.mixture import DiagonalGaussianMixture
 from skvae.fisher.parts import fitted_model
+from skvae.fisher.set_encoder import SetEncoder
 from skvae.fisher.spatial import cells_of
-from skvae.fisher.statistics import Mixture
 from skvae.fisher.tasks import blocks_of
+from skvae.mixture.assignment import Assignment
+from skvae.mixture.estimator import DiagonalGaussianMixture
+from skvae.mixture.magnitudes import too_large
+from skvae.mixture.statistics import Mixture
 
 __all__ = ["FisherVectorEncoder"]
 

@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.sparse import issparse
 
-from skvae._containers import array_of, is_frame
-from skvae._iterables import yields_blocks
+from skvae.data.containers import array_of, is_frame
+from skvae.data.iterables import yields_blocks
 
 __all__ = ["check_sets", "concatenate_sets", "is_table", "pack_sets", "sequence_of", "type_of_sets"]
 

@@ -3,9 +3,9 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skvae._devices import gpu_or_none, resolve_device
-from skvae._threads import single_threaded
-from skvae.vae import perceptrons
+from skvae.compute.devices import gpu_or_none, resolve_device
+from skvae.compute.threads import single_threaded
+from skvae.vae import numpy_networks
 from skvae.vae.inputs import (
     PreparedRows,
     check_support,
@@ -86,23 +86,23 @@ class FittedModel:
         return architecture["network"] == "mlp" and isinstance(architecture["likelihood"], str)
 
     def _infer(self, name, *args, **kwargs):
-        """Call a function of :mod:`skvae.vae.inference` with the model, without torch if it can."""
+        """Call a function of ``skvae.vae.nn.inference``, without torch if it can."""
         device = gpu_or_none(self.device)
-        if name in perceptrons.__all__ and self._is_plain_perceptron() and not device:
+        if name in numpy_networks.__all__ and self._is_plain_perceptron() and not device:
             # What overflows shows in the answer.
             with single_threaded(), np.errstate(over="ignore", invalid="ignore"):
-                return getattr(perceptrons, name)(
+                return getattr(numpy_networks, name)(
                     self.parameters_, self._architecture, *args, **kwargs
                 )
-        from skvae.vae import inference
+        from skvae.vae.nn import inference
 
         return self._with_model(getattr(inference, name), *args, **kwargs)
 
     def _with_model(self, function, *args, **kwargs):
-        from skvae.vae.draws import fixed_draws
-        from skvae.vae.model import VAE, load_arrays
-        from skvae.vae.noise import MODULES_IN_USE, stream_seed
-        from skvae.vae.runtime import scoped_runtime
+        from skvae.compute.runtime import scoped_runtime
+        from skvae.vae.nn.draws import fixed_draws
+        from skvae.vae.nn.model import VAE, load_arrays
+        from skvae.vae.seeds import MODULES_IN_USE, stream_seed
 
         with scoped_runtime(self.n_jobs), np.errstate(over="ignore", invalid="ignore"):
             model = load_arrays(VAE(**self._architecture), self.parameters_).eval()

@@ -5,13 +5,13 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skvae._containers import numbers
-from skvae._sizes import check_memory
+from skvae.compute.sizes import check_memory
+from skvae.data.containers import numbers
 from skvae.vae.fitted import FittedModel, settled
 from skvae.vae.inputs import output_dtype
 from skvae.vae.labels import encode_labels
-from skvae.vae.noise import SAMPLE, stream_seed
 from skvae.vae.overflow import check_answer
+from skvae.vae.seeds import SAMPLE, stream_seed
 
 __all__ = ["GenerativeMixin"]
 

@@ -7,10 +7,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import validate_data
 
-from skvae._containers import float_type, numbers, validate_numbers
-from skvae._iterables import BlockPasses, IteratedRows, yields_blocks
-from skvae._maps import MappedRows, memory_map_of, row_blocks
 from skvae._warnings import warn
+from skvae.data.containers import float_type, numbers, validate_numbers
+from skvae.data.iterables import BlockPasses, IteratedRows, yields_blocks
+from skvae.data.maps import MappedRows, memory_map_of, row_blocks
 
 __all__ = [
     "PreparedRows",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skvae._maps import row_blocks
+from skvae.data.maps import row_blocks
 
 __all__ = ["check_answer", "check_moments", "check_reach"]
 

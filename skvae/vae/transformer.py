@@ -10,14 +10,14 @@ from sklearn.utils.validation import check_is_fitted
 from skvae._callbacks import CallbackSupportMixin, FitTasks
 from skvae._documentation import DocumentedMixin
 from skvae._refit import fitted_aside
-from skvae._sizes import N_JOBS
 from skvae._sklearn import Interval, StrOptions, fit_context
+from skvae.compute.sizes import N_JOBS
 from skvae.persistence import VersionedMixin
 from skvae.vae.classification import ClassPredictionMixin
 from skvae.vae.generative import GenerativeMixin
 from skvae.vae.inputs import PreparedRows, output_dtype
-from skvae.vae.noise import FEATURES, stream_seed
-from skvae.vae.settling import check_training_rows
+from skvae.vae.seeds import FEATURES, stream_seed
+from skvae.vae.specification import check_training_rows
 
 __all__ = ["VAETransformer"]
 
@@ -428,7 +428,7 @@ class VAETransformer(
         TypeError
             If X can be read only once.
         """
-        from skvae.vae.fitting import fit_model
+        from skvae.vae.training.fit import fit_model
 
         resume = self.warm_start and hasattr(self, "parameters_")
         tasks = FitTasks(self, "fit", self.max_iter, X, y)
@@ -464,7 +464,7 @@ class VAETransformer(
             If X or y cannot be used, X has values more than a million standard deviations from the
             first data, or parameters have changed that stay with the fit. The model is then kept.
         """
-        from skvae.vae.fitting import partial_fit_model
+        from skvae.vae.training.fit import partial_fit_model
 
         resume = hasattr(self, "parameters_")
         tasks = FitTasks(self, "partial_fit", 1, X, y)
@@ -506,7 +506,7 @@ class VAETransformer(
         return Z.astype(output_dtype(X), copy=False)
 
     def _fisher_vectors(self, X):
-        from skvae.vae.scores import fisher_vectors
+        from skvae.vae.nn.fisher_scores import fisher_vectors
 
         check_is_fitted(
             self,

@@ -2,7 +2,7 @@ import numpy as np
 from sklearn import metrics
 
 from skvae.comparison.confusions import confused_pairs, confusion_matrix, hardest
-from skvae.comparison.rows import Row
+from skvae.comparison.records import Row
 
 
 def as_row(y, predicted):

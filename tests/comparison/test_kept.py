@@ -6,7 +6,7 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import FunctionTransformer
 
 from skvae.comparison.kept import forget_rows, kept_files, pick_up, rows_file
-from skvae.comparison.rows import Row, append_row, read_rows
+from skvae.comparison.records import Row, append_row, read_rows
 
 ROW = Row("pca", "knn", 0, n_dims=2, chosen={"k": 1}, mistakes=(1, 5), mistaken_for=("a", "b"))
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from skvae.comparison.confusions import confusion_matrix
+from skvae.comparison.intervals import wilson_interval
+from skvae.comparison.records import Row
 from skvae.comparison.results import FeatureComparison
-from skvae.comparison.rows import Row
-from skvae.comparison.statistics import wilson_interval
 
 pytest.importorskip("matplotlib", reason="needs the extra 'plot'")
 

@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 from skvae.comparison.chart import save_chart
+from skvae.comparison.intervals import wilson_interval
+from skvae.comparison.records import Row, append_row, read_rows
 from skvae.comparison.results import FeatureComparison
-from skvae.comparison.rows import Row, append_row, read_rows
-from skvae.comparison.statistics import wilson_interval
 
 
 def row(feature, mistakes, seed=0, classifier="linear", **kwargs):

@@ -4,8 +4,8 @@ import pytest
 from sklearn.decomposition import PCA
 
 from skvae import FisherVectorEncoder, ImagePatches, VAETransformer
+from skvae.comparison.records import Row
 from skvae.comparison.results import FeatureComparison
-from skvae.comparison.rows import Row
 
 matplotlib = pytest.importorskip("matplotlib", reason="needs the extra 'plot'")
 matplotlib.use("Agg")

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
+from skvae.comparison.intervals import wilson_interval
+from skvae.comparison.records import Row
 from skvae.comparison.results import FeatureComparison
-from skvae.comparison.rows import Row
-from skvae.comparison.statistics import wilson_interval
 from skvae.displays import FeatureComparisonDisplay
 
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from skvae import VAETransformer
 from skvae.explorer.decoders import encode_floats, export_decoder
-from skvae.vae.likelihoods import Gaussian
+from skvae.vae.nn.likelihoods import Gaussian
 
 X = np.random.default_rng(0).random((20, 12))
 

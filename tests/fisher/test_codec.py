@@ -3,8 +3,8 @@ import pytest
 
 from skvae.fisher.codec import Codec
 from skvae.fisher.encoding import BLOCKS
-from skvae.fisher.expectation import accumulate
-from skvae.fisher.statistics import Mixture
+from skvae.mixture.expectation import accumulate
+from skvae.mixture.statistics import Mixture
 
 K, D = 4, 3
 

@@ -14,8 +14,8 @@ from skvae.fisher.encoding import (
     unflatten,
     whiten,
 )
-from skvae.fisher.expectation import set_statistics
-from skvae.fisher.statistics import Mixture
+from skvae.mixture.expectation import set_statistics
+from skvae.mixture.statistics import Mixture
 
 K, D = 5, 3
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from reiterable import Blocks
 
 from skvae import BagOfVisualWordsEncoder, DiagonalGaussianMixture, FisherVectorEncoder, VLADEncoder
-from skvae.fisher import expectation, torch_statistics
 from skvae.fisher.encoding import normalize, signed_power, whiten
-from skvae.fisher.expectation import log_posteriors
-from skvae.fisher.statistics import Mixture, in_double, natural_parameters
+from skvae.mixture import expectation, torch_statistics
+from skvae.mixture.expectation import log_posteriors
+from skvae.mixture.statistics import Mixture, in_double, natural_parameters
 
 problems = given(
     kind=st.sampled_from(sorted(KINDS)),

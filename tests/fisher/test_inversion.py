@@ -5,14 +5,14 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from skvae import DiagonalGaussianMixture, FisherVectorEncoder, ImagePatches
 from skvae.fisher.encoding import cell_statistics, whiten
-from skvae.fisher.expectation import accumulate, set_statistics
 from skvae.fisher.inversion import (
     lost_scale,
     mixture_regression,
     shift,
     unwhiten,
 )
-from skvae.fisher.statistics import Mixture
+from skvae.mixture.expectation import accumulate, set_statistics
+from skvae.mixture.statistics import Mixture
 
 
 @pytest.fixture

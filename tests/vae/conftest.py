@@ -18,11 +18,11 @@ def one_thread():
 @pytest.fixture
 def power_cut(monkeypatch):
     """A context in which the training fails in the middle of an epoch, after some whole ones."""
-    from skvae.vae import fitting
+    from skvae.vae.training import fit
 
     @contextmanager
     def after(n_epochs):
-        original = fitting.train
+        original = fit.train
 
         def broken(*args, **kwargs):
             progress = original(*args, **kwargs)
@@ -32,7 +32,7 @@ def power_cut(monkeypatch):
             raise RuntimeError("power cut")
 
         with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="power cut"):
-            patch.setattr(fitting, "train", broken)
+            patch.setattr(fit, "train", broken)
             yield
 
     return after

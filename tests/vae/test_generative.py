@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skvae import DiagonalGaussianMixture, VAETransformer
-from skvae.vae import inference
+from skvae.vae.nn import inference
 
 X, Y = load_digits(return_X_y=True)
 X = X[:200] / 16

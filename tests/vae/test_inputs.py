@@ -6,7 +6,7 @@ from reiterable import Blocks
 from torch.utils.data import DataLoader, TensorDataset
 
 from skvae import VAETransformer
-from skvae._maps import MappedRows
+from skvae.data.maps import MappedRows
 from skvae.vae.inputs import (
     check_support,
     check_unit_interval,
@@ -101,7 +101,7 @@ def test_masked_rows_are_named(tmp_path, form):
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_memory_maps_are_checked_to_the_last_row(tmp_path, monkeypatch, bad):
-    monkeypatch.setattr("skvae._maps._BLOCK_BYTES", 8 * 3 * 7)
+    monkeypatch.setattr("skvae.data.maps._BLOCK_BYTES", 8 * 3 * 7)
     X = np.zeros((50, 3))
     X[-1, -1] = bad
     np.save(tmp_path / "X.npy", X)
@@ -120,7 +120,7 @@ def test_answers_are_floats(dtype, expected):
 def test_what_is_seen_of_blocks_is_true_of_the_whole(monkeypatch):
     X = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
     whole = standardisation(X)
-    monkeypatch.setattr("skvae._maps._BLOCK_BYTES", 8 * 3 * 7)
+    monkeypatch.setattr("skvae.data.maps._BLOCK_BYTES", 8 * 3 * 7)
 
     assert value_range(X) == (X.min(), X.max())
     assert varies(X) and not varies(X[:1].repeat(50, 0))

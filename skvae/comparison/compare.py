@@ -1,0 +1,308 @@
+"""The comparison of features under the same classifiers."""
+
+import platform
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from numbers import Integral
+
+import joblib
+import numpy as np
+from joblib import cpu_count
+from sklearn.base import clone
+from sklearn.utils import check_array, check_consistent_length
+from threadpoolctl import threadpool_info
+
+from skvae import __version__, recipes
+from skvae._sklearn import derive_random_states
+from skvae.comparison.kept import kept_files, pick_up, rows_file
+from skvae.comparison.labels import check_labels
+from skvae.comparison.processes import run_in_processes
+from skvae.comparison.records import Row, read_rows
+from skvae.comparison.results import FeatureComparison
+from skvae.comparison.runs import Cell
+from skvae.comparison.selection import CLASSIFIERS, Candidates
+from skvae.comparison.shared import shared_arrays
+from skvae.compute.sizes import n_workers
+from skvae.data.containers import numbers
+
+__all__ = ["compare_features"]
+
+_LIBRARIES = ("scikit-learn", "numpy", "scipy", "torch")
+
+
+def compare_features(
+    X_train,
+    y_train,
+    X_test,
+    y_test,
+    *,
+    features=("raw", "pca", "fv", "vae"),
+    classifiers=("linear", "knn", "svm"),
+    dataset="mnist",
+    n_seeds=1,
+    n_jobs=None,
+    random_state=0,
+    checkpoint=None,
+    verbose=0,
+):
+    """Compare features by the test error of the same classifiers on top of them.
+
+    Every feature is fitted on all training rows, once per seed. Hyperparameters of the classifiers
+    are chosen on a stratified fifth of the training rows, at most 10,000; the classifier is then
+    fitted again on all of them, and meets the test rows once. Features that may read labels
+    ("vae_prior" and your own) are fitted a second time without the validation rows, for the choice;
+    the others never see labels. Each feature and seed has a process of its own.
+
+    Parameters
+    ----------
+    X_train : array-like of shape (n_train, n_features)
+        Rows; the named features expect pixels in [0, 1].
+    y_train : array-like of shape (n_train,)
+        Labels: strings, whole numbers or bools, of two classes or more.
+    X_test : array-like of shape (n_test, n_features)
+        Rows that decide nothing.
+    y_test : array-like of shape (n_test,)
+        Their labels; rows of a class that ``y_train`` lacks count as errors.
+    features : sequence of str, or mapping of str to transformer
+        Names of :func:`skvae.recipes.make`; or transformers of your own.
+    classifiers : sequence of str, or mapping of str to (classifier, grid)
+        Of "linear" (logistic regression), "knn" and "svm" (RBF kernel, for features of at most
+        1,000 dimensions), or classifiers of your own, each with a grid as for ``GridSearchCV``.
+    dataset : {"mnist", "fashion-mnist", "digits"} or Profile, default="mnist"
+        Settings of the named features.
+    n_seeds : int, default=1
+        Repetitions with the seeds ``random_state``, ``random_state + 1``, ...
+    n_jobs : int or None, default=None
+        Processes at a time, which share the cores, or use fewer where ``OMP_NUM_THREADS`` or
+        ``threadpoolctl.threadpool_limits`` say so. None means 1, -1 all cores.
+    random_state : int, default=0
+        First seed: of features, classifiers and validation splits.
+    checkpoint : str or path-like, default=None
+        Folder that keeps rows as they are finished, for the case that the process is killed. The
+        same call takes the rows that it finds there from an earlier one with the same data,
+        features, classifiers, seeds, threads and versions, and computes the others;
+        ``settings["n_picked_up"]`` counts them. Code of your own classes is known by name only:
+        delete the folder after changing it.
+    verbose : int, default=0
+        Whether to print progress, to standard error.
+
+    Returns
+    -------
+    comparison : FeatureComparison
+        Rows, ``summary()``, ``mcnemar()``, ``table()`` and ``save(directory)``. After Ctrl-C it
+        holds the rows finished by then, and ``interrupted`` is True. If the process is killed, its
+        workers end and its copy of the data is deleted.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown, the arrays do not fit each other, or labels are none.
+    OSError
+        If the copy of the data for the workers, or ``checkpoint``, cannot be written.
+
+    Examples
+    --------
+    >>> from skvae import compare_features, datasets
+    >>> digits = datasets.load_digits()
+    >>> X, y = digits.data / 16, digits.target
+    >>> comparison = compare_features(
+    ...     X[:300], y[:300], X[-200:], y[-200:],
+    ...     features=["raw", "pca"], classifiers=["knn"], dataset="digits",
+    ... )
+    >>> [(row.feature, row.n_dims) for row in comparison.rows]
+    [('raw', 64), ('pca', 20)]
+    """
+    arrays = _check_data(X_train, y_train, X_test, y_test)
+    if not isinstance(n_seeds, Integral) or n_seeds < 1:
+        raise ValueError(f"n_seeds={n_seeds!r} must be an integer of at least 1.")
+    if not isinstance(random_state, Integral) or random_state < 0:
+        raise ValueError(f"random_state={random_state!r} must be an integer of at least 0.")
+    candidates = _check_classifiers(classifiers)
+    n_jobs = n_workers(n_jobs)
+    n_threads = _threads_of_each(n_jobs)
+    seeds = range(random_state, random_state + n_seeds)
+    transformers = [
+        (name, seed, transformer)
+        for seed in seeds
+        for name, transformer in _check_features(features, dataset, seed, n_threads).items()
+    ]
+    settings = {
+        "n_train": len(arrays["y_train"]),
+        "n_test": len(arrays["y_test"]),
+        "n_pixels": arrays["X_train"].shape[1],
+        "settings_of": dataset if isinstance(dataset, str) else repr(dataset),
+        "features": {name: repr(transformer) for name, _, transformer in transformers},
+        "classifiers": {name: repr(candidate) for name, candidate in candidates.items()},
+        "seeds": list(seeds),
+        "n_jobs": n_jobs,
+        "n_threads": n_threads,
+    }
+    own = isinstance(features, Mapping)
+    start = time.perf_counter()
+    with shared_arrays(arrays) as folder:
+        cells = [
+            Cell(
+                feature=name,
+                transformer=transformer,
+                labelled=own or name in recipes.LABELLED,
+                numbered=not own,
+                classifiers=candidates,
+                seed=seed,
+                n_threads=n_threads,
+                data=folder,
+                output=folder / f"{index}.jsonl",
+                verbose=verbose,
+            )
+            for index, (name, seed, transformer) in enumerate(transformers)
+        ]
+        n_picked_up = 0
+        if checkpoint is not None:
+            cells = _kept(cells, arrays, checkpoint)
+            n_picked_up = _pick_up(cells, checkpoint, verbose)
+        rows, interrupted = _run(cells, n_jobs)
+    settings |= {"n_picked_up": n_picked_up, "seconds": time.perf_counter() - start}
+
+    return FeatureComparison(rows, len(arrays["y_test"]), settings | _environment(), interrupted)
+
+
+def _kept(cells, arrays, checkpoint):
+    """Cells whose rows outlive this process, in files named after all that they depend on."""
+    data = joblib.hash({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+    told = [
+        (data, _versions(), c.feature, c.transformer, c.classifiers, c.seed, c.n_threads)
+        for c in cells
+    ]
+    files = [rows_file(checkpoint, *each) for each in told]
+
+    return [replace(cell, output=file) for cell, file in zip(cells, files, strict=True)]
+
+
+def _pick_up(cells, checkpoint, verbose):
+    """How many rows of the cells are there from an earlier run."""
+    n_found = sum(len(pick_up(cell.output)) for cell in cells)
+    n_others = len(kept_files(checkpoint) - {cell.output for cell in cells})
+    if verbose and n_found:
+        print(f"{n_found} rows of an earlier run are picked up.", file=sys.stderr, flush=True)
+    if verbose and n_others:
+        print(
+            f"{checkpoint} holds rows of other data, settings or versions, which are not used.",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    return n_found
+
+
+def _check_data(X_train, y_train, X_test, y_test):
+    X_train, X_test = (
+        check_array(numbers(X, name), dtype=[np.float32, np.float64], input_name=name)
+        for X, name in ((X_train, "X_train"), (X_test, "X_test"))
+    )
+    y_train, y_test = check_labels(y_train, "y_train"), check_labels(y_test, "y_test")
+    check_consistent_length(X_train, y_train)
+    check_consistent_length(X_test, y_test)
+    if X_train.shape[1] != X_test.shape[1]:
+        raise ValueError(
+            f"X_train has {X_train.shape[1]} features, but X_test has {X_test.shape[1]}."
+        )
+    if (y_train.dtype.kind == "U") != (y_test.dtype.kind == "U"):
+        raise ValueError(
+            f"y_train holds labels like {y_train[0]!r} and y_test like {y_test[0]!r}: none could "
+            "ever be right. Give both as strings or both as numbers."
+        )
+    if len(classes := np.unique(y_train)) < 2:
+        raise ValueError(
+            f"y_train has one class only, {classes[0]!r}: classifiers need two or more."
+        )
+
+    return {"X_train": X_train, "y_train": y_train, "X_test": X_test, "y_test": y_test}
+
+
+def _check_classifiers(classifiers):
+    if isinstance(classifiers, Mapping):
+        _check_own_names("classifiers", classifiers)
+        return {name: Candidates(*pair) for name, pair in classifiers.items()}
+    _check_names("Classifier", classifiers, CLASSIFIERS)
+
+    return {name: CLASSIFIERS[name] for name in classifiers}
+
+
+def _check_features(features, dataset, seed, n_threads):
+    if not isinstance(features, Mapping):
+        _check_names("Feature", features, recipes.FEATURES)
+        return {
+            name: recipes.make(name, dataset, random_state=seed, n_jobs=n_threads)
+            for name in features
+        }
+    _check_own_names("features", features)
+    transformers = {name: clone(transformer) for name, transformer in features.items()}
+    for transformer in transformers.values():
+        derive_random_states(transformer, np.random.RandomState(seed))
+
+    return transformers
+
+
+def _check_names(kind, names, known):
+    if isinstance(names, str) or not names:
+        raise ValueError(f"{kind}s must be a list of names, from {', '.join(known)}.")
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{kind} {name!r} is unknown: choose from {', '.join(known)}.")
+
+
+def _check_own_names(argument, mapping):
+    if not mapping or not all(isinstance(name, str) for name in mapping):
+        raise ValueError(
+            f"{argument} must map names, which are strings, to what they name; got the keys "
+            f"{list(mapping)}."
+        )
+
+
+def _threads_of_each(n_jobs):
+    allowed = [pool["num_threads"] for pool in threadpool_info()]
+
+    return max(1, min([cpu_count() // n_jobs, *allowed]))
+
+
+def _run(cells, n_jobs):
+    """Rows of all cells, and whether Ctrl-C came before the last."""
+    failures, interrupted = {}, False
+    try:
+        unfinished = [c for c in cells if len(read_rows(c.output)) < len(c.classifiers)]
+        for cell, error in run_in_processes(unfinished, n_jobs):
+            if error is not None:
+                failures[cell.output] = f"{type(error).__name__}: {error}".splitlines()[0]
+                cell.report(f"failed: {failures[cell.output]}")
+    except KeyboardInterrupt:
+        interrupted = True
+    rows = []
+    for cell in cells:
+        done = {row.classifier: row for row in read_rows(cell.output)}
+        rows += [done[name] for name in cell.classifiers if name in done]
+        if cell.output in failures:
+            rows += [
+                Row(cell.feature, name, cell.seed, "failed", failures[cell.output])
+                for name in cell.classifiers
+                if name not in done
+            ]
+
+    return tuple(rows), interrupted
+
+
+def _environment():
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "versions": _versions(),
+        "platform": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "cores": cpu_count(),
+    }
+
+
+def _versions():
+    return {"skvae": __version__} | {name: version(name) for name in _LIBRARIES}

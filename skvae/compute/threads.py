@@ -1,0 +1,74 @@
+"""Threads of BLAS and OpenMP, limited while we work and given back afterwards."""
+
+from contextlib import contextmanager
+from functools import cache, partial
+
+from threadpoolctl import ThreadpoolController
+
+from skvae.compute.process import SharedSetting, at_the_end
+
+__all__ = ["single_threaded"]
+
+
+@cache
+def _libraries():
+    # Looking through the loaded libraries takes milliseconds: once is enough.
+    return ThreadpoolController().lib_controllers
+
+
+@cache
+def _own():
+    """Get and set the numbers of threads that each thread has for itself."""
+    return [_places(library) for library in _libraries() if not _is_shared(library)]
+
+
+@cache
+def _of_the_process():
+    """Get and set the numbers of threads that the process has."""
+    return [_places(library) for library in _libraries() if _is_shared(library)]
+
+
+def _is_shared(library):
+    on_openmp = getattr(library, "threading_layer", None) == "openmp"
+
+    return library.user_api == "blas" and library.internal_api != "mkl" and not on_openmp
+
+
+def _places(library):
+    # threadpoolctl 3.8 lets one thread alone set OpenBLAS until that one gives it up.
+    give_up = getattr(library, "clear_controlling_thread", None)
+
+    def set_threads(n):
+        library.set_num_threads(n)
+        if give_up is not None:
+            give_up()
+
+    return library.get_num_threads, set_threads
+
+
+_SHARED = SharedSetting(_of_the_process)
+
+
+@contextmanager
+def single_threaded():
+    """Context in which BLAS and OpenMP use one thread; any number of threads may be in it at once.
+
+    The matrix products of a tile are too small to share, and threads that wait for each other on a
+    busy machine can take a hundred times longer than one.
+
+    Examples
+    --------
+    >>> from skvae.compute.threads import single_threaded
+    >>> with single_threaded():
+    ...     pass
+    """
+    own = [(set_threads, n) for get, set_threads in _own() if (n := get()) != 1]
+    with _SHARED.at(1), at_the_end(partial(_set_each, own)):
+        for set_threads, _ in own:
+            set_threads(1)
+        yield
+
+
+def _set_each(settings):
+    for set_threads, n in settings:
+        set_threads(n)

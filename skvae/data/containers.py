@@ -1,0 +1,251 @@
+"""Containers of numbers: what they say beyond their numbers is kept, or named in an error."""
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
+
+__all__ = [
+    "array_of",
+    "check_numbers",
+    "float_type",
+    "is_frame",
+    "numbers",
+    "validate_numbers",
+]
+
+# By the kind of a type: what values are, and what to do instead.
+_NOT_NUMBERS = {
+    "M": ("dates", "pass seconds since the first: (x - x.min()) / np.timedelta64(1, 's')"),
+    "m": ("durations", "divide them by a unit: x / np.timedelta64(1, 's')"),
+    "U": ("text", "read files first, and encode words by numbers"),
+    "S": ("bytes", "read files first, and encode words by numbers"),
+    "V": ("records", "pass numpy.lib.recfunctions.structured_to_unstructured(x)"),
+}
+
+
+def float_type(dtype):
+    """The float type that numbers become: float32 where that is exact, else float64.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.data.containers import float_type
+    >>> float_type(np.dtype("uint8")), float_type(np.dtype("int32"))
+    (dtype('float32'), dtype('float64'))
+    """
+    return np.dtype(np.float32 if np.can_cast(dtype, np.float32) else np.float64)
+
+
+def check_numbers(X, name="X", *, kept=(), **options):
+    """``check_array`` for any container: types are kept, and meaning that it would lose is named.
+
+    Parameters
+    ----------
+    X : array-like
+        See :func:`numbers`.
+    name : str
+        Of the argument, for errors.
+    kept : sequence of dtype
+        What numbers may stay; others become what :func:`float_type` says.
+    **options
+        Of ``sklearn.utils.check_array``.
+
+    Returns
+    -------
+    X : ndarray
+    """
+    X = numbers(X, name)
+    return check_array(X, dtype=_kept_type(X, kept), input_name=name, **options)
+
+
+def validate_numbers(estimator, X, *, reset, kept=(), **options):
+    """``validate_data`` for any container, as :func:`check_numbers` is ``check_array``.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its ``n_features_in_`` is set or compared with.
+    X : array-like of shape (n, n_features)
+        See :func:`numbers`.
+    reset : bool
+        Whether to set or to compare.
+    kept : sequence of dtype
+        What numbers may stay; others become what :func:`float_type` says.
+    **options
+        Of ``sklearn.utils.validation.validate_data``.
+
+    Returns
+    -------
+    X : ndarray, or (X, y) where ``options`` have labels y.
+    """
+    X = numbers(X)
+    dtype = _kept_type(X, kept)
+    return validate_data(estimator, X, reset=reset, dtype=dtype, **options)
+
+
+def array_of(X, name="X"):
+    """A container of numbers as an array that shares its memory where it can.
+
+    Parameters
+    ----------
+    X : array-like
+        See :func:`numbers`.
+    name : str
+        Of the argument, for errors.
+
+    Returns
+    -------
+    X : ndarray
+        In the type of the numbers, which are not checked otherwise.
+    """
+    X = numbers(X, name)
+    if issparse(X):
+        raise TypeError(f"{name} is sparse, but dense data is required: call its toarray().")
+    return np.asarray(X, _type_of(X))
+
+
+def numbers(X, name="X"):
+    """A container of numbers as numpy or a data frame, no meaning of which conversion would lose.
+
+    Parameters
+    ----------
+    X : array-like
+        An array, tensor, data frame or sequence.
+    name : str
+        Of the argument, for errors.
+
+    Returns
+    -------
+    X : ndarray, sparse matrix or data frame
+        In the type of the numbers. Frames stay what they are, with the names of their columns.
+
+    Raises
+    ------
+    TypeError
+        If a tensor requires gradients, is sparse or nested, or X is no container.
+    ValueError
+        If values are masked, or are no numbers but dates, durations, text, records or categories.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.data.containers import numbers
+    >>> numbers(np.ma.array([1.0, 2.0], mask=[False, False]))
+    array([1., 2.])
+    >>> numbers(np.ma.array([1.0, 2.0], mask=[False, True]))
+    Traceback (most recent call last):
+     ...
+    ValueError: X has masked values (1 of 2), which would be read as if they were not: leave ...
+    """
+    X = _array_of_sequence(X, name) if isinstance(X, (list, tuple)) else _plain(X, name)
+    if is_frame(X):
+        return _checked_frame(X, name)
+    X = X if hasattr(X, "shape") else np.asarray(X)
+    kind = getattr(getattr(X, "dtype", None), "kind", None)
+    if kind in _NOT_NUMBERS:
+        what, advice = _NOT_NUMBERS[kind]
+        example = f" such as {X.flat[0]!s}" if X.size else ""
+        raise ValueError(f"{name} holds {what}{example}, no numbers: {advice}.")
+    if kind in ("O", None):
+        _check_objects(X if kind else np.asarray(X[:1]), name)
+    return X
+
+
+def is_frame(X):
+    """Whether X is a data frame of pandas or polars, or a column of pandas."""
+    return hasattr(X, "shape") and hasattr(X, "dtypes")
+
+
+def _plain(X, name):
+    """Without the mask of an array that has none, and without torch."""
+    if hasattr(X, "requires_grad") and hasattr(X, "detach"):
+        return _array_of_tensor(X, name)
+    if isinstance(X, np.ma.MaskedArray):
+        n_masked = np.ma.count_masked(X)
+        if n_masked:
+            raise ValueError(
+                f"{name} has masked values ({n_masked} of {X.size}), which would be read as if "
+                f"they were not: leave them out, or put numbers in their place by its "
+                "filled(...)."
+            )
+        return X.data
+    return X
+
+
+def _array_of_tensor(X, name):
+    ways = {
+        "requires gradients, which would end here": (X.requires_grad, "detach()"),
+        "is nested": (X.is_nested, "unbind()"),
+        "is sparse": (str(X.layout) not in ("torch.strided", "torch.jagged"), "to_dense()"),
+        "is quantised": (X.is_quantized, "dequantize()"),
+    }
+    for what, (true, way) in ways.items():
+        if true:
+            raise TypeError(f"{name} is a tensor that {what}: call its {way}.")
+    if X.is_floating_point() and X.element_size() < 4:
+        X = X.float()  # numpy knows no bfloat16, and no floats of 8 bits
+    return X.numpy(force=True)
+
+
+def _has_meaning(sequence):
+    return any(isinstance(x, np.ma.MaskedArray) or hasattr(x, "requires_grad") for x in sequence)
+
+
+def _array_of_sequence(X, name):
+    if _has_meaning(X):
+        X = [_plain(x, f"{name}[{i}]") for i, x in enumerate(X)]
+    try:
+        return np.asarray(X)
+    except ValueError as error:
+        raise ValueError(
+            f"The elements of {name} do not make an array, since they differ in shape ({error})."
+        ) from error
+
+
+def _check_objects(X, name):
+    if X.ndim == 0:
+        raise TypeError(f"{name} is of type {type(X[()]).__name__}, which is no array of numbers.")
+    if X.size and np.ndim(X.flat[0]):
+        raise ValueError(
+            f"{name} holds arrays in its cells, where numbers are needed: rows of equal length "
+            f"become an array by numpy.stack(list({name}))."
+        )
+
+
+def _checked_frame(X, name):
+    for column, kind in zip(getattr(X, "columns", ()), np.ravel(X.dtypes), strict=False):
+        if not _is_numeric(kind):
+            raise ValueError(
+                f"Column {column!r} of {name} holds {kind}, no numbers: leave it out, or encode it "
+                "by numbers (categories by sklearn.preprocessing.OneHotEncoder)."
+            )
+    _check_objects(np.asarray(X[:1]), name)
+    return X
+
+
+def _is_numeric(kind):
+    """Whether a column holds numbers, or objects that may be some."""
+    if hasattr(kind, "is_numeric"):  # a type of polars
+        return kind.is_numeric() or str(kind) == "Boolean"
+    return kind.kind in "biufc" or kind == np.dtype(object)
+
+
+def _kept_type(X, kept):
+    dtype = _type_of(X)
+    return dtype if dtype in kept else float_type(dtype)
+
+
+def _type_of(X):
+    """The type of the numbers in what :func:`numbers` gives."""
+    if hasattr(X, "iloc"):
+        return np.result_type(*{_numpy_type(kind) for kind in np.ravel(X.dtypes)})
+    kind = getattr(X, "dtype", None)
+    return kind if isinstance(kind, np.dtype) else np.asarray(X[:0]).dtype
+
+
+def _numpy_type(kind):
+    """Numpy's type for a column of pandas; one of floats where values may be missing."""
+    if isinstance(kind, np.dtype):
+        return kind
+    return np.result_type(getattr(kind, "numpy_dtype", np.float64), np.float16)

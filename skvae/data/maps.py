@@ -1,0 +1,85 @@
+"""Rows of memory maps, read a few at a time, their pages given back as soon as they are read."""
+
+import mmap
+
+import numpy as np
+from sklearn.utils import gen_batches
+
+__all__ = ["MappedRows", "give_pages_back", "memory_map_of", "row_blocks"]
+
+# Rows gathered at a time: each of them may map 2 MB around it.
+_GATHERED = 64
+# Bytes of a block of rows, in float64.
+_BLOCK_BYTES = 2**24
+
+
+def memory_map_of(X):
+    """The ``numpy.memmap`` that the array X is a view of, or None."""
+    while X is not None and not isinstance(getattr(X, "base", None), mmap.mmap):
+        X = getattr(X, "base", None)
+    return X if isinstance(X, np.memmap) else None
+
+
+def give_pages_back(mapped):
+    """Let go of the pages of a memory map.
+
+    They count as memory of the process until then. Pages of a map in mode "c" are kept: changes
+    would be lost.
+    """
+    if mapped.mode in ("r", "r+") and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.base.madvise(mmap.MADV_DONTNEED)
+
+
+class MappedRows:
+    """Rows of a memory map, copied into memory when they are asked for.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        A memory map, or a view of one.
+    places : ndarray of int or None
+        Which rows; None means all.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile
+    >>> from skvae.data.maps import MappedRows
+    >>> with tempfile.NamedTemporaryFile(suffix=".npy") as file:
+    ...     np.save(file.name, np.arange(8).reshape(4, 2))
+    ...     rows = MappedRows(np.load(file.name, mmap_mode="r"))
+    ...     rows[1:3]
+    array([[2, 3],
+           [4, 5]])
+    """
+
+    def __init__(self, X, places=None):
+        self.X, self._map = X, memory_map_of(X)
+        self._places = places
+        self.dtype = X.dtype
+        self.shape = (len(X) if places is None else len(places), *X.shape[1:])
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, rows):
+        """Rows of a slice, or of an array of numbers, as an array of their own."""
+        if self._places is not None:
+            rows = self._places[rows]
+        if isinstance(rows, slice):
+            out = np.array(self.X[rows])
+            give_pages_back(self._map)
+            return out
+        out = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        for part in gen_batches(len(rows), _GATHERED):
+            out[part] = self.X[rows[part]]
+            give_pages_back(self._map)
+        return out
+
+    def part(self, places):
+        """The rows with these numbers, still in the file."""
+        return MappedRows(self.X, places if self._places is None else self._places[places])
+
+
+def row_blocks(X):
+    """Blocks of rows of an array or of :class:`MappedRows`, a few megabytes each."""
+    return (X[rows] for rows in gen_batches(len(X), max(1, _BLOCK_BYTES // (8 * X.shape[1]))))

@@ -1,0 +1,92 @@
+"""The same Fisher vector in the layouts of other libraries."""
+
+import numpy as np
+
+from skvae.data.containers import check_numbers
+
+__all__ = ["LAYOUTS", "convert_layout"]
+
+# Has a weights block, and the sign of the last block.
+LAYOUTS = {"skvae": (True, 1), "scikit-image": (True, -1), "vlfeat": (False, 1)}
+
+
+def convert_layout(vectors, n_components, *, source="skvae", target="vlfeat", norm="l2"):
+    """Rewrite Fisher vectors that one library made as another would have made them.
+
+    ============== ======================================================== ===========
+    layout         entries                                                  also of
+    ============== ======================================================== ===========
+    "skvae"        weights (K), means (K d), standard deviations (K d)      the paper
+    "scikit-image" weights (K), means (K d), -standard deviations (K d)
+    "vlfeat"       means (K d), standard deviations (K d)                   cyvlfeat
+    ============== ======================================================== ===========
+
+    Parameters
+    ----------
+    vectors : array-like of shape (n_sets, n_features)
+        Fisher vectors with every block of ``source``, after any power, which acts on each entry
+        alone. The vectors of a pyramid's cells convert one by one: reshape to
+        (n_sets * n_cells, -1) first.
+    n_components : int
+        K of their mixture.
+    source, target : {"skvae", "scikit-image", "vlfeat"}
+        Layouts to read and to write.
+    norm : {"l2", "l1", "intra"} or None, default="l2"
+        How ``vectors`` were normalised. Losing the weights shortens a normalised vector, so what
+        remains is divided by its length, which gives the other library's vector exactly; with None
+        nothing is divided.
+
+    Returns
+    -------
+    converted : ndarray of shape (n_sets, n_features_out)
+        A new array, float32 for float32 ``vectors``, else float64. Vectors of zeros stay zero.
+
+    Raises
+    ------
+    ValueError
+        If a layout or norm is unknown, a length is impossible for K, or ``target`` has weights that
+        ``source`` lacks: nothing in a vector of VLFeat tells them.
+
+    Notes
+    -----
+    VLFeat gives zeros to components of weight below 1e-6, and leaves posteriors below 1e-6 out; in
+    the rest its vectors and ours agree to 1e-5 before the power.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.fisher.conventions import convert_layout
+    >>> one_component = np.array([[0.0, 3.0, 4.0]])
+    >>> convert_layout(one_component, 1, target="scikit-image")
+    array([[ 0.,  3., -4.]])
+    >>> convert_layout(one_component, 1, target="vlfeat")
+    array([[0.6, 0.8]])
+    """
+    for name, layout in (("source", source), ("target", target)):
+        if layout not in LAYOUTS:
+            raise ValueError(f"{name}={layout!r} must be one of {tuple(LAYOUTS)}.")
+    if norm not in ("l2", "l1", "intra", None):
+        raise ValueError(f"norm={norm!r} must be 'l2', 'l1', 'intra' or None.")
+    (has_weights, sign), (wants_weights, target_sign) = LAYOUTS[source], LAYOUTS[target]
+    if wants_weights and not has_weights:
+        raise ValueError(
+            f"source={source!r} has no weights block and target={target!r} needs one. Convert the "
+            "others to 'vlfeat' instead, or keep gradients=('means', 'stds') in the encoder."
+        )
+    vectors = check_numbers(vectors, "vectors", copy=True)
+    n_weights = n_components if has_weights else 0
+    width, rest = divmod(vectors.shape[1] - n_weights, 2 * n_components)
+    if rest or width < 1:
+        raise ValueError(
+            f"vectors have {vectors.shape[1]} features; layout {source!r} with "
+            f"n_components={n_components} has {n_weights} + 2 * {n_components} * d."
+        )
+    if sign != target_sign:
+        vectors[:, -n_components * width :] *= -1
+    if has_weights and not wants_weights:
+        vectors = vectors[:, n_components:]
+        if norm is not None:
+            order = 1 if norm == "l1" else 2
+            length = np.linalg.norm(vectors, ord=order, axis=1, keepdims=True)
+            vectors = vectors / np.where(length > 0, length, 1)
+    return vectors

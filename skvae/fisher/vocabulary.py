@@ -1,0 +1,241 @@
+"""Encoders of sets by a vocabulary of visual words: VLAD and bags of words."""
+
+import numpy as np
+from sklearn.cluster import KMeans
+
+from skvae._sklearn import HasMethods
+from skvae.compute.devices import gpu_or_none
+from skvae.fisher.codec import Codec
+from skvae.fisher.parts import fitted_model
+from skvae.fisher.set_encoder import SetEncoder
+from skvae.mixture.assignment import Assignment
+from skvae.mixture.statistics import Mixture
+
+__all__ = ["BagOfVisualWordsEncoder", "VLADEncoder"]
+
+
+class _WordsEncoder(SetEncoder):
+    """Each descriptor belongs to the nearest center of a clustering wholly.
+
+    That is hard assignment under a mixture with equal weights and one variance, so the statistics
+    of the Fisher vector serve here as well. A subclass names a block of them, and a prefix.
+    """
+
+    _parameter_constraints = {
+        **SetEncoder._parameter_constraints,
+        "vocabulary": [HasMethods(["fit"]), None],
+    }
+
+    def __init__(
+        self,
+        n_components=64,
+        *,
+        extractor=None,
+        reducer=None,
+        vocabulary=None,
+        power=0.5,
+        norm="l2",
+        spatial=None,
+        xy_weight=1.0,
+        max_descriptors=200_000,
+        device=None,
+        dtype=None,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.n_components = n_components
+        self.extractor = extractor
+        self.reducer = reducer
+        self.vocabulary = vocabulary
+        self.power = power
+        self.norm = norm
+        self.spatial = spatial
+        self.xy_weight = xy_weight
+        self.max_descriptors = max_descriptors
+        self.device = device
+        self.dtype = dtype
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @property
+    def _n_model_components(self):
+        return getattr(self.vocabulary, "n_clusters", self.n_components)
+
+    def _fit_model(self, local, rng):
+        vocabulary = KMeans(self.n_components) if self.vocabulary is None else self.vocabulary
+        self.vocabulary_ = fitted_model(vocabulary, "cluster_centers_", local, rng, "vocabulary")
+
+    def _codec(self):
+        given = np.asarray(self.vocabulary_.cluster_centers_)
+        centers = given.astype(np.float64)
+        # Any variance has the same nearest center; that of the centers keeps numbers near one.
+        variance = centers.var(axis=0).max()
+        if variance <= np.finfo(np.float64).tiny:  # its inverse is infinite
+            variance = 1.0
+        n_words = len(centers)
+        words = Mixture(np.full(n_words, 1 / n_words), centers, np.full(centers.shape, variance))
+        return Codec(
+            words,
+            (self._block,),
+            self.power,
+            self.norm,
+            self._levels,
+            Assignment(top_k=1),
+            whitened=False,
+            prefix=self._prefix,
+            device=gpu_or_none(self.device),
+            eps_means=np.finfo(given.dtype if given.dtype.kind == "f" else np.float64).eps,
+        )
+
+
+class VLADEncoder(_WordsEncoder):
+    r"""Vectors of locally aggregated descriptors: sums of residuals about visual words.
+
+    With :math:`\mu_k` the k-th center of a k-means clustering of local descriptors, the vector of a
+    set is :math:`v_k = \sum_{x: \text{nearest is } k} (x - \mu_k)`, raised to a signed power and
+    normalised.
+
+    Parameters
+    ----------
+    n_components : int, default=64
+        K, the number of words. A ``vocabulary`` brings its own.
+    extractor : transformer, default=None
+        As in ``FisherVectorEncoder``, like all that follow but the vocabulary.
+    reducer : transformer, default=None
+        Fitted on local descriptors and applied to them.
+    vocabulary : clusterer, default=None
+        Has ``cluster_centers_`` once fitted, such as ``KMeans`` or ``MiniBatchKMeans``. A fitted
+        one is used as it is; an unfitted one is cloned and fitted. None means ``KMeans``.
+    power : float, default=0.5
+        Exponent of the signed power; 1 leaves the sums as they are.
+    norm : {"l2", "l1", "intra"} or None, default="l2"
+        ``"intra"``: L2 of each word's residual, then of the whole.
+    spatial : "xy", tuple or None, default=None
+        Positions as dimensions, pyramid, or both.
+    xy_weight : float, default=1.0
+        Scale of appended positions, in units of the reduced descriptors.
+    max_descriptors : int, default=200_000
+        Random descriptors that reducer and vocabulary are fitted on, at most.
+    device : {None, "cpu", "auto", "cuda"}, default=None
+        Where statistics are computed.
+    dtype : {"float16", "float32", "float64"} or None, default=None
+        Of the vectors. None: that of the descriptors, float32 or float64.
+    n_jobs : int, default=None
+        Workers that encode.
+    random_state : int, RandomState instance or None, default=None
+        Decides the sample of descriptors, and seeds every nested ``random_state`` that is None.
+    verbose : int, default=0
+        Progress of the encoding, as joblib prints it.
+
+    Attributes
+    ----------
+    vocabulary_ : clusterer
+        The fitted vocabulary.
+    reducer_, extractor_ : transformer or None
+        The fitted parts.
+    n_features_in_ : int
+        Columns of X: d of a descriptor, or the pixels of an image with an extractor.
+
+    See Also
+    --------
+    FisherVectorEncoder : Soft assignment, variances, and the metric of the likelihood.
+
+    Notes
+    -----
+    **X** is read as in ``FisherVectorEncoder``: every row of a 2-D array is a set of one.
+
+    References
+    ----------
+    H. Jégou, M. Douze, C. Schmid and P. Pérez, "Aggregating local descriptors into a compact image
+    representation", CVPR 2010.
+
+    R. Arandjelović and A. Zisserman, "All about VLAD", CVPR 2013 (``norm="intra"``).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae import VLADEncoder
+    >>> rng = np.random.default_rng(0)
+    >>> X = [rng.normal(size=(n, 3)) for n in (20, 35, 50)]
+    >>> VLADEncoder(4, random_state=0).fit_transform(X).shape
+    (3, 12)
+    """
+
+    _block, _prefix = "means", "vlad"
+
+
+class BagOfVisualWordsEncoder(_WordsEncoder):
+    """Bags of visual words: how often each word of a vocabulary is the nearest one.
+
+    Local descriptors are clustered once; the vector of a set counts its descriptors by their
+    nearest center, raised to a power and normalised. The defaults are the histogram's square roots,
+    of length one, whose dot products are Hellinger's kernel; ``power=1, norm=None`` are counts and
+    ``power=1, norm="l1"`` frequencies.
+
+    Parameters
+    ----------
+    n_components : int, default=64
+        K, the number of words. A ``vocabulary`` brings its own.
+    extractor : transformer, default=None
+        As in ``FisherVectorEncoder``, like all that follow but the vocabulary.
+    reducer : transformer, default=None
+        Fitted on local descriptors and applied to them.
+    vocabulary : clusterer, default=None
+        Has ``cluster_centers_`` once fitted, such as ``KMeans`` or ``MiniBatchKMeans``. A fitted
+        one is used as it is; an unfitted one is cloned and fitted. None means ``KMeans``.
+    power : float, default=0.5
+        Exponent of the counts; 1 leaves them as they are.
+    norm : {"l2", "l1", "intra"} or None, default="l2"
+        Of the histogram, with a pyramid of each cell's; ``"intra"`` is ``"l2"`` here.
+    spatial : "xy", tuple or None, default=None
+        Positions as dimensions, pyramid, or both.
+    xy_weight : float, default=1.0
+        Scale of appended positions, in units of the reduced descriptors.
+    max_descriptors : int, default=200_000
+        Random descriptors that reducer and vocabulary are fitted on, at most.
+    device : {None, "cpu", "auto", "cuda"}, default=None
+        Where statistics are computed.
+    dtype : {"float16", "float32", "float64"} or None, default=None
+        Of the vectors. None: that of the descriptors, float32 or float64.
+    n_jobs : int, default=None
+        Workers that encode.
+    random_state : int, RandomState instance or None, default=None
+        Decides the sample of descriptors, and seeds every nested ``random_state`` that is None.
+    verbose : int, default=0
+        Progress of the encoding, as joblib prints it.
+
+    Attributes
+    ----------
+    vocabulary_ : clusterer
+        The fitted vocabulary.
+    reducer_, extractor_ : transformer or None
+        The fitted parts.
+    n_features_in_ : int
+        Columns of X: d of a descriptor, or the pixels of an image with an extractor.
+
+    Notes
+    -----
+    **X** is read as in ``FisherVectorEncoder``: every row of a 2-D array is a set of one.
+
+    References
+    ----------
+    J. Sivic and A. Zisserman, "Video Google: a text retrieval approach to object matching in
+    videos", ICCV 2003.
+
+    G. Csurka, C. Dance, L. Fan, J. Willamowski and C. Bray, "Visual categorization with bags of
+    keypoints", ECCV workshop on statistical learning in computer vision, 2004.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae import BagOfVisualWordsEncoder
+    >>> rng = np.random.default_rng(0)
+    >>> X = [rng.normal(size=(n, 3)) for n in (20, 35, 50)]
+    >>> bag = BagOfVisualWordsEncoder(4, power=1, norm=None, random_state=0)
+    >>> bag.fit_transform(X).sum(axis=1)
+    array([20., 35., 50.])
+    """
+
+    _block, _prefix = "weights", "bag"

@@ -1,0 +1,1 @@
+"""Images to sets of local descriptors."""

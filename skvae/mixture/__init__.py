@@ -1,0 +1,1 @@
+"""Gaussian mixtures and their sufficient statistics: the one idea of the library."""

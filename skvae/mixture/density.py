@@ -1,0 +1,156 @@
+"""What a fitted mixture says of descriptors: likelihoods, posteriors, samples."""
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from skvae.compute.sizes import check_memory
+from skvae.compute.threads import single_threaded
+from skvae.mixture.em import total_statistics
+from skvae.mixture.expectation import log_posteriors
+from skvae.mixture.magnitudes import too_large
+from skvae.mixture.variances import total_variances
+
+__all__ = ["MixtureDensityMixin"]
+
+
+class MixtureDensityMixin:
+    """Density of a fitted :class:`skvae.DiagonalGaussianMixture`."""
+
+    def _of_tiles(self, function, X):
+        """``function(log-likelihoods, posteriors)`` of tiles of descriptors, concatenated."""
+        check_is_fitted(self)
+        results = []
+        with np.errstate(over="ignore", invalid="ignore"):
+            for block in self._read(X, reset=False):
+                for _, log_likelihood, gamma in log_posteriors(block, self._mixture()):
+                    if not np.isfinite(log_likelihood).all():
+                        raise too_large([block], np.sqrt(total_variances(self._mixture())))
+                    results.append(function(log_likelihood, gamma))
+        return np.concatenate(results)
+
+    def score_samples(self, X):
+        """Log-likelihood of each descriptor.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Descriptors.
+
+        Returns
+        -------
+        log_likelihood : ndarray of shape (n_samples,), float64
+            log p(x), in nats.
+
+        Raises
+        ------
+        ValueError
+            If a descriptor is so far away that its square leaves the range of float64.
+        """
+        return self._of_tiles(lambda log_likelihood, _: log_likelihood, X)
+
+    def score(self, X, y=None):
+        """Mean log-likelihood.
+
+        Parameters
+        ----------
+        X : array-like, iterable of blocks or dask array of shape (n_samples, n_features)
+            Descriptors.
+        y : Ignored
+            Present for scikit-learn's conventions.
+
+        Returns
+        -------
+        float
+            In nats per descriptor.
+        """
+        check_is_fitted(self)
+        data, mixture = self._read(X, reset=False), self._mixture()
+        with single_threaded():
+            total = total_statistics(self._placed(data), mixture)
+        return float(total.log_likelihood / total.n_descriptors)
+
+    def predict_proba(self, X):
+        """Posterior probability of each component.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Descriptors.
+
+        Returns
+        -------
+        gamma : ndarray of shape (n_samples, n_components)
+            In the dtype of ``X``; rows sum to 1.
+        """
+        return self._of_tiles(lambda _, gamma: gamma, X)
+
+    def predict(self, X):
+        """Most probable component of each descriptor.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Descriptors.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+        """
+        return self._of_tiles(lambda _, gamma: gamma.argmax(axis=1), X)
+
+    def sample(self, n_samples=1):
+        """Draw descriptors from the mixture.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            How many.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            Descriptors, ordered by component as in scikit-learn.
+        y : ndarray of shape (n_samples,)
+            Their components.
+        """
+        check_is_fitted(self)
+        if n_samples < 1:
+            raise ValueError(f"n_samples={n_samples} must be at least 1.")
+        check_memory(16 * int(n_samples) * self.means_.shape[1], f"n_samples={n_samples}")
+        rng = check_random_state(self.random_state)
+        y = np.repeat(np.arange(len(self.weights_)), rng.multinomial(n_samples, self.weights_))
+        noise = rng.standard_normal((n_samples, self.means_.shape[1]))
+        return self.means_[y] + np.sqrt(self.covariances_[y]) * noise, y
+
+    def _n_parameters(self):
+        return self.weights_.size - 1 + self.means_.size + self.covariances_.size
+
+    def bic(self, X):
+        """Bayesian information criterion; lower is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Descriptors.
+
+        Returns
+        -------
+        float
+        """
+        log_likelihood = self.score_samples(X)
+        return float(-2 * log_likelihood.sum() + self._n_parameters() * np.log(len(log_likelihood)))
+
+    def aic(self, X):
+        """Akaike information criterion; lower is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Descriptors.
+
+        Returns
+        -------
+        float
+        """
+        return float(-2 * self.score_samples(X).sum() + 2 * self._n_parameters())

@@ -1,0 +1,345 @@
+"""Expectation maximisation on sums over blocks: steps and passes, revival."""
+
+from functools import partial
+from itertools import islice
+
+import numpy as np
+
+from skvae.mixture.expectation import accumulate
+from skvae.mixture.magnitudes import too_large
+from skvae.mixture.statistics import Mixture, Statistics
+from skvae.mixture.variances import total_variances, varying
+
+__all__ = [
+    "describe",
+    "e_step",
+    "em_passes",
+    "expected_statistics",
+    "m_step",
+    "revive",
+    "stepwise",
+    "total_statistics",
+    "until_converged",
+]
+
+# A component with less than this share of one descriptor is empty.
+_EMPTY = 0.5
+# Rows that a pass over the data converts to float64 at a time.
+_PASS_ROWS = 16_384
+
+
+def _count_and_sum(X):
+    return np.append(X.sum(axis=0, dtype=np.float64), len(X))
+
+
+def _squares(X, center):
+    squares = np.zeros(len(center))
+    for first in range(0, len(X), _PASS_ROWS):
+        squares += ((X[first : first + _PASS_ROWS] - center) ** 2).sum(axis=0)
+    return squares
+
+
+def describe(data):
+    """Number, center and variances of all descriptors, in two passes.
+
+    Parameters
+    ----------
+    data : ArrayBlocks, IteratedBlocks or DaskBlocks
+        Descriptors.
+
+    Returns
+    -------
+    n : int
+        How many.
+    center : ndarray of shape (d,)
+        Their mean, rounded to their dtype so that subtracting it there is exact.
+    variances : ndarray of shape (d,)
+        About the center; 0 where that is rounding.
+
+    Raises
+    ------
+    ValueError
+        If a square leaves the range of float64.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        *total, n = data.total(_count_and_sum)
+        center = (np.array(total) / max(n, 1)).astype(data.dtype).astype(np.float64)
+        variances = data.total(partial(_squares, center=center)) / max(n, 1)
+    if not np.isfinite(variances).all():
+        raise too_large(data)
+
+    return int(n), center, varying(variances, center, data.dtype)
+
+
+def e_step(X, mixture, center):
+    """Statistics of one block of descriptors, of either dtype.
+
+    Parameters
+    ----------
+    X : ndarray or torch.Tensor of shape (n, d), float32 or float64
+        Descriptors; a tensor is worked on where it lies.
+    mixture : Mixture
+        Current parameters.
+    center : ndarray of shape (d,)
+        Subtracted from the descriptors.
+
+    Returns
+    -------
+    Statistics
+        Of an array in float64 where float32 cannot hold the center.
+    """
+    if not isinstance(X, np.ndarray):
+        from skvae.mixture import torch_statistics
+
+        return torch_statistics.accumulate(X, mixture, center)
+    if not np.array_equal(center, center.astype(X.dtype)):
+        X = X.astype(np.float64)
+    return accumulate(X, mixture, center)
+
+
+def total_statistics(data, mixture):
+    """Statistics of all descriptors, about the mixture's center.
+
+    Parameters
+    ----------
+    data : ArrayBlocks, IteratedBlocks, DaskBlocks or TorchBlocks
+        Descriptors.
+    mixture : Mixture
+        Current parameters.
+
+    Returns
+    -------
+    Statistics
+
+    Raises
+    ------
+    ValueError
+        If a descriptor is so far from the mixture that its square leaves the range of float64.
+    """
+    with np.errstate(all="ignore"):
+        center = mixture.center(data.dtype)
+        if not np.isfinite(center).all():
+            center = mixture.center(np.float64)
+        statistics = data.total(partial(_wide_e_step, mixture=mixture, center=center))
+    if not _is_finite(statistics):
+        raise too_large(data, np.sqrt(total_variances(mixture)))
+    return statistics
+
+
+def _wide_e_step(X, mixture, center):
+    """Statistics of a block, in float64 where float32 cannot hold its squares."""
+    statistics = e_step(X, mixture, center)
+    if _is_finite(statistics):
+        return statistics
+    wide = X.astype(np.float64, copy=False) if isinstance(X, np.ndarray) else X.double()
+    return statistics if wide is X else e_step(wide, mixture, center)
+
+
+def _is_finite(statistics):
+    return bool(np.isfinite(statistics.log_likelihood) and np.isfinite(statistics.totals).all())
+
+
+def m_step(statistics, floor):
+    """Maximise the expected log-likelihood over weights, means and floored variances.
+
+    Parameters
+    ----------
+    statistics : Statistics
+        From the E-step.
+    floor : ndarray of shape (d,)
+        Least variances; the maximum under that constraint is the clipped variance, so EM
+        in exact arithmetic still cannot lower the log-likelihood.
+
+    Returns
+    -------
+    Mixture
+
+    References
+    ----------
+    A. P. Dempster, N. M. Laird and D. B. Rubin, "Maximum likelihood from incomplete data via the
+    EM algorithm", J. R. Stat. Soc. B 39, 1977.
+    """
+    d = len(statistics.center)
+    s0, s1, s2 = np.split(statistics.totals, [1, 1 + d], axis=1)
+    # A component without descriptors would divide by zero; its weight still has to be positive.
+    s0 = np.maximum(s0, 10 * np.finfo(np.float64).eps)
+    means = s1 / s0
+    covariances = np.maximum(s2 / s0 - means**2, floor)
+
+    return Mixture(s0[:, 0] / s0.sum(), statistics.center + means, covariances)
+
+
+def expected_statistics(mixture, center):
+    """Mean statistics of descriptors that are distributed as the mixture says.
+
+    ``m_step`` gives the mixture back: parameters and mean statistics are one and the same state, so
+    that stepwise EM can go on from any mixture.
+
+    Parameters
+    ----------
+    mixture : Mixture
+        Parameters.
+    center : ndarray of shape (d,)
+        What the statistics are about.
+
+    Returns
+    -------
+    Statistics
+        Of one descriptor on average, with a log-likelihood of NaN.
+    """
+    mu = mixture.means - center
+    phi = np.concatenate([np.ones((len(mu), 1)), mu, mixture.covariances + mu**2], axis=1)
+    return Statistics(mixture.weights[:, None] * phi, 1.0, np.nan, center)
+
+
+def stepwise(mixture, batch, rate, floor):
+    """One step of stepwise EM: an M-step on a running mean of statistics.
+
+    Parameters
+    ----------
+    mixture : Mixture
+        That the statistics were made with.
+    batch : Statistics
+        From the E-step on a batch.
+    rate : float
+        Weight of the batch; with 1 the past is forgotten, as in one iteration of EM.
+    floor : ndarray of shape (d,)
+        Least variances.
+
+    Returns
+    -------
+    Mixture
+
+    References
+    ----------
+    O. Cappé and E. Moulines, "On-line expectation-maximization algorithm for latent data models",
+    J. R. Stat. Soc. B 71, 2009.
+    """
+    past = (1 - rate) * expected_statistics(mixture, batch.center)
+    return m_step(past + (rate / batch.n_descriptors) * batch, floor)
+
+
+def em_passes(data, mixture, floor, *, batch_size, decay, n_steps, rng):
+    """EM without end: one pass over the data after the other.
+
+    Parameters
+    ----------
+    data : ArrayBlocks, IteratedBlocks, DaskBlocks or TorchBlocks
+        Descriptors.
+    mixture : Mixture
+        To start from.
+    floor : ndarray of shape (d,)
+        Least variances.
+    batch_size : int or None
+        Descriptors per step of stepwise EM; None is EM, one step a pass.
+    decay : float
+        The t-th batch weighs (t + 1)^-decay.
+    n_steps : int
+        Steps that the start counts for.
+    rng : numpy.random.RandomState
+        Of the batches.
+
+    Yields
+    ------
+    mixture : Mixture
+        After the pass.
+    bound : float
+        Mean log-likelihood of each descriptor under the mixture that met it, in nats.
+    n_revived : int
+        Empty components replaced after the pass.
+    n_steps : int
+        So far.
+    """
+    while True:
+        log_likelihood, n = 0.0, 0
+        for batch in [data] if batch_size is None else data.batches(batch_size, rng):
+            statistics = total_statistics(batch, mixture)
+            rate = 1.0 if batch_size is None else (n_steps + 1) ** -decay
+            mixture = stepwise(mixture, statistics, rate, floor)
+            log_likelihood += statistics.log_likelihood
+            n += statistics.n_descriptors
+            n_steps += 1
+        mixture, n_revived = revive(mixture, n, floor)
+        yield mixture, log_likelihood / n, n_revived, n_steps
+
+
+def until_converged(passes, *, max_iter, tol, verbose=0):
+    """What a mixture has after each pass, until the log-likelihood gains less than ``tol``.
+
+    Parameters
+    ----------
+    passes : iterator
+        ``em_passes``.
+    max_iter : int
+        Passes at most.
+    tol : float
+        In nats per descriptor.
+    verbose : int
+        Prints the log-likelihood every so many passes; 0 does not.
+
+    Yields
+    ------
+    attributes : dict
+        Fitted attributes of ``DiagonalGaussianMixture``.
+    """
+    bounds, total_revived = [], 0
+    for mixture, bound, n_revived, n_steps in islice(passes, max_iter):
+        total_revived += n_revived
+        bounds.append(bound)
+        if verbose and len(bounds) % verbose == 0:
+            print(f"Iteration {len(bounds)}: log-likelihood {bound:.6f} nats")
+        converged = not n_revived and abs(np.diff([-np.inf, *bounds])[-1]) < tol
+        yield {
+            "weights_": mixture.weights,
+            "means_": mixture.means,
+            "covariances_": mixture.covariances,
+            "lower_bounds_": list(bounds),
+            "lower_bound_": bound,
+            "n_iter_": len(bounds),
+            "n_steps_": n_steps,
+            "converged_": bool(converged),
+            "n_revived_": total_revived,
+        }
+        if converged:
+            return
+
+
+def revive(mixture, n_descriptors, floor):
+    """Split the heaviest component once for every empty one, along its widest dimension.
+
+    Widest in units of the feature's variance over the whole mixture.
+
+    Parameters
+    ----------
+    mixture : Mixture
+        From the M-step.
+    n_descriptors : int
+        That it came from.
+    floor : ndarray of shape (d,)
+        Components no wider than this in every dimension are not split.
+
+    Returns
+    -------
+    mixture : Mixture
+        The same object when nothing was empty.
+    n_revived : int
+        How many components were replaced.
+    """
+    counts = mixture.weights * n_descriptors
+    empty = np.flatnonzero(counts < _EMPTY)
+    variances = total_variances(mixture)
+    weights, means, covariances = (a.copy() for a in mixture)
+    n_revived = 0
+    for k in empty:
+        j = np.argmax(np.where((covariances > floor).any(axis=1), counts, 0))
+        if counts[j] < 2:
+            break
+        widest = np.argmax(np.where(covariances[j] > floor, covariances[j] / variances, 0))
+        step = 0.5 * np.sqrt(covariances[j, widest])
+        means[k], covariances[k] = means[j], covariances[j]
+        means[j, widest] -= step
+        means[k, widest] += step
+        weights[j] = weights[k] = (weights[j] + weights[k]) / 2
+        counts[j] = counts[k] = counts[j] / 2
+        n_revived += 1
+    return (Mixture(weights, means, covariances), n_revived) if n_revived else (mixture, 0)

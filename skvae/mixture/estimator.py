@@ -1,0 +1,399 @@
+"""A diagonal Gaussian mixture, fitted by EM on additive sufficient statistics."""
+
+from numbers import Integral, Real
+from operator import itemgetter
+
+import numpy as np
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+
+from skvae._documentation import DocumentedMixin
+from skvae._refit import fitted_aside
+from skvae._sklearn import Interval, StrOptions, fit_context
+from skvae._warnings import warn
+from skvae.compute.devices import gpu_or_none
+from skvae.compute.threads import single_threaded
+from skvae.data.containers import validate_numbers
+from skvae.exceptions import FitInterruptedWarning
+from skvae.mixture.blocks import ArrayBlocks, lazy_blocks
+from skvae.mixture.density import MixtureDensityMixin
+from skvae.mixture.em import (
+    describe,
+    em_passes,
+    m_step,
+    stepwise,
+    total_statistics,
+    until_converged,
+)
+from skvae.mixture.starts import START_METHODS, given_start, start
+from skvae.mixture.statistics import Mixture
+from skvae.mixture.variances import begin_to_vary, floor_of
+from skvae.persistence import VersionedMixin
+
+__all__ = ["DiagonalGaussianMixture"]
+
+
+class DiagonalGaussianMixture(
+    DocumentedMixin, VersionedMixin, MixtureDensityMixin, DensityMixin, BaseEstimator
+):
+    r"""Gaussian mixture with diagonal covariances for large sets of descriptors.
+
+    Maximises the mean log-likelihood :math:`\frac1n \sum_i \log \sum_k w_k N(x_i; \mu_k,
+    \sigma_k^2)` by expectation maximisation. The E-step reads the data in blocks and keeps sums
+    only, in float64, about the mean of the data: memory does not grow with n times K, and float32
+    data far from zero lose nothing. So the data may lie on disk or on a cluster (see Notes).
+
+    Parameters
+    ----------
+    n_components : int, default=1
+        K, the number of Gaussians.
+    tol : float, default=1e-3
+        EM stops when the mean log-likelihood gains less than this (nats per descriptor).
+    max_iter : int, default=100
+        EM iterations, or passes of stepwise EM, at most.
+    batch_size : int, default=None
+        Descriptors per step of stepwise EM, which takes a step after every batch and comes near the
+        solution in a few passes over the data: 5,000 suits millions of descriptors. None is EM.
+    n_init : int, default=1
+        Starts; the one with the highest log-likelihood is kept.
+    init_params : {"kmeans", "k-means++"}, default="kmeans"
+        How the start is found, by scikit-learn's algorithm of that name on a sample of the data.
+    weights_init : array-like of shape (n_components,), default=None
+        Starting weights, instead of those of the k-means start.
+    means_init : array-like of shape (n_components, n_features), default=None
+        Starting means.
+    precisions_init : array-like of shape (n_components, n_features), default=None
+        Starting inverse variances.
+    variance_floor : float, default=1e-6
+        Least variance of a component in each feature, as a share of the feature's variance in the
+        data. A feature that does not vary has the largest variance of the others, or 1.
+    learning_decay : float, default=0.6
+        Stepwise EM weighs its t-th batch by :math:`(t + 1)^{-\text{learning\_decay}}`; between
+        0.5 and 1 it converges.
+    warm_start : bool, default=False
+        Whether ``fit`` starts from the present solution, which has to have ``n_components``.
+    device : {None, "cpu", "auto", "cuda"}, default=None
+        Where sums over descriptors are computed: on a GPU by torch, else by numpy. "auto" is a GPU
+        where there is one. Decided at each call, and no part of what was fitted.
+    random_state : int, RandomState instance or None, default=None
+        Decides the start, the batches and ``sample``.
+    verbose : int, default=0
+        Prints the mean log-likelihood every ``verbose`` iterations.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (n_components,), float64
+        Mixture weights.
+    means_ : ndarray of shape (n_components, n_features), float64
+        Means.
+    covariances_ : ndarray of shape (n_components, n_features), float64
+        Variances.
+    lower_bounds_ : list of float
+        Mean log-likelihood in each pass over the data, in nats; descriptors count under the mixture
+        that they met, before the M-step that they led to.
+    lower_bound_ : float
+        The last of them.
+    n_iter_ : int
+        Passes over the data done, or batches seen by ``partial_fit``.
+    n_steps_ : int
+        M-steps done, from which ``partial_fit`` counts on; the start of stepwise EM is one.
+    converged_ : bool
+        Whether ``tol`` was reached.
+    n_revived_ : int
+        Empty components that were given half of the heaviest one.
+    n_features_in_ : int
+        Number of features.
+
+    Notes
+    -----
+    With ``variance_floor=0`` and no empty component, parameters agree with scikit-learn's
+    ``GaussianMixture(covariance_type="diag", reg_covar=0)`` from the same start. A component that
+    owns less than half a descriptor is revived; between revivals the log-likelihood of EM in
+    float64 does not fall by more than the rounding of its sums.
+
+    Multiplying a feature by a number changes neither posteriors nor what EM makes of a given
+    start. The k-means start, though, goes by distances, which one feature in large units leads:
+    where units are arbitrary, as in tables of unlike measurements, put a ``StandardScaler`` before.
+
+    ``fit`` gives a ``ConvergenceWarning`` where EM stops at ``max_iter``, but not with
+    ``batch_size``, whose passes are chosen.
+
+    **X** of ``fit``, ``partial_fit`` and ``score`` is an array, a memory map, of which a few
+    megabytes are held at a time, an iterable of 2-D blocks whose ``__iter__`` starts anew, since
+    every pass reads it once, or a 2-D dask array, whose blocks stay where they are. All give the
+    same result: the start is drawn by row, and nothing else depends on the blocks but the rounding
+    of sums. Batches of stepwise EM are drawn from all over an array; of an iterable they are
+    consecutive, so sorted data should be shuffled; a dask array has none.
+
+    References
+    ----------
+    A. P. Dempster, N. M. Laird and D. B. Rubin, "Maximum likelihood from incomplete data via the
+    EM algorithm", J. R. Stat. Soc. B 39, 1977.
+
+    O. Cappé and E. Moulines, "On-line expectation-maximization algorithm for latent data models",
+    J. R. Stat. Soc. B 71, 2009 (``batch_size`` and ``partial_fit``).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae import DiagonalGaussianMixture
+    >>> X = np.array([[0.0], [1.0], [10.0], [11.0]])
+    >>> mixture = DiagonalGaussianMixture(2, random_state=0).fit(X)
+    >>> np.sort(mixture.means_.ravel())
+    array([ 0.5, 10.5])
+    """
+
+    _parameter_constraints = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), None],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "init_params": [StrOptions(set(START_METHODS))],
+        "weights_init": ["array-like", None],
+        "means_init": ["array-like", None],
+        "precisions_init": ["array-like", None],
+        "variance_floor": [Interval(Real, 0, 1, closed="left")],
+        "learning_decay": [Interval(Real, 0.5, 1, closed="right")],
+        "warm_start": ["boolean"],
+        "device": [StrOptions({"cpu", "auto", "cuda"}), None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        n_components=1,
+        *,
+        tol=1e-3,
+        max_iter=100,
+        batch_size=None,
+        n_init=1,
+        init_params="kmeans",
+        weights_init=None,
+        means_init=None,
+        precisions_init=None,
+        variance_floor=1e-6,
+        learning_decay=0.6,
+        warm_start=False,
+        device=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.n_components = n_components
+        self.tol = tol
+        self.max_iter = max_iter
+        self.batch_size = batch_size
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weights_init = weights_init
+        self.means_init = means_init
+        self.precisions_init = precisions_init
+        self.variance_floor = variance_floor
+        self.learning_decay = learning_decay
+        self.warm_start = warm_start
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = False
+        return tags
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Fit the mixture to all descriptors.
+
+        Parameters
+        ----------
+        X : array-like, iterable of blocks or dask array of shape (n_samples, n_features)
+            Descriptors (see Notes); float32, and what is exact in it, is worked on as float32.
+        y : Ignored
+            Present for scikit-learn's conventions.
+
+        Returns
+        -------
+        self : DiagonalGaussianMixture
+
+        Raises
+        ------
+        ValueError
+            If there are fewer descriptors than components, X or a start is not finite or has
+            squares that are not, a dask array does not know its chunks, or ``warm_start`` meets
+            another number of components or features. The fit before stays.
+        TypeError
+            If X can be read only once.
+        """
+        with fitted_aside(self) as fitted:
+            fitted._fit(X)
+        self._warn_unless_converged()
+        return self
+
+    def fit_predict(self, X, y=None):
+        """Fit the mixture, and give the most probable component of each descriptor.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Descriptors.
+        y : Ignored
+            Present for scikit-learn's conventions.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+        """
+        return self.fit(X).predict(X)
+
+    def _fit(self, X):
+        warm = self.warm_start and hasattr(self, "weights_")
+        if warm:
+            self._check_n_components("warm_start")
+        data = self._read(X, reset=not warm)
+        rng = check_random_state(self.random_state)
+        placed = self._placed(data)
+        steps = {"batch_size": self.batch_size, "decay": float(self.learning_decay)}
+        limits = {"max_iter": self.max_iter, "tol": self.tol, "verbose": self.verbose}
+        with single_threaded():
+            n, center, variances = self._describe(data)
+            floor = floor_of(variances, self.variance_floor, center, data.dtype)
+            runs = {}  # the last whole pass from each start
+            try:
+                for i in range(1 if warm else self.n_init):
+                    first = self._mixture() if warm else self._start(data, n, center, floor, rng)
+                    n_steps = self.n_steps_ if warm else 1
+                    passes = em_passes(placed, first, floor, n_steps=n_steps, rng=rng, **steps)
+                    for runs[i] in until_converged(passes, **limits):
+                        pass
+            except KeyboardInterrupt:
+                if not runs:
+                    raise
+                n_iter = list(runs.values())[-1]["n_iter_"]
+                warn(
+                    f"EM was interrupted after {n_iter} iterations; the mixture of the last whole "
+                    "one is kept.",
+                    FitInterruptedWarning,
+                )
+        best = max(runs.values(), key=itemgetter("lower_bound_"))
+        vars(self).update(best, _variances=variances)
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None):
+        """One step of stepwise EM on a batch of descriptors.
+
+        The first batch also decides the start and the variance floor; after ``fit``, batches
+        continue from its solution.
+
+        Parameters
+        ----------
+        X : array-like, iterable of blocks or dask array of shape (n_samples, n_features)
+            A batch; the first needs at least ``n_components`` descriptors.
+        y : Ignored
+            Present for scikit-learn's conventions.
+
+        Returns
+        -------
+        self : DiagonalGaussianMixture
+
+        Raises
+        ------
+        ValueError
+            As for ``fit``, or if ``n_components`` has changed. The fit before stays.
+        """
+        with fitted_aside(self) as fitted:
+            fitted._partial_fit(X)
+        return self
+
+    def _partial_fit(self, X):
+        first = not hasattr(self, "weights_")
+        if not first:
+            self._check_n_components("partial_fit")
+        data = self._read(X, reset=first)
+        with single_threaded():
+            if first:
+                n, center, self._variances = self._describe(data)
+                rng = check_random_state(self.random_state)
+                floor = floor_of(self._variances, self.variance_floor, center, data.dtype)
+                mixture = self._start(data, n, center, floor, rng)
+                self.lower_bounds_, self.n_iter_, self.n_steps_, self.n_revived_ = [], 0, 0, 0
+            else:
+                mixture = self._mixture()
+            batch = total_statistics(self._placed(data), mixture)
+        rate = (self.n_steps_ + 1) ** -float(self.learning_decay)
+        mixture, self._variances = begin_to_vary(mixture, batch, self._variances, data.dtype)
+        center = mixture.weights @ mixture.means
+        floor = floor_of(self._variances, self.variance_floor, center, data.dtype)
+        self.weights_, self.means_, self.covariances_ = stepwise(mixture, batch, rate, floor)
+        self.lower_bound_ = batch.log_likelihood / batch.n_descriptors
+        self.lower_bounds_ = [*self.lower_bounds_, self.lower_bound_]
+        self.n_iter_ += 1
+        self.n_steps_ += 1
+        self.converged_ = False
+
+    def _read(self, X, *, reset):
+        """Blocks of X, validated: at once in memory, else when they are read."""
+        blocks = lazy_blocks(X)
+        if blocks is None:
+            return ArrayBlocks(validate_numbers(self, X, reset=reset))
+        validate_numbers(self, blocks.head, reset=reset, ensure_min_samples=0)
+        return blocks
+
+    def _placed(self, data):
+        """The blocks where sums over them are computed."""
+        device = gpu_or_none(self.device)
+        if device is None:
+            return data
+        from skvae.mixture.torch_blocks import TorchBlocks
+
+        return TorchBlocks(data, device)
+
+    def _check_n_components(self, method):
+        """Refuse to continue a mixture of another size."""
+        if len(self.weights_) != self.n_components:
+            raise ValueError(
+                f"n_components={self.n_components}, but {method} continues a mixture of "
+                f"{len(self.weights_)} components. Set n_components back, or fit a clone."
+            )
+
+    def _describe(self, data):
+        """Number of descriptors, their center and their variances."""
+        n, center, variances = describe(data)
+        if n < self.n_components:
+            raise ValueError(
+                f"A mixture of n_components={self.n_components} needs at least as many "
+                f"descriptors, got n_samples={n}. Use more data or fewer components."
+            )
+        if not variances.any():
+            warn("No feature of X varies: every variance is set to 1.")
+        return n, center, variances
+
+    def _start(self, data, n, center, floor, rng):
+        """The first mixture: what the user gave, the rest from k-means."""
+        given = given_start(
+            self.weights_init, self.means_init, self.precisions_init, self.n_components, len(center)
+        )
+        if any(value is None for value in given):
+            found = m_step(start(data, n, self.n_components, self.init_params, center, rng), floor)
+        else:
+            found = (None, None, None)
+        weights, means, precisions = given
+        return Mixture(
+            found[0] if weights is None else weights,
+            found[1] if means is None else means,
+            found[2] if precisions is None else 1 / precisions,
+        )
+
+    def _warn_unless_converged(self):
+        if self.batch_size is None and not self.converged_ and self.n_iter_ == self.max_iter:
+            gain = np.diff(self.lower_bounds_)[-1:]
+            warn(
+                f"EM stopped at max_iter={self.max_iter}, still gaining "
+                f"{gain[0] if len(gain) else np.inf:.2g} nats per descriptor in a pass "
+                f"(tol={self.tol}). Raise max_iter or tol if that matters.",
+                ConvergenceWarning,
+            )
+
+    def _mixture(self):
+        return Mixture(self.weights_, self.means_, self.covariances_)

@@ -1,0 +1,133 @@
+"""Where EM starts: from what a user gives, and from a k-means partition."""
+
+import numpy as np
+from sklearn.cluster import KMeans, kmeans_plusplus
+from sklearn.metrics import pairwise_distances_argmin
+from sklearn.utils import check_array
+
+from skvae.mixture.blocks import random_rows
+from skvae.mixture.magnitudes import squarable
+from skvae.mixture.statistics import hard_statistics
+from skvae.mixture.variances import varying
+
+__all__ = ["START_METHODS", "given_start", "start"]
+
+# Descriptors per component that a k-means start looks at, and its least number.
+_START_ROWS_PER_COMPONENT = 200
+_START_ROWS = 20_000
+# Of the variance of all features. Patches and principal components stay far below it, on whose own
+# scales k-means is worth more than on equal ones.
+_LEADING_SHARE = 0.99
+
+
+def given_start(weights, means, precisions, n_components, d):
+    """Validate the parts of a start that are given.
+
+    Parameters
+    ----------
+    weights : array-like of shape (n_components,) or None
+        Non-negative, with sum 1.
+    means : array-like of shape (n_components, d) or None
+        Means.
+    precisions : array-like of shape (n_components, d) or None
+        Inverse variances, positive.
+    n_components, d : int
+        K, and the number of features.
+
+    Returns
+    -------
+    weights, means, precisions : ndarray, float64, or None
+        None stays None.
+
+    Raises
+    ------
+    ValueError
+        If a shape or a value is impossible.
+    """
+    shape = (n_components, d)
+    return (
+        _check_weights(weights, n_components),
+        _check_init(means, shape, "means_init"),
+        _check_init(precisions, shape, "precisions_init", positive=True),
+    )
+
+
+def _check_weights(weights, n_components):
+    if weights is None:
+        return None
+    weights = check_array(weights, dtype=np.float64, ensure_2d=False, input_name="weights_init")
+    if weights.shape != (n_components,):
+        raise ValueError(f"weights_init has shape {weights.shape}, expected ({n_components},).")
+    if weights.min() < 0 or not np.isclose(weights.sum(), 1):
+        raise ValueError(
+            f"weights_init must be non-negative and sum to 1; the least is {weights.min():g}, "
+            f"the sum {weights.sum():g}."
+        )
+    return weights
+
+
+def _check_init(value, shape, name, positive=False):
+    if value is None:
+        return None
+    value = check_array(value, dtype=np.float64, input_name=name)
+    if value.shape != shape:
+        raise ValueError(f"{name} has shape {value.shape}, expected {shape}.")
+    if positive and value.min() <= 0:
+        raise ValueError(f"{name} must be positive; the least is {value.min():g}.")
+    return value
+
+
+def _kmeans(X, n_components, rng):
+    return KMeans(n_components, n_init=1, max_iter=50, random_state=rng).fit(X).cluster_centers_
+
+
+def _kmeans_plusplus(X, n_components, rng):
+    return kmeans_plusplus(X, n_components, random_state=rng)[0]
+
+
+START_METHODS = {"kmeans": _kmeans, "k-means++": _kmeans_plusplus}
+
+
+def start(data, n, n_components, method, center, rng):
+    """Statistics of a k-means partition of a sample of the descriptors, for the first M-step.
+
+    A sample is enough to start from, and k-means on all descriptors would cost more than EM. Where
+    one feature has nearly all of the variance, features are standardised for it. What is drawn
+    depends on the number of descriptors alone, never on the blocks they come in.
+
+    Parameters
+    ----------
+    data : ArrayBlocks, IteratedBlocks or DaskBlocks
+        Descriptors.
+    n : int
+        How many, at least n_components.
+    n_components : int
+        K.
+    method : {"kmeans", "k-means++"}
+        scikit-learn's algorithm for the centers.
+    center : ndarray of shape (d,)
+        What the statistics are about.
+    rng : numpy.random.RandomState
+        Of the sample and the algorithm.
+
+    Returns
+    -------
+    Statistics
+    """
+    size = max(_START_ROWS, _START_ROWS_PER_COMPONENT * n_components)
+    # In float64, so that float32 data start where the same data in float64 do; centred by its own
+    # mean, whose bits do not depend on blocks.
+    sample = data.take(random_rows(n, size, rng)).astype(np.float64)
+    mean = sample.mean(axis=0)
+    centred = _comparable(squarable(sample - mean), mean, data.dtype)
+    labels = pairwise_distances_argmin(centred, START_METHODS[method](centred, n_components, rng))
+    return hard_statistics(sample, labels, n_components, center)
+
+
+def _comparable(centred, mean, dtype):
+    """Columns as they are, or in standard deviations where one of them leads all distances."""
+    variances = varying(centred.var(axis=0), mean, dtype)
+    centred[:, variances == 0] = 0  # of rounding at most
+    if variances.max() <= _LEADING_SHARE * variances.sum():
+        return centred
+    return centred / np.sqrt(np.where(variances > 0, variances, 1))

@@ -1,0 +1,228 @@
+"""The statistics of ``skvae.mixture.statistics`` by torch, for descriptors on a GPU."""
+
+import numpy as np
+import torch
+
+from skvae.compute.process import SharedSetting
+from skvae.mixture.assignment import is_hard
+from skvae.mixture.expectation import NEGLIGIBLE_NATS
+from skvae.mixture.statistics import (
+    Statistics,
+    equal_runs,
+    float32_nats,
+    in_double,
+    log_joints_at_means,
+    natural_parameters,
+    relative_parameters,
+)
+
+__all__ = ["accumulate", "block_rows", "set_statistics"]
+
+# Bytes of posteriors worked on at a time: enough to fill a large GPU.
+_BLOCK_BYTES = 2**28
+_NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
+
+
+def block_rows(n_components, itemsize):
+    """Descriptors worked on at a time."""
+    return max(1024, _BLOCK_BYTES // (itemsize * n_components))
+
+
+_MATMUL = torch.backends.cuda.matmul
+# Name and value of what keeps TF32 out, the second before torch 2.9.
+_NAME, _FULL = (
+    ("fp32_precision", "ieee") if hasattr(_MATMUL, "fp32_precision") else ("allow_tf32", False)
+)
+_PRECISION = SharedSetting(
+    lambda: [(lambda: getattr(_MATMUL, _NAME), lambda value: setattr(_MATMUL, _NAME, value))]
+)
+
+
+def _full_precision():
+    """Float32 products in float32: TF32 keeps eleven bits of the mantissa."""
+    return _PRECISION.at(_FULL)
+
+
+class _Part:
+    """Components that are worked on in one precision, on a device."""
+
+    def __init__(self, eta, center, dtype, device):
+        eta, self.offset = relative_parameters(eta)
+        self.eta = torch.as_tensor(eta).to(device, dtype)
+        self.center = torch.as_tensor(center).to(device, dtype)
+
+    def features(self, x):
+        """phi(x - c), (n, 1 + 2 d)"""
+        d = x.shape[1]
+        phi = torch.empty((len(x), 1 + 2 * d), dtype=self.eta.dtype, device=x.device)
+        phi[:, 0] = 1
+        torch.sub(x, self.center, out=phi[:, 1 : 1 + d])
+        torch.square(phi[:, 1 : 1 + d], out=phi[:, 1 + d :])
+        return phi
+
+
+class _Kernel:
+    """E-step of a mixture on the device and in the dtype of some descriptors.
+
+    As in ``skvae.mixture.expectation``, float32 is multiplied in float32 where that loses nothing
+    that counts; ``order`` has the components in double last.
+    """
+
+    def __init__(self, mixture, center, like, assignment=None):
+        self.assignment, device = assignment, like.device
+        eta = natural_parameters(mixture, center)
+        dtype = np.float64 if is_hard(assignment) else _NUMPY[like.dtype]
+        double = in_double(eta, mixture, dtype)
+        order = np.argsort(double, kind="stable")
+        n_single = len(eta) - double.sum()
+        self.order = torch.as_tensor(order).to(device)
+        self.exact = _Part(eta[order], center, torch.float64, device)
+        self.parts = [
+            _Part(eta[ks], center, dtype, device)
+            for ks, dtype in ((order[:n_single], torch.float32), (order[n_single:], torch.float64))
+            if len(ks)
+        ]
+        highest = log_joints_at_means(eta, mixture.covariances)[order[:n_single]]
+        self.normalizers = torch.as_tensor(highest).to(device)
+        self.rows = block_rows(len(eta), like.element_size())
+        self.shape = eta.shape
+
+    def e_step(self, x, weights=None):
+        """What ``totals`` needs, and log-likelihoods (n, 1) in float64."""
+        phis = [part.features(x) for part in self.parts]
+        log_joints = [phi @ part.eta.T for phi, part in zip(phis, self.parts, strict=True)]
+        peak, joint = self._relative(x, log_joints)
+        if self.assignment is not None:
+            joint = self._sparse(joint)
+        total = torch.logsumexp(joint, dim=1, keepdim=True)
+        gamma = joint.sub_(total).exp_()
+        if weights is not None:
+            gamma *= weights
+        return gamma, phis, peak + total.double()
+
+    def _relative(self, x, log_joints):
+        """Largest log-joint of each row, (n, 1) in float64, and all log-joints less it."""
+        tops = [joint.amax(dim=1, keepdim=True) for joint in log_joints]
+        peaks = [top.double() + part.offset for top, part in zip(tops, self.parts, strict=True)]
+        peak = torch.stack(peaks).amax(dim=0)
+        for joint, part in zip(log_joints, self.parts, strict=True):
+            joint.sub_((peak - part.offset).to(joint.dtype))
+        joint, *doubles = log_joints
+        if doubles:
+            joint = torch.cat([joint, doubles[0].to(joint.dtype)], dim=1)
+        rows = self._coarse(joint, peak) if len(self.normalizers) else ()
+        if len(rows):
+            exact = self.exact.features(x[rows]) @ self.exact.eta.T
+            top = exact.amax(dim=1, keepdim=True)
+            peak[rows] = top + self.exact.offset
+            joint[rows] = (exact - top).to(joint.dtype)
+        return peak, joint
+
+    def _coarse(self, joint, peak):
+        """Rows whose log-joints float32 rounds too coarsely."""
+        most = float32_nats(len(self.exact.center))
+        rows = torch.nonzero(~(peak[:, 0] >= self.normalizers.max() - most))[:, 0]
+        near, peak = joint[rows, : len(self.normalizers)], peak[rows]
+        depth = torch.where(near > -NEGLIGIBLE_NATS, self.normalizers - peak - near, 0)
+        return rows[((depth > most) | ~peak.isfinite()).any(dim=1)]
+
+    def _sparse(self, joint):
+        top_k, least = self.assignment
+        if top_k is not None and top_k < joint.shape[1]:
+            values, places = joint.topk(top_k, dim=1)
+            joint = torch.full_like(joint, -torch.inf).scatter_(1, places, values)
+        if least > 0:
+            floor = torch.logsumexp(joint, dim=1, keepdim=True) + np.log(least)
+            floor = torch.minimum(floor, joint.amax(dim=1, keepdim=True))
+            joint = joint.masked_fill(joint < floor, -torch.inf)
+        return joint
+
+    def totals(self, gamma, phis, n_sets):
+        """Statistics of consecutive sets of one size, (n_sets, K, 1 + 2 d) in float64."""
+        parts, first = [], 0
+        for phi, part in zip(phis, self.parts, strict=True):
+            own = gamma[:, first : first + len(part.eta)].to(phi.dtype)
+            first += len(part.eta)
+            shape = (n_sets, len(phi) // n_sets, -1)
+            parts.append((own.reshape(shape).mT @ phi.view(shape)).double())
+        totals = torch.empty((n_sets, *self.shape), dtype=torch.float64, device=gamma.device)
+        totals[:, self.order] = torch.cat(parts, dim=1)
+        return totals
+
+
+def accumulate(X, mixture, center):
+    """E-step: expected sufficient statistics of all descriptors under ``mixture``.
+
+    Parameters
+    ----------
+    X : torch.Tensor of shape (n, d), float32 or float64
+        Descriptors, on the device to work on.
+    mixture : Mixture
+        Current parameters.
+    center : ndarray of shape (d,)
+        Subtracted from the descriptors.
+
+    Returns
+    -------
+    Statistics
+        Sums in float64; in main memory.
+    """
+    kernel = _Kernel(mixture, center, X)
+    totals = torch.zeros(kernel.shape, dtype=torch.float64, device=X.device)
+    log_likelihood = torch.zeros((), dtype=torch.float64, device=X.device)
+    with _full_precision():
+        for x in X.split(kernel.rows):
+            gamma, phis, log_p = kernel.e_step(x)
+            totals += kernel.totals(gamma, phis, 1)[0]
+            log_likelihood += log_p.sum(dtype=torch.float64)
+    return Statistics(totals.cpu().numpy(), len(X), log_likelihood.item(), center)
+
+
+def set_statistics(descriptors, offsets, mixture, assignment=None, weights=None, device="cuda"):
+    """Statistics of each set, block of sets by block of sets.
+
+    Parameters
+    ----------
+    descriptors : ndarray of shape (N, d), float32 or float64
+        All descriptors, set after set.
+    offsets : ndarray of shape (n_sets + 1,)
+        Where each set begins.
+    mixture : Mixture
+        Parameters.
+    assignment : Assignment, default=None
+        Which posteriors are kept; None keeps all.
+    weights : ndarray of shape (N,), default=None
+        How often each descriptor counts; None means once.
+    device : torch.device
+        Where to work.
+
+    Yields
+    ------
+    sets : slice
+        The sets of this block.
+    totals : ndarray of shape (n_block, K, 1 + 2 d), float64
+        [S0 | S1 | S2] of each set about ``mixture.center(descriptors.dtype)``.
+    """
+    center = mixture.center(descriptors.dtype)
+    X = torch.from_numpy(np.require(descriptors, requirements=["C", "W"])).to(device)
+    w = None if weights is None else torch.as_tensor(weights[:, None]).to(device, X.dtype)
+    kernels = [_Kernel(mixture, center, x, assignment) for x in (X, X[:0].double())]
+    totals = torch.zeros((len(offsets) - 1, *kernels[0].shape), dtype=torch.float64, device=device)
+    with _full_precision():
+        for sets, (start, n_sets, size) in equal_runs(np.diff(offsets)):
+            if size == 0:
+                continue
+            # In sets of one nothing is summed, so float64 costs little; decoding rests on it.
+            kernel = kernels[int(size == 1)]
+            step = max(1, kernel.rows // size)
+            for first in range(0, n_sets, step):
+                n = min(step, n_sets - first)
+                # A set larger than a block is summed in pieces.
+                for piece in range(0, size, kernel.rows):
+                    width = min(kernel.rows, size - piece)
+                    begin = start + first * size + piece
+                    rows = slice(begin, begin + (n - 1) * size + width)
+                    gamma, phis, _ = kernel.e_step(X[rows], None if w is None else w[rows])
+                    chosen = slice(sets.start + first, sets.start + first + n)
+                    totals[chosen] += kernel.totals(gamma, phis, n)
+    yield slice(0, len(offsets) - 1), totals.cpu().numpy()

@@ -1,1 +1,0 @@
-"""``skvae train``: a variational autoencoder of images, its pictures and its logs."""

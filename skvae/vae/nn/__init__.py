@@ -1,0 +1,1 @@
+"""The modules of a variational autoencoder, in torch."""

@@ -1,0 +1,1 @@
+"""How a variational autoencoder is trained, in torch."""

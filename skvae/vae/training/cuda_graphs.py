@@ -1,0 +1,93 @@
+"""Steps of training as one CUDA graph.
+
+The kernels of a small network's step take less time than telling the GPU of each: a graph tells it
+of all of them at once. What changes from step to step lies in tensors that stay where they are.
+"""
+
+import torch
+
+from skvae._warnings import warn
+from skvae.vae.training.fused import FusedStep
+
+__all__ = ["GraphedStep"]
+
+# Steps before the graph, on a stream of their own: they make what libraries make but once.
+_N_BEFORE = 3
+
+
+class GraphedStep:
+    """Take the steps of another by replaying its kernels.
+
+    Parameters
+    ----------
+    step : callable
+        ``step(x, noise, y, beta, u)``, as :class:`~skvae.vae.training.fused.FusedStep`, whose work
+        does not depend on the values of its arguments, ``beta`` a tensor of shape ().
+    optimizer : torch.optim.Optimizer
+        That of the step. Its rates become tensors: a number would be a part of the graph.
+
+    Notes
+    -----
+    Batches of another size than the first, as the last of a pass over the rows may be, are taken by
+    the step itself; so are all, with a warning, where CUDA refuses the graph.
+    """
+
+    def __init__(self, step, optimizer):
+        self._step = step
+        self._inputs = self._replay = self._sums = None
+        self._n_before, self._is_possible = _N_BEFORE, True
+        for group in optimizer.param_groups:
+            group["lr"] = group["params"][0].new_tensor(group["lr"])
+
+    @staticmethod
+    def supports(step, model, device):
+        """Whether a step can be a graph: on a GPU, of parts that never ask for a value."""
+        asks = model.own_parts or (model.labels_in_decoder and not isinstance(step, FusedStep))
+
+        return device.type == "cuda" and not asks
+
+    def __call__(self, x, noise, y, beta, u=None):
+        """Take one step; arguments and returns are those of the step."""
+        inputs = [x, noise, y, None if beta is None else x.new_full((), beta), u]
+        if self._inputs is None:
+            self._inputs = [None if new is None else new.clone() for new in inputs]
+        if not self._is_possible or x.shape != self._inputs[0].shape:
+            return self._step(*inputs)
+        for old, new in zip(self._inputs, inputs, strict=True):
+            if old is not None:
+                old.copy_(new)
+        if self._n_before:
+            self._n_before -= 1
+            return _on_another_stream(self._step, self._inputs)
+        if self._replay is None:
+            try:
+                self._replay, self._sums = _capture(self._step, self._inputs)
+            except RuntimeError as error:
+                self._is_possible = False
+                warn(
+                    f"Training goes on step by step, slower: no CUDA graph of it ({error}).",
+                    RuntimeWarning,
+                )
+                return self._step(*inputs)
+        self._replay()
+
+        return self._sums
+
+
+def _on_another_stream(step, inputs):
+    stream, current = torch.cuda.Stream(), torch.cuda.current_stream()
+    stream.wait_stream(current)
+    with torch.cuda.stream(stream):
+        sums = step(*inputs)
+    current.wait_stream(stream)
+
+    return sums
+
+
+def _capture(step, inputs):
+    """What takes the step again, and the tensor that then has its sums; no step is taken yet."""
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        sums = step(*inputs)
+
+    return graph.replay, sums

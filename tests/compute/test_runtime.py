@@ -1,0 +1,212 @@
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from skvae.compute import runtime
+from skvae.compute.runtime import FasterThreads, scoped_runtime
+
+SMALLEST = torch.tensor([2.0**-126], dtype=torch.float32)
+
+
+def flushes():
+    return (SMALLEST * 0.5).item() == 0
+
+
+@pytest.fixture
+def restore():
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(False)
+
+
+@pytest.mark.parametrize("flag", [False, True])
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_threads_and_denormals_are_scoped(restore, flag, n_threads):
+    torch.set_num_threads(n_threads)
+    torch.set_flush_denormal(flag)
+    with scoped_runtime():
+        assert torch.get_num_threads() == 1
+        assert flushes()
+
+    assert torch.get_num_threads() == n_threads
+    assert flushes() == flag
+
+
+def test_they_are_restored_after_an_error(restore):
+    torch.set_num_threads(2)
+    with pytest.raises(KeyError), scoped_runtime(1):
+        raise KeyError
+
+    assert torch.get_num_threads() == 2
+    assert not flushes()
+    assert np.float32(2.0**-126) * np.float32(0.5) > 0
+
+
+def test_n_jobs_is_the_number_of_threads(restore):
+    with scoped_runtime(2):
+        assert torch.get_num_threads() == 2
+
+
+def in_thread(function, *args):
+    """What a function returns in a new thread."""
+    out = []
+    thread = threading.Thread(target=lambda: out.append(function(*args)))
+    thread.start()
+    thread.join()
+    return out[0]
+
+
+def scoped(n_jobs=None):
+    """Torch's threads inside, and afterwards."""
+    with scoped_runtime(n_jobs):
+        inside = torch.get_num_threads()
+    return inside, torch.get_num_threads()
+
+
+def test_threads_that_come_meanwhile_get_their_number_back(restore):
+    torch.set_num_threads(3)
+    with scoped_runtime():
+        assert in_thread(scoped) == (1, 3)
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 3
+    assert in_thread(torch.get_num_threads) == 3
+
+
+def test_a_context_within_another_leaves_that_one_its_number(restore):
+    torch.set_num_threads(3)
+    with scoped_runtime(2):
+        assert scoped() == (1, 2)
+    assert torch.get_num_threads() == 3
+
+
+def test_whoever_leaves_last_new_threads_have_all(restore):
+    torch.set_num_threads(3)
+    context = scoped_runtime()
+    steps = threading.Barrier(2)
+
+    def second():
+        with scoped_runtime():
+            steps.wait()
+            steps.wait()
+        return torch.get_num_threads()
+
+    out = []
+    thread = threading.Thread(target=lambda: out.append(second()))
+    with context:
+        thread.start()
+        steps.wait()
+    steps.wait()
+    thread.join()
+
+    assert out == [3]
+    assert torch.get_num_threads() == in_thread(torch.get_num_threads) == 3
+
+
+def test_zero_jobs_change_nothing(restore):
+    torch.set_num_threads(2)
+    with pytest.raises(ValueError, match="n_jobs"), scoped_runtime(0):
+        pass
+    assert torch.get_num_threads() == 2
+    assert not flushes()
+
+
+def run(code):
+    """What a new process prints, with two threads."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "OMP_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+FLUSHED_IN_WORKERS = """
+import torch
+from skvae.compute.runtime import scoped_runtime
+
+torch.set_num_threads(2)
+with scoped_runtime(2):
+    torch.ones(1_000_000).mul_(0.5)
+print(int((torch.full((1_000_000,), 2.0**-126) * 0.5 == 0).sum()))
+"""
+
+
+def test_no_thread_flushes_afterwards():
+    if not runtime._enders_of_teams():
+        pytest.skip("torch's OpenMP cannot end its threads")
+    assert run(FLUSHED_IN_WORKERS) == "0\n"
+
+
+FORKED = """
+import os, signal
+import torch
+from skvae.compute.runtime import scoped_runtime
+
+torch.set_num_threads(2)
+torch.ones(1_000_000).mul_(0.5)
+child = os.fork()
+if child == 0:
+    signal.alarm(10)
+    with scoped_runtime(2):
+        torch.ones(1_000_000).mul_(0.5)
+    os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_does_not_wait_for_threads_it_does_not_have():
+    assert run(FORKED) == "0\n"
+
+
+class Machine:
+    """Seconds go by as steps are taken, by the number of threads that torch has."""
+
+    def __init__(self, seconds_by_threads):
+        self.now, self.seconds_by_threads = 0.0, seconds_by_threads
+        self.threads = FasterThreads(max(seconds_by_threads), clock=lambda: self.now)
+
+    def seconds(self, n_steps):
+        start = self.now
+        for _ in range(n_steps):
+            with self.threads.step():
+                self.now += self.seconds_by_threads[torch.get_num_threads()]
+        return self.now - start
+
+
+@pytest.mark.parametrize("idle", [True, False])
+def test_steps_cost_little_more_than_with_the_better_number_of_threads(restore, idle):
+    machine = Machine({1: 1.0, 2: 0.7 if idle else 3.0})
+
+    assert machine.seconds(20_000) < 1.02 * 20_000 * min(machine.seconds_by_threads.values())
+
+
+@pytest.mark.parametrize("was_idle", [True, False])
+def test_a_change_of_the_cores_is_noticed(restore, was_idle):
+    paces = {True: {1: 1.0, 2: 0.7}, False: {1: 1.0, 2: 3.0}}
+    machine = Machine(paces[was_idle])
+    machine.seconds(5000)
+    machine.seconds_by_threads = paces[not was_idle]
+    machine.seconds(6000)
+
+    assert machine.seconds(1000) < 1.05 * 1000 * min(paces[not was_idle].values())
+
+
+def test_cores_that_are_busy_now_and_then_cost_little(restore):
+    machine = Machine({1: 1.0, 2: 0.7})
+    rng = np.random.default_rng(0)
+    seconds = 0.0
+    for _ in range(1000):
+        machine.seconds_by_threads = {1: 1.0, 2: rng.choice([0.7, 3.0])}
+        seconds += machine.seconds(20)
+
+    assert seconds < 1.05 * 20_000

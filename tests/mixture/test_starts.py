@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from skvae.mixture.blocks import ArrayBlocks
+from skvae.mixture.starts import given_start, start
+
+
+@pytest.mark.parametrize("method", ["kmeans", "k-means++"])
+def test_start_separates_far_clusters(rng, method):
+    X = np.concatenate([rng.normal(size=(40, 2)) + m for m in ([0, 0], [50, 0], [0, 50])])
+    rng = np.random.RandomState(0)
+    statistics = start(ArrayBlocks(X), len(X), 3, method, X.mean(axis=0), rng)
+    assert sorted(statistics.totals[:, 0]) == [40, 40, 40]
+
+
+def partition(X, method="kmeans", k=3):
+    center = X.mean(axis=0, dtype=float)
+    counts = start(ArrayBlocks(X), len(X), k, method, center, np.random.RandomState(0)).totals
+    return np.sort(counts[:, 0])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("factor", [1e-6, 1e6])
+def test_a_column_that_leads_all_distances_is_put_on_the_scale_of_the_others(rng, dtype, factor):
+    clusters = np.concatenate([rng.normal(size=(40, 2)) + m for m in ([0, 0], [9, 0], [0, 9])])
+    X = np.column_stack([clusters, rng.normal(size=120)])
+    X[:, 2] *= 1e6 / factor if factor > 1 else 1e6
+    X[:, :2] *= factor if factor < 1 else 1
+    assert list(partition(X.astype(dtype))) == [40, 40, 40]
+
+
+def test_columns_of_like_units_keep_their_own_scales(rng):
+    X = rng.normal(size=(300, 3)) * [3, 1, 1]
+    X[:, 0] = np.repeat([-3, 0, 3], 100) + 0.01 * X[:, 0]
+    X[:, 1:] *= 0.5
+    assert list(partition(X)) == [100, 100, 100]
+
+
+def test_rounding_of_a_constant_column_does_not_lead(rng):
+    X = np.concatenate([rng.normal(size=(40, 2)) + m for m in ([0, 0], [9, 0], [0, 9])])
+    X = np.column_stack([X * [1, 1e-4], np.full(120, 1e8)]).astype(np.float32)
+    X[::2, 2] = np.nextafter(X[::2, 2], np.float32(np.inf))
+    assert list(partition(X)) == [40, 40, 40]
+
+
+@pytest.mark.parametrize("factor", [1e-30, 1e30])
+def test_float32_starts_where_its_squares_overflow_or_vanish(rng, factor):
+    X = np.concatenate([rng.normal(size=(40, 2)) + m for m in ([0, 0], [50, 0], [0, 50])])
+    X = (X * factor).astype(np.float32)
+    assert list(partition(X)) == [40, 40, 40]
+
+
+def test_what_is_not_given_stays_none():
+    weights, means, precisions = given_start(None, [[0.0], [1.0]], None, 2, 1)
+    assert weights is None
+    assert precisions is None
+    assert np.array_equal(means, [[0.0], [1.0]])

@@ -1,0 +1,176 @@
+import pytest
+import torch
+from torch import nn
+
+from skvae.vae.nn.model import VAE
+from skvae.vae.nn.objectives import Objective
+from skvae.vae.training.fused import FusedStep
+from skvae.vae.training.optimizers import OPTIMIZERS
+from skvae.vae.transformer import LIKELIHOOD_NAMES
+
+
+def make(
+    likelihood="bernoulli", activation="relu", n_classes=None, hidden=(7, 6), dtype=None, **options
+):
+    model = VAE(9, 3, hidden, activation, likelihood, n_classes, **options)
+    model.draw_parameters(torch.Generator().manual_seed(0))
+    if n_classes is not None and not model.labels_in_decoder:
+        model.prior.means.data.normal_(generator=torch.Generator().manual_seed(1))
+    return model.to(dtype)
+
+
+def batch(n=20, dtype=torch.float64, seed=2):
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.rand(n, 9, generator=generator, dtype=dtype)
+    noise = torch.randn(n, 3, generator=generator, dtype=dtype)
+    return x, noise, torch.randint(0, 4, (n,), generator=generator)
+
+
+def several_draws(k, n=20, dtype=torch.float64, seed=3):
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn(k * n, 3, generator=generator, dtype=dtype)
+    return noise, torch.rand(n, generator=generator, dtype=dtype)
+
+
+def by_autograd(model, optimizer, x, noise, y, beta, objective=Objective(), u=None):  # noqa: B008
+    sums = objective(model, x, noise, y, beta, u)
+    optimizer.zero_grad()
+    sums[0].backward()
+    optimizer.step()
+    return torch.stack(sums).detach()
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOOD_NAMES)
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("n_classes", [None, 4])
+@pytest.mark.parametrize("hidden", [(), (7,), (7, 6, 5)])
+@pytest.mark.parametrize("beta", [None, 0.0, 1.0, 2.5])
+def test_gradients_are_those_of_autograd(likelihood, activation, n_classes, hidden, beta):
+    model = make(likelihood, activation, n_classes, hidden, torch.float64)
+    x, noise, y = batch()
+    y = None if n_classes is None else y
+    if beta is None:
+        noise = torch.zeros_like(noise)
+    still = torch.optim.SGD(model.parameters(), lr=0.0)
+    expected = by_autograd(model, still, x, noise, y, beta)
+    gradients = [theta.grad for theta in model.parameters()]
+    found = FusedStep(model, still)(x, noise, y, beta)
+    assert torch.allclose(found, expected, rtol=1e-12)
+    for theta, gradient in zip(model.parameters(), gradients, strict=True):
+        gradient = torch.zeros_like(theta) if gradient is None else gradient
+        assert torch.allclose(theta.grad, gradient, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("hidden", [(), (7, 6)])
+def test_gradients_are_those_of_autograd_with_labels_in_the_decoder(hidden):
+    model = make(n_classes=4, hidden=hidden, dtype=torch.float64, labels_in_decoder=True)
+    x, noise, y = batch()
+    still = torch.optim.SGD(model.parameters(), lr=0.0)
+    expected = by_autograd(model, still, x, noise, y, 0.7)
+    gradients = [theta.grad for theta in model.parameters()]
+    assert torch.allclose(FusedStep(model, still)(x, noise, y, 0.7), expected, rtol=1e-12)
+    for theta, gradient in zip(model.parameters(), gradients, strict=True):
+        assert torch.allclose(theta.grad, gradient, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("n_classes", "n_prior_components", "objective"),
+    [
+        (4, None, Objective()),
+        (4, None, Objective(free_bits=0.3)),
+        (4, None, Objective(label_weight=3.0)),
+        (4, 4, Objective()),
+        (4, 4, Objective(label_weight=3.0)),
+        (None, 5, Objective()),
+        (None, 5, Objective(free_bits=0.3)),
+        (None, None, Objective(free_bits=0.3)),
+    ],
+)
+@pytest.mark.parametrize("beta", [0.0, 0.7])
+def test_unlabelled_rows_mixtures_and_objectives(n_classes, n_prior_components, objective, beta):
+    model = make(n_classes=n_classes, n_prior_components=n_prior_components, dtype=torch.float64)
+    x, noise, y = batch()
+    y = None if n_classes is None else torch.where(torch.arange(20) < 12, -1, y)
+    still = torch.optim.SGD(model.parameters(), lr=0.0)
+    expected = by_autograd(model, still, x, noise, y, beta, objective)
+    gradients = [theta.grad for theta in model.parameters()]
+    assert FusedStep.supports(model, objective, y)
+    found = FusedStep(model, still, objective, y)(x, noise, y, beta)
+    assert torch.allclose(found, expected, rtol=1e-12)
+    for theta, gradient in zip(model.parameters(), gradients, strict=True):
+        assert torch.allclose(theta.grad, gradient, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOOD_NAMES)
+@pytest.mark.parametrize(("n_classes", "n_prior_components"), [(None, None), (4, None), (None, 5)])
+@pytest.mark.parametrize("beta", [0.0, 0.4, 1.0])
+def test_gradients_at_a_chosen_sample(likelihood, n_classes, n_prior_components, beta):
+    objective = Objective(n_importance=4)
+    model = make(
+        likelihood, "tanh", n_classes, dtype=torch.float64, n_prior_components=n_prior_components
+    )
+    x, _, y = batch()
+    y = None if n_classes is None else torch.where(torch.arange(20) < 12, -1, y)
+    noise, u = several_draws(4)
+    still = torch.optim.SGD(model.parameters(), lr=0.0)
+    expected = by_autograd(model, still, x, noise, y, beta, objective, u)
+    gradients = [theta.grad for theta in model.parameters()]
+    found = FusedStep(model, still, objective, y)(x, noise, y, beta, u)
+    assert torch.allclose(found, expected, rtol=1e-12)
+    for theta, gradient in zip(model.parameters(), gradients, strict=True):
+        assert torch.allclose(theta.grad, gradient, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
+@pytest.mark.parametrize("likelihood", LIKELIHOOD_NAMES)
+def test_a_hundred_steps_stay_together(optimizer, likelihood):
+    models = [make(likelihood, n_classes=4, hidden=(20, 20)) for _ in range(2)]
+    a, b = (OPTIMIZERS[optimizer](m.parameters(), 1e-3) for m in models)
+    fused = FusedStep(models[1], b)
+    for seed in range(100):
+        x, noise, y = batch(dtype=torch.float32, seed=seed)
+        expected, found = by_autograd(models[0], a, x, noise, y, 0.5), fused(x, noise, y, 0.5)
+        assert torch.allclose(found, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOOD_NAMES)
+def test_a_hundred_steps_with_importance_samples_stay_together(likelihood):
+    models = [make(likelihood, n_classes=4, hidden=(20, 20)) for _ in range(2)]
+    a, b = (OPTIMIZERS["adam"](m.parameters(), 1e-3) for m in models)
+    objective = Objective(n_importance=3)
+    fused = FusedStep(models[1], b, objective)
+    for seed in range(100):
+        x, _, y = batch(dtype=torch.float32, seed=seed)
+        noise, u = several_draws(3, dtype=torch.float32, seed=seed)
+        expected = by_autograd(models[0], a, x, noise, y, 0.5, objective, u)
+        assert torch.allclose(fused(x, noise, y, 0.5, u), expected, rtol=1e-5)
+
+
+def test_rows_are_not_changed():
+    model = make(hidden=())
+    x, noise, _ = batch(dtype=torch.float32)
+    before = x.clone(), noise.clone()
+    FusedStep(model, torch.optim.SGD(model.parameters(), lr=0.1))(x, noise, None, 1.0)
+    assert torch.equal(x, before[0])
+    assert torch.equal(noise, before[1])
+
+
+def test_other_parts_are_left_to_autograd():
+    assert FusedStep.supports(make())
+    assert FusedStep.supports(make("gaussian", "tanh", 4))
+    assert FusedStep.supports(make(), Objective(n_importance=2))
+    y, labels_in_decoder = torch.tensor([0, -1]), make(n_classes=4, labels_in_decoder=True)
+    assert FusedStep.supports(labels_in_decoder, y=y.clamp(min=0))
+    assert not FusedStep.supports(labels_in_decoder, y=y)
+
+    model = make()
+    model.encoder.insert(1, nn.LayerNorm(7))
+    assert not FusedStep.supports(model)
+
+    class Clipped(type(model.likelihood)):
+        def log_prob(self, x, logits):
+            return super().log_prob(x, logits.clamp(-5, 5))
+
+    model = make()
+    model.likelihood = Clipped()
+    assert not FusedStep.supports(model)
