@@ -3,16 +3,15 @@
 import os
 from numbers import Integral, Real
 
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import ClassifierTags
 from sklearn.utils.validation import check_is_fitted
 
-from skvae._callbacks import CallbackSupportMixin, FitTasks
-from skvae._documentation import DocumentedMixin
+from skvae._callbacks import FitTasks
+from skvae._estimator import Estimator
 from skvae._refit import fitted_aside
-from skvae._sklearn import Interval, StrOptions, fit_context
+from skvae._sklearn import CallbackSupportMixin, Interval, StrOptions, fit_context
 from skvae.compute.sizes import N_JOBS
-from skvae.persistence import VersionedMixin
 from skvae.vae.classification import ClassPredictionMixin
 from skvae.vae.generative import GenerativeMixin
 from skvae.vae.inputs import PreparedRows, output_dtype
@@ -26,14 +25,12 @@ LIKELIHOOD_NAMES = ("bernoulli", "gaussian", "gaussian_diag", "poisson")
 
 
 class VAETransformer(
-    DocumentedMixin,
-    VersionedMixin,
     ClassPredictionMixin,
     GenerativeMixin,
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
-    BaseEstimator,
+    Estimator,
 ):
     r"""Features from a variational autoencoder: the posterior mean of each row.
 
