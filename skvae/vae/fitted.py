@@ -16,7 +16,10 @@ from skvae.vae.labels import class_frequencies
 from skvae.vae.overflow import check_answer
 from skvae.vae.scaling import Scaling
 
-__all__ = ["FittedModel", "settled"]
+__all__ = ["N_REFINEMENT", "FittedModel", "settled"]
+
+# Draws per row by which the true posterior, and p(x|y) of a predicted class, are estimated.
+N_REFINEMENT = 50
 
 
 def settled(estimator, name):

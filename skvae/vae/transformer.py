@@ -13,6 +13,7 @@ from skvae._refit import fitted_aside
 from skvae._sklearn import CallbackSupportMixin, Interval, StrOptions, fit_context
 from skvae.compute.sizes import N_JOBS
 from skvae.vae.classification import ClassPredictionMixin
+from skvae.vae.fitted import N_REFINEMENT
 from skvae.vae.generative import GenerativeMixin
 from skvae.vae.inputs import PreparedRows, output_dtype
 from skvae.vae.seeds import FEATURES, stream_seed
@@ -107,13 +108,11 @@ class VAETransformer(
         by its weight, or, with modules of your own, at all.
     output : {"mean", "params", "sample", "refined", "fisher"}, default="mean"
         What ``transform`` returns: the mean of q(z|x); ``[mean | log_var]``; one draw of z from
-        q(z|x); or the mean of the true posterior p(z|x), by importance sampling from q [3]_. The
+        q(z|x); or the mean of the true posterior p(z|x), by 50 importance samples from q [3]_. The
         noise of the last two is a function of ``random_state`` and the row's values, so they are
         deterministic too. "fisher" is for linear classifiers: the gradient of -KL(q(z|x) || p(z))
         with respect to the last layer of the encoder, whitened by the diagonal Fisher information
         of the training rows, of unit length, with 2 d (width of the layer before + 1) features.
-    n_refinement : int, default=50
-        Draws per row for ``output="refined"``, and for ``predict`` with ``conditional="decoder"``.
     fisher_power : float, default=1.0
         Exponent of the signed power for ``output="fisher"``; 1 leaves the scores as they are.
     binarize : {None, "threshold", "dynamic"}, default=None
@@ -226,7 +225,7 @@ class VAETransformer(
     rows out there.
 
     What a fit has settled stays with it. Parameters that are set afterwards take effect in the next
-    fit, but for ``output``, ``n_refinement``, ``fisher_power``, ``n_jobs`` and ``device``.
+    fit, but for ``output``, ``fisher_power``, ``n_jobs`` and ``device``.
 
     References
     ----------
@@ -276,7 +275,6 @@ class VAETransformer(
         "free_bits": [Interval(Real, 0, None, closed="left")],
         "n_importance": [Interval(Integral, 1, None, closed="left")],
         "output": [StrOptions({"mean", "params", "sample", "refined", "fisher"})],
-        "n_refinement": [Interval(Integral, 1, None, closed="left")],
         "fisher_power": [Interval(Real, 0, None, closed="neither")],
         "binarize": [StrOptions({"threshold", "dynamic"}), None],
         "optimizer": [StrOptions({"adam", "rmsprop"})],
@@ -319,7 +317,6 @@ class VAETransformer(
         free_bits=0.0,
         n_importance=1,
         output="mean",
-        n_refinement=50,
         fisher_power=1.0,
         binarize=None,
         optimizer="adam",
@@ -358,7 +355,6 @@ class VAETransformer(
         self.free_bits = free_bits
         self.n_importance = n_importance
         self.output = output
-        self.n_refinement = n_refinement
         self.fisher_power = fisher_power
         self.binarize = binarize
         self.optimizer = optimizer
@@ -490,7 +486,7 @@ class VAETransformer(
         """
         X = self._check_rows(X)
         if self.output in ("sample", "refined"):
-            n_importance = self.n_refinement if self.output == "refined" else None
+            n_importance = N_REFINEMENT if self.output == "refined" else None
             seed = stream_seed(self.seed_, FEATURES)
             Z = self._infer(
                 "draw_posterior", X, self._scaling.to_network, seed, n_importance=n_importance

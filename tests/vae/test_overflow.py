@@ -17,7 +17,7 @@ Y = np.arange(60) % 3
 
 
 def vae(**options):
-    options = {"hidden_layer_sizes": 8, "max_iter": 1, "n_refinement": 3} | options
+    options = {"hidden_layer_sizes": 8, "max_iter": 1} | options
     return VAETransformer(2, random_state=0, **options)
 
 

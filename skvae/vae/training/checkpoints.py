@@ -28,7 +28,6 @@ _WITHOUT_EFFECT = {
     "device",
     "fisher_power",
     "n_jobs",
-    "n_refinement",
     "output",
     "random_state",
     "verbose",
