@@ -24,8 +24,11 @@ from skvae import (
 ESTIMATORS = [
     getattr(skvae, name)
     for name in skvae.__all__
-    if hasattr(getattr(skvae, name), "fit") and name != "ImageKeypoints"
-] + [lambda: skvae.ImageKeypoints(detector=None)]
+    if hasattr(getattr(skvae, name), "fit") and name not in ("FisherScores", "ImageKeypoints")
+] + [
+    lambda: skvae.FisherScores(VAETransformer()),
+    lambda: skvae.ImageKeypoints(detector=None),
+]
 
 
 @pytest.mark.parametrize("make", ESTIMATORS)
@@ -89,6 +92,7 @@ def test_another_version_is_named(estimator):
     [
         ("BagOfVisualWordsEncoder", 10),
         ("DiagonalGaussianMixture", 8),
+        ("FisherScores", 9),
         ("FisherVectorEncoder", 9),
         ("ImageKeypoints", 8),
         ("ImagePatches", 8),

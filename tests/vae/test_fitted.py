@@ -58,7 +58,6 @@ OTHER = {
     "free_bits": 0.1,
     "n_importance": 3,
     "output": "params",
-    "fisher_power": 0.5,
     "binarize": "threshold",
     "optimizer": "rmsprop",
     "learning_rate_init": 0.1,

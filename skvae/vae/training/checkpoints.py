@@ -26,7 +26,6 @@ _WITHOUT_EFFECT = {
     "checkpoint",
     "checkpoint_every",
     "device",
-    "fisher_power",
     "n_jobs",
     "output",
     "random_state",
