@@ -8,6 +8,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "BagOfVisualWordsEncoder": "skvae.fisher.vocabulary",
     "DiagonalGaussianMixture": "skvae.mixture.estimator",
+    "FisherScores": "skvae.vae.fisher_scores",
     "FisherVectorEncoder": "skvae.fisher.encoder",
     "ImageKeypoints": "skvae.images.keypoints",
     "ImagePatches": "skvae.images.patches",

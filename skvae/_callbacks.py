@@ -1,25 +1,8 @@
-"""The one place that knows scikit-learn's callbacks, which came with its version 1.9."""
+"""A fit and its epochs, as scikit-learn's callbacks are told of them."""
 
-__all__ = ["CallbackSupportMixin", "FitTasks"]
+from skvae._sklearn import callback_context
 
-try:
-    from sklearn.callback import CallbackSupportMixin
-except ImportError:
-
-    class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Stands in for scikit-learn's mixin of this name where there is none."""
-
-        def set_callbacks(self, *callbacks):
-            """Refuse callbacks."""
-            if callbacks:
-                raise ImportError(
-                    "Callbacks need scikit-learn 1.9 or newer: pip install -U scikit-learn."
-                )
-
-            return self
-
-        def _init_callback_context(self, **_):
-            return None
+__all__ = ["FitTasks"]
 
 
 class FitTasks:
@@ -38,7 +21,7 @@ class FitTasks:
     """
 
     def __init__(self, estimator, name, n_epochs, X, y):
-        self._context = estimator._init_callback_context(task_name=name, max_subtasks=n_epochs)
+        self._context = callback_context(estimator, name, n_epochs)
         self._arguments = {"estimator": estimator, "X": X, "y": y}
         self._n_left, self._epoch = n_epochs, None
 

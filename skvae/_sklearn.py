@@ -1,29 +1,73 @@
 """Every private scikit-learn name and version difference, in one place."""
 
+from typing import Any
+
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils import _param_validation
 from sklearn.utils._param_validation import HasMethods, StrOptions
 
 __all__ = [
+    "CallbackSupportMixin",
     "HasMethods",
     "Interval",
     "StrOptions",
+    "callback_context",
     "derive_random_states",
     "fit_context",
     "plain",
 ]
 
+try:
+    from sklearn.callback import CallbackSupportMixin
+except ImportError:  # they came with scikit-learn 1.9
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Stands in for scikit-learn's mixin of this name where there is none."""
+
+        def set_callbacks(self, *callbacks):
+            """Refuse callbacks."""
+            if callbacks:
+                raise ImportError(
+                    "Callbacks need scikit-learn 1.9 or newer: pip install -U scikit-learn."
+                )
+
+            return self
+
+        def _init_callback_context(self, **_):
+            return None
+
+
+def callback_context(estimator: CallbackSupportMixin, task_name: str, n_subtasks: int) -> Any:
+    """The root of a task that an estimator's callbacks are told of.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Has the callbacks.
+    task_name : str
+        Name of the method.
+    n_subtasks : int
+        Parts of the task, at most.
+
+    Returns
+    -------
+    context : sklearn.callback.CallbackContext or None
+        None where scikit-learn has no callbacks.
+    """
+    return estimator._init_callback_context(task_name=task_name, max_subtasks=n_subtasks)
+
 
 class Interval(_param_validation.Interval):
     """scikit-learn's constraint of a number, of which True and False are none."""
 
-    def is_satisfied_by(self, val):
+    def is_satisfied_by(self, val: object) -> bool:
         """Whether ``val`` is a number inside of the interval."""
         return not isinstance(val, bool) and super().is_satisfied_by(val)
 
 
-def plain(value):
+def plain(value: Any) -> Any:
     """A parameter in Python's own types, where a grid made it one of numpy's.
 
     ``np.array([16, 32])`` holds ``np.int64(16)``, which scikit-learn's checks accept, but torch,
@@ -57,7 +101,7 @@ def plain(value):
     return value
 
 
-def derive_random_states(estimator, rng):
+def derive_random_states(estimator: BaseEstimator, rng: np.random.RandomState) -> None:
     """Give every ``random_state=None`` inside ``estimator`` a seed drawn from ``rng``.
 
     Like scikit-learn's ensembles, but a seed that the user has set is kept.

@@ -1,33 +1,10 @@
-"""What a saved estimator says of itself, and how a file of one is read."""
+"""How a file of an estimator is read."""
 
 import zipfile
 
 import joblib
 
-from skvae import __version__
-from skvae._warnings import warn
-
-__all__ = ["VersionedMixin", "load_estimator"]
-
-
-class VersionedMixin:
-    """Write the skvae version into every pickle, and warn when another one reads it.
-
-    scikit-learn does the same for its own estimators only. A mixin: put it before
-    ``BaseEstimator``.
-    """
-
-    def __getstate__(self):
-        return {**super().__getstate__(), "_skvae_version": __version__}
-
-    def __setstate__(self, state):
-        version = state.pop("_skvae_version", "unknown")
-        if version != __version__:
-            warn(
-                f"This {type(self).__name__} was saved by skvae {version} and is loaded by "
-                f"{__version__}: results may differ. Fit it again, or install that version.",
-            )
-        super().__setstate__(state)
+__all__ = ["load_estimator"]
 
 
 def load_estimator(path, *, allow_pickle=False):

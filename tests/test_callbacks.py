@@ -143,13 +143,14 @@ def test_without_scikit_learns_callbacks():
     code = """
 import sys
 sys.modules["sklearn.callback"] = None
-from skvae import _callbacks
+from skvae._callbacks import FitTasks
+from skvae._sklearn import CallbackSupportMixin
 
-class Estimator(_callbacks.CallbackSupportMixin):
+class Estimator(CallbackSupportMixin):
     pass
 
 estimator = Estimator().set_callbacks()
-tasks = _callbacks.FitTasks(estimator, "fit", 3, None, None)
+tasks = FitTasks(estimator, "fit", 3, None, None)
 tasks.begin()
 assert tasks.end_epoch(dict, False) is False
 assert tasks.end_epoch(dict, True) is True

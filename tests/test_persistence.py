@@ -1,5 +1,4 @@
 import pickle
-import warnings
 import zipfile
 
 import joblib
@@ -27,30 +26,10 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-import skvae
-from skvae import DiagonalGaussianMixture, FisherVectorEncoder, ImagePatches, VAETransformer
+from skvae import FisherVectorEncoder, VAETransformer
 from skvae.persistence import load_estimator
 
 X = np.random.default_rng(0).normal(size=(20, 4))
-
-
-@pytest.mark.parametrize(
-    "estimator",
-    [
-        DiagonalGaussianMixture(2),
-        ImagePatches(patch_size=2),
-        VAETransformer(2, hidden_layer_sizes=(4,), max_iter=1),
-    ],
-    ids=lambda e: type(e).__name__,
-)
-def test_another_version_is_named(estimator, monkeypatch):
-    data = pickle.dumps(estimator.fit(X))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        pickle.loads(data)
-    monkeypatch.setattr("skvae.persistence.__version__", "99.0")
-    with pytest.warns(UserWarning, match=f"saved by skvae {skvae.__version__} .* loaded by 99.0"):
-        pickle.loads(data)
 
 
 class Trap:

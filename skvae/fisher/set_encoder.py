@@ -4,11 +4,11 @@ from numbers import Integral, Real
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import TransformerMixin
 from sklearn.utils import check_random_state, gen_batches
 from sklearn.utils.validation import check_is_fitted
 
-from skvae._documentation import DocumentedMixin
+from skvae._estimator import Estimator
 from skvae._refit import fitted_aside
 from skvae._sklearn import HasMethods, Interval, StrOptions, fit_context
 from skvae.compute.memory import keep_freed_memory
@@ -23,7 +23,6 @@ from skvae.fisher.spatial import pyramid_size
 from skvae.fisher.tasks import blocks_of, tasks_of
 from skvae.mixture.blocks import is_dask, lazy_blocks
 from skvae.mixture.magnitudes import are_finite, cast, squarable, too_large
-from skvae.persistence import VersionedMixin
 
 __all__ = ["SetEncoder"]
 
@@ -33,7 +32,7 @@ _REDUCER_TILE = 1920
 _PIECE = 65_536
 
 
-class SetEncoder(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstimator):
+class SetEncoder(TransformerMixin, Estimator):
     """Base of transformers that make one vector of each set of local descriptors.
 
     A subclass fits its model of local descriptors in ``_fit_model`` and puts it into a ``Codec`` in

@@ -3,20 +3,19 @@
 from copy import deepcopy
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skvae._documentation import DocumentedMixin
+from skvae._estimator import Estimator
 from skvae._refit import fitted_aside
 from skvae._sklearn import HasMethods, fit_context
 from skvae.data.images import shape_of_images
 from skvae.fisher.sources import validate_pixels
-from skvae.persistence import VersionedMixin
 
 __all__ = ["ImageKeypoints"]
 
 
-class ImageKeypoints(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstimator):
+class ImageKeypoints(TransformerMixin, Estimator):
     """Descriptors at the keypoints of images, such as SIFT or ORB: one set per image.
 
     Parameters

@@ -3,24 +3,23 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skvae._documentation import DocumentedMixin
+from skvae._estimator import Estimator
 from skvae._refit import fitted_aside
 from skvae._sklearn import Interval, fit_context
 from skvae.compute.sizes import check_memory
 from skvae.data.containers import check_numbers
 from skvae.data.images import shape_of_images
 from skvae.fisher.sources import validate_pixels
-from skvae.persistence import VersionedMixin
 
 __all__ = ["ImagePatches"]
 
 _POSITIVE = Interval(Integral, 1, None, closed="left")
 
 
-class ImagePatches(DocumentedMixin, VersionedMixin, TransformerMixin, BaseEstimator):
+class ImagePatches(TransformerMixin, Estimator):
     """Dense square patches of images: one set of patches per image.
 
     Parameters

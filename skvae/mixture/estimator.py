@@ -4,11 +4,11 @@ from numbers import Integral, Real
 from operator import itemgetter
 
 import numpy as np
-from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.base import DensityMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from skvae._documentation import DocumentedMixin
+from skvae._estimator import Estimator
 from skvae._refit import fitted_aside
 from skvae._sklearn import Interval, StrOptions, fit_context
 from skvae._warnings import warn
@@ -29,14 +29,11 @@ from skvae.mixture.em import (
 from skvae.mixture.starts import START_METHODS, given_start, start
 from skvae.mixture.statistics import Mixture
 from skvae.mixture.variances import begin_to_vary, floor_of
-from skvae.persistence import VersionedMixin
 
 __all__ = ["DiagonalGaussianMixture"]
 
 
-class DiagonalGaussianMixture(
-    DocumentedMixin, VersionedMixin, MixtureDensityMixin, DensityMixin, BaseEstimator
-):
+class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
     r"""Gaussian mixture with diagonal covariances for large sets of descriptors.
 
     Maximises the mean log-likelihood :math:`\frac1n \sum_i \log \sum_k w_k N(x_i; \mu_k,

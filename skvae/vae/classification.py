@@ -5,7 +5,7 @@ from scipy.spatial.distance import cdist
 from scipy.special import log_softmax
 from sklearn.utils.metaestimators import available_if
 
-from skvae.vae.fitted import FittedModel, settled
+from skvae.vae.fitted import N_REFINEMENT, FittedModel, settled
 
 __all__ = ["ClassPredictionMixin"]
 
@@ -34,7 +34,7 @@ class ClassPredictionMixin(FittedModel):
         which is :math:`p(y) \exp(-|E_q z - \mu_y|^2 / 2)` for class means without variances.
 
         With ``conditional="decoder"`` it is :math:`p(y|x) \propto p(y) p(x|y)`, p(x|y) estimated
-        as in :meth:`score_samples` with ``n_refinement`` samples, the same for all classes.
+        as in :meth:`score_samples` with 50 samples, the same for all classes.
 
         Parameters
         ----------
@@ -90,7 +90,7 @@ class ClassPredictionMixin(FittedModel):
     def _bounds_by_class(self, X):
         """log p(x|y), (n, n_classes); a row has the same noise for each class."""
         bounds = [
-            self._log_density(X, np.full(len(X), k), self.n_refinement)
+            self._log_density(X, np.full(len(X), k), N_REFINEMENT)
             for k in range(len(self.classes_))
         ]
         return np.stack(bounds, axis=1)

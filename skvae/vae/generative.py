@@ -25,15 +25,6 @@ def _is_generative(estimator):
     return True
 
 
-def _has_codes(estimator):
-    if estimator.output == "fisher":
-        raise AttributeError(
-            "Fisher vectors cannot be decoded: inverse_transform needs output='mean', 'params', "
-            "'sample' or 'refined'."
-        )
-    return True
-
-
 def _cast(x, dtype):
     """Numbers in another type; what it cannot hold becomes infinite."""
     with np.errstate(over="ignore"):
@@ -43,7 +34,6 @@ def _cast(x, dtype):
 class GenerativeMixin(FittedModel):
     """Decoding, scores and samples of a fitted :class:`skvae.VAETransformer`."""
 
-    @available_if(_has_codes)
     def inverse_transform(self, X, y=None):
         """Decode latent points.
 

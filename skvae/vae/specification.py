@@ -32,7 +32,6 @@ _OPTIONAL = (
     "class_means_",
     "class_variances_",
     "classes_",
-    "fisher_information_",
     "kl_curves_",
     "kl_per_dimension_",
     "prior_means_",

@@ -3,19 +3,18 @@
 import os
 from numbers import Integral, Real
 
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import ClassifierTags
-from sklearn.utils.validation import check_is_fitted
 
-from skvae._callbacks import CallbackSupportMixin, FitTasks
-from skvae._documentation import DocumentedMixin
+from skvae._callbacks import FitTasks
+from skvae._estimator import Estimator
 from skvae._refit import fitted_aside
-from skvae._sklearn import Interval, StrOptions, fit_context
+from skvae._sklearn import CallbackSupportMixin, Interval, StrOptions, fit_context
 from skvae.compute.sizes import N_JOBS
-from skvae.persistence import VersionedMixin
 from skvae.vae.classification import ClassPredictionMixin
+from skvae.vae.fitted import N_REFINEMENT
 from skvae.vae.generative import GenerativeMixin
-from skvae.vae.inputs import PreparedRows, output_dtype
+from skvae.vae.inputs import output_dtype
 from skvae.vae.seeds import FEATURES, stream_seed
 from skvae.vae.specification import check_training_rows
 
@@ -26,14 +25,12 @@ LIKELIHOOD_NAMES = ("bernoulli", "gaussian", "gaussian_diag", "poisson")
 
 
 class VAETransformer(
-    DocumentedMixin,
-    VersionedMixin,
     ClassPredictionMixin,
     GenerativeMixin,
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
-    BaseEstimator,
+    Estimator,
 ):
     r"""Features from a variational autoencoder: the posterior mean of each row.
 
@@ -108,17 +105,11 @@ class VAETransformer(
         [3]_ with the doubly reparameterised gradient [6]_, and need ``beta=1`` and no
         ``free_bits``. All are decoded; then the gradient is taken at one sample of each row, drawn
         by its weight, or, with modules of your own, at all.
-    output : {"mean", "params", "sample", "refined", "fisher"}, default="mean"
+    output : {"mean", "params", "sample", "refined"}, default="mean"
         What ``transform`` returns: the mean of q(z|x); ``[mean | log_var]``; one draw of z from
-        q(z|x); or the mean of the true posterior p(z|x), by importance sampling from q [3]_. The
+        q(z|x); or the mean of the true posterior p(z|x), by 50 importance samples from q [3]_. The
         noise of the last two is a function of ``random_state`` and the row's values, so they are
-        deterministic too. "fisher" is for linear classifiers: the gradient of -KL(q(z|x) || p(z))
-        with respect to the last layer of the encoder, whitened by the diagonal Fisher information
-        of the training rows, of unit length, with 2 d (width of the layer before + 1) features.
-    n_refinement : int, default=50
-        Draws per row for ``output="refined"``, and for ``predict`` with ``conditional="decoder"``.
-    fisher_power : float, default=1.0
-        Exponent of the signed power for ``output="fisher"``; 1 leaves the scores as they are.
+        deterministic too.
     binarize : {None, "threshold", "dynamic"}, default=None
         How pixels (X / ``max_value``) become binary: x > 0.5 everywhere, or a Bernoulli
         draw that is new in each epoch. With "dynamic", ``transform`` encodes the grey levels, and
@@ -205,9 +196,6 @@ class VAETransformer(
         Validation bound of the epoch returned to (``early_stopping=True``).
     n_iter_ : int
         Epochs run.
-    fisher_information_ : ndarray of shape (2 * n_components, n_hidden + 1)
-        Mean squared score of each weight of the encoder's last layer and of its biases
-        (``output="fisher"``).
     kl_per_dimension_ : ndarray of shape (n_components,)
         Mean KL of each latent dimension on the training rows, or on 10,000 of them if there are
         more. Under a mixture, that to a row's components, weighted by their responsibility for it.
@@ -221,6 +209,10 @@ class VAETransformer(
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if they are strings.
 
+    See Also
+    --------
+    FisherScores : Features for linear classifiers from the same model.
+
     Notes
     -----
     With ``conditional`` the model is a classifier too, to scikit-learn's searches and ensembles as
@@ -229,7 +221,7 @@ class VAETransformer(
     rows out there.
 
     What a fit has settled stays with it. Parameters that are set afterwards take effect in the next
-    fit, but for ``output``, ``n_refinement``, ``fisher_power``, ``n_jobs`` and ``device``.
+    fit, but for ``output``, ``n_jobs`` and ``device``.
 
     References
     ----------
@@ -278,9 +270,7 @@ class VAETransformer(
         "warm_up": [Interval(Real, 0, 1, closed="both")],
         "free_bits": [Interval(Real, 0, None, closed="left")],
         "n_importance": [Interval(Integral, 1, None, closed="left")],
-        "output": [StrOptions({"mean", "params", "sample", "refined", "fisher"})],
-        "n_refinement": [Interval(Integral, 1, None, closed="left")],
-        "fisher_power": [Interval(Real, 0, None, closed="neither")],
+        "output": [StrOptions({"mean", "params", "sample", "refined"})],
         "binarize": [StrOptions({"threshold", "dynamic"}), None],
         "optimizer": [StrOptions({"adam", "rmsprop"})],
         "learning_rate_init": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
@@ -322,8 +312,6 @@ class VAETransformer(
         free_bits=0.0,
         n_importance=1,
         output="mean",
-        n_refinement=50,
-        fisher_power=1.0,
         binarize=None,
         optimizer="adam",
         learning_rate_init="auto",
@@ -361,8 +349,6 @@ class VAETransformer(
         self.free_bits = free_bits
         self.n_importance = n_importance
         self.output = output
-        self.n_refinement = n_refinement
-        self.fisher_power = fisher_power
         self.binarize = binarize
         self.optimizer = optimizer
         self.learning_rate_init = learning_rate_init
@@ -395,8 +381,6 @@ class VAETransformer(
 
     @property
     def _n_features_out(self):
-        if self.output == "fisher":
-            return self.fisher_information_.size
         return self._architecture["n_components"] * (2 if self.output == "params" else 1)
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -493,28 +477,12 @@ class VAETransformer(
         """
         X = self._check_rows(X)
         if self.output in ("sample", "refined"):
-            n_importance = self.n_refinement if self.output == "refined" else None
+            n_importance = N_REFINEMENT if self.output == "refined" else None
             seed = stream_seed(self.seed_, FEATURES)
             Z = self._infer(
                 "draw_posterior", X, self._scaling.to_network, seed, n_importance=n_importance
             )
             return self._reached(Z, X).astype(output_dtype(X), copy=False)
-        if self.output == "fisher":
-            return self._reached(self._fisher_vectors(X), X).astype(output_dtype(X), copy=False)
         Z = self._encode(X, log_var=self.output == "params")
 
         return Z.astype(output_dtype(X), copy=False)
-
-    def _fisher_vectors(self, X):
-        from skvae.vae.nn.fisher_scores import fisher_vectors
-
-        check_is_fitted(
-            self,
-            "fisher_information_",
-            msg="Fisher's information was not measured: fit with output='fisher' first.",
-        )
-        x = PreparedRows(X, self._scaling.to_network)
-
-        return self._with_model(
-            fisher_vectors, x, self.fisher_information_, float(self.fisher_power)
-        )

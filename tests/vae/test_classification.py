@@ -74,8 +74,7 @@ def test_a_decoder_with_labels_classifies_by_bayes(decoding, data):
     assert np.mean(decoding.predict(X[1000:]) == y[1000:]) > 0.85
 
     proba = decoding.predict_proba(X[:20])
-    n = decoding.n_refinement
-    bounds = [decoding.score_samples(X[:20], [k] * 20, n_importance=n) for k in decoding.classes_]
+    bounds = [decoding.score_samples(X[:20], [k] * 20, n_importance=50) for k in decoding.classes_]
     joint = np.log(decoding.class_counts_) + np.stack(bounds, axis=1)
     expected = np.exp(joint - joint.max(axis=1, keepdims=True))
     assert np.allclose(proba, expected / expected.sum(axis=1, keepdims=True))
@@ -85,9 +84,9 @@ def test_a_decoder_with_labels_classifies_by_bayes(decoding, data):
 @pytest.mark.parametrize("binarize", [None, "threshold", "dynamic"])
 def test_probabilities_are_those_of_score_samples_however_pixels_become_binary(data, binarize):
     X, y = data[0][:200], data[1][:200]
-    options = {"binarize": binarize, "n_refinement": 5, "max_iter": 2, "random_state": 0}
+    options = {"binarize": binarize, "max_iter": 2, "random_state": 0}
     vae = VAETransformer(2, conditional="decoder", **options).fit(X, y)
-    bounds = [vae.score_samples(X[:20], [k] * 20, n_importance=5) for k in vae.classes_]
+    bounds = [vae.score_samples(X[:20], [k] * 20, n_importance=50) for k in vae.classes_]
     joint = np.log(vae.class_counts_) + np.stack(bounds, axis=1)
 
     assert np.allclose(vae.predict_proba(X[:20]), softmax(joint, axis=1))

@@ -58,8 +58,6 @@ OTHER = {
     "free_bits": 0.1,
     "n_importance": 3,
     "output": "params",
-    "n_refinement": 2,
-    "fisher_power": 0.5,
     "binarize": "threshold",
     "optimizer": "rmsprop",
     "learning_rate_init": 0.1,
@@ -81,7 +79,7 @@ OTHER = {
     "verbose": 1,
 }
 # What the documentation says to follow a parameter after the fit.
-FOLLOWS = {("output", "transform"), ("n_refinement", "predict_proba")}
+FOLLOWS = {("output", "transform")}
 
 
 def answers(fitted):
@@ -103,7 +101,7 @@ def answers(fitted):
 @pytest.mark.parametrize(
     "options",
     [
-        {"conditional": "decoder", "binarize": "dynamic", "max_value": 16.0, "n_refinement": 3},
+        {"conditional": "decoder", "binarize": "dynamic", "max_value": 16.0},
         {"conditional": "prior", "likelihood": "gaussian", "max_value": 2.0},
     ],
     ids=["decoder", "prior"],

@@ -268,7 +268,7 @@ def test_bound_reaches_the_density_of_a_mixture_prior():
 def test_classes_of_the_decoder_are_no_components_of_the_prior():
     """There may be fewer components than classes, and their order decides nothing."""
     options = {"conditional": "decoder", "prior": "mixture", "n_prior_components": 3}
-    model = vae(max_iter=2, n_refinement=3, **options).fit(X, Y)
+    model = vae(max_iter=2, **options).fit(X, Y)
     other = copy.deepcopy(model)
     for name, value in model.parameters_.items():
         if name.startswith("prior"):

@@ -47,12 +47,11 @@ def vae(**options):
             {"conditional": "prior"},
             {"prior": "mixture", "n_prior_components": 3},
             {"prior": "mixture", "conditional": "prior"},
-            {"conditional": "decoder", "n_refinement": 3},
+            {"conditional": "decoder"},
             {"output": "params"},
             {"output": "sample"},
             {"likelihood": "gaussian_diag"},
-            {"output": "refined", "n_refinement": 3},
-            {"output": "fisher", "hidden_layer_sizes": (30,)},
+            {"output": "refined"},
             {"likelihood": "gaussian", "activation": "tanh"},
             {"variational": False},
             {"early_stopping": True, "optimizer": "rmsprop"},
@@ -173,7 +172,6 @@ def test_read_only_rows():
         {},
         {"output": "sample"},
         {"output": "refined"},
-        {"output": "fisher"},
         {"network": "conv"},
         {"conditional": "decoder"},
         {"early_stopping": True},
@@ -369,7 +367,7 @@ def test_inverse_transform_takes_no_metadata():
 
 @pytest.mark.parametrize("conditional", ["prior", "decoder"])
 def test_a_model_of_classes_is_a_classifier_to_scikit_learn(conditional):
-    options = {"max_iter": 30, "learning_rate_init": 5e-3, "batch_size": 8, "n_refinement": 2}
+    options = {"max_iter": 30, "learning_rate_init": 5e-3, "batch_size": 8}
     classifier = vae(conditional=conditional, hidden_layer_sizes=20, **options)
     rows, y = X[Y < 2], np.array(["zero", "one"])[Y[Y < 2]]
     assert is_classifier(classifier) and not is_classifier(vae())

@@ -19,10 +19,10 @@ import torch
 from torch import nn
 
 from skvae.data.tiles import map_tiles, padded_tiles
-from skvae.fisher.encoding import normalize, signed_power
+from skvae.fisher.encoding import normalize
 from skvae.vae.nn.posteriors import DiagonalNormal
 
-__all__ = ["fisher_information", "fisher_vectors", "score_factors", "score_shape"]
+__all__ = ["fisher_information", "fisher_scores", "score_factors", "score_shape"]
 
 TILE = 256
 # Features that no training row moved, such as those of dead units, stay zero.
@@ -40,8 +40,8 @@ def score_shape(model):
     encoder = model.encoder
     if not (isinstance(encoder, nn.Sequential) and type(encoder[-1]) is nn.Linear):
         raise ValueError(
-            "output='fisher' needs an encoder whose last layer is linear: an nn.Sequential that "
-            f"ends in nn.Linear, got {type(encoder).__name__}."
+            "FisherScores needs an encoder whose last layer is linear: an nn.Sequential that ends "
+            f"in nn.Linear, got {type(encoder).__name__}."
         )
     last = encoder[-1]
     return last.out_features, last.in_features + 1
@@ -98,8 +98,8 @@ def fisher_information(model, x):
     return total / len(x)
 
 
-def fisher_vectors(model, x, information, power):
-    """Whitened scores, powered and divided by their length.
+def fisher_scores(model, x, information):
+    """Whitened scores, divided by their length.
 
     Parameters
     ----------
@@ -109,12 +109,10 @@ def fisher_vectors(model, x, information, power):
         Rows as the network sees them.
     information : ndarray of shape (2 d, n_hidden + 1)
         As :func:`fisher_information` gives it.
-    power : float
-        Exponent of the signed power.
 
     Returns
     -------
-    vectors : ndarray of shape (n, 2 d (n_hidden + 1)), float32
+    scores : ndarray of shape (n, 2 d (n_hidden + 1)), float32
     """
     seen = information > _LEAST_INFORMATION
     whitening = np.where(seen, 1 / np.sqrt(np.where(seen, information, 1)), 0).astype(np.float32)
@@ -123,9 +121,8 @@ def fisher_vectors(model, x, information, power):
     def function(tile):
         slope, hidden = (f.astype(np.float32) for f in factors(tile))
         scores = slope[:, :, None] * hidden[:, None, :] * whitening
-        vectors = signed_power(scores.reshape(len(tile), -1), power)
 
-        return normalize(vectors, "l2", None)[0]
+        return normalize(scores.reshape(len(tile), -1), "l2", None)[0]
 
     return map_tiles(function, x, TILE)
 

@@ -10,7 +10,6 @@ from skvae.compute.devices import resolve_device
 from skvae.compute.runtime import scoped_runtime
 from skvae.vae.inputs import PreparedRows, evenly_spaced, part_of, standardisation
 from skvae.vae.nn.draws import fixed_draws
-from skvae.vae.nn.fisher_scores import fisher_information
 from skvae.vae.nn.inference import posterior_summary, row_scores
 from skvae.vae.nn.model import VAE, load_arrays, to_arrays
 from skvae.vae.nn.objectives import Objective, elbo_terms
@@ -391,8 +390,6 @@ def _store(estimator, model, X, y):
     x = PreparedRows(X, estimator._scaling.to_network)
     with _fixed_draws(estimator, model):
         kl, variance = posterior_summary(model, x, y)
-        if estimator.output == "fisher":
-            estimator.fisher_information_ = fisher_information(model, x)
     estimator.n_active_ = _n_active(variance)
     if estimator.variational:
         estimator.kl_per_dimension_ = kl

@@ -94,7 +94,7 @@ def test_memory_maps_give_the_bits_of_memory(tmp_path, dtype, options):
 @pytest.mark.parametrize(
     "options",
     [
-        {"likelihood": "gaussian", "output": "fisher"},
+        {"likelihood": "gaussian"},
         {"max_value": 255, "conditional": "prior", "early_stopping": True, "warm_up": 0.0},
         {"max_value": 255, "binarize": "dynamic", "steps_per_epoch": 4},
         {"likelihood": "poisson", "batch_size": 7},

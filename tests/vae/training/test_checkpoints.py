@@ -179,8 +179,6 @@ def test_a_file_of_another_fit_is_refused(tmp_path):
         (
             {},
             {
-                "fisher_power": 0.5,
-                "n_refinement": 7,
                 "tol": 1.0,
                 "n_iter_no_change": 2,
                 "validation_fraction": 0.3,
