@@ -61,7 +61,7 @@ def load_estimator(path, *, allow_pickle=False):
     --------
     >>> import joblib, os, tempfile
     >>> from sklearn.decomposition import PCA
-    >>> from skvae.persistence import load_estimator
+    >>> from skvae import load_estimator
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "pca.joblib")
     ...     _ = joblib.dump(PCA(3), path)
