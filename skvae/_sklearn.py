@@ -1,9 +1,14 @@
 """Every private scikit-learn name and version difference, in one place."""
 
+from collections.abc import Callable
+from typing import cast
+
 import numpy as np
-from sklearn.base import _fit_context as fit_context
+from sklearn.base import _fit_context
 from sklearn.utils import _param_validation
 from sklearn.utils._param_validation import HasMethods, StrOptions
+
+from skvae._typing import Method
 
 __all__ = [
     "HasMethods",
@@ -13,6 +18,17 @@ __all__ = [
     "fit_context",
     "plain",
 ]
+
+
+def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Method], Method]:
+    """scikit-learn's decorator of methods that fit, which checks the parameters before."""
+
+    def decorate(method: Method) -> Method:
+        checked = _fit_context(prefer_skip_nested_validation=prefer_skip_nested_validation)
+
+        return cast(Method, checked(method))
+
+    return decorate
 
 
 class Interval(_param_validation.Interval):

@@ -2,17 +2,25 @@
 
 import os
 from collections.abc import Callable, Iterable
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+else:  # matplotlib is loaded by those who draw
+    Axes = Figure = SubFigure = Any
+
 __all__ = [
     "Array",
     "ArrayLike",
+    "Axes",
     "BlocksLike",
     "Constraints",
     "Device",
+    "Figure",
     "FloatArray",
     "IntArray",
     "Method",
@@ -20,6 +28,7 @@ __all__ = [
     "PathLike",
     "RandomStateLike",
     "SetsLike",
+    "SubFigure",
 ]
 
 # What comes back.

@@ -1,10 +1,12 @@
 """What a saved estimator says of itself, and how a file of one is read."""
 
 import zipfile
+from typing import Any
 
 import joblib
 
 from skvae import __version__
+from skvae._typing import PathLike
 from skvae._warnings import warn
 
 __all__ = ["VersionedMixin", "load_estimator"]
@@ -30,7 +32,7 @@ class VersionedMixin:
         super().__setstate__(state)
 
 
-def load_estimator(path, *, allow_pickle=False):
+def load_estimator(path: PathLike, *, allow_pickle: bool = False) -> Any:
     """Read an estimator from a file.
 
     Parameters
@@ -94,7 +96,7 @@ class _UntrustedError(ValueError):
     pass
 
 
-def _load_skops(path):
+def _load_skops(path: PathLike) -> Any:
     try:
         from skops import io
     except ImportError as error:
