@@ -44,7 +44,7 @@ class Estimator(BaseEstimator):
 
 
 def _base_url() -> str:
-    url = os.environ.get("SKVAE_DOCS_URL") or _project_url("Documentation")
+    url: str = os.environ.get("SKVAE_DOCS_URL") or _project_url("Documentation")
 
     return url.rstrip("/")
 

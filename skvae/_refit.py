@@ -1,15 +1,21 @@
 """Fits that leave the one before as it was until they are whole."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
+from typing import TypeVar
+
+from sklearn.base import BaseEstimator
 
 from skvae._sklearn import plain
 
 __all__ = ["fitted_aside"]
 
+Estimator = TypeVar("Estimator", bound=BaseEstimator)
+
 
 @contextmanager
-def fitted_aside(estimator):
+def fitted_aside(estimator: Estimator) -> Iterator[Estimator]:
     """Context that gives a copy to fit, whose attributes become the estimator's at its end.
 
     When the block raises, or is interrupted at any moment, the estimator is what it was. The copy

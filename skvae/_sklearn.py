@@ -1,12 +1,14 @@
 """Every private scikit-learn name and version difference, in one place."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.base import _fit_context as fit_context
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import _param_validation
 from sklearn.utils._param_validation import HasMethods, StrOptions
+
+from skvae._typing import Method
 
 __all__ = [
     "CallbackSupportMixin",
@@ -57,6 +59,17 @@ def callback_context(estimator: CallbackSupportMixin, task_name: str, n_subtasks
         None where scikit-learn has no callbacks.
     """
     return estimator._init_callback_context(task_name=task_name, max_subtasks=n_subtasks)
+
+
+def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Method], Method]:
+    """scikit-learn's decorator of methods that fit, which checks the parameters before."""
+
+    def decorate(method: Method) -> Method:
+        checked = _fit_context(prefer_skip_nested_validation=prefer_skip_nested_validation)
+
+        return cast(Method, checked(method))
+
+    return decorate
 
 
 class Interval(_param_validation.Interval):

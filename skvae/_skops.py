@@ -2,12 +2,16 @@
 
 import json
 import math
+import os
 import zipfile
+from collections.abc import Iterator
+from typing import IO, Any
 
 import numpy as np
 from sklearn import metrics, model_selection
 
-from skvae import _HOMES
+import skvae
+from skvae._typing import PathLike
 
 __all__ = ["check_sizes", "trusted_types"]
 
@@ -34,7 +38,7 @@ _PARTS = (
 )
 
 
-def trusted_types():
+def trusted_types() -> set[str]:
     """Names of the types that may be loaded beside those that skops trusts anyway.
 
     They are skvae's estimators, and of scikit-learn's what a fitted search or ensemble holds:
@@ -44,14 +48,14 @@ def trusted_types():
     -------
     names : set of str
     """
-    ours = {f"{home}.{name}" for name, home in _HOMES.items() if name[0].isupper()}
+    ours = (getattr(skvae, name) for name in dir(skvae) if name[0].isupper())
     splitters = (x for x in vars(model_selection).values() if hasattr(x, "get_n_splits"))
     scores = (metrics.get_scorer(name)._score_func for name in metrics.get_scorer_names())
 
-    return ours | {*_PARTS} | {f"{x.__module__}.{x.__name__}" for x in (*splitters, *scores)}
+    return {*_PARTS} | {f"{x.__module__}.{x.__name__}" for x in (*ours, *splitters, *scores)}
 
 
-def check_sizes(path):
+def check_sizes(path: PathLike) -> None:
     """Raise if a file would unpack to far more than it is, or is not as it says.
 
     Parameters
@@ -65,15 +69,14 @@ def check_sizes(path):
         If it would fill the memory, or the header of an array does not fit its bytes.
     """
     with zipfile.ZipFile(path) as archive:
-        packed = archive.fp.seek(0, 2)
-        limit = max(_ALWAYS, _PER_BYTE * packed)
+        limit = max(_ALWAYS, _PER_BYTE * os.path.getsize(path))
         sizes = _sizes(archive, limit)
         # An array that is named often becomes as many arrays.
         total = sum(sizes[name] for name in _named(json.loads(archive.read("schema.json"))))
     _check_total(total, limit)
 
 
-def _sizes(archive, limit):
+def _sizes(archive: zipfile.ZipFile, limit: int) -> dict[str, int]:
     """Bytes that each entry of an archive becomes, of archives inside it those of their entries."""
     declared = {entry.filename: entry.file_size for entry in archive.infolist()}
     _check_total(sum(declared.values()), limit)
@@ -91,7 +94,7 @@ def _sizes(archive, limit):
     return sizes
 
 
-def _check_total(total, limit):
+def _check_total(total: int, limit: int) -> None:
     if total > limit:
         raise ValueError(
             f"it would unpack to {total / 1e6:,.0f} MB, of which no more than "
@@ -99,7 +102,7 @@ def _check_total(total, limit):
         )
 
 
-def _check_header(name, file, size):
+def _check_header(name: str, file: IO[bytes], size: int) -> None:
     version = np.lib.format.read_magic(file)
     if version == (1, 0):
         shape, _, dtype = np.lib.format.read_array_header_1_0(file)
@@ -109,7 +112,7 @@ def _check_header(name, file, size):
         raise ValueError(f"{name} is an array of {shape} and {dtype}, but has other bytes")
 
 
-def _named(node):
+def _named(node: Any) -> Iterator[str]:
     """Names of the files in a schema, as often as they stand there."""
     waiting = [node]
     while waiting:

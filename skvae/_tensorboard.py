@@ -1,12 +1,20 @@
 """Files of events that TensorBoard shows."""
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from skvae._typing import PathLike
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
 __all__ = ["open_writer", "require_tensorboard", "write_record"]
 
 # As TensorBoard's users know them.
 _TAGS = {"elbo": "ELBO", "kl": "KL"}
 
 
-def require_tensorboard():
+def require_tensorboard() -> "type[SummaryWriter]":
     """The class of writers.
 
     Returns
@@ -28,7 +36,7 @@ def require_tensorboard():
     return SummaryWriter
 
 
-def open_writer(folder, *, first_step=None):
+def open_writer(folder: PathLike, *, first_step: int | None = None) -> "SummaryWriter":
     """A writer of event files.
 
     Parameters
@@ -50,7 +58,7 @@ def open_writer(folder, *, first_step=None):
     return require_tensorboard()(folder, purge_step=first_step)
 
 
-def write_record(writer, record, step):
+def write_record(writer: "SummaryWriter", record: Mapping[str, float], step: int) -> None:
     """Write the numbers of an epoch's record; NaN means that there is none."""
     for name, value in record.items():
         if value == value:

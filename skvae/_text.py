@@ -3,7 +3,7 @@
 __all__ = ["one_line"]
 
 
-def one_line(text):
+def one_line(text: object) -> str:
     r"""Text in which line breaks and other characters that print nothing are written out.
 
     Parameters

@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from types import FrameType
 
 __all__ = ["warn"]
 
@@ -9,7 +10,7 @@ __all__ = ["warn"]
 _LIBRARIES = {"joblib", "sklearn", "skvae"}
 
 
-def warn(message, category=UserWarning):
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn at the innermost line outside of skvae, scikit-learn and joblib.
 
     A fixed number of levels would be right for one way of calling only: ``fit`` itself,
@@ -38,5 +39,7 @@ def warn(message, category=UserWarning):
     warnings.warn(message, category, stacklevel=level)
 
 
-def _library(frame):
-    return frame.f_globals.get("__name__", "").partition(".")[0]
+def _library(frame: FrameType) -> str:
+    name: str = frame.f_globals.get("__name__", "")
+
+    return name.partition(".")[0]

@@ -3,8 +3,10 @@
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from skvae._tensorboard import open_writer, write_record
+from skvae._typing import PathLike
 
 __all__ = ["TensorBoard"]
 
@@ -34,21 +36,23 @@ class TensorBoard:
     >>> vae.fit(load_digits().data / 16)  # doctest: +SKIP
     """
 
-    def __init__(self, logdir):
+    def __init__(self, logdir: PathLike) -> None:
         self.logdir = logdir
-        self._writers = {}
+        self._writers: dict[Any, Any] = {}
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_writers": {}}
 
-    def setup(self, estimator, context):
+    def setup(self, estimator: Any, context: Any) -> None:
         """Make the folder of a fit."""
         self._writers[context.root_uuid] = open_writer(_new_folder(Path(self.logdir)))
 
-    def on_fit_task_begin(self, estimator, context):
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
         """Nothing is written when an epoch begins."""
 
-    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+    def on_fit_task_end(
+        self, estimator: Any, context: Any, *, fitted_estimator: Any = None
+    ) -> None:
         """Write the record of an epoch."""
         if context.task_name == "epoch":
             record = {name: values[-1] for name, values in fitted_estimator.history_.items()}
@@ -56,14 +60,14 @@ class TensorBoard:
             write_record(writer, record, fitted_estimator.n_iter_)
             writer.flush()
 
-    def teardown(self, estimator, context):
+    def teardown(self, estimator: Any, context: Any) -> None:
         """Close the files of a fit."""
         writer = self._writers.pop(context.root_uuid, None)
         if writer is not None:
             writer.close()
 
 
-def _new_folder(parent):
+def _new_folder(parent: Path) -> Path:
     """The first folder ``fit-1``, ``fit-2``, ... that is not there yet, made."""
     for number in count(1):
         with suppress(FileExistsError):

@@ -1,13 +1,16 @@
 """How a file of an estimator is read."""
 
 import zipfile
+from typing import Any
 
 import joblib
+
+from skvae._typing import PathLike
 
 __all__ = ["load_estimator"]
 
 
-def load_estimator(path, *, allow_pickle=False):
+def load_estimator(path: PathLike, *, allow_pickle: bool = False) -> Any:
     """Read an estimator from a file.
 
     Parameters
@@ -38,7 +41,7 @@ def load_estimator(path, *, allow_pickle=False):
     --------
     >>> import joblib, os, tempfile
     >>> from sklearn.decomposition import PCA
-    >>> from skvae.persistence import load_estimator
+    >>> from skvae import load_estimator
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "pca.joblib")
     ...     _ = joblib.dump(PCA(3), path)
@@ -71,7 +74,7 @@ class _UntrustedError(ValueError):
     pass
 
 
-def _load_skops(path):
+def _load_skops(path: PathLike) -> Any:
     try:
         from skops import io
     except ImportError as error:

@@ -1,9 +1,14 @@
+import re
 import subprocess
 import sys
+from operator import attrgetter
+from pathlib import Path
 
 import pytest
 
 import skvae
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_public_names():
@@ -13,12 +18,50 @@ def test_public_names():
 
 
 def test_unknown_name():
-    with pytest.raises(AttributeError, match="no attribute 'FisherVector'"):
+    with pytest.raises(AttributeError, match="No skvae attribute FisherVector"):
         skvae.FisherVector  # noqa: B018
+
+
+def documented_names():
+    """Of the API reference, such as ``fisher.convert_layout``."""
+    names, module = [], ""
+    for line in (ROOT / "docs" / "api.rst").read_text().splitlines():
+        if line.startswith(".. currentmodule:: skvae"):
+            module = line.partition("skvae")[2].lstrip(".")
+        elif re.fullmatch(r"   [\w.]+", line):
+            names.append(".".join(filter(None, [module, line.strip()])))
+    return names
+
+
+def test_the_reference_is_read_whole():
+    names = documented_names()
+    assert len(names) == len(set(names)) == 34
+    assert {"VAETransformer", "displays.SamplesDisplay", "recipes.make"} < set(names)
+
+
+@pytest.mark.parametrize("name", documented_names())
+def test_documented_names_are_public(name):
+    home, _, last = name.rpartition(".")
+    module = attrgetter(home)(skvae) if home else skvae
+    assert home in ["", *skvae.__all__]
+    assert last in module.__all__
+    assert getattr(module, last).__doc__
 
 
 def run(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+
+def test_documented_names_need_no_import_but_of_skvae():
+    run(f"import skvae; print({', '.join(f'skvae.{name}' for name in documented_names())})")
+
+
+def test_packages_and_their_public_functions_do_not_import_torch():
+    run(
+        "import sys, skvae, skvae.fisher, skvae.mixture, skvae.comparison;"
+        "from skvae.fisher import convert_layout; from skvae.mixture import from_parameters;"
+        "assert 'torch' not in sys.modules"
+    )
 
 
 def test_the_fisher_half_never_imports_torch():

@@ -3,11 +3,12 @@
 import platform
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from numbers import Integral
+from typing import Any
 
 import joblib
 import numpy as np
@@ -18,6 +19,7 @@ from threadpoolctl import threadpool_info
 
 from skvae import __version__, recipes
 from skvae._sklearn import derive_random_states
+from skvae._typing import ArrayLike, PathLike
 from skvae.comparison.kept import kept_files, pick_up, rows_file
 from skvae.comparison.labels import check_labels
 from skvae.comparison.processes import run_in_processes
@@ -28,6 +30,7 @@ from skvae.comparison.selection import CLASSIFIERS, Candidates
 from skvae.comparison.shared import shared_arrays
 from skvae.compute.sizes import n_workers
 from skvae.data.containers import numbers
+from skvae.recipes import Profile
 
 __all__ = ["compare_features"]
 
@@ -35,20 +38,24 @@ _LIBRARIES = ("scikit-learn", "numpy", "scipy", "torch")
 
 
 def compare_features(
-    X_train,
-    y_train,
-    X_test,
-    y_test,
+    X_train: ArrayLike,
+    y_train: ArrayLike,
+    X_test: ArrayLike,
+    y_test: ArrayLike,
     *,
-    features=("raw", "pca", "fv", "vae"),
-    classifiers=("linear", "knn", "svm"),
-    dataset="mnist",
-    n_seeds=1,
-    n_jobs=None,
-    random_state=0,
-    checkpoint=None,
-    verbose=0,
-):
+    features: Sequence[str] | Mapping[str, Any] = ("raw", "pca", "fv", "vae"),
+    classifiers: Sequence[str] | Mapping[str, tuple[Any, Mapping[str, Any]]] = (
+        "linear",
+        "knn",
+        "svm",
+    ),
+    dataset: str | Profile = "mnist",
+    n_seeds: int = 1,
+    n_jobs: int | None = None,
+    random_state: int = 0,
+    checkpoint: PathLike | None = None,
+    verbose: int = 0,
+) -> FeatureComparison:
     """Compare features by the test error of the same classifiers on top of them.
 
     Every feature is fitted on all training rows, once per seed. Hyperparameters of the classifiers

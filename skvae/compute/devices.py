@@ -1,9 +1,16 @@
 """Where torch computes."""
 
+from typing import TYPE_CHECKING
+
+from skvae._typing import Device
+
+if TYPE_CHECKING:
+    import torch
+
 __all__ = ["gpu_or_none", "resolve_device"]
 
 
-def resolve_device(device):
+def resolve_device(device: Device) -> "torch.device":
     """Turn the ``device`` parameter of an estimator into a torch device.
 
     Parameters
@@ -32,7 +39,7 @@ def resolve_device(device):
     return torch.device("cuda" if has_cuda and device in ("cuda", "auto") else "cpu")
 
 
-def gpu_or_none(device):
+def gpu_or_none(device: Device) -> "torch.device | None":
     """The GPU that the ``device`` parameter means, or None; torch is not imported for the CPU."""
     if device in (None, "cpu"):
         return None

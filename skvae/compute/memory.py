@@ -11,7 +11,7 @@ _BYTES = 2**25 - 2**16
 
 
 @cache
-def keep_freed_memory():
+def keep_freed_memory() -> None:
     """Let the C library keep the memory of freed arrays for the next ones.
 
     glibc returns memory to the system according to the largest block that was ever freed

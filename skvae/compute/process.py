@@ -2,16 +2,21 @@
 
 import os
 import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import TypeAlias
 
-__all__ = ["SharedSetting", "at_the_end", "is_forked"]
+__all__ = ["Place", "SharedSetting", "at_the_end", "is_forked"]
+
+# How to get and to set what stands at a place.
+Place: TypeAlias = tuple[Callable[[], int], Callable[[int], object]]
 
 _IMPORTED_BY = os.getpid()
 
 
 @contextmanager
-def at_the_end(call):
+def at_the_end(call: Callable[[], object]) -> Iterator[None]:
     """Context at the end of which something is called, through any number of Ctrl-C.
 
     Parameters
@@ -31,7 +36,7 @@ def at_the_end(call):
     try:
         yield
     finally:
-        interrupt = None
+        interrupt: KeyboardInterrupt | None = None
         while True:
             try:
                 call()
@@ -67,16 +72,17 @@ class SharedSetting:
     2
     """
 
-    def __init__(self, places):
+    def __init__(self, places: Callable[[], Sequence[Place]]) -> None:
         self._places = places
-        self._threads = {}  # of those inside, by entry
-        self._value, self._before = None, []
+        self._threads: dict[object, int] = {}  # of those inside, by entry
+        self._value: int | None = None
+        self._before: list[tuple[Callable[[], int], Callable[[int], object], int]] = []
         self._lock = threading.RLock()  # the garbage collector may end a context within another
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget_others)
 
     @contextmanager
-    def at(self, value):
+    def at(self, value: int) -> Iterator[None]:
         """Context with this value, which all who are inside at a time have to want."""
         entry = object()
         with at_the_end(partial(self._leave, entry)):
@@ -89,18 +95,18 @@ class SharedSetting:
                         set_there(value)
             yield
 
-    def _leave(self, entry):
+    def _leave(self, entry: object) -> None:
         with self._lock:
             if self._threads.keys() == {entry}:
                 self._restore()
             self._threads.pop(entry, None)
 
-    def _restore(self):
+    def _restore(self) -> None:
         for get, set_there, before in self._before:
             if before != self._value and get() == self._value:
                 set_there(before)
 
-    def _forget_others(self):
+    def _forget_others(self) -> None:
         self._lock = threading.RLock()
         own = threading.get_ident()
         remaining = {entry: thread for entry, thread in self._threads.items() if thread == own}
@@ -109,7 +115,7 @@ class SharedSetting:
         self._threads = remaining
 
 
-def is_forked():
+def is_forked() -> bool:
     """Whether this process came out of another by a fork, without the threads of that one.
 
     Examples

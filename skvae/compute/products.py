@@ -2,9 +2,10 @@
 
 import platform
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 __all__ = ["linear", "output", "product"]
@@ -12,7 +13,7 @@ __all__ = ["linear", "output", "product"]
 _CPUINFO = Path("/proc/cpuinfo")  # of Linux
 
 
-def linear(h, weight, bias):
+def linear(h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """``h @ weight.T + bias``, as :func:`torch.nn.functional.linear`, without autograd.
 
     Parameters
@@ -36,12 +37,13 @@ def linear(h, weight, bias):
     tensor([[3., 4.]])
     """
     if _is_for_one_dnn(h):
-        return _ONE_DNN(h, weight, bias, "none", [], "")
+        out: Tensor = _ONE_DNN(h, weight, bias, "none", [], "")
+        return out
 
     return functional.linear(h, weight, bias)
 
 
-def product(a, b, out=None):
+def product(a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
     """``a @ b``, as :func:`torch.mm`, without autograd.
 
     Parameters
@@ -66,12 +68,12 @@ def product(a, b, out=None):
     """
     if not _is_for_one_dnn(a):
         return torch.mm(a, b, out=out)
-    found = _ONE_DNN(a, b.T, None, "none", [], "")
+    found: Tensor = _ONE_DNN(a, b.T, None, "none", [], "")
 
     return found if out is None else out.copy_(found)
 
 
-def output(network, h):
+def output(network: nn.Sequential, h: Tensor) -> Tensor:
     """``network(h)``; where no gradient is wanted, linear layers by :func:`linear`.
 
     Parameters
@@ -94,19 +96,19 @@ def output(network, h):
     tensor([[0., 2.]])
     """
     if torch.is_grad_enabled():
-        return network(h)
+        out: Tensor = network(h)
+        return out
     for layer in network:
-        is_linear = type(layer) is nn.Linear
-        h = linear(h, layer.weight, layer.bias) if is_linear else layer(h)
+        h = linear(h, layer.weight, layer.bias) if type(layer) is nn.Linear else layer(h)
 
     return h
 
 
-def _is_for_one_dnn(h):
+def _is_for_one_dnn(h: Tensor) -> bool:
     return _ONE_DNN is not None and h.dtype == torch.float32 and h.device.type == "cpu"
 
 
-def _has_amd_processor():
+def _has_amd_processor() -> bool:
     try:
         description = _CPUINFO.read_text()
     except OSError:
@@ -118,7 +120,7 @@ def _has_amd_processor():
 # Torch multiplies with MKL. On processors of AMD oneDNN, which torch has for its compiler, takes
 # six tenths of the time, on Intel's one and a half times as long. It is not public: without it
 # steps are slower there, not broken.
-_ONE_DNN = (
+_ONE_DNN: Any = (
     getattr(torch.ops.mkldnn, "_linear_pointwise", None)
     if torch.backends.mkldnn.is_available() and _has_amd_processor()
     else None

@@ -3,6 +3,7 @@
 import math
 import os
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 from time import perf_counter
@@ -16,7 +17,7 @@ from skvae.compute.sizes import n_workers
 __all__ = ["FasterThreads", "scoped_runtime"]
 
 
-def _flushes_denormals():
+def _flushes_denormals() -> bool:
     """Whether this thread rounds subnormal floats to zero; torch cannot be asked."""
     smallest_normal = torch.tensor([2.0**-126], dtype=torch.float32)
 
@@ -29,17 +30,19 @@ class _TorchThreads:
     So a thread that comes to torch while others have limited themselves would keep their limit.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._forget()
         self._known = threading.local()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget)
 
-    def _forget(self):
-        self._lock, self._limits, self._before = threading.RLock(), {}, None
+    def _forget(self) -> None:
+        self._lock = threading.RLock()
+        self._limits: dict[object, int] = {}
+        self._before = 1
 
     @contextmanager
-    def at(self, n):
+    def at(self, n: int) -> Iterator[None]:
         """Context in which this thread has ``n``."""
         entry = object()
         with self._lock:
@@ -50,7 +53,7 @@ class _TorchThreads:
                 torch.set_num_threads(n)
             yield
 
-    def _own(self):
+    def _own(self) -> int:
         own = torch.get_num_threads()
         if not self._limits:
             self._before = own
@@ -60,7 +63,7 @@ class _TorchThreads:
 
         return own
 
-    def _leave(self, entry, own):
+    def _leave(self, entry: object, own: int) -> None:
         with self._lock:
             torch.set_num_threads(own)
             self._limits.pop(entry, None)
@@ -73,7 +76,7 @@ _PAUSE_HARD = 2
 
 
 @cache
-def _enders_of_teams():
+def _enders_of_teams() -> list[Callable[[int], object]]:
     """Functions that end the threads that this one has for parallel work; it gets new ones."""
     libraries = ThreadpoolController().select(user_api="openmp").lib_controllers
     # In LLVM's library the threads are those of all.
@@ -82,7 +85,7 @@ def _enders_of_teams():
     return [d.omp_pause_resource_all for d in found if hasattr(d, "omp_pause_resource_all")]
 
 
-def _restore_denormals(flushed, n_threads):
+def _restore_denormals(flushed: bool, n_threads: int) -> None:
     torch.set_flush_denormal(flushed)
     if n_threads > 1 and not flushed:  # threads made meanwhile would go on flushing
         for end in _enders_of_teams():
@@ -90,7 +93,7 @@ def _restore_denormals(flushed, n_threads):
 
 
 @contextmanager
-def scoped_runtime(n_jobs=None):
+def scoped_runtime(n_jobs: int | None = None) -> Iterator[None]:
     """Limit torch's threads and flush denormal floats, and restore both afterwards.
 
     Small networks gain little from threads and lose a hundredfold when cores are busy. Adam's
@@ -135,14 +138,14 @@ class FasterThreads:
     _SLICE = 10  # steps
     _LOOK, _LONGEST_WAIT = 64, 512  # slices
 
-    def __init__(self, n_threads, clock=perf_counter):
+    def __init__(self, n_threads: int, clock: Callable[[], float] = perf_counter) -> None:
         self._many = self._current = n_threads
         self._clock = clock
         self._n_steps, self._seconds, self._seconds_of_one = 0, 0.0, math.inf
         self._left = self._wait = 1  # slices
 
     @contextmanager
-    def step(self):
+    def step(self) -> Iterator[None]:
         """What is done inside is one step."""
         if self._many == 1:
             yield
@@ -156,7 +159,7 @@ class FasterThreads:
             self._choose(self._seconds)
             self._n_steps, self._seconds = 0, 0.0
 
-    def _choose(self, seconds):
+    def _choose(self, seconds: float) -> None:
         self._left -= 1
         if self._current == 1:
             self._seconds_of_one = seconds

@@ -2,6 +2,7 @@
 
 import os
 from numbers import Integral
+from typing import Any
 
 from joblib import effective_n_jobs
 
@@ -12,14 +13,14 @@ __all__ = ["N_JOBS", "check_memory", "n_workers"]
 _MOST_WORKERS = 1024
 
 # scikit-learn's constraint of a parameter n_jobs.
-N_JOBS = [
+N_JOBS: list[Any] = [
     Interval(Integral, None, -1, closed="right"),
     Interval(Integral, 1, _MOST_WORKERS, closed="both"),
     None,
 ]
 
 
-def n_workers(n_jobs):
+def n_workers(n_jobs: int | None) -> int:
     """Number of workers that a parameter ``n_jobs`` asks for.
 
     Parameters
@@ -47,10 +48,10 @@ def n_workers(n_jobs):
             f"n_jobs={n_jobs} must be None, a number of workers from 1 to {_MOST_WORKERS:,}, or "
             "negative: -1 is all cores."
         )
-    return effective_n_jobs(n_jobs)
+    return int(effective_n_jobs(n_jobs))
 
 
-def check_memory(n_bytes, what):
+def check_memory(n_bytes: float, what: str) -> None:
     """Refuse what this machine cannot hold, before it is allocated piece by piece.
 
     Parameters
@@ -81,7 +82,7 @@ def check_memory(n_bytes, what):
         )
 
 
-def _memory():
+def _memory() -> int:
     """Bytes of memory of this machine; 1 TB where the system does not say."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

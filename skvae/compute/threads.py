@@ -1,44 +1,46 @@
 """Threads of BLAS and OpenMP, limited while we work and given back afterwards."""
 
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
+from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
-from skvae.compute.process import SharedSetting, at_the_end
+from skvae.compute.process import Place, SharedSetting, at_the_end
 
 __all__ = ["single_threaded"]
 
 
 @cache
-def _libraries():
+def _libraries() -> list[Any]:
     # Looking through the loaded libraries takes milliseconds: once is enough.
-    return ThreadpoolController().lib_controllers
+    return list(ThreadpoolController().lib_controllers)
 
 
 @cache
-def _own():
+def _own() -> list[Place]:
     """Get and set the numbers of threads that each thread has for itself."""
     return [_places(library) for library in _libraries() if not _is_shared(library)]
 
 
 @cache
-def _of_the_process():
+def _of_the_process() -> list[Place]:
     """Get and set the numbers of threads that the process has."""
     return [_places(library) for library in _libraries() if _is_shared(library)]
 
 
-def _is_shared(library):
+def _is_shared(library: Any) -> bool:
     on_openmp = getattr(library, "threading_layer", None) == "openmp"
 
     return library.user_api == "blas" and library.internal_api != "mkl" and not on_openmp
 
 
-def _places(library):
+def _places(library: Any) -> Place:
     # threadpoolctl 3.8 lets one thread alone set OpenBLAS until that one gives it up.
     give_up = getattr(library, "clear_controlling_thread", None)
 
-    def set_threads(n):
+    def set_threads(n: int) -> None:
         library.set_num_threads(n)
         if give_up is not None:
             give_up()
@@ -50,7 +52,7 @@ _SHARED = SharedSetting(_of_the_process)
 
 
 @contextmanager
-def single_threaded():
+def single_threaded() -> Iterator[None]:
     """Context in which BLAS and OpenMP use one thread; any number of threads may be in it at once.
 
     The matrix products of a tile are too small to share, and threads that wait for each other on a
@@ -69,6 +71,6 @@ def single_threaded():
         yield
 
 
-def _set_each(settings):
+def _set_each(settings: Iterable[tuple[Callable[[int], object], int]]) -> None:
     for set_threads, n in settings:
         set_threads(n)

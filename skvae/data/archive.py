@@ -3,13 +3,16 @@
 import json
 import os
 import zipfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
+from typing import IO, Any, TypeAlias
 
 import numpy as np
 
 from skvae import __version__
+from skvae._typing import Array, PathLike
 from skvae._warnings import warn
 from skvae.data.writable import replacing
 
@@ -22,11 +25,15 @@ __all__ = [
     "write_checkpoint",
 ]
 
+# By group and name; and what JSON can hold.
+Arrays: TypeAlias = dict[str, dict[str, Array]]
+State: TypeAlias = dict[str, Any]
+
 _STATE = "state.json"
 _FORMAT = "skvae checkpoint 2"
 
 
-def checkpoint_folder(folder):
+def checkpoint_folder(folder: PathLike) -> Path:
     """A folder for checkpoints, which is made if it is not there.
 
     Parameters
@@ -53,7 +60,7 @@ def checkpoint_folder(folder):
     return folder
 
 
-def checkpoint_path(folder, description):
+def checkpoint_path(folder: PathLike, description: State) -> Path:
     """The checkpoint of what is described in a folder.
 
     Parameters
@@ -72,7 +79,7 @@ def checkpoint_path(folder, description):
     return checkpoint_folder(folder) / f"checkpoint-{blake2b(text, digest_size=8).hexdigest()}.npz"
 
 
-def write_checkpoint(path, arrays, state):
+def write_checkpoint(path: Path, arrays: Arrays, state: State) -> None:
     """Replace a checkpoint, or leave it as it is if the process dies meanwhile.
 
     Parameters
@@ -84,7 +91,9 @@ def write_checkpoint(path, arrays, state):
     state : dict
         What JSON can hold.
     """
-    flat = {f"{group}/{name}": a for group, named in arrays.items() for name, a in named.items()}
+    flat: dict[str, Any] = {
+        f"{group}/{name}": a for group, named in arrays.items() for name, a in named.items()
+    }
     with replacing(path, "w+b") as file:
         np.savez(file, **flat)
         content = {"format": _FORMAT, "skvae": __version__, **state}
@@ -93,7 +102,7 @@ def write_checkpoint(path, arrays, state):
             archive.comment = _seal(archive)
 
 
-def read_checkpoint(path):
+def read_checkpoint(path: Path) -> tuple[Arrays, State]:
     """What :func:`write_checkpoint` has written; nothing in the file is executed.
 
     Parameters
@@ -124,8 +133,8 @@ def read_checkpoint(path):
     return arrays, state
 
 
-def _contents(file):
-    arrays: dict = {}
+def _contents(file: IO[bytes]) -> tuple[Arrays, State]:
+    arrays: Arrays = {}
     with zipfile.ZipFile(file) as archive:
         if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
             raise ValueError("it is compressed")
@@ -145,7 +154,7 @@ def _contents(file):
     return arrays, {**state, "skvae": str(state["skvae"])}
 
 
-def _seal(archive):
+def _seal(archive: zipfile.ZipFile) -> bytes:
     """What changes with the contents of an archive, of which each member has a checksum."""
     members = [(member.filename, member.file_size, member.CRC) for member in archive.infolist()]
 
@@ -153,7 +162,7 @@ def _seal(archive):
 
 
 @contextmanager
-def damage_of(path):
+def damage_of(path: Path) -> Iterator[None]:
     """Context that makes whatever goes wrong with the contents of a checkpoint one ValueError."""
     try:
         yield
@@ -165,7 +174,7 @@ def damage_of(path):
         ) from error
 
 
-def check_same(path, found, wanted):
+def check_same(path: Path, found: Any, wanted: State) -> None:
     """Raise an error that names what differs between a checkpoint and what is to go on from it.
 
     Parameters

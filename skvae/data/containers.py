@@ -1,9 +1,16 @@
 """Containers of numbers: what they say beyond their numbers is kept, or named in an error."""
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import numpy as np
+from numpy.typing import DTypeLike
 from scipy.sparse import issparse
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
+
+from skvae._typing import Array, ArrayLike
 
 __all__ = [
     "array_of",
@@ -24,7 +31,7 @@ _NOT_NUMBERS = {
 }
 
 
-def float_type(dtype):
+def float_type(dtype: DTypeLike) -> np.dtype[Any]:
     """The float type that numbers become: float32 where that is exact, else float64.
 
     Examples
@@ -37,7 +44,9 @@ def float_type(dtype):
     return np.dtype(np.float32 if np.can_cast(dtype, np.float32) else np.float64)
 
 
-def check_numbers(X, name="X", *, kept=(), **options):
+def check_numbers(
+    X: ArrayLike, name: str = "X", *, kept: Sequence[DTypeLike] = (), **options: Any
+) -> Array:
     """``check_array`` for any container: types are kept, and meaning that it would lose is named.
 
     Parameters
@@ -56,10 +65,19 @@ def check_numbers(X, name="X", *, kept=(), **options):
     X : ndarray
     """
     X = numbers(X, name)
-    return check_array(X, dtype=_kept_type(X, kept), input_name=name, **options)
+    checked: Array = check_array(X, dtype=_kept_type(X, kept), input_name=name, **options)
+
+    return checked
 
 
-def validate_numbers(estimator, X, *, reset, kept=(), **options):
+def validate_numbers(
+    estimator: BaseEstimator,
+    X: ArrayLike,
+    *,
+    reset: bool,
+    kept: Sequence[DTypeLike] = (),
+    **options: Any,
+) -> Any:
     """``validate_data`` for any container, as :func:`check_numbers` is ``check_array``.
 
     Parameters
@@ -84,7 +102,7 @@ def validate_numbers(estimator, X, *, reset, kept=(), **options):
     return validate_data(estimator, X, reset=reset, dtype=dtype, **options)
 
 
-def array_of(X, name="X"):
+def array_of(X: ArrayLike, name: str = "X") -> Array:
     """A container of numbers as an array that shares its memory where it can.
 
     Parameters
@@ -105,7 +123,7 @@ def array_of(X, name="X"):
     return np.asarray(X, _type_of(X))
 
 
-def numbers(X, name="X"):
+def numbers(X: Any, name: str = "X") -> Any:
     """A container of numbers as numpy or a data frame, no meaning of which conversion would lose.
 
     Parameters
@@ -152,12 +170,12 @@ def numbers(X, name="X"):
     return X
 
 
-def is_frame(X):
+def is_frame(X: object) -> bool:
     """Whether X is a data frame of pandas or polars, or a column of pandas."""
     return hasattr(X, "shape") and hasattr(X, "dtypes")
 
 
-def _plain(X, name):
+def _plain(X: Any, name: str) -> Any:
     """Without the mask of an array that has none, and without torch."""
     if hasattr(X, "requires_grad") and hasattr(X, "detach"):
         return _array_of_tensor(X, name)
@@ -173,7 +191,7 @@ def _plain(X, name):
     return X
 
 
-def _array_of_tensor(X, name):
+def _array_of_tensor(X: Any, name: str) -> Array:
     ways = {
         "requires gradients, which would end here": (X.requires_grad, "detach()"),
         "is nested": (X.is_nested, "unbind()"),
@@ -185,14 +203,16 @@ def _array_of_tensor(X, name):
             raise TypeError(f"{name} is a tensor that {what}: call its {way}.")
     if X.is_floating_point() and X.element_size() < 4:
         X = X.float()  # numpy knows no bfloat16, and no floats of 8 bits
-    return X.numpy(force=True)
+    array: Array = X.numpy(force=True)
+
+    return array
 
 
-def _has_meaning(sequence):
+def _has_meaning(sequence: Iterable[Any]) -> bool:
     return any(isinstance(x, np.ma.MaskedArray) or hasattr(x, "requires_grad") for x in sequence)
 
 
-def _array_of_sequence(X, name):
+def _array_of_sequence(X: Sequence[Any], name: str) -> Array:
     if _has_meaning(X):
         X = [_plain(x, f"{name}[{i}]") for i, x in enumerate(X)]
     try:
@@ -203,7 +223,7 @@ def _array_of_sequence(X, name):
         ) from error
 
 
-def _check_objects(X, name):
+def _check_objects(X: Any, name: str) -> None:
     if X.ndim == 0:
         raise TypeError(f"{name} is of type {type(X[()]).__name__}, which is no array of numbers.")
     if X.size and np.ndim(X.flat[0]):
@@ -213,7 +233,7 @@ def _check_objects(X, name):
         )
 
 
-def _checked_frame(X, name):
+def _checked_frame(X: Any, name: str) -> Any:
     for column, kind in zip(getattr(X, "columns", ()), np.ravel(X.dtypes), strict=False):
         if not _is_numeric(kind):
             raise ValueError(
@@ -224,19 +244,19 @@ def _checked_frame(X, name):
     return X
 
 
-def _is_numeric(kind):
+def _is_numeric(kind: Any) -> bool:
     """Whether a column holds numbers, or objects that may be some."""
     if hasattr(kind, "is_numeric"):  # a type of polars
         return kind.is_numeric() or str(kind) == "Boolean"
     return kind.kind in "biufc" or kind == np.dtype(object)
 
 
-def _kept_type(X, kept):
+def _kept_type(X: Any, kept: Sequence[DTypeLike]) -> np.dtype[Any]:
     dtype = _type_of(X)
     return dtype if dtype in kept else float_type(dtype)
 
 
-def _type_of(X):
+def _type_of(X: Any) -> np.dtype[Any]:
     """The type of the numbers in what :func:`numbers` gives."""
     if hasattr(X, "iloc"):
         return np.result_type(*{_numpy_type(kind) for kind in np.ravel(X.dtypes)})
@@ -244,7 +264,7 @@ def _type_of(X):
     return kind if isinstance(kind, np.dtype) else np.asarray(X[:0]).dtype
 
 
-def _numpy_type(kind):
+def _numpy_type(kind: Any) -> np.dtype[Any]:
     """Numpy's type for a column of pandas; one of floats where values may be missing."""
     if isinstance(kind, np.dtype):
         return kind

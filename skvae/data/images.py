@@ -1,13 +1,16 @@
 """The shape of the images that rows of pixels stand for."""
 
+from collections.abc import Sequence
 from numbers import Integral
 
 import numpy as np
 
+from skvae._typing import Array
+
 __all__ = ["shape_of_images"]
 
 
-def shape_of_images(X, image_shape):
+def shape_of_images(X: Array, image_shape: Sequence[int] | None) -> tuple[int, int, int]:
     """Height, width and channels of the images in X.
 
     Parameters
@@ -43,16 +46,18 @@ def shape_of_images(X, image_shape):
     return shape
 
 
-def _with_channels(image_shape):
+def _with_channels(image_shape: Sequence[int]) -> tuple[int, int, int]:
     shape = tuple(image_shape)
     if len(shape) not in (2, 3) or not all(isinstance(n, Integral) and n > 0 for n in shape):
         raise ValueError(
             f"image_shape={image_shape!r} must be (height, width) or (height, width, channels)."
         )
-    return (*shape, 1)[:3]
+    height, width, channels = (*shape, 1)[:3]
+
+    return height, width, channels
 
 
-def _shape_of_rows(n_pixels, image_shape):
+def _shape_of_rows(n_pixels: int, image_shape: Sequence[int] | None) -> tuple[int, int, int]:
     if image_shape is None:
         side = round(n_pixels**0.5)
         if side * side != n_pixels:

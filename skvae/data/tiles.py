@@ -8,7 +8,11 @@ time, and the last bits of a row depend on its place among the twelve. Sets of r
 aligned as well.
 """
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
+
+from skvae._typing import Array, IntArray
 
 __all__ = ["map_aligned_sets", "map_framed_tiles", "map_tiles", "padded_tiles"]
 
@@ -20,7 +24,7 @@ _ALIGNMENT = 24
 _FRAMED_TILE, _FRAME = 320, 8
 
 
-def padded_tiles(X, size):
+def padded_tiles(X: Array, size: int) -> Iterator[tuple[slice, Array]]:
     """Cut the rows of ``X`` into tiles of exactly ``size`` rows, the last one padded.
 
     Parameters
@@ -42,7 +46,7 @@ def padded_tiles(X, size):
         yield slice(start, start + len(tile)), _padded(tile, size)
 
 
-def _padded(tile, size, before=0):
+def _padded(tile: Array, size: int, before: int = 0) -> Array:
     """Exactly ``size`` rows: first and last are repeated, the first of them ``before`` times.
 
     They lie one after the other, whatever X is a view of, since kernels depend on that too.
@@ -57,7 +61,7 @@ def _padded(tile, size, before=0):
     return padded
 
 
-def map_tiles(function, X, size):
+def map_tiles(function: Callable[[Array], Array], X: Array, size: int) -> Array:
     """Apply a row-wise ``function`` to ``X`` tile by tile.
 
     Parameters
@@ -81,16 +85,18 @@ def map_tiles(function, X, size):
     >>> map_tiles(lambda tile: 2 * tile, np.arange(5), size=2)
     array([0, 2, 4, 6, 8])
     """
-    out = None
+    out = np.empty(0)
     for rows, tile in padded_tiles(X, size):
         value = function(tile)
-        if out is None:
+        if rows.start == 0:
             out = np.empty((len(X), *value.shape[1:]), value.dtype)
         out[rows] = value[: rows.stop - rows.start]
     return out
 
 
-def map_aligned_sets(function, X, offsets, size):
+def map_aligned_sets(
+    function: Callable[[Array], Array], X: Array, offsets: IntArray, size: int
+) -> Array:
     """Apply a row-wise ``function`` to the rows of sets that each start at an aligned place.
 
     Parameters
@@ -116,17 +122,17 @@ def map_aligned_sets(function, X, offsets, size):
     # Rows that only fill up room repeat the first row of X, which is valid input.
     source = np.zeros(-(-start[-1] // size) * size, dtype=np.intp)
     source[place] = np.arange(len(X))
-    out = None
+    out = np.empty(0)
     for tile in range(0, len(source), size):
         value = function(X[source[tile : tile + size]])
         first, last = np.searchsorted(place, [tile, tile + size])
-        if out is None:
+        if tile == 0:
             out = np.empty((len(X), *value.shape[1:]), value.dtype)
         out[first:last] = value[place[first:last] - tile]
     return out
 
 
-def map_framed_tiles(function, X):
+def map_framed_tiles(function: Callable[[Array], Array], X: Array) -> Array:
     """Apply a row-wise ``function`` to ``X`` tile by tile, without the places at the rim of a tile.
 
     For products whose columns are rows of ``X``: where :func:`map_tiles` serves BLAS libraries that
@@ -144,13 +150,14 @@ def map_framed_tiles(function, X):
     out : ndarray of shape (n, ...)
         The outputs, in the dtype of the first one.
     """
-    n, out = len(X), None
+    n = len(X)
+    out = np.empty(0)
     for start in range(0, n, _FRAMED_TILE - 2 * _FRAME):
         first, last = start - _FRAME, start + _FRAMED_TILE - _FRAME
         tile = _padded(X[max(first, 0) : min(last, n)], _FRAMED_TILE, max(-first, 0))
         rows = slice(start, min(last - _FRAME, n))
         value = function(tile)
-        if out is None:
+        if start == 0:
             out = np.empty((n, *value.shape[1:]), value.dtype)
         out[rows] = value[_FRAME : _FRAME + rows.stop - start]
     return out

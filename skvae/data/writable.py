@@ -2,14 +2,18 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any
 from uuid import uuid4
+
+from skvae._typing import PathLike
 
 __all__ = ["check_writable", "naming", "replacing"]
 
 
-def check_writable(path):
+def check_writable(path: PathLike) -> None:
     """Raise now what writing a file with :func:`replacing` would raise later.
 
     Parameters
@@ -33,7 +37,7 @@ def check_writable(path):
 
 
 @contextmanager
-def replacing(path, mode="wb", **options):
+def replacing(path: PathLike, mode: str = "wb", **options: Any) -> Iterator[IO[Any]]:
     """Write a file beside its place and put it there at once, when all of it is written.
 
     If anything fails, also on a full disk, the file that was there is still there.
@@ -86,24 +90,24 @@ def replacing(path, mode="wb", **options):
             raise
 
 
-def _prepare(path):
+def _prepare(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
         with open(path, "a"):  # one that may only be read is not to be replaced
             pass
 
 
-def _part(path):
+def _part(path: Path) -> Path:
     return path.resolve().with_name(f".skvae-{uuid4().hex}.part")
 
 
-def _is_device(path):
+def _is_device(path: Path) -> bool:
     """Pipes and the like are written to; only a file can be replaced, and a folder cannot."""
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
 @contextmanager
-def naming(path):
+def naming(path: Path) -> Iterator[None]:
     """Give errors of the system the name of the file that was to be written."""
     try:
         yield

@@ -4,9 +4,13 @@ import gzip
 import hashlib
 import math
 import zlib
+from io import BufferedIOBase
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+from skvae._typing import Array, PathLike
 
 __all__ = ["digest_of", "read_idx"]
 
@@ -16,7 +20,7 @@ _MOST_DIMENSIONS = 32
 _STEP_BYTES = 2**20
 
 
-def read_idx(path, *, sha256=None):
+def read_idx(path: PathLike, *, sha256: str | None = None) -> Array:
     """Read an IDX file, the format of MNIST.
 
     Parameters
@@ -61,21 +65,21 @@ def read_idx(path, *, sha256=None):
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 
-def digest_of(path):
+def digest_of(path: Path) -> str:
     """SHA-256 of an IDX file's decompressed bytes, in hexadecimal."""
     header, _, _, values = _read(path)
 
     return _sha256(header, values)
 
 
-def _sha256(header, values):
+def _sha256(header: bytes, values: bytearray) -> str:
     digest = hashlib.sha256(header)
     digest.update(values)
 
     return digest.hexdigest()
 
 
-def _read(path):
+def _read(path: Path) -> tuple[bytes, np.dtype[Any], tuple[int, ...], bytearray]:
     """Header, type, shape and bytes of the values; nothing that the header does not declare."""
     try:
         with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
@@ -97,7 +101,7 @@ def _read(path):
     return header, dtype, shape, values
 
 
-def _read_header(file, path):
+def _read_header(file: BufferedIOBase, path: Path) -> tuple[bytes, np.dtype[Any], tuple[int, ...]]:
     header = file.read(4)
     if len(header) < 4 or header[:2] != b"\0\0" or header[2] not in _IDX_TYPES:
         raise ValueError(f"{path} is not an IDX file: it starts with {header!r}.")
@@ -112,7 +116,7 @@ def _read_header(file, path):
     return header, np.dtype(_IDX_TYPES[header[2]]), shape
 
 
-def _read_at_most(file, n_bytes):
+def _read_at_most(file: BufferedIOBase, n_bytes: int) -> bytearray:
     """The next bytes, in steps: a header may declare more than the file has, or memory."""
     content = bytearray()
     while len(content) < n_bytes:

@@ -3,7 +3,9 @@
 import os
 import zipfile
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal, TypeAlias, overload
 
 import numpy as np
 from sklearn import datasets as sklearn_datasets
@@ -11,18 +13,31 @@ from sklearn.datasets import fetch_openml, get_data_home
 from sklearn.model_selection import train_test_split
 from sklearn.utils import Bunch
 
+from skvae._typing import Array, PathLike
 from skvae.data.writable import replacing
 from skvae.datasets.idx import digest_of, read_idx
-from skvae.datasets.sources import FASHION_MNIST, MNIST
+from skvae.datasets.sources import FASHION_MNIST, MNIST, Source
 
 __all__ = ["DATASETS", "load_digits", "load_fashion_mnist", "load_mnist"]
+
+Subset: TypeAlias = Literal["all", "train", "test"]
 
 _N_TRAIN, _N_TEST, _SIDE = 60_000, 10_000, 28
 _PREFIXES = {"train": "train", "test": "t10k"}
 _IMAGES, _LABELS = "{}-images-idx3-ubyte", "{}-labels-idx1-ubyte"
 
 
-def load_mnist(data_home=None, *, subset="all", return_X_y=False):
+@overload
+def load_mnist(
+    data_home: PathLike | None = None, *, subset: Subset = "all", return_X_y: Literal[False] = False
+) -> Bunch: ...
+@overload
+def load_mnist(
+    data_home: PathLike | None = None, *, subset: Subset = "all", return_X_y: Literal[True]
+) -> tuple[Array, Array]: ...
+def load_mnist(
+    data_home: PathLike | None = None, *, subset: Subset = "all", return_X_y: bool = False
+) -> Bunch | tuple[Array, Array]:
     """Load MNIST, training images first.
 
     Four IDX files (plain or ``.gz``) are looked for in ``<home>/mnist`` and ``<home>``, where home
@@ -62,7 +77,17 @@ def load_mnist(data_home=None, *, subset="all", return_X_y=False):
     return _load(MNIST, data_home, subset, return_X_y)
 
 
-def load_fashion_mnist(data_home=None, *, subset="all", return_X_y=False):
+@overload
+def load_fashion_mnist(
+    data_home: PathLike | None = None, *, subset: Subset = "all", return_X_y: Literal[False] = False
+) -> Bunch: ...
+@overload
+def load_fashion_mnist(
+    data_home: PathLike | None = None, *, subset: Subset = "all", return_X_y: Literal[True]
+) -> tuple[Array, Array]: ...
+def load_fashion_mnist(
+    data_home: PathLike | None = None, *, subset: Subset = "all", return_X_y: bool = False
+) -> Bunch | tuple[Array, Array]:
     """Load Fashion-MNIST, training images first.
 
     As :func:`load_mnist`, from ``<home>/fashion-mnist``, the folder of Debian's package
@@ -92,7 +117,7 @@ def load_fashion_mnist(data_home=None, *, subset="all", return_X_y=False):
     return _load(FASHION_MNIST, data_home, subset, return_X_y)
 
 
-def load_digits():
+def load_digits() -> Bunch:
     """Scikit-learn's 8 x 8 digits in the form of :func:`load_mnist`; needs no network.
 
     Returns
@@ -126,7 +151,9 @@ def load_digits():
     )
 
 
-def _load(source, data_home, subset, return_X_y):
+def _load(
+    source: Source, data_home: PathLike | None, subset: str, return_X_y: bool
+) -> Bunch | tuple[Array, Array]:
     rows = {
         "all": slice(None),
         "train": slice(None, _N_TRAIN),
@@ -155,7 +182,7 @@ def _load(source, data_home, subset, return_X_y):
     )
 
 
-def _find_folder(source, home):
+def _find_folder(source: Source, home: Path) -> Path | None:
     """The first folder with a file of the data set, whole or not."""
     for folder in (home / source.folder, *source.elsewhere, home):
         held = [path for name in source.digests if (path := _find_file(folder, name))]
@@ -166,11 +193,11 @@ def _find_folder(source, home):
     return None
 
 
-def _find_file(folder, name):
+def _find_file(folder: Path, name: str) -> Path | None:
     return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
 
 
-def _is_other(source, folder):
+def _is_other(source: Source, folder: Path) -> bool:
     others = {MNIST.folder: FASHION_MNIST, FASHION_MNIST.folder: MNIST}
     name = _LABELS.format("t10k")
     path = _find_file(folder, name)
@@ -180,8 +207,8 @@ def _is_other(source, folder):
     return digest_of(path) == others[source.folder].digests[name]
 
 
-def _read_folder(source, folder, parts):
-    def read(pattern):
+def _read_folder(source: Source, folder: Path, parts: list[str]) -> tuple[Array, Array]:
+    def read(pattern: str) -> Array:
         arrays = []
         for name in map(pattern.format, parts):
             path = _find_file(folder, name)
@@ -195,7 +222,7 @@ def _read_folder(source, folder, parts):
     return read(_IMAGES).reshape(-1, _SIDE**2), read(_LABELS).astype(np.int64)
 
 
-def _from_openml(source, home):
+def _from_openml(source: Source, home: Path) -> tuple[Array, Array]:
     cache = home / source.folder / "openml.npz"
     if cache.is_file():
         try:
@@ -231,7 +258,16 @@ def _from_openml(source, home):
     return X, y
 
 
-def _bunch(X, y, *, image_shape, max_value, n_train, target_names, description):
+def _bunch(
+    X: Array,
+    y: Array,
+    *,
+    image_shape: tuple[int, int],
+    max_value: int,
+    n_train: int,
+    target_names: Iterable[str],
+    description: str,
+) -> Bunch:
     height, width = image_shape
 
     return Bunch(

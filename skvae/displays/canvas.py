@@ -1,14 +1,25 @@
 """Where displays draw, and how they write names that the user gave."""
 
-from skvae._text import one_line
+from collections.abc import Iterable
+from typing import Any
 
-__all__ = ["LITERAL", "label_of", "name_legend", "place", "require_matplotlib"]
+from skvae._text import one_line
+from skvae._typing import Axes, Figure, SubFigure
+
+__all__ = ["LITERAL", "Display", "label_of", "name_legend", "place", "require_matplotlib"]
 
 # Of matplotlib's texts: a "$" in a name begins no formula.
-LITERAL = {"parse_math": False, "usetex": False}
+LITERAL: dict[str, Any] = {"parse_math": False, "usetex": False}
 
 
-def require_matplotlib(purpose):
+class Display:
+    """What every display has where it is drawn."""
+
+    ax_: Axes
+    figure_: Figure | SubFigure
+
+
+def require_matplotlib(purpose: str) -> None:
     """Say which extra to install where matplotlib is missing.
 
     Parameters
@@ -27,7 +38,7 @@ def require_matplotlib(purpose):
         raise ImportError(f'{purpose} needs matplotlib: pip install "skvae[plot]"') from error
 
 
-def place(display, ax, figsize):
+def place(display: Display, ax: Axes | None, figsize: tuple[float, float]) -> Axes:
     """Set ``ax_`` and ``figure_`` of a display.
 
     Parameters
@@ -53,14 +64,14 @@ def place(display, ax, figsize):
     return ax
 
 
-def label_of(name):
+def label_of(name: object) -> str:
     """A name as the label of an artist; matplotlib hides those that are empty or begin with "_"."""
     text = one_line(name)
 
     return text if text and not text.startswith("_") else f" {text}"
 
 
-def name_legend(ax, names, **kwargs):
+def name_legend(ax: Axes, names: Iterable[object], **kwargs: Any) -> None:
     """A legend in which names that the user gave stand as they are.
 
     Parameters

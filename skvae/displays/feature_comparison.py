@@ -1,14 +1,23 @@
 """Test errors of features, as :func:`skvae.compare_features` found them."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 import numpy as np
 
 from skvae._text import one_line
-from skvae.displays.canvas import LITERAL, label_of, name_legend, place, require_matplotlib
-from skvae.displays.palette import styles
+from skvae._typing import Array, Axes
+from skvae.displays.canvas import LITERAL, Display, label_of, name_legend, place, require_matplotlib
+from skvae.displays.palette import Style, styles
+
+if TYPE_CHECKING:
+    from skvae.comparison.results import FeatureComparison
 
 __all__ = ["FeatureComparisonDisplay"]
+
+Kind: TypeAlias = Literal["error", "dimensions", "seconds"]
+Record: TypeAlias = dict[str, Any]  # of a feature and a classifier
 
 _TO_FIT_AND_PREDICT = (
     "feature_fit_seconds",
@@ -24,7 +33,7 @@ _AWAY, _LETTER = 10, (4, 8)
 _COSTS = {"dimensions": "dimensions of the feature", "seconds": "seconds to fit and predict"}
 
 
-class FeatureComparisonDisplay:
+class FeatureComparisonDisplay(Display):
     """Test errors of features with their 95% intervals, one colour and marker per classifier.
 
     Make one with :meth:`from_comparison`.
@@ -58,12 +67,14 @@ class FeatureComparisonDisplay:
     ['pca', 'raw']
     """
 
-    def __init__(self, *, records, n_test):
+    def __init__(self, *, records: Iterable[Record], n_test: int) -> None:
         self.records = [record for record in records if record["status"] == "ok"]
         self.n_test = n_test
 
     @classmethod
-    def from_comparison(cls, comparison, *, kind="error", ax=None):
+    def from_comparison(
+        cls, comparison: "FeatureComparison", *, kind: Kind = "error", ax: Axes | None = None
+    ) -> Self:
         """Draw a comparison.
 
         Parameters
@@ -81,7 +92,7 @@ class FeatureComparisonDisplay:
 
         return cls(records=comparison.summary(), n_test=comparison.n_test).plot(kind, ax)
 
-    def plot(self, kind="error", ax=None):
+    def plot(self, kind: Kind = "error", ax: Axes | None = None) -> Self:
         """Draw the errors.
 
         Parameters
@@ -114,7 +125,7 @@ class FeatureComparisonDisplay:
 
         return self
 
-    def name_classifiers(self, ax, **kwargs):
+    def name_classifiers(self, ax: Axes, **kwargs: Any) -> None:
         """Write the legend.
 
         Parameters
@@ -127,22 +138,22 @@ class FeatureComparisonDisplay:
         names = (record["classifier"] for record in self.records)
         name_legend(ax, names, frameon=False, **kwargs)
 
-    def _features(self):
+    def _features(self) -> list[str]:
         """From the worst to the best, by their best classifier."""
-        best: dict = {}
+        best: dict[str, float] = {}
         for record in self.records:
             error = record["test_error"]
             best[record["feature"]] = min(error, best.get(record["feature"], error))
 
         return sorted(best, key=best.__getitem__, reverse=True)
 
-    def _classifiers(self):
+    def _classifiers(self) -> Iterator[tuple[str, Style, list[Record]]]:
         """Name, colour and marker of each, and its records."""
         names = list(dict.fromkeys(record["classifier"] for record in self.records))
         for name, style in zip(names, styles(len(names)), strict=True):
             yield name, style, [r for r in self.records if r["classifier"] == name]
 
-    def _plot_error(self, ax):
+    def _plot_error(self, ax: Axes) -> None:
         features = self._features()
         classifiers = list(self._classifiers())
         for index, (name, style, records) in enumerate(classifiers):
@@ -156,8 +167,8 @@ class FeatureComparisonDisplay:
         ax.spines["left"].set_visible(False)
         ax.tick_params(axis="y", length=0)
 
-    def _plot_cost(self, ax, kind):
-        drawn: dict = {}
+    def _plot_cost(self, ax: Axes, kind: str) -> None:
+        drawn: dict[str, list[tuple[float, Record]]] = {}
         for index, (name, style, records) in enumerate(self._classifiers()):
             # Classifiers share the dimensions of a feature: side by side they stay visible.
             aside = _ASIDE**index if kind == "dimensions" else 1.0
@@ -172,7 +183,7 @@ class FeatureComparisonDisplay:
         _set_log_ticks(ax.xaxis)
         _name_features(ax, drawn)
 
-    def _finish(self, ax, name, label):
+    def _finish(self, ax: Axes, name: str, label: str) -> None:
         axis = {"x": ax.xaxis, "y": ax.yaxis}[name]
         if min(record["test_error"] for record in self.records) > 0:
             ax.set(**{f"{name}scale": "log"})
@@ -184,7 +195,7 @@ class FeatureComparisonDisplay:
         self.name_classifiers(ax, loc="upper left", bbox_to_anchor=(1, 1))
 
 
-def _name_features(ax, drawn):
+def _name_features(ax: Axes, drawn: dict[str, list[tuple[float, Record]]]) -> None:
     """Join the points of each feature, and write its name where there is most room.
 
     That is above or below one of its bars, away from other bars and the names written so far.
@@ -211,22 +222,27 @@ def _name_features(ax, drawn):
         size = _LETTER[0] * max(len(text), 1), _LETTER[1]
         best = max(places, key=partial(_room, size=size, obstacles=tuple(obstacles)))
         obstacles.append((best, size))
-        where = ax.transData.inverted().transform(best)
-        ax.annotate(text, where, ha="center", va="center", **LITERAL)
+        x, y = ax.transData.inverted().transform(best)
+        ax.annotate(text, (x, y), ha="center", va="center", **LITERAL)
 
 
-def _along(bar, n=12):
-    return np.linspace(*bar, n)
+def _along(bar: Array, n: int = 12) -> Array:
+    begin, end = bar
+    places: Array = np.linspace(begin, end, n)
+
+    return places
 
 
-def _room(place, size, obstacles):
+def _room(
+    place: Array, size: tuple[float, float], obstacles: Sequence[tuple[Array, tuple[float, float]]]
+) -> float:
     """Distance of a name to what is nearest, in units of both sizes; beyond 1 all is well."""
     places, sizes = map(np.array, zip(*obstacles, strict=True))
 
-    return min((np.abs(places - place) / (sizes + size)).max(axis=1).min(), 1.0)
+    return float(min((np.abs(places - place) / (sizes + size)).max(axis=1).min(), 1.0))
 
 
-def _draw_errors(ax, x, y, style, name, **bars):
+def _draw_errors(ax: Axes, x: Any, y: Any, style: Style, name: str, **bars: Any) -> None:
     colour, marker = style
     ax.errorbar(
         x,
@@ -241,7 +257,7 @@ def _draw_errors(ax, x, y, style, name, **bars):
     )
 
 
-def _errors(records):
+def _errors(records: list[Record]) -> tuple[Array, Array]:
     """Errors in %, and how far their bars reach down and up."""
     errors, low, high = (
         100 * np.array([record[name] for record in records], float)
@@ -251,14 +267,14 @@ def _errors(records):
     return errors, np.stack([errors - low, high - errors])
 
 
-def _cost(record, kind):
+def _cost(record: Record, kind: str) -> float:
     if kind == "dimensions":
-        return record["n_dims"]
+        return float(record["n_dims"])
 
-    return sum(record[name] or 0.0 for name in _TO_FIT_AND_PREDICT)
+    return sum(float(record[name] or 0.0) for name in _TO_FIT_AND_PREDICT)
 
 
-def _set_log_ticks(axis):
+def _set_log_ticks(axis: Any) -> None:
     """1, 2 and 5 times powers of ten, written out; those powers alone where they are many."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 

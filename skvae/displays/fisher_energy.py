@@ -1,20 +1,25 @@
 """The energy of a Fisher vector over components and positions."""
 
+from typing import Any, Literal, Self, TypeAlias
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skvae.displays.canvas import place, require_matplotlib
+from skvae._typing import Array, ArrayLike, Axes
+from skvae.displays.canvas import Display, place, require_matplotlib
 from skvae.displays.mosaic import as_images, draw_mosaic, fill_grid, tile_centres
 from skvae.displays.palette import ENERGY_MAP, styles
 from skvae.fisher.energy import energies
 
 __all__ = ["FisherEnergyDisplay"]
 
+Kind: TypeAlias = Literal["positions", "components", "both"]
+
 _BLOCKS = ("weights", "means", "stds")
 _HATCHES = ("", "//", "xx")
 
 
-class FisherEnergyDisplay:
+class FisherEnergyDisplay(Display):
     r"""Shares of components and patches in the squared length of an image's Fisher vector.
 
     The gradient G of an image, before power and norm, is the mean of those of its T patches. So
@@ -51,13 +56,23 @@ class FisherEnergyDisplay:
     (3, 8, 6, 6)
     """
 
-    def __init__(self, *, energy, centres, image=None):
+    def __init__(
+        self, *, energy: Array, centres: tuple[Array, Array], image: Array | None = None
+    ) -> None:
         self.energy = energy
         self.centres = centres
         self.image = image
 
     @classmethod
-    def from_estimator(cls, estimator, X, *, kind="positions", ax=None, **kwargs):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: ArrayLike,
+        *,
+        kind: Kind = "positions",
+        ax: Axes | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """Encode one image and draw its energy.
 
         Parameters
@@ -82,15 +97,16 @@ class FisherEnergyDisplay:
         """
         require_matplotlib(cls.__name__)
         check_is_fitted(estimator)
-        extractor = getattr(estimator, "extractor_", None)
+        extractor: Any = getattr(estimator, "extractor_", None)
         if not hasattr(estimator, "mixture_") or not hasattr(extractor, "grid_"):
             raise TypeError(
                 "An energy map needs a FisherVectorEncoder with ImagePatches() as extractor, whose "
                 f"patches lie on a grid; got {estimator!r}."
             )
-        if len(X) != 1:
+        n_images = np.shape(X)[0]
+        if n_images != 1:
             raise ValueError(
-                f"X holds {len(X)} images; an energy map is of one: pass X[i : i + 1]."
+                f"X holds {n_images} images; an energy map is of one: pass X[i : i + 1]."
             )
         patches = extractor.transform(X)[0]
         shares = energies(estimator._codec(), estimator._local(patches, extractor.positions_))
@@ -100,7 +116,14 @@ class FisherEnergyDisplay:
 
         return cls(energy=energy, centres=(rows, columns), image=image).plot(kind, ax, **kwargs)
 
-    def plot(self, kind="positions", ax=None, *, n_components=16, **kwargs):
+    def plot(
+        self,
+        kind: Kind = "positions",
+        ax: Axes | None = None,
+        *,
+        n_components: int = 16,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the energy.
 
         Parameters
@@ -132,12 +155,12 @@ class FisherEnergyDisplay:
 
         return self
 
-    def _strongest(self, n_components):
+    def _strongest(self, n_components: int) -> Array:
         total = self.energy.sum(axis=(0, 2, 3))
 
         return np.argsort(total)[::-1][:n_components]
 
-    def _plot_positions(self, ax, strongest, kwargs):
+    def _plot_positions(self, ax: Axes, strongest: Array, kwargs: dict[str, Any]) -> None:
         rows, columns = self.centres
         extent = (*_edges(columns), *_edges(rows)[::-1])
         values = self.energy.sum(axis=(0, 1))
@@ -154,7 +177,7 @@ class FisherEnergyDisplay:
         ax.set(xlabel="column, pixels", ylabel="row, pixels")
         self.figure_.colorbar(artist, ax=ax, label="share in the squared length")
 
-    def _plot_components(self, ax, strongest, kwargs):
+    def _plot_components(self, ax: Axes, strongest: Array, kwargs: dict[str, Any]) -> None:
         bars = self.energy.sum(axis=(2, 3))[:, strongest]
         ink = ax.xaxis.label.get_color()
         base = np.zeros(len(strongest))
@@ -168,7 +191,7 @@ class FisherEnergyDisplay:
         ax.set(xlabel="component, from the strongest", ylabel="share in the squared length")
         ax.legend(frameon=False, title="gradient of")
 
-    def _plot_both(self, ax, strongest, kwargs):
+    def _plot_both(self, ax: Axes, strongest: Array, kwargs: dict[str, Any]) -> None:
         maps = self.energy.sum(axis=0)[strongest][..., None]
         n_columns = int(np.ceil(np.sqrt(len(maps))))
         grid = fill_grid(maps, n_columns)
@@ -183,14 +206,14 @@ class FisherEnergyDisplay:
         self.figure_.colorbar(artist, ax=ax, label="share in the squared length")
 
 
-def _compressed(values):
+def _compressed(values: Array) -> Any:
     """A scale on which a few strong patches leave the others visible."""
     from matplotlib.colors import AsinhNorm
 
     return AsinhNorm(linear_width=np.abs(values).max() / 50 or 1.0)
 
 
-def _edges(centres):
+def _edges(centres: Array) -> tuple[float, float]:
     half = (centres[1] - centres[0]) / 2 if len(centres) > 1 else 0.5
 
     return centres[0] - half, centres[-1] + half

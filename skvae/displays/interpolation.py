@@ -1,15 +1,19 @@
 """From one image to another, through the latent space."""
 
+from collections.abc import Sequence
+from typing import Any, Self
+
 import numpy as np
 
-from skvae.displays.canvas import place, require_matplotlib
+from skvae._typing import Array, ArrayLike, Axes
+from skvae.displays.canvas import Display, place, require_matplotlib
 from skvae.displays.latent import decode, latent_points
 from skvae.displays.mosaic import as_images, draw_mosaic, name_tiles
 
 __all__ = ["InterpolationDisplay"]
 
 
-class InterpolationDisplay:
+class InterpolationDisplay(Display):
     """Images along the straight lines between the latent points of pairs of images.
 
     Make one with :meth:`from_estimator`.
@@ -37,13 +41,21 @@ class InterpolationDisplay:
     (3, 11, 8, 8, 1)
     """
 
-    def __init__(self, *, images):
+    def __init__(self, *, images: Array) -> None:
         self.images = images
 
     @classmethod
     def from_estimator(
-        cls, estimator, X_from, X_to, *, n_steps=9, image_shape=None, ax=None, **kwargs
-    ):
+        cls,
+        estimator: Any,
+        X_from: ArrayLike,
+        X_to: ArrayLike,
+        *,
+        n_steps: int = 9,
+        image_shape: Sequence[int] | None = None,
+        ax: Axes | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """Encode both ends, decode the way between, and draw it.
 
         Parameters
@@ -78,12 +90,12 @@ class InterpolationDisplay:
         if n_steps < 2:
             raise ValueError(f"n_steps={n_steps} must be at least 2, for the two ends.")
         way = as_images(_way(estimator, X_from, X_to, n_steps), image_shape)
-        way = way.reshape(len(X_from), n_steps, *way.shape[1:])
+        way = way.reshape(-1, n_steps, *way.shape[1:])
         first, last = (as_images(X, image_shape)[:, None] for X in (X_from, X_to))
 
         return cls(images=np.concatenate([first, way, last], axis=1)).plot(ax, **kwargs)
 
-    def plot(self, ax=None, **kwargs):
+    def plot(self, ax: Axes | None = None, **kwargs: Any) -> Self:
         """Draw a row for each pair.
 
         Parameters
@@ -107,10 +119,10 @@ class InterpolationDisplay:
         return self
 
 
-def _way(estimator, X_from, X_to, n_steps):
+def _way(estimator: Any, X_from: ArrayLike, X_to: ArrayLike, n_steps: int) -> Array:
     """Rows of pixels, pair by pair."""
     if hasattr(estimator, "interpolate"):
-        way = estimator.interpolate(X_from, X_to, n_steps)
+        way: Array = estimator.interpolate(X_from, X_to, n_steps)
         return way.reshape(-1, way.shape[2])
     start, end = (latent_points(estimator, X)[:, None] for X in (X_from, X_to))
     share = np.linspace(0, 1, n_steps)[:, None]

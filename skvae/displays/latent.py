@@ -1,12 +1,16 @@
 """What displays ask of an estimator with a latent space."""
 
+from typing import Any
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
+
+from skvae._typing import Array, ArrayLike
 
 __all__ = ["decode", "latent_points", "n_latent"]
 
 
-def latent_points(estimator, X):
+def latent_points(estimator: Any, X: ArrayLike) -> Array:
     """Latent points of rows, also where ``transform`` gives more than their means.
 
     Parameters
@@ -26,14 +30,14 @@ def latent_points(estimator, X):
     return Z[:, : Z.shape[1] // _parts(estimator)]
 
 
-def n_latent(estimator):
+def n_latent(estimator: Any) -> int:
     """Latent dimensions of a fitted estimator."""
     check_is_fitted(estimator)
 
     return len(estimator.get_feature_names_out()) // _parts(estimator)
 
 
-def decode(estimator, Z, **kwargs):
+def decode(estimator: Any, Z: Array, **kwargs: Any) -> Array:
     """Rows of pixels of latent points, in the units of the data; ``kwargs`` go to the decoder."""
     if not hasattr(estimator, "inverse_transform"):
         raise TypeError(
@@ -44,6 +48,6 @@ def decode(estimator, Z, **kwargs):
     return np.asarray(estimator.inverse_transform(Z, **kwargs))
 
 
-def _parts(estimator):
+def _parts(estimator: object) -> int:
     """2 where transform gives [mean | log_var]."""
     return 2 if getattr(estimator, "output", None) == "params" else 1

@@ -1,13 +1,16 @@
 """Latent points as a map."""
 
+from typing import Any, Self
+
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.utils import check_array, check_consistent_length
 
 from skvae._text import one_line
+from skvae._typing import Array, ArrayLike, Axes, RandomStateLike
 from skvae.data.containers import numbers
-from skvae.displays.canvas import LITERAL, label_of, name_legend, place, require_matplotlib
+from skvae.displays.canvas import LITERAL, Display, label_of, name_legend, place, require_matplotlib
 from skvae.displays.latent import latent_points
 from skvae.displays.palette import styles
 from skvae.vae.labels import split_labels
@@ -18,7 +21,7 @@ __all__ = ["LatentSpaceDisplay"]
 _MAX_LEGEND = 20
 
 
-class LatentSpaceDisplay:
+class LatentSpaceDisplay(Display):
     """Map of latent points, coloured and marked by class.
 
     Make one with :meth:`from_estimator` or :meth:`from_predictions`.
@@ -51,15 +54,29 @@ class LatentSpaceDisplay:
     'z1'
     """
 
-    def __init__(self, *, points, y=None, axis_names=("z1", "z2")):
+    def __init__(
+        self,
+        *,
+        points: Array,
+        y: ArrayLike | None = None,
+        axis_names: tuple[str, str] = ("z1", "z2"),
+    ) -> None:
         self.points = points
         self.y = y
         self.axis_names = axis_names
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, y=None, *, projection="auto", random_state=0, ax=None, **kwargs
-    ):
+        cls,
+        estimator: Any,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        projection: Any = "auto",
+        random_state: RandomStateLike = 0,
+        ax: Axes | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """Encode rows and draw the map.
 
         Parameters
@@ -87,7 +104,16 @@ class LatentSpaceDisplay:
         )
 
     @classmethod
-    def from_predictions(cls, Z, y=None, *, projection="auto", random_state=0, ax=None, **kwargs):
+    def from_predictions(
+        cls,
+        Z: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        projection: Any = "auto",
+        random_state: RandomStateLike = 0,
+        ax: Axes | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the map of latent points.
 
         Parameters
@@ -116,15 +142,17 @@ class LatentSpaceDisplay:
             If there is no map of d dimensions, or labels do not match the points.
         """
         require_matplotlib(cls.__name__)
-        Z = check_array(numbers(Z, "Z"), dtype=[np.float64, np.float32], input_name="Z")
+        checked: Array = check_array(
+            numbers(Z, "Z"), dtype=[np.float64, np.float32], input_name="Z"
+        )
         if y is not None:
             _, labelled = split_labels(y)
-            check_consistent_length(Z, labelled)
-        points, names = _project(Z, projection, random_state)
+            check_consistent_length(checked, labelled)
+        points, names = _project(checked, projection, random_state)
 
         return cls(points=points, y=y, axis_names=names).plot(ax, **kwargs)
 
-    def plot(self, ax=None, **kwargs):
+    def plot(self, ax: Axes | None = None, **kwargs: Any) -> Self:
         """Draw the map.
 
         Each class has a colour, a marker and, at its median, its name.
@@ -151,7 +179,7 @@ class LatentSpaceDisplay:
 
         return self
 
-    def _plot_classes(self, ax, kwargs):
+    def _plot_classes(self, ax: Axes, kwargs: dict[str, Any]) -> None:
         y, labelled = split_labels(self.y)
         known = self.points[labelled]
         if len(known) < len(labelled):
@@ -169,14 +197,16 @@ class LatentSpaceDisplay:
             name_legend(ax, labels, frameon=False, title="class", **beside)
 
 
-def _write(ax, point, text):
+def _write(ax: Axes, point: Any, text: str) -> None:
     ink, paper = ax.xaxis.label.get_color(), ax.get_facecolor()
     box = {"boxstyle": "round,pad=0.15", "facecolor": paper, "edgecolor": ink, "linewidth": 0.5}
     style = {"ha": "center", "va": "center", "weight": "bold", "color": ink, **LITERAL}
     ax.annotate(text, point, bbox=box, **style)
 
 
-def _project(Z, projection, random_state):
+def _project(
+    Z: Array, projection: Any, random_state: RandomStateLike
+) -> tuple[Array, tuple[str, str]]:
     """Points of the map, and the names of its axes."""
     if Z.shape[1] < 2:
         raise ValueError(f"A map needs at least 2 latent dimensions, got {Z.shape[1]}.")
@@ -192,7 +222,8 @@ def _project(Z, projection, random_state):
         points = pca.fit_transform(Z)
         shares = pca.explained_variance_ratio_
 
-        return points, tuple(f"PC {i + 1} ({share:.0%})" for i, share in enumerate(shares))
+        first, second = (f"PC {i + 1} ({share:.0%})" for i, share in enumerate(shares))
+        return points, (first, second)
     if projection == "tsne":
         points = TSNE(2, init="pca", random_state=random_state).fit_transform(Z)
 

@@ -1,15 +1,19 @@
 """The decoder's images over a plane of the latent space."""
 
+from collections.abc import Sequence
+from typing import Any, Self
+
 import numpy as np
 
-from skvae.displays.canvas import place, require_matplotlib
+from skvae._typing import Array, Axes
+from skvae.displays.canvas import Display, place, require_matplotlib
 from skvae.displays.latent import decode, n_latent
 from skvae.displays.mosaic import as_images, draw_mosaic
 
 __all__ = ["ManifoldDisplay"]
 
 
-class ManifoldDisplay:
+class ManifoldDisplay(Display):
     """Images that a model decodes from a grid of latent points around the mean of the prior.
 
     Make one with :meth:`from_estimator`.
@@ -41,7 +45,9 @@ class ManifoldDisplay:
     (5, 5, 8, 8, 1)
     """
 
-    def __init__(self, *, images, first, second, dimensions=(0, 1)):
+    def __init__(
+        self, *, images: Array, first: Array, second: Array, dimensions: tuple[int, int] = (0, 1)
+    ) -> None:
         self.images = images
         self.first = first
         self.second = second
@@ -50,16 +56,16 @@ class ManifoldDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
+        estimator: Any,
         *,
-        n_steps=20,
-        limit=3.0,
-        dimensions=None,
-        y=None,
-        image_shape=None,
-        ax=None,
-        **kwargs,
-    ):
+        n_steps: int = 20,
+        limit: float = 3.0,
+        dimensions: tuple[int, int] | None = None,
+        y: Any = None,
+        image_shape: Sequence[int] | None = None,
+        ax: Axes | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """Decode a grid and draw its images.
 
         Parameters
@@ -108,7 +114,7 @@ class ManifoldDisplay:
 
         return cls(images=images, first=first, second=second, dimensions=(i, j)).plot(ax, **kwargs)
 
-    def plot(self, ax=None, **kwargs):
+    def plot(self, ax: Axes | None = None, **kwargs: Any) -> Self:
         """Draw the images, each centred on its latent point.
 
         Parameters
@@ -136,7 +142,7 @@ class ManifoldDisplay:
         return self
 
 
-def _check_dimensions(dimensions, d):
+def _check_dimensions(dimensions: tuple[int, int] | None, d: int) -> tuple[int, int]:
     if dimensions is None and d != 2:
         raise ValueError(
             f"A manifold needs 2 latent dimensions, but this model has {d}: fit with "
@@ -145,11 +151,12 @@ def _check_dimensions(dimensions, d):
     pair = (0, 1) if dimensions is None else tuple(dimensions)
     if len(set(pair)) != 2 or not all(0 <= i < d for i in pair):
         raise ValueError(f"dimensions={dimensions!r} must be two different ones of 0 to {d - 1}.")
+    i, j = pair
 
-    return pair
+    return i, j
 
 
-def _check_class(estimator, y):
+def _check_class(estimator: Any, y: Any) -> Any:
     classes = getattr(estimator, "classes_", None)
     if classes is None:
         raise ValueError(f"y={y!r} needs a fit with classes: conditional='prior' or 'decoder'.")
@@ -159,7 +166,7 @@ def _check_class(estimator, y):
     return y
 
 
-def _edges(coordinates):
+def _edges(coordinates: Array) -> tuple[float, float]:
     """First and last edge of cells that the coordinates are the centres of."""
     half = (coordinates[-1] - coordinates[0]) / max(len(coordinates) - 1, 1) / 2 or 0.5
 

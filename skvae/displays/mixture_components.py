@@ -1,18 +1,24 @@
 """The components of a mixture of patches, as patches."""
 
+from collections.abc import Sequence
+from typing import Any, Literal, Self, TypeAlias
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skvae.displays.canvas import place, require_matplotlib
+from skvae._typing import Array, Axes
+from skvae.displays.canvas import Display, place, require_matplotlib
 from skvae.displays.mosaic import as_images, draw_mosaic, fill_grid
 
 __all__ = ["MixtureComponentsDisplay"]
+
+Kind: TypeAlias = Literal["grid", "places"]
 
 # Half the width of a patch drawn at its place, where the image reaches from -1 to 1.
 _HALF = 0.09
 
 
-class MixtureComponentsDisplay:
+class MixtureComponentsDisplay(Display):
     """Mean patch of each component of an encoder's mixture or vocabulary.
 
     Means are taken back through the reducer. Make one with :meth:`from_estimator`.
@@ -46,15 +52,22 @@ class MixtureComponentsDisplay:
     (8, 3, 3, 1)
     """
 
-    def __init__(self, *, patches, weights, positions=None):
+    def __init__(self, *, patches: Array, weights: Array, positions: Array | None = None) -> None:
         self.patches = patches
         self.weights = weights
         self.positions = positions
 
     @classmethod
     def from_estimator(
-        cls, estimator, *, kind="grid", n_components=64, patch_shape=None, ax=None, **kwargs
-    ):
+        cls,
+        estimator: Any,
+        *,
+        kind: Kind = "grid",
+        n_components: int = 64,
+        patch_shape: Sequence[int] | None = None,
+        ax: Axes | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the heaviest components.
 
         Parameters
@@ -95,7 +108,7 @@ class MixtureComponentsDisplay:
 
         return display.plot(kind, ax, **kwargs)
 
-    def plot(self, kind="grid", ax=None, **kwargs):
+    def plot(self, kind: Kind = "grid", ax: Axes | None = None, **kwargs: Any) -> Self:
         """Draw the patches, all on one scale of values.
 
         Parameters
@@ -122,15 +135,15 @@ class MixtureComponentsDisplay:
         elif kind == "places":
             if self.positions is None:
                 raise ValueError("kind='places' needs an encoder with spatial='xy'.")
-            self._plot_places(place(self, ax, (5.4, 5.4)), kwargs)
+            self._plot_places(place(self, ax, (5.4, 5.4)), self.positions, kwargs)
         else:
             raise ValueError(f"kind={kind!r} must be 'grid' or 'places'.")
 
         return self
 
-    def _plot_places(self, ax, kwargs):
+    def _plot_places(self, ax: Axes, positions: Array, kwargs: dict[str, Any]) -> None:
         limits = {"vmin": self.patches.min(), "vmax": self.patches.max()}
-        for patch, (x, y) in reversed(list(zip(self.patches, self.positions, strict=True))):
+        for patch, (x, y) in reversed(list(zip(self.patches, positions, strict=True))):
             extent = (x - _HALF, x + _HALF, y + _HALF, y - _HALF)
             draw_mosaic(ax, patch[None, None], **{**limits, "extent": extent, **kwargs})
         edge = 1 + 2 * _HALF

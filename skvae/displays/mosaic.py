@@ -1,15 +1,22 @@
 """Many small images as one, so that a display of images needs but one pair of axes."""
 
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from skvae._text import one_line
+from skvae._typing import Array, ArrayLike, Axes
 from skvae.data.images import shape_of_images
 from skvae.displays.canvas import LITERAL
+
+if TYPE_CHECKING:
+    from matplotlib.image import AxesImage
 
 __all__ = ["as_images", "draw_mosaic", "fill_grid", "name_tiles", "tile_centres"]
 
 
-def as_images(X, image_shape):
+def as_images(X: ArrayLike, image_shape: Sequence[int] | None) -> Array:
     """Rows of pixels as images.
 
     Parameters
@@ -34,7 +41,7 @@ def as_images(X, image_shape):
     return X.reshape(len(X), *shape)
 
 
-def fill_grid(images, n_columns):
+def fill_grid(images: Array, n_columns: int) -> Array:
     """Images row by row in a grid, with NaN where there is none.
 
     Parameters
@@ -53,7 +60,7 @@ def fill_grid(images, n_columns):
     return grid.reshape(n_rows, n_columns, *images.shape[1:])
 
 
-def draw_mosaic(ax, grid, *, gap=None, **kwargs):
+def draw_mosaic(ax: Axes, grid: Array, *, gap: int | None = None, **kwargs: Any) -> "AxesImage":
     """Draw a grid of images on one pair of axes.
 
     Parameters
@@ -86,7 +93,7 @@ def draw_mosaic(ax, grid, *, gap=None, **kwargs):
     return artist
 
 
-def name_tiles(ax, grid, axis, names):
+def name_tiles(ax: Axes, grid: Array, axis: int, names: Iterable[object]) -> None:
     """Write names beside the rows (axis 0) or below the columns (axis 1) of a drawn mosaic.
 
     Parameters
@@ -103,7 +110,7 @@ def name_tiles(ax, grid, axis, names):
     which.set_tick_params(length=0)
 
 
-def tile_centres(grid, axis, *, gap=None):
+def tile_centres(grid: Array, axis: int, *, gap: int | None = None) -> Array:
     """Where the middle of each row (axis 0) or column (axis 1) of a drawn mosaic lies, in pixels.
 
     Parameters
@@ -119,14 +126,16 @@ def tile_centres(grid, axis, *, gap=None):
     """
     side, gap = grid.shape[2 + axis], _gap(grid) if gap is None else gap
 
-    return np.arange(grid.shape[axis]) * (side + gap) + (side - 1) / 2
+    centres: Array = np.arange(grid.shape[axis]) * (side + gap) + (side - 1) / 2
+
+    return centres
 
 
-def _gap(grid):
-    return max(1, round(grid.shape[2] / 8))
+def _gap(grid: Array) -> int:
+    return int(max(1, round(grid.shape[2] / 8)))
 
 
-def _joined(grid, gap):
+def _joined(grid: Array, gap: int) -> Array:
     """One array of shape (height, width, c), with ``gap`` of NaN between images."""
     n_rows, n_columns, h, w, c = grid.shape
     canvas = np.full((n_rows, h + gap, n_columns, w + gap, c), np.nan)
@@ -136,7 +145,7 @@ def _joined(grid, gap):
     return canvas[: len(canvas) - gap, : canvas.shape[1] - gap]
 
 
-def _coloured(canvas, low, high):
+def _coloured(canvas: Array, low: float, high: float) -> Array:
     """Colours from 0 to 1, and opaque where there is an image."""
     blank = np.isnan(canvas).any(axis=2, keepdims=True)
     scaled = np.clip((np.nan_to_num(canvas) - low) / max(high - low, np.finfo(float).tiny), 0, 1)

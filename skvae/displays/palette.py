@@ -1,6 +1,11 @@
 """Colours and markers that stay apart for the colour-blind, and in grey."""
 
-__all__ = ["ENERGY_MAP", "INK", "styles"]
+from typing import TypeAlias
+
+__all__ = ["ENERGY_MAP", "INK", "Style", "styles"]
+
+# A colour and a marker.
+Style: TypeAlias = tuple[str, str]
 
 # Stands for the colour of text, which a dark style makes light.
 INK = "ink"
@@ -24,7 +29,7 @@ _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "p", ">")
 ENERGY_MAP = "cividis"
 
 
-def styles(n):
+def styles(n: int) -> list[Style]:
     """Colour and marker of each of ``n`` things.
 
     Parameters

@@ -1,18 +1,20 @@
 """Images beside what a model makes of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skvae.displays.canvas import place, require_matplotlib
+from skvae._typing import Array, ArrayLike, Axes
+from skvae.displays.canvas import Display, place, require_matplotlib
 from skvae.displays.latent import decode
 from skvae.displays.mosaic import as_images, draw_mosaic, name_tiles
 
 __all__ = ["ReconstructionDisplay"]
 
 
-class ReconstructionDisplay:
+class ReconstructionDisplay(Display):
     """Images in the first row, below them their reconstructions, one row per model.
 
     Make one with :meth:`from_estimator` or :meth:`from_predictions`.
@@ -46,22 +48,22 @@ class ReconstructionDisplay:
     ['Fisher vector']
     """
 
-    def __init__(self, *, images, reconstructions):
+    def __init__(self, *, images: Array, reconstructions: dict[str, Array]) -> None:
         self.images = images
         self.reconstructions = reconstructions
 
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
+        estimator: Any,
+        X: Any,
         *,
-        n_images=10,
-        image_shape=None,
-        name="reconstruction",
-        ax=None,
-        **kwargs,
-    ):
+        n_images: int = 10,
+        image_shape: Sequence[int] | None = None,
+        name: str = "reconstruction",
+        ax: Axes | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """Reconstruct the first images and draw both.
 
         Parameters
@@ -95,7 +97,15 @@ class ReconstructionDisplay:
         return cls.from_predictions(X, {name: back}, image_shape=image_shape, ax=ax, **kwargs)
 
     @classmethod
-    def from_predictions(cls, X, X_reconstructed, *, image_shape=None, ax=None, **kwargs):
+    def from_predictions(
+        cls,
+        X: ArrayLike,
+        X_reconstructed: ArrayLike | Mapping[str, ArrayLike],
+        *,
+        image_shape: Sequence[int] | None = None,
+        ax: Axes | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw images and reconstructions that are there already.
 
         Parameters
@@ -132,7 +142,7 @@ class ReconstructionDisplay:
 
         return cls(images=images, reconstructions=rows).plot(ax, **kwargs)
 
-    def plot(self, ax=None, **kwargs):
+    def plot(self, ax: Axes | None = None, **kwargs: Any) -> Self:
         """Draw the rows.
 
         Parameters

@@ -1,15 +1,19 @@
 """Images that a model invents."""
 
+from collections.abc import Sequence
+from typing import Any, Self
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skvae.displays.canvas import place, require_matplotlib
+from skvae._typing import Array, Axes, RandomStateLike
+from skvae.displays.canvas import Display, place, require_matplotlib
 from skvae.displays.mosaic import as_images, draw_mosaic, fill_grid, name_tiles
 
 __all__ = ["SamplesDisplay"]
 
 
-class SamplesDisplay:
+class SamplesDisplay(Display):
     """Samples of a model, a row of them for each class if it has classes.
 
     Make one with :meth:`from_estimator`.
@@ -39,14 +43,21 @@ class SamplesDisplay:
     (10, 4, 8, 8, 1)
     """
 
-    def __init__(self, *, images, classes=None):
+    def __init__(self, *, images: Array, classes: Array | None = None) -> None:
         self.images = images
         self.classes = classes
 
     @classmethod
     def from_estimator(
-        cls, estimator, *, n_samples=10, image_shape=None, random_state=None, ax=None, **kwargs
-    ):
+        cls,
+        estimator: Any,
+        *,
+        n_samples: int = 10,
+        image_shape: Sequence[int] | None = None,
+        random_state: RandomStateLike = None,
+        ax: Axes | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """Sample and draw.
 
         Parameters
@@ -85,7 +96,7 @@ class SamplesDisplay:
 
         return cls(images=images, classes=classes).plot(ax, **kwargs)
 
-    def plot(self, ax=None, **kwargs):
+    def plot(self, ax: Axes | None = None, **kwargs: Any) -> Self:
         """Draw the samples.
 
         Parameters

@@ -1,12 +1,18 @@
 """How a variational autoencoder learned."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Self, TypeAlias
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skvae.displays.canvas import place, require_matplotlib
+from skvae._typing import Array, Axes
+from skvae.displays.canvas import Display, place, require_matplotlib
 from skvae.displays.palette import ENERGY_MAP, styles
 
 __all__ = ["TrainingCurveDisplay"]
+
+Kind: TypeAlias = Literal["elbo", "kl", "dimensions", "active"]
 
 _PARTS = {
     "reconstruction": "reconstruction",
@@ -17,7 +23,7 @@ _PARTS = {
 _LINES = ("-", "--", "-.", ":")
 
 
-class TrainingCurveDisplay:
+class TrainingCurveDisplay(Display):
     """The parts of the evidence lower bound by epoch, and what each latent dimension carries.
 
     Make one with :meth:`from_estimator`.
@@ -51,14 +57,23 @@ class TrainingCurveDisplay:
     'latent dimension, sorted'
     """
 
-    def __init__(self, *, history, kl_per_dimension=None, n_active=None, kl_curves=None):
+    def __init__(
+        self,
+        *,
+        history: Mapping[str, Sequence[float]],
+        kl_per_dimension: Array | None = None,
+        n_active: int | None = None,
+        kl_curves: Array | None = None,
+    ) -> None:
         self.history = history
         self.kl_per_dimension = kl_per_dimension
         self.n_active = n_active
         self.kl_curves = kl_curves
 
     @classmethod
-    def from_estimator(cls, estimator, *, kind="elbo", ax=None, **kwargs):
+    def from_estimator(
+        cls, estimator: Any, *, kind: Kind = "elbo", ax: Axes | None = None, **kwargs: Any
+    ) -> Self:
         """Draw how an estimator learned.
 
         Parameters
@@ -87,7 +102,7 @@ class TrainingCurveDisplay:
 
         return display.plot(kind, ax, **kwargs)
 
-    def plot(self, kind="elbo", ax=None, **kwargs):
+    def plot(self, kind: Kind = "elbo", ax: Axes | None = None, **kwargs: Any) -> Self:
         """Draw one of four pictures.
 
         Parameters
@@ -129,7 +144,7 @@ class TrainingCurveDisplay:
 
         return self
 
-    def _plot_elbo(self, ax, kwargs):
+    def _plot_elbo(self, ax: Axes, kwargs: dict[str, Any]) -> None:
         names = [name for name in _PARTS if name in self.history]
         for name, line, (colour, _) in zip(names, _LINES, styles(len(_LINES)), strict=False):
             style = {"color": colour, "linestyle": line, "label": _PARTS[name], **kwargs}
@@ -140,7 +155,7 @@ class TrainingCurveDisplay:
         ax.set(xlabel="epoch", ylabel="nats per row")
         ax.legend(frameon=False)
 
-    def _plot_kl(self, ax, kwargs):
+    def _plot_kl(self, ax: Axes, kwargs: dict[str, Any]) -> None:
         (colour, _), (second, _) = styles(2)
         kl, weight = self.history["kl"], self.history["kl_weight"]
         lines = ax.plot(self._epochs(), kl, **{"color": colour, "label": "KL", **kwargs})
@@ -150,32 +165,37 @@ class TrainingCurveDisplay:
         twin.set(ylabel="weight of the KL", ylim=(0, 1.05 * max(np.nanmax(weight), 1e-12)))
         ax.legend(handles=lines, frameon=False, loc="center right")
 
-    def _plot_dimensions(self, ax, kwargs):
-        values = np.sort(self.kl_per_dimension)[::-1]
+    def _plot_dimensions(self, ax: Axes, kwargs: dict[str, Any]) -> None:
+        values = np.sort(np.asarray(self.kl_per_dimension))[::-1]
         ax.bar(np.arange(1, len(values) + 1), values, **{"color": styles(1)[0][0], **kwargs})
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.locator_params("x", integer=True)
         ax.set(xlabel="latent dimension, sorted", ylabel="KL, nats per row")
         if self.n_active is not None:
             ax.set_title(f"{self.n_active} of {len(values)} dimensions are active", size="medium")
 
-    def _plot_active(self, ax, kwargs):
+    def _plot_active(self, ax: Axes, kwargs: dict[str, Any]) -> None:
         from matplotlib.patheffects import withStroke
 
-        order = np.argsort(-self.kl_curves[-1], kind="stable")
-        n_epochs, d = self.kl_curves.shape
+        curves = np.asarray(self.kl_curves)
+        order = np.argsort(-curves[-1], kind="stable")
+        n_epochs, d = curves.shape
         extent = (0.5, n_epochs + 0.5, d + 0.5, 0.5)
         style = {"cmap": ENERGY_MAP, "vmin": 0, "aspect": "auto", "extent": extent}
-        image = ax.imshow(self.kl_curves[:, order].T, **{**style, **kwargs})
+        image = ax.imshow(curves[:, order].T, **{**style, **kwargs})
         edge = [withStroke(linewidth=4, foreground="black")]
         n_active = np.array(self.history["n_active"])
         # All of them active is the lower edge of the map.
-        line = {"where": "mid", "color": "w", "path_effects": edge, "clip_on": False}
+        line: dict[str, Any] = {
+            "where": "mid",
+            "color": "w",
+            "path_effects": edge,
+            "clip_on": False,
+        }
         ax.step(self._epochs(), n_active + 0.5, **line)
-        for axis in (ax.xaxis, ax.yaxis):
-            axis.get_major_locator().set_params(integer=True)
+        ax.locator_params(integer=True)
         ylabel = "latent dimension, sorted by its last KL"
         ax.set(xlabel="epoch (line: active dimensions)", ylabel=ylabel)
         self.figure_.colorbar(image, ax=ax, label="KL, nats per row")
 
-    def _epochs(self):
+    def _epochs(self) -> Array:
         return np.arange(1, len(self.history["loss"]) + 1)

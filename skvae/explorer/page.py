@@ -2,14 +2,17 @@
 
 import json
 import re
+from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skvae import __version__
+from skvae._typing import ArrayLike, PathLike
 from skvae.data.images import shape_of_images
 from skvae.data.writable import replacing
 from skvae.explorer.decoders import encode_floats, export_decoder
@@ -28,8 +31,15 @@ _MIN_PIXELS = 64
 
 
 def save_explorer(
-    estimator, path, X=None, y=None, *, image_shape="auto", class_names=None, title=None
-):
+    estimator: Any,
+    path: PathLike,
+    X: ArrayLike | None = None,
+    y: ArrayLike | None = None,
+    *,
+    image_shape: Sequence[int] | Literal["auto"] | None = "auto",
+    class_names: Sequence[str] | None = None,
+    title: str | None = None,
+) -> None:
     """Write a page in which the decoder's output follows the hand over the latent space.
 
     The page computes the decoder itself: it is one file, needs no network and agrees with

@@ -55,7 +55,7 @@ def convert_layout(vectors, n_components, *, source="skvae", target="vlfeat", no
     Examples
     --------
     >>> import numpy as np
-    >>> from skvae.fisher.conventions import convert_layout
+    >>> from skvae.fisher import convert_layout
     >>> one_component = np.array([[0.0, 3.0, 4.0]])
     >>> convert_layout(one_component, 1, target="scikit-image")
     array([[ 0.,  3., -4.]])

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from skvae._estimator import Estimator
 from skvae._refit import fitted_aside
 from skvae._sklearn import HasMethods, Interval, StrOptions, fit_context
+from skvae._typing import Constraints
 from skvae.compute.memory import keep_freed_memory
 from skvae.compute.sizes import N_JOBS, check_memory, n_workers
 from skvae.compute.threads import single_threaded
@@ -40,7 +41,7 @@ class SetEncoder(TransformerMixin, Estimator):
     sampling, parallel encoding and names are here.
     """
 
-    _parameter_constraints = {
+    _parameter_constraints: Constraints = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "extractor": [HasMethods(["fit", "transform"]), None],
         "reducer": [HasMethods(["fit", "transform"]), None],

@@ -1,1 +1,5 @@
 """Gaussian mixtures and their sufficient statistics: the one idea of the library."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

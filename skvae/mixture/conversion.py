@@ -41,7 +41,7 @@ def from_parameters(weights, means, covariances):
 
     Examples
     --------
-    >>> from skvae.mixture.conversion import from_parameters
+    >>> from skvae.mixture import from_parameters
     >>> mixture = from_parameters([0.5, 0.5], [[0.0], [4.0]], [[1.0], [1.0]])
     >>> mixture.predict([[0.3], [3.9]])
     array([0, 1])
@@ -98,7 +98,7 @@ def from_sklearn(gm):
     --------
     >>> import numpy as np
     >>> from sklearn.mixture import GaussianMixture
-    >>> from skvae.mixture.conversion import from_sklearn
+    >>> from skvae.mixture import from_sklearn
     >>> X = np.array([[0.0], [1.0], [10.0], [11.0]])
     >>> gm = GaussianMixture(2, covariance_type="diag", random_state=0).fit(X)
     >>> bool(np.allclose(from_sklearn(gm).score_samples(X), gm.score_samples(X)))
@@ -137,7 +137,7 @@ def to_sklearn(mixture):
 
     Examples
     --------
-    >>> from skvae.mixture.conversion import from_parameters, to_sklearn
+    >>> from skvae.mixture import from_parameters, to_sklearn
     >>> mixture = from_parameters([0.5, 0.5], [[0.0], [4.0]], [[1.0], [1.0]])
     >>> to_sklearn(mixture).predict([[0.3], [3.9]])
     array([0, 1])

@@ -1,15 +1,29 @@
 """The variational autoencoder as a scikit-learn transformer."""
 
 import os
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
+from typing import Any, Literal, Self, TypeAlias
 
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import ClassifierTags
+from sklearn.utils import ClassifierTags, Tags
 
 from skvae._callbacks import FitTasks
 from skvae._estimator import Estimator
 from skvae._refit import fitted_aside
 from skvae._sklearn import CallbackSupportMixin, Interval, StrOptions, fit_context
+from skvae._typing import (
+    Array,
+    ArrayLike,
+    BlocksLike,
+    Constraints,
+    Device,
+    FloatArray,
+    IntArray,
+    Names,
+    PathLike,
+    RandomStateLike,
+)
 from skvae.compute.sizes import N_JOBS
 from skvae.vae.classification import ClassPredictionMixin
 from skvae.vae.fitted import N_REFINEMENT
@@ -21,6 +35,8 @@ from skvae.vae.specification import check_training_rows
 __all__ = ["VAETransformer"]
 
 # The keys of likelihoods.LIKELIHOODS, which needs torch.
+Likelihood: TypeAlias = Literal["auto", "bernoulli", "gaussian", "gaussian_diag", "poisson"]
+
 LIKELIHOOD_NAMES = ("bernoulli", "gaussian", "gaussian_diag", "poisson")
 
 
@@ -253,7 +269,30 @@ class VAETransformer(
     'gaussian'
     """
 
-    _parameter_constraints: dict = {
+    parameters_: dict[str, Array]
+    likelihood_: str | Callable[..., Any]
+    mean_: Array | None
+    scale_: Array | None
+    classes_: Array
+    class_counts_: Array
+    class_means_: Array
+    class_variances_: Array
+    prior_weights_: Array
+    prior_means_: Array
+    prior_variances_: Array
+    history_: dict[str, list[float]]
+    kl_curves_: Array
+    loss_curve_: list[float]
+    best_validation_score_: float
+    n_iter_: int
+    fisher_information_: Array
+    kl_per_dimension_: Array
+    n_active_: int
+    seed_: int
+    n_features_in_: int
+    feature_names_in_: Names
+
+    _parameter_constraints: Constraints = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "network": [StrOptions({"mlp", "conv"}), tuple, list],
         "image_shape": [tuple, list, None],
@@ -294,44 +333,44 @@ class VAETransformer(
 
     def __init__(
         self,
-        n_components=32,
+        n_components: int = 32,
         *,
-        network="mlp",
-        image_shape=None,
-        hidden_layer_sizes=(200, 200),
-        activation="relu",
-        likelihood="auto",
-        max_value=1.0,
-        conditional=None,
-        label_weight=0.0,
-        prior="normal",
-        n_prior_components=10,
-        variational=True,
-        beta=1.0,
-        warm_up=0.4,
-        free_bits=0.0,
-        n_importance=1,
-        output="mean",
-        binarize=None,
-        optimizer="adam",
-        learning_rate_init="auto",
-        learning_rate="cosine",
-        batch_size="auto",
-        max_grad_norm=None,
-        max_iter=50,
-        steps_per_epoch=None,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-3,
-        warm_start=False,
-        checkpoint=None,
-        checkpoint_every=1,
-        n_jobs=None,
-        device=None,
-        random_state=None,
-        verbose=0,
-    ):
+        network: Literal["mlp", "conv"] | tuple[Callable[..., Any], Callable[..., Any]] = "mlp",
+        image_shape: Sequence[int] | None = None,
+        hidden_layer_sizes: int | Sequence[int] | IntArray = (200, 200),
+        activation: Literal["relu", "tanh"] = "relu",
+        likelihood: Likelihood | Callable[..., Any] = "auto",
+        max_value: float = 1.0,
+        conditional: Literal["prior", "decoder"] | None = None,
+        label_weight: float = 0.0,
+        prior: Literal["normal", "mixture"] = "normal",
+        n_prior_components: int = 10,
+        variational: bool = True,
+        beta: float = 1.0,
+        warm_up: float = 0.4,
+        free_bits: float = 0.0,
+        n_importance: int = 1,
+        output: Literal["mean", "params", "sample", "refined"] = "mean",
+        binarize: Literal["threshold", "dynamic"] | None = None,
+        optimizer: Literal["adam", "rmsprop"] = "adam",
+        learning_rate_init: float | Literal["auto"] = "auto",
+        learning_rate: Literal["cosine", "constant"] = "cosine",
+        batch_size: int | Literal["auto"] = "auto",
+        max_grad_norm: float | None = None,
+        max_iter: int = 50,
+        steps_per_epoch: int | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-3,
+        warm_start: bool = False,
+        checkpoint: PathLike | None = None,
+        checkpoint_every: int = 1,
+        n_jobs: int | None = None,
+        device: Device = None,
+        random_state: RandomStateLike = None,
+        verbose: int = 0,
+    ) -> None:
         self.n_components = n_components
         self.network = network
         self.image_shape = image_shape
@@ -369,8 +408,8 @@ class VAETransformer(
         self.random_state = random_state
         self.verbose = verbose
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
+    def __sklearn_tags__(self) -> Tags:
+        tags: Tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         if self.conditional is not None:
             tags.target_tags.required = True
@@ -384,7 +423,7 @@ class VAETransformer(
         return self._architecture["n_components"] * (2 if self.output == "params" else 1)
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: BlocksLike, y: ArrayLike | None = None) -> Self:
         """Train the model.
 
         Ctrl-C stops the training at the last whole epoch, with a ``FitInterruptedWarning``.
@@ -423,7 +462,9 @@ class VAETransformer(
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None, classes=None):
+    def partial_fit(
+        self, X: BlocksLike, y: ArrayLike | None = None, classes: ArrayLike | None = None
+    ) -> Self:
         """Train for exactly one epoch on ``X``, from the present weights and optimizer state.
 
         The KL weight is ``beta`` and the learning rate ``learning_rate_init`` throughout. The
@@ -458,7 +499,7 @@ class VAETransformer(
 
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> FloatArray:
         """Encode rows; deterministic, and each row on its own, whatever ``output`` is.
 
         To the last bit, but for convolutions and modules of your own, whose float32 kernels may

@@ -1,0 +1,21 @@
+from . import callbacks as callbacks
+from . import comparison as comparison
+from . import datasets as datasets
+from . import displays as displays
+from . import exceptions as exceptions
+from . import fisher as fisher
+from . import mixture as mixture
+from . import recipes as recipes
+from .comparison.compare import compare_features as compare_features
+from .explorer.page import save_explorer as save_explorer
+from .fisher.encoder import FisherVectorEncoder as FisherVectorEncoder
+from .fisher.vocabulary import BagOfVisualWordsEncoder as BagOfVisualWordsEncoder
+from .fisher.vocabulary import VLADEncoder as VLADEncoder
+from .images.keypoints import ImageKeypoints as ImageKeypoints
+from .images.patches import ImagePatches as ImagePatches
+from .mixture.estimator import DiagonalGaussianMixture as DiagonalGaussianMixture
+from .persistence import load_estimator as load_estimator
+from .vae.fisher_scores import FisherScores as FisherScores
+from .vae.transformer import VAETransformer as VAETransformer
+
+__version__: str

@@ -1,0 +1,2 @@
+from .records import Row as Row
+from .results import FeatureComparison as FeatureComparison

@@ -1,0 +1,1 @@
+from .conventions import convert_layout as convert_layout
