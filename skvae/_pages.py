@@ -1,6 +1,7 @@
 """Pages of HTML, from templates that lie beside their modules."""
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from skvae._text import one_line
 
@@ -10,8 +11,9 @@ __all__ = ["fill_page"]
 def fill_page(package: str, template: str, **values: object) -> str:
     """Fill a template of Jinja's.
 
-    Whatever is put in is escaped, unless the template says that it is safe; ``tojson`` makes it
-    data of a script. Numbers of numpy are numbers there, and infinity and NaN are refused.
+    Whatever is put in becomes text on one line, escaped, unless the template says that it is
+    ``safe`` HTML; ``e`` keeps its lines. ``tojson`` makes it data of a script, in which numbers of
+    numpy are numbers, and infinity and NaN are refused.
 
     Parameters
     ----------
@@ -38,8 +40,13 @@ def fill_page(package: str, template: str, **values: object) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         undefined=StrictUndefined,
+        finalize=_finalize,
     )
-    environment.filters["one_line"] = one_line
     environment.policies["json.dumps_kwargs"] = {"default": float, "allow_nan": False}
 
     return environment.get_template(template).render(values)
+
+
+def _finalize(value: object) -> str:
+    """A value as text on one line, but HTML as it is."""
+    return value if isinstance(value, Markup) else one_line(value)

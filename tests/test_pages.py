@@ -36,7 +36,13 @@ def test_values_are_text_and_no_template(fill):
     assert not re.search("[<>\"']", fill("{{ a }}", a=EVIL))
     assert "{{ 7 * 7 }}{% raw %}{# x #}" in fill("{{ a }}", a=EVIL)
     assert fill("{{ a | safe }}", a=EVIL) == EVIL
-    assert fill("{{ a | one_line }}", a="1\n<2>") == r"1\n&lt;2&gt;"
+
+
+def test_values_stay_on_one_line_unless_the_template_says_otherwise(fill):
+    assert fill("{{ a }}", a="1\n<2>") == r"1\n&lt;2&gt;"
+    assert fill("{{ a | e }}", a="1\n<2>") == "1\n&lt;2&gt;"
+    template = "{% macro twice(a) %}\n{{ a }}\n{{ a }}\n{% endmacro %}\n{{ twice(a) }}"
+    assert fill(template, a="1\n<2>") == r"1\n&lt;2&gt;" + "\n" + r"1\n&lt;2&gt;" + "\n"
 
 
 def test_data_of_a_script_cannot_end_it(fill):
