@@ -44,9 +44,7 @@ class Estimator(BaseEstimator):
 
 
 def _base_url() -> str:
-    url: str = os.environ.get("SKVAE_DOCS_URL") or _project_url("Documentation")
-
-    return url.rstrip("/")
+    return (os.environ.get("SKVAE_DOCS_URL") or _project_url("Documentation")).rstrip("/")
 
 
 def _project_url(label: str) -> str:
@@ -54,6 +52,6 @@ def _project_url(label: str) -> str:
         lines = metadata("skvae").get_all("Project-URL") or []
     except PackageNotFoundError:  # run from a copy of the sources
         return ""
-    urls = dict(line.split(", ", 1) for line in lines)
+    urls: dict[str, str] = dict(line.split(", ", 1) for line in lines)
 
     return urls.get(label, "")

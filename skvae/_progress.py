@@ -1,17 +1,17 @@
-"""One live line of progress, on a terminal or in a notebook."""
+"""Progress by tqdm: a live bar on a terminal or in a notebook, a line of text elsewhere."""
 
-import shutil
 import sys
-import time
+from types import TracebackType
+from typing import TextIO
 
-__all__ = ["ProgressBar", "is_live"]
+__all__ = ["ProgressBar", "format_progress", "is_live"]
 
-_WIDTH = 24
-# Seconds between two drawings.
-_PAUSE = 0.1
+# tqdm's own formats, without the count in the bar: epochs are done in parts.
+_BAR = "{l_bar}{bar}| [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
+_LINE = "{unit} {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}]"
 
 
-def is_live(stream):
+def is_live(stream: TextIO) -> bool:
     """Whether a line written to the stream can be overwritten: on a terminal, in a notebook."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
@@ -20,17 +20,57 @@ def is_live(stream):
     return in_notebook or bool(getattr(stream, "isatty", bool)())
 
 
-class ProgressBar:
-    """A bar that is drawn over itself.
+def format_progress(
+    done: float, total: float, seconds: float, *, done_before: float = 0, unit: str = "it"
+) -> str:
+    """How much is done, in what time, and how fast, as text.
 
     Parameters
     ----------
-    total : int
+    done, total : float
+        How much is done, and how much there is to do.
+    seconds : float
+        Since the start.
+    done_before : float, default=0
+        How much was done before the start, which says nothing of the rate.
+    unit : str, default="it"
+        What is counted.
+
+    Returns
+    -------
+    text : str
+
+    Examples
+    --------
+    >>> from skvae._progress import format_progress
+    >>> format_progress(30, 100, 20.0, done_before=20, unit="epoch")
+    'epoch 30/100 [00:20<02:20,  2.00s/epoch]'
+    """
+    from tqdm import tqdm
+
+    return tqdm.format_meter(
+        done,
+        total,
+        seconds,
+        initial=done_before,
+        unit=unit,
+        bar_format=_LINE,
+    )
+
+
+class ProgressBar:
+    """A bar of tqdm's that is drawn over itself, or a notebook's own.
+
+    Parameters
+    ----------
+    total : float
         How much there is to do.
     stream : text stream
         Where to draw.
-    done : int, default=0
-        How much of it is done already.
+    done : float, default=0
+        How much of it is done already, which says nothing of the rate.
+    unit : str, default="it"
+        What is counted.
 
     Examples
     --------
@@ -40,45 +80,41 @@ class ProgressBar:
     >>> with ProgressBar(10, stream) as bar:
     ...     bar.update(10, "elbo -98.1")
     >>> stream.getvalue().splitlines()[-1]
-    '━━━━━━━━━━━━━━━━━━━━━━━━ 100% 0:00:00 elbo -98.1'
+    '100%|##########| [00:00<00:00, ...it/s, elbo -98.1]'
     """
 
-    def __init__(self, total, stream, done=0):
-        self.total, self._stream = total, stream
-        self._start, self._done_before = time.monotonic(), done
-        self._drawn_at, self._line = -1.0, ""
+    def __init__(self, total: float, stream: TextIO, done: float = 0, unit: str = "it") -> None:
+        from tqdm.auto import tqdm
 
-    def __enter__(self):
+        self._bar = tqdm(
+            total=total,
+            initial=done,
+            file=stream,
+            unit=unit,
+            dynamic_ncols=True,
+            bar_format=_BAR,
+        )
+
+    def __enter__(self) -> "ProgressBar":
         return self
 
-    def __exit__(self, *_):
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         self.close()
 
-    def close(self):
-        """End the line."""
-        if self._line:
-            self._stream.write(f"\r{self._line}\n")
-            self._stream.flush()
-
-    def update(self, done, text=""):
+    def update(self, done: float, text: str = "") -> None:
         """Draw how much is done, and what to say of it."""
-        now = time.monotonic()
-        elapsed = now - self._start
-        rate = (done - self._done_before) / elapsed if elapsed else 0
-        remaining = (self.total - done) / rate if rate else 0
-        seconds = round(remaining if done < self.total else elapsed)
-        filled = int(_WIDTH * done / self.total)
-        bar = "━" * filled + "─" * (_WIDTH - filled)
-        clock = f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
-        line = f"{bar} {done / self.total:4.0%} {clock} {text}".rstrip()
-        previous, self._line = len(self._line), line[: shutil.get_terminal_size().columns - 1]
-        if now - self._drawn_at >= _PAUSE or done >= self.total:
-            self._drawn_at = now
-            self._stream.write(f"\r{self._line.ljust(previous)}")
-            self._stream.flush()
+        self._bar.set_postfix_str(text, refresh=False)
+        self._bar.update(done - self._bar.n)
 
-    def clear(self):
+    def clear(self) -> None:
         """Take the bar away, for a line of text in its place."""
-        self._stream.write(f"\r{' ' * len(self._line)}\r")
-        self._stream.flush()
-        self._drawn_at = -1.0
+        self._bar.clear()
+
+    def close(self) -> None:
+        """End the line."""
+        self._bar.close()

@@ -1,11 +1,15 @@
 """Values on the command line."""
 
 import argparse
+from typing import TypeAlias
 
-__all__ = ["positive"]
+__all__ = ["Commands", "positive"]
+
+# What a command adds its parser to; its class has no public name.
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
-def positive(text):
+def positive(text: str) -> int:
     """A whole number of at least 1.
 
     Raises

@@ -1,8 +1,11 @@
 """``skvae explore``."""
 
+import argparse
+
 import numpy as np
 
 from skvae import datasets
+from skvae.cli.arguments import Commands
 from skvae.data.writable import check_writable
 from skvae.persistence import load_estimator
 from skvae.vae.fitted import settled
@@ -16,7 +19,7 @@ running anything in it; a joblib or pickle file runs the code inside it, so that
 to say that you trust it."""
 
 
-def add_command(commands):
+def add_command(commands: Commands) -> None:
     """Add the command to the subparsers of ``skvae``."""
     parser = commands.add_parser(
         "explore", help="a page that decodes the latent space live", description=_DESCRIPTION
@@ -46,7 +49,7 @@ def add_command(commands):
     add("--title", help="heading of the page")
 
 
-def _explore(arguments):
+def _explore(arguments: argparse.Namespace) -> int:
     from skvae.explorer.page import find_vae, save_explorer
 
     check_writable(arguments.output)

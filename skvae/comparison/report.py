@@ -1,20 +1,29 @@
-"""A comparison as one self-contained HTML page."""
+"""A comparison as one self-contained HTML page: what its template is told."""
 
-from html import escape
+import os
+from collections.abc import Iterable, Sequence
 from importlib.resources import files
-from string import Template
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length
 
-from skvae.comparison import html
-from skvae.comparison.confusions import confused_pairs, confusion_matrix, hardest
+from skvae._pages import fill_page
+from skvae.comparison.confusions import Hard, confused_pairs, confusion_matrix, hardest
 from skvae.comparison.labels import check_labels
+from skvae.comparison.pictures import chart_uris, image_uri
+from skvae.comparison.records import Row
 from skvae.comparison.text import cell_text, columns_of
 from skvae.data.writable import replacing
 from skvae.displays.canvas import require_matplotlib
 from skvae.displays.feature_comparison import FeatureComparisonDisplay
 from skvae.displays.mosaic import as_images
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from skvae.comparison.results import FeatureComparison
 
 __all__ = ["save_report"]
 
@@ -29,68 +38,85 @@ _CHARTS = {
     "seconds": ("Error against time", "Test error against the seconds to fit and predict"),
 }
 
+# What the template is told of one thing, by name.
+Values = dict[str, Any]
 
-def save_report(comparison, path, y_test, X_test=None, *, image_shape=None, command=None):
+
+def save_report(
+    comparison: "FeatureComparison",
+    path: str | os.PathLike[str],
+    y_test: ArrayLike,
+    X_test: ArrayLike | None = None,
+    *,
+    image_shape: tuple[int, ...] | None = None,
+    command: str | None = None,
+) -> None:
     """Write the page; see ``FeatureComparison.save_report``."""
     require_matplotlib("A report")
-    y_test = check_labels(y_test, "y_test")
-    if len(y_test) != comparison.n_test:
-        raise ValueError(f"y_test has {len(y_test)} labels for {comparison.n_test} test rows.")
+    labels = check_labels(y_test, "y_test")
+    if len(labels) != comparison.n_test:
+        raise ValueError(f"y_test has {len(labels)} labels for {comparison.n_test} test rows.")
     images = None
     if X_test is not None:
-        check_consistent_length(X_test, y_test)
+        check_consistent_length(X_test, labels)
         images = as_images(X_test, image_shape)
-    sections = _sections(comparison, y_test, images, command)
-    page = Template((files("skvae.comparison") / "report.html").read_text("utf-8")).substitute(
-        title="Comparison of features",
-        lead=_lead(comparison),
-        sections="\n".join(
-            f"<section>\n<h2>{heading}</h2>\n{content}\n</section>"
-            for heading, content in sections
-            if content
-        ),
+    page = fill_page(
+        "skvae.comparison",
+        "report.html",
+        style=(files("skvae.comparison") / "report.css").read_text("utf-8"),
+        command=command,
+        **_lead(comparison),
+        **_results(comparison, labels, images),
+        **_origin(comparison.settings),
     )
     with replacing(path, "w", encoding="utf-8") as file:
         file.write(page)
 
 
-def _sections(comparison, y_test, images, command):
-    """Headings and contents, in order."""
+def _lead(comparison: "FeatureComparison") -> Values:
+    done = [record for record in comparison.summary() if record["status"] == "ok"]
+    best = min(done, key=lambda record: record["test_error"], default=None)
+
+    return {
+        "n_train": comparison.settings.get("n_train"),
+        "n_test": comparison.n_test,
+        "interrupted": comparison.interrupted,
+        "best": best
+        and {
+            "feature": best["feature"],
+            "classifier": best["classifier"],
+            "error": cell_text("test_error", best),
+            "interval": cell_text("interval", best),
+        },
+    }
+
+
+def _results(
+    comparison: "FeatureComparison", y_test: np.ndarray, images: np.ndarray | None
+) -> Values:
     records = comparison.summary()
     done = [row for row in comparison.rows if row.status == "ok"]
+    if not done:
+        images = None
 
-    yield "Test errors", _errors(comparison, records) if records else "<p>Nothing was run.</p>"
-    if done:
-        yield "Charts", _charts(comparison, records)
-        yield "Confusion matrices", _confusions(done, y_test)
-        yield "Most confused", _most_confused(done, y_test, images)
-    yield "Are the differences real?", _tests(comparison.mcnemar())
-    if records:
-        yield "All numbers", _details(records)
-    yield "Notes", _notes(records)
-    yield "How to run it again", _how(comparison.settings, command)
-
-
-def _lead(comparison):
-    done = [r for r in comparison.summary() if r["status"] == "ok"]
-    text = f"Test errors of features under the same classifiers, on {comparison.n_test:,} test rows"
-    if "n_train" in comparison.settings:
-        text += f" after {comparison.settings['n_train']:,} training rows"
-    text += "."
-    if done:
-        best = min(done, key=lambda record: record["test_error"])
-        text += (
-            f" The lowest is <strong>{cell_text('test_error', best)}%</strong> "
-            f"({cell_text('interval', best)}): {html.text(best['feature'])} with "
-            f"{html.text(best['classifier'])}."
-        )
-    if comparison.interrupted:
-        text += " <strong>The run was interrupted: rows are missing.</strong>"
-
-    return text
+    return {
+        "n_runs": len(done),
+        "errors": _errors(records) if records else None,
+        "charts": _charts(records, comparison.n_test) if done else [],
+        "confusions": _confusions(done, y_test) if done else None,
+        "pairs": confused_pairs(done, y_test, _N_PAIRS),
+        "images": None if images is None else _images(hardest(done, y_test, _N_HARD), images),
+        "tests": _tests(comparison.mcnemar()),
+        "details": _details(records),
+        "notes": [
+            (record["feature"], record["classifier"], note)
+            for record in records
+            for note in [*filter(None, [record["reason"]]), *record["notes"]]
+        ],
+    }
 
 
-def _errors(comparison, records):
+def _errors(records: list[Values]) -> Values:
     """Features by classifiers."""
     features, classifiers = (
         list(dict.fromkeys(record[name] for record in records))
@@ -104,224 +130,173 @@ def _errors(comparison, records):
         )
         for name in classifiers
     }
-    body = []
+    rows = []
     for feature in features:
         own = [by_name.get((feature, name)) for name in classifiers]
-        best = [
-            "best" if r and r["status"] == "ok" and r["test_error"] == lowest[name] else ""
-            for name, r in zip(classifiers, own, strict=True)
-        ]
         first = next(record for record in own if record)
-        cost = [cell_text(name, first) for name in ("n_dims", "feature_fit_seconds")]
-        body.append(html.row(html.name(feature), [*cost, *map(_error_cell, own)], ["", "", *best]))
-    caption = (
-        f"Test error in % of {comparison.n_test:,} rows, with its 95% interval (Wilson), which "
-        "covers the chance of the test rows. Bold: the lowest of a classifier."
-    )
-    head = ["feature", "dims", "fit s", *map(html.text, classifiers)]
+        cells = [_error_cell(r, lowest[name]) for r, name in zip(own, classifiers, strict=True)]
+        rows.append(
+            {
+                "feature": feature,
+                "dims": cell_text("n_dims", first),
+                "seconds": cell_text("feature_fit_seconds", first),
+                "cells": cells,
+            }
+        )
 
-    return html.scroll("Test errors", html.table(caption, head, body, "errors"))
-
-
-def _error_cell(record):
-    if record is None:
-        return "not run"
-    if record["status"] != "ok":
-        return html.text(record["status"])
-    error = cell_text("test_error", record)
-    if spread := cell_text("test_error_std", record):
-        error += f" ± {spread}"
-
-    return f"{error} <small>{cell_text('interval', record).replace(' to ', '–')}</small>"
+    return {"classifiers": classifiers, "rows": rows}
 
 
-def _charts(comparison, records):
-    display = FeatureComparisonDisplay(records=records, n_test=comparison.n_test)
+def _error_cell(record: Values | None, lowest: float | None) -> Values:
+    if record is None or record["status"] != "ok":
+        text = record["status"] if record else "not run"
+        return {"text": text, "interval": "", "is_lowest": False}
+    spread = cell_text("test_error_std", record)
+
+    return {
+        "text": cell_text("test_error", record) + (f" ± {spread}" if spread else ""),
+        "interval": cell_text("interval", record).replace(" to ", "–"),
+        "is_lowest": record["test_error"] == lowest,
+    }
+
+
+def _charts(records: list[Values], n_test: int) -> list[Values]:
+    display = FeatureComparisonDisplay(records=records, n_test=n_test)
     n_features = len({record["feature"] for record in display.records})
     heights = {"error": 1.5 + 0.5 * n_features, "dimensions": 3.8, "seconds": 3.8}
 
-    def figure(kind):
-        def draw(ax):
+    def chart(kind: str) -> Values:
+        def draw(ax: "Axes") -> None:
             display.plot(kind, ax)
             display.name_classifiers(ax, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
 
+        figsize = (5.0, heights[kind])
+        light, dark = chart_uris(draw, figsize)
+        width, height = (round(96 * side) for side in figsize)
         title, alt = _CHARTS[kind]
-        alt = f"Chart. {alt}, by classifier; the numbers are in the tables of this page."
-        drawing = html.chart(draw, (5.0, heights[kind]), alt)
 
-        return f"<figure>\n<h3>{title}</h3>\n{drawing}\n</figure>"
+        return {
+            "title": title,
+            "alt": alt,
+            "light": light,
+            "dark": dark,
+            "width": width,
+            "height": height,
+        }
 
-    return '<div class="charts">\n' + "\n".join(map(figure, _CHARTS)) + "\n</div>"
+    return [chart(kind) for kind in _CHARTS]
 
 
-def _confusions(done, y_test):
+def _confusions(done: list[Row], y_test: np.ndarray) -> Values:
+    """Labels, and a matrix for each feature and classifier unless there are too many labels."""
     labels = np.array(sorted({*y_test.tolist(), *(k for row in done for k in row.mistaken_for)}))
-    if len(labels) > _MAX_CLASSES:
-        return f"<p>Left out: {len(labels)} classes are too many to read.</p>"
-    groups: dict = {}
+    groups: dict[tuple[str, str], list[Row]] = {}
     for row in done:
         groups.setdefault((row.feature, row.classifier), []).append(row)
-    matrices = {names: confusion_matrix(rows, y_test, labels) for names, rows in groups.items()}
-    most = max(_wrong(counts).max() for counts in matrices.values())
-    tables = "\n".join(
-        f"<div>{_confusion(names, counts, labels, most)}</div>"
-        for names, counts in matrices.items()
-    )
-    seeds = max(map(len, groups.values()))
-    total = f", summed over {seeds} seeds" if seeds > 1 else ""
+    counts = {}
+    if len(labels) <= _MAX_CLASSES:
+        counts = {names: confusion_matrix(rows, y_test, labels) for names, rows in groups.items()}
+    most = max((_wrong(matrix).max() for matrix in counts.values()), default=0)
 
-    return (
-        f"<p>Test rows by true label (rows) and predicted label (columns){total}. Blue: right; the "
-        f'darker the orange, the more often confused.</p>\n<div class="row">\n{tables}\n</div>'
-    )
+    return {
+        "labels": labels.tolist(),
+        "n_seeds": max(map(len, groups.values())),
+        "matrices": [
+            {
+                "feature": feature,
+                "classifier": classifier,
+                "n_wrong": _wrong(matrix).sum(),
+                "rows": list(zip(labels.tolist(), _shaded(matrix, most), strict=True)),
+            }
+            for (feature, classifier), matrix in counts.items()
+        ],
+    }
 
 
-def _wrong(counts):
+def _wrong(counts: np.ndarray) -> np.ndarray:
     """Counts off the diagonal."""
     return counts - np.diag(np.diag(counts))
 
 
-def _confusion(names, counts, labels, most):
-    heads = [html.text(label) for label in labels]
-    body = [
-        html.row(
-            heads[i],
-            [str(count) if count else "" for count in counts[i]],
-            ["right" if i == j else _shade(counts[i, j], most) for j in range(len(labels))],
-        )
-        for i in range(len(labels))
+def _shaded(counts: np.ndarray, most: int) -> list[list[tuple[int, str]]]:
+    """Each count with the class of its cell: right, or wrong in one of three shades."""
+    thirds = np.ceil(3 * counts / max(most, 1)).astype(int)
+
+    return [
+        [
+            (int(n), "right" if i == j else f"wrong-{thirds[i, j]}" if n else "")
+            for j, n in enumerate(row)
+        ]
+        for i, row in enumerate(counts)
     ]
-    feature, classifier = map(html.text, names)
-    caption = f"{feature} with {classifier}: {_wrong(counts).sum():,} wrong"
-
-    return html.table(caption, ["<small>true</small>", *heads], body, "confusion")
 
 
-def _shade(count, most):
-    return f"wrong-{int(np.ceil(3 * count / most))}" if count else ""
-
-
-def _most_confused(done, y_test, images):
-    pairs = ", ".join(
-        f"{html.text(label)} taken for {html.text(other)} ({count:,})"
-        for (label, other), count in confused_pairs(done, y_test, _N_PAIRS)
-    )
-    if not pairs:
-        return "<p>No test row was misclassified.</p>"
-    text = f"<p>Labels confused most often, over all features and classifiers: {pairs}.</p>"
-    if images is None:
-        return text
+def _images(hard: Iterable[Hard], images: np.ndarray) -> list[Values]:
+    """The test rows that were misclassified most often, as pictures."""
     low, high = images.min(), images.max()
-    items = "\n".join(
-        _hard(hard, (images[hard.row] - low) / (high - low or 1), len(done))
-        for hard in hardest(done, y_test, _N_HARD)
-    )
 
-    return (
-        f"{text}\n<p>The test images that the most of the {len(done)} runs (a feature, a "
-        f'classifier, a seed) got wrong:</p>\n<ul class="digits">\n{items}\n</ul>'
-    )
+    def shown(each: Hard) -> Values:
+        image = (images[each.row] - low) / (high - low or 1)
+        pixels = image[:, :, 0] if image.shape[2] == 1 else image
+        height, width = pixels.shape[:2]
 
+        return {**vars(each), "uri": image_uri(pixels), "width": width, "height": height}
 
-def _hard(hard, image, n_runs):
-    label, other = hard.label, hard.taken_for
-    pixels = image[:, :, 0] if image.shape[2] == 1 else image
-    shown = html.picture(pixels, f"Test image {hard.row}: a {label}, most often taken for {other}")
-    caption = (
-        f"{html.text(label)}, not {html.text(other)} "
-        f"<small>{hard.n_wrong} of {n_runs} wrong</small>"
-    )
-
-    return f"<li><figure>{shown}<figcaption>{caption}</figcaption></figure></li>"
+    return [shown(each) for each in hard]
 
 
-def _tests(records):
-    tables = []
+def _tests(records: list[Values]) -> list[Values]:
+    """A triangle of tests per classifier."""
+    triangles = []
     for classifier in dict.fromkeys(record["classifier"] for record in records):
         own = {(r["a"], r["b"]): r for r in records if r["classifier"] == classifier}
         rows, columns = (list(dict.fromkeys(pair[side] for pair in own)) for side in (0, 1))
-        body = [
-            html.row(html.name(a), [_test_cell(own.get((a, b))) for b in columns]) for a in rows
-        ]
-        head = ["feature", *map(html.text, columns)]
-        table = html.table(f"Under {html.text(classifier)}", head, body)
-        tables.append(html.scroll(f"Tests under {classifier}", table))
-    if not tables:
-        return ""
+        triangles.append(
+            {
+                "classifier": classifier,
+                "columns": columns,
+                "rows": [(a, [own.get((a, b)) for b in columns]) for a in rows],
+            }
+        )
 
-    return (
-        "<p>McNemar's exact test of each pair of features (first seed, not corrected for the "
-        "number of pairs). A small p-value: the two would seldom differ so much by chance. Below "
-        "it, the test rows that only the row's feature, and only the column's, got wrong.</p>\n"
-        '<div class="row">\n' + "\n".join(tables) + "\n</div>"
-    )
+    return triangles
 
 
-def _test_cell(record):
-    if record is None:
-        return ""
-    value = f"{record['p_value']:.2g}"
-    if record["p_value"] < 0.05:
-        value = f"<strong>{value}</strong>"
-
-    return f"{value} <small>{record['only_a']} : {record['only_b']}</small>"
-
-
-def _details(records):
+def _details(records: list[Values]) -> Values:
     columns = columns_of(records)
     del columns["feature"]
-    body = [
-        html.row(
-            html.name(record["feature"]), [html.text(cell_text(name, record)) for name in columns]
-        )
-        for record in records
-    ]
-    caption = "Means over seeds; times in seconds"
-    content = html.table(caption, ["feature", *columns.values()], body, "details")
 
-    return html.scroll("All numbers", content)
+    return {
+        "columns": list(columns.values()),
+        "rows": [(r["feature"], [cell_text(name, r) for name in columns]) for r in records],
+    }
 
 
-def _notes(records):
-    items = [
-        f"<li>{html.text(record['feature'])}, {html.text(record['classifier'])}: "
-        f"{html.text(note)}</li>"
-        for record in records
-        for note in [*([record["reason"]] if record["reason"] else []), *record["notes"]]
-    ]
+def _origin(settings: Values) -> Values:
+    """What was run, on what, and when."""
 
-    return "<ul>\n" + "\n".join(items) + "\n</ul>" if items else ""
+    def listed(values: Iterable[object]) -> str:
+        return ", ".join(map(str, values))
 
+    def named(names: Sequence[str]) -> str:
+        return listed(settings[name] for name in names if settings.get(name))
 
-def _how(settings, command):
-    parts = []
-    if command:
-        parts.append(f"<pre><code>{escape(command)}</code></pre>")
     facts = {
         "Date": settings.get("date"),
         "Duration": f"{settings['seconds']:.0f} s" if "seconds" in settings else None,
-        "Rows of an earlier run": str(settings.get("n_picked_up") or ""),
-        "Seeds": ", ".join(map(str, settings.get("seeds", []))),
-        "Machine": ", ".join(
-            str(settings[name]) for name in ("platform", "processor") if settings.get(name)
-        ),
-        "Processes, threads each, cores": ", ".join(
-            str(settings[name]) for name in ("n_jobs", "n_threads", "cores") if name in settings
-        ),
+        "Rows of an earlier run": settings.get("n_picked_up"),
+        "Seeds": listed(settings.get("seeds", [])),
+        "Machine": named(["platform", "processor"]),
+        "Processes, threads each, cores": named(["n_jobs", "n_threads", "cores"]),
         "Python": settings.get("python"),
-        "Versions": ", ".join(f"{k} {v}" for k, v in settings.get("versions", {}).items()),
+        "Versions": listed(f"{k} {v}" for k, v in settings.get("versions", {}).items()),
     }
-    facts = {name: value for name, value in facts.items() if value}
-    if facts:
-        items = (f"<dt>{name}</dt><dd>{html.text(value)}</dd>" for name, value in facts.items())
-        parts.append("<dl>" + "\n".join(items) + "</dl>")
-    for kind in ("features", "classifiers"):
-        if kind in settings:
-            parts.append(f"<h3>The {kind}</h3>")
-            parts += [
-                f"<p>{html.text(name)}</p>\n"
-                f"<pre><code>{escape(' '.join(text.split()))}</code></pre>"
-                for name, text in settings[kind].items()
-            ]
 
-    return "\n".join(parts)
+    return {
+        "facts": {name: value for name, value in facts.items() if value},
+        "recipes": {
+            kind: {name: " ".join(text.split()) for name, text in settings[kind].items()}
+            for kind in ("features", "classifiers")
+            if kind in settings
+        },
+    }

@@ -1,9 +1,7 @@
 """The page: what a decoder, its latent space and a template make together."""
 
-import json
 import re
 from collections.abc import Sequence
-from html import escape
 from importlib.resources import files
 from typing import Any, Literal
 
@@ -12,6 +10,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skvae import __version__
+from skvae._pages import fill_page
 from skvae._typing import ArrayLike, PathLike
 from skvae.data.images import shape_of_images
 from skvae.data.writable import replacing
@@ -274,22 +273,21 @@ def _describe(vae):
     )
 
 
-def _fill(title, description, content):
-    """The template with its parts in place, as bytes."""
+def _fill(title: str, description: str, content: dict[str, object]) -> bytes:
+    """The template with its parts in place."""
     folder = files("skvae.explorer")
-    read = lambda *names: folder.joinpath(*names).read_text("utf-8")  # noqa: E731
-    library = read("vendor", "ml-matrix-6.15.1.umd.js")
-    parts = {
-        "title": escape(title),
-        "description": escape(description),
-        "style": read("page.css"),
-        "licence": read("vendor", "LICENSE"),
-        "library": re.sub(r"//# sourceMappingURL=.*", "", library),
-        "decoder": read("decoder.js"),
-        "controls": read("controls.js"),
-        # No "<" in the data can then end the script that holds them.
-        "content": json.dumps(content, default=float, allow_nan=False).replace("<", "\\u003c"),
-    }
-    page = re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], read("page.html"))
+    library = folder.joinpath("vendor", "ml-matrix-6.15.1.umd.js").read_text("utf-8")
+    page = fill_page(
+        "skvae.explorer",
+        "page.html",
+        title=title,
+        description=description,
+        content=content,
+        style=folder.joinpath("page.css").read_text("utf-8"),
+        licence=folder.joinpath("vendor", "LICENSE").read_text("utf-8"),
+        library=re.sub(r"//# sourceMappingURL=.*", "", library),
+        decoder=folder.joinpath("decoder.js").read_text("utf-8"),
+        controls=folder.joinpath("controls.js").read_text("utf-8"),
+    )
 
     return page.encode("utf-8")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import skops.io
 
-from skvae import VAETransformer
+from skvae import VAETransformer, datasets
 from skvae.cli import main
 
 
@@ -74,7 +74,7 @@ def test_pickles_have_to_be_allowed(model, tmp_path, capsys):
 def test_failures_are_a_message(arguments, message, model, capsys, monkeypatch):
     load = type("Bunch", (), {"data": np.zeros((4, 784)), "n_train": 2, "max_value": 255})
     load.target, load.target_names = np.array([0, 1, 0, 1]), ["a", "b"]
-    monkeypatch.setitem(main.datasets.DATASETS, "fashion-mnist", lambda data_home: load)
+    monkeypatch.setitem(datasets.DATASETS, "fashion-mnist", lambda data_home: load)
 
     assert main.main(["explore", str(model) + arguments[0], *arguments[1:]]) == 1
     assert message in capsys.readouterr().err

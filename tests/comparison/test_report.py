@@ -1,7 +1,10 @@
 """The report: whole, valid and self-contained, in its source and in a browser."""
 
+import html
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -144,7 +147,7 @@ def test_confusion_matrices_are_those_of_the_rows(comparison, page, y_test):
 
 
 def test_everything_asked_for_is_there(page):
-    assert "skvae compare --report &#x27;a b.html&#x27;" in page
+    assert "skvae compare --report &#39;a b.html&#39;" in page
     assert "5632 dims &gt; 1000" in page
     assert "a &lt;slow&gt; one" in page
     assert "<mine>" not in page
@@ -156,6 +159,49 @@ def test_the_page_is_valid_html(page):
     html5lib = pytest.importorskip("html5lib", reason="needs the extra 'test'")
 
     html5lib.HTMLParser(strict=True).parse(page)
+
+
+def test_the_style_is_put_in_as_it_is(page):
+    assert (files("skvae.comparison") / "report.css").read_text("utf-8") in page
+
+
+EVIL = """</style><script>&"'{{ 7 * 7 }}{% raw %}{# #}$x\n_end"""
+
+
+@pytest.mark.filterwarnings("ignore:constrained_layout not applied")  # so long are the names
+def test_names_labels_and_notes_are_text_wherever_they_stand(comparison, y_test, digits, tmp_path):
+    html5lib = pytest.importorskip("html5lib", reason="needs the extra 'test'")
+    labels = np.array([f"{EVIL}{digit}" for digit in y_test])
+    rows = []
+    for row in comparison.rows:
+        taken = tuple(labels[np.array(row.mistakes) - 1]) if row.mistakes else ()
+        name, reason = row.feature + EVIL, row.reason and EVIL
+        notes = (EVIL,) if row.status == "ok" else ()
+        changed = replace(row, feature=name, reason=reason, notes=notes, mistaken_for=taken)
+        rows.append(replace(changed, classifier=row.classifier + EVIL, chosen={EVIL: EVIL}))
+    settings = dict.fromkeys(("date", "python", "platform", "processor"), EVIL)
+    settings |= {"features": {EVIL: EVIL}, "classifiers": {EVIL: EVIL}, "versions": {EVIL: EVIL}}
+    evil = replace(comparison, rows=tuple(rows), settings=settings)
+    evil.save_report(tmp_path / "page.html", labels, digits[0][:N_TEST], command=EVIL)
+    page = (tmp_path / "page.html").read_text("utf-8")
+    html5lib.HTMLParser(strict=True).parse(page)
+
+    assert page.count("<style") == page.count("</style>") == 1
+    assert "<script" not in page
+    # Only in the command are lines kept.
+    assert len(re.findall("\n_end", page.replace("<wbr>", ""))) == 1
+    shown = html.unescape(page.replace("_<wbr>", "_"))
+    one_line = EVIL.replace("\n", r"\n")
+    for text in (
+        f"raw{one_line} with linear{one_line}",
+        f'aria-label="Tests under knn{one_line}"',
+        f" taken for {one_line}",
+        f"most often taken for {one_line}",
+        f"<code>{EVIL}</code>",
+        f"<dd>{one_line} {one_line}</dd>",
+        f"svm{one_line}: {one_line}",
+    ):
+        assert text in shown
 
 
 def test_nothing_is_loaded_from_elsewhere(page):

@@ -1,9 +1,11 @@
 """What is in the page, without a browser."""
 
 import base64
+import html
 import json
 import os
 import re
+from importlib.resources import files
 
 import numpy as np
 import pandas as pd
@@ -48,14 +50,27 @@ def test_nothing_is_loaded(page, digits):
     assert "Permission is hereby granted" in text
 
 
-def test_text_of_the_user_is_text(page, digits):
+@pytest.mark.parametrize(
+    "text", ["</script><b>", "{{ 7 * 7 }}", "{% raw %}", "{# #}", "&amp;\"'", "<!--<script>"]
+)
+def test_text_of_the_user_is_text(page, digits, text):
     X, y = digits
-    names = ["</script><b>", *"123456789"]
-    text = page(vae().fit(X), X, y, class_names=names, title="<i>me</i>")
+    names = [text, *"123456789"]
+    written = page(vae().fit(X), X, y, class_names=names, title=f"<i>{text}</i>")
+    title = re.search("<title>(.*)</title>", written)[1]
 
-    assert "<title>&lt;i&gt;me&lt;/i&gt;</title>" in text
-    assert "</script><b>" not in text
-    assert content_of(text)["points"]["classes"][0] == {"mark": "0", "name": "</script><b>"}
+    assert html.unescape(title) == f"<i>{text}</i>" and not re.search("[<>\"']", title)
+    assert f"<h1>{title}</h1>" in written
+    assert written.count("<script") == written.count("</script>") == 4
+    assert content_of(written)["points"]["classes"][0] == {"mark": "0", "name": text}
+
+
+def test_styles_and_scripts_are_put_in_as_they_are(page, digits):
+    text = page(vae().fit(digits[0]))
+    folder = files("skvae.explorer")
+
+    for name in ("page.css", "decoder.js", "controls.js"):
+        assert folder.joinpath(name).read_text("utf-8") in text
 
 
 def test_image_or_features(page, digits):

@@ -1,12 +1,13 @@
 """What surrounds the training loop: early stopping, interruption, divergence, the history."""
 
 import sys
+import time
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from skvae._progress import ProgressBar, is_live
+from skvae._progress import ProgressBar, format_progress, is_live
 from skvae._warnings import warn
 from skvae.exceptions import FitInterruptedWarning, PosteriorCollapseWarning
 from skvae.vae.nn.model import load_arrays, to_arrays
@@ -96,7 +97,8 @@ class EpochReport:
     def __init__(self, n_epochs, n_done, verbose):
         self._n_epochs, self._epoch, self._verbose = n_epochs, n_done, verbose
         live = verbose and is_live(sys.stdout)
-        self._bar = ProgressBar(n_epochs, sys.stdout, n_done) if live else None
+        self._bar = ProgressBar(n_epochs, sys.stdout, n_done, unit="epoch") if live else None
+        self._start, self._n_before = time.monotonic(), n_done
         self._last = ""
 
     def __enter__(self):
@@ -122,7 +124,11 @@ class EpochReport:
         shown = ("elbo", "validation_elbo") if "elbo" in record else ("loss",)
         self._last = "  ".join(values[name] for name in shown if name in values)
         if self._verbose and self._bar is None:
-            print("  ".join(values.values()), flush=True)
+            seconds = time.monotonic() - self._start
+            count = format_progress(
+                self._epoch, self._n_epochs, seconds, done_before=self._n_before, unit="epoch"
+            )
+            print(count, *values.values(), sep="  ", flush=True)
 
 
 class Kept(NamedTuple):

@@ -1,6 +1,7 @@
 """What fit and partial_fit do over epochs and over calls."""
 
 import pickle
+import re
 import warnings
 from itertools import count
 
@@ -507,6 +508,9 @@ def test_verbose_prints_a_line_per_epoch(capsys):
 
     assert len(lines) == 4
     assert all("elbo" in line and "\r" not in line for line in lines)
+    for epoch, line in enumerate(lines, 1):
+        rate = r"\[\d\d:\d\d<\d\d:\d\d, +[\d.]+(epoch/s|s/epoch)\]"
+        assert re.match(rf"epoch {epoch}/4 {rate}  loss ", line)
 
 
 def test_verbose_is_one_live_bar_where_there_can_be_one(capsys, monkeypatch):
