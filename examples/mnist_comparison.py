@@ -19,17 +19,14 @@ from skvae import compare_features, datasets, recipes
 name = sys.argv[1] if len(sys.argv) > 1 else "digits"
 data = datasets.DATASETS[name]()
 X = (data.data / data.max_value).astype(np.float32)
-n = data.n_train
-if name != "digits":  # a tenth of the images is enough to see the order
-    keep = np.r_[0:6000, n : len(X)]
-    X, y, n = X[keep], data.target[keep], 6000
-else:
-    y = data.target
+n = 500 if name == "digits" else 6000  # a part of the images is enough to see the order
+keep = np.r_[0:n, data.n_train : len(X)]
+X, y = X[keep], data.target[keep]
 
 features = {
     "pixels": recipes.make("raw", name),
     "Fisher vectors": recipes.make("fv", name),
-    "VAE means": recipes.make("vae", name),
+    "VAE means": recipes.make("vae", name).set_params(vae__max_iter=50),
     "scaled PCA": make_pipeline(PCA(20), StandardScaler()),
 }
 comparison = compare_features(

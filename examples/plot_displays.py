@@ -94,8 +94,8 @@ ReconstructionDisplay.from_predictions(images, back)
 # %%
 # A comparison of features: errors, and what they cost.
 comparison = compare_features(
-    X_train,
-    y_train,
+    X_train[:500],
+    y_train[:500],
     X_test,
     y_test,
     features=["raw", "pca", "fv"],

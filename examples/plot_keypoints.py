@@ -25,8 +25,11 @@ from sklearn.svm import LinearSVC
 from skvae import FisherVectorEncoder, ImageKeypoints
 
 digits = load_digits()
-images = np.stack([resize(image, (48, 48)) for image in digits.images / 16])
-X_train, X_test, y_train, y_test = train_test_split(images, digits.target, random_state=0)
+n_images = 1797
+images = np.stack([resize(image, (48, 48)) for image in digits.images[:n_images] / 16])
+X_train, X_test, y_train, y_test = train_test_split(
+    images, digits.target[:n_images], random_state=0
+)
 
 keypoints = ImageKeypoints(SIFT(upsampling=1, c_dog=0.001, c_edge=20)).fit(X_train)
 sets, positions = keypoints.extract(X_test[:100])

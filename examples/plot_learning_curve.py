@@ -41,12 +41,12 @@ features = {
 }
 
 # %%
-# Ten draws of each size
-# ----------------------
+# Five draws of each size
+# -----------------------
 sizes = [20, 50, 100, 200, 500, 1000]
-errors = {name: np.empty((len(sizes), 10)) for name in features}
+errors = {name: np.empty((len(sizes), 5)) for name in features}
 for i, size in enumerate(sizes):
-    for seed in range(10):
+    for seed in range(5):
         rows, _ = train_test_split(
             np.arange(len(X_pool)), train_size=size, stratify=y_pool, random_state=seed
         )
@@ -58,7 +58,7 @@ for name, table in errors.items():
     print(f"{name:14} test error in %:", " ".join(f"{e:5.1f}" for e in table.mean(axis=1)))
 
 # %%
-# The lines are means of ten draws of training images, the bands one standard deviation. With
+# The lines are means of five draws of training images, the bands one standard deviation. With
 # fewer than a hundred labels, 800 numbers per image are too many for the classifier, and pixels are
 # ahead; from some hundreds on the Fisher vectors are.
 figure, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")

@@ -3,14 +3,54 @@
 import os
 import shutil
 import signal
+import sys
 from contextlib import contextmanager
 
 # Lets scikit-learn's array API check run instead of skip; scipy reads it on import.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
+if n_workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 0)):
+    # Threads of several processes on one core wait for each other; libraries read it on import.
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, os.cpu_count() // n_workers)))
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
+
+LONG = ("checks", "site", "browser", "examples", "slow", "mnist")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by marker
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+        if isinstance(item, pytest.DoctestItem):
+            item.add_marker("examples")
+        if not any(map(item.get_closest_marker, LONG)):
+            item.add_marker("fast")
+
+
+class NoProcess:
+    """Refuses to start a process while a fast test runs: importing skvae anew costs seconds."""
+
+    running = None
+
+    def __call__(self, event, arguments):
+        if event == "subprocess.Popen" and self.running:
+            raise AssertionError(f"{self.running} starts a process: mark it slow.")
+
+
+no_process = NoProcess()
+sys.addaudithook(no_process)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    no_process.running = item.nodeid if item.get_closest_marker("fast") else None
+    try:
+        return (yield)
+    finally:
+        no_process.running = None
 
 
 @pytest.fixture(scope="session")

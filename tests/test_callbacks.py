@@ -139,6 +139,7 @@ def test_scikit_learns_own_callbacks():
     vae().set_callbacks(callback.ProgressBar()).fit(X)
 
 
+@pytest.mark.slow
 def test_without_scikit_learns_callbacks():
     code = """
 import sys

@@ -12,6 +12,7 @@ import pytest
 
 import skvae
 
+pytestmark = pytest.mark.site
 ROOT = Path(__file__).parents[1]
 
 

@@ -9,6 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command", [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]], ids=" ".join
 )
@@ -17,3 +18,15 @@ def test_linters_are_silent(command):
         [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True
     )
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_a_fast_test_cannot_start_a_process():
+    with pytest.raises(AssertionError, match="test_style.py.*starts a process: mark it slow"):
+        subprocess.run([sys.executable, "-c", ""])
+
+
+def test_markers_are_registered_and_what_builds_pages_or_opens_a_browser_is_not_fast(request):
+    assert request.config.getoption("strict_markers")
+    for item in request.session.items:
+        needs = {"site", "browser"} & set(getattr(item, "fixturenames", ()))
+        assert not needs or item.get_closest_marker("fast") is None, item.nodeid

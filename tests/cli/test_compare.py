@@ -15,6 +15,7 @@ from skvae.comparison.results import FeatureComparison
 from skvae.data.archive import checkpoint_folder
 
 
+@pytest.mark.slow
 def test_compare_writes_its_files(tmp_path):
     command = [sys.executable, "-m", "skvae", "compare", "--features", "raw", "pca"]
     command += ["--classifiers", "linear", "knn", "--n-train", "200", "--n-seeds", "2"]

@@ -197,6 +197,7 @@ def in_a_process(folder):
     return process
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_ends_it_quietly(tmp_path):
     process = in_a_process(tmp_path)
     process.stdout.close()
@@ -206,6 +207,7 @@ def test_a_closed_pipe_ends_it_quietly(tmp_path):
     assert (tmp_path / "checkpoint.npz").exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_run_that_goes_on(tmp_path):
     process = in_a_process(tmp_path)
     process.send_signal(signal.SIGINT)

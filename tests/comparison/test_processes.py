@@ -58,6 +58,7 @@ def alive(pid):
         return False
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="processes of Linux")
 def test_killed_it_leaves_no_worker_and_no_copy_and_goes_on_from_its_rows(tmp_path):
     (tmp_path / "script.py").write_text(_SCRIPT)

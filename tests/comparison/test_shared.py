@@ -45,6 +45,7 @@ with shared_arrays({"X": np.ones(3)}):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="locks of POSIX")
 def test_the_next_one_deletes_what_a_killed_owner_left_and_nothing_of_a_living_one(folder):
     with shared_arrays({"X": np.ones(2)}) as alive:

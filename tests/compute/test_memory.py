@@ -24,6 +24,7 @@ print(first, faults())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the allocator is glibc's")
 def test_temporary_arrays_cost_their_page_faults_once():
     """In a process of its own, which has freed nothing large before.

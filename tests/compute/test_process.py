@@ -174,6 +174,7 @@ def test_a_fork_while_the_setting_changes_does_not_block_the_child():
     thread.join()
 
 
+@pytest.mark.slow
 @needs_fork
 def test_forks_are_known():
     assert not is_forked()

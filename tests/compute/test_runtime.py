@@ -140,6 +140,7 @@ print(int((torch.full((1_000_000,), 2.0**-126) * 0.5 == 0).sum()))
 """
 
 
+@pytest.mark.slow
 def test_no_thread_flushes_afterwards():
     if not runtime._enders_of_teams():
         pytest.skip("torch's OpenMP cannot end its threads")
@@ -163,6 +164,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_child_does_not_wait_for_threads_it_does_not_have():
     assert run(FORKED) == "0\n"

@@ -70,6 +70,7 @@ print(numbers())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.cpu_count() == 1, reason="needs two cores")
 def test_contexts_that_overlap_leave_threads_and_their_limits_to_the_user():
     assert run(OVERLAPPING, **TWO).split() == ["{1}", "{2}", "{1}", "{2}"]
@@ -113,6 +114,7 @@ print(n_interrupted, {pool["num_threads"] for pool in threadpool_info()})
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.cpu_count() == 1, reason="needs two cores")
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX")
 def test_ctrl_c_leaves_the_threads_as_they_were():

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import tracemalloc
 
 import numpy as np
@@ -85,16 +83,6 @@ def test_mixture_of_any_chunks_is_that_in_memory(blobs, small_starts, chunks, sc
 def test_mixture_on_a_cluster_is_that_in_memory(cluster, blobs, small_starts):
     X = da.from_array(blobs, chunks=(300, 4))
     assert_same_mixture(mixture().fit(X), mixture().fit(blobs))
-
-
-def test_without_dask_data_nothing_of_it_is_imported():
-    code = (
-        "import sys, numpy as np; from skvae import FisherVectorEncoder;"
-        "X = np.random.default_rng(0).normal(size=(20, 5, 3));"
-        "FisherVectorEncoder(2).fit_transform(X);"
-        "assert not {'dask', 'distributed'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def dies_once(block, flag, count):

@@ -20,6 +20,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from skvae import DiagonalGaussianMixture, FisherVectorEncoder, ImagePatches
 
 
+@pytest.mark.checks
 @parametrize_with_checks(
     [
         FisherVectorEncoder(2),

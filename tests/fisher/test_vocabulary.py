@@ -14,6 +14,7 @@ from skvae import BagOfVisualWordsEncoder, FisherVectorEncoder, ImagePatches, VL
 ENCODERS = [VLADEncoder, BagOfVisualWordsEncoder]
 
 
+@pytest.mark.checks
 @parametrize_with_checks(
     [
         VLADEncoder(3),

@@ -14,6 +14,7 @@ from skvae.exceptions import FitInterruptedWarning
 from skvae.mixture import em, starts
 
 
+@pytest.mark.checks
 @parametrize_with_checks(
     [
         DiagonalGaussianMixture(2, max_iter=5),

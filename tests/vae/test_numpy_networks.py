@@ -73,6 +73,7 @@ def test_each_row_is_on_its_own_bitwise(hidden, n_features, d, likelihood):
                 assert np.array_equal(whole[part], function(*fitted, X[part]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("output", "likelihood"), [("mean", "bernoulli"), ("params", "gaussian")])
 def test_a_process_that_transforms_needs_no_torch(tmp_path, output, likelihood):
     X = load_digits().data[:100] / 16

@@ -277,6 +277,7 @@ def test_wrong_scales_are_refused(options, message):
         vae(**options).fit(PIXELS)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="counts pages as Linux does")
 @pytest.mark.parametrize("form", ["X", "Blocks()"])
 def test_a_file_larger_than_the_memory_in_use(tmp_path, form):

@@ -335,6 +335,7 @@ def test_labels_are_data():
     assert data_of(X, None) == data_of(X.copy(), None) != data_of(X, Y) != data_of(X, Y[::-1])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 def test_killed_in_the_middle(tmp_path):
     code = """

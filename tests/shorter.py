@@ -1,0 +1,14 @@
+"""Code of examples and pages, of which tests ask that it runs, not what its models learn."""
+
+import re
+
+__all__ = ["shorter"]
+
+
+def shorter(code: str) -> str:
+    """The same code with few epochs and images, unless it asserts something."""
+    if "assert " in code:
+        return code
+    code = re.sub(r"\bmax_iter=\d{2,}", "max_iter=4", code)
+
+    return re.sub(r"\bn_images = \d+", "n_images = 300", code)
