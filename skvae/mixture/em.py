@@ -7,6 +7,7 @@ import numpy as np
 
 from skvae.mixture.expectation import accumulate
 from skvae.mixture.magnitudes import too_large
+from skvae.mixture.moments import join_moments, split_moments
 from skvae.mixture.statistics import Mixture, Statistics
 from skvae.mixture.variances import total_variances, varying
 
@@ -159,8 +160,7 @@ def m_step(statistics, floor):
     A. P. Dempster, N. M. Laird and D. B. Rubin, "Maximum likelihood from incomplete data via the
     EM algorithm", J. R. Stat. Soc. B 39, 1977.
     """
-    d = len(statistics.center)
-    s0, s1, s2 = np.split(statistics.totals, [1, 1 + d], axis=1)
+    s0, s1, s2 = split_moments(statistics.totals)
     # A component without descriptors would divide by zero; its weight still has to be positive.
     s0 = np.maximum(s0, 10 * np.finfo(np.float64).eps)
     means = s1 / s0
@@ -188,7 +188,7 @@ def expected_statistics(mixture, center):
         Of one descriptor on average, with a log-likelihood of NaN.
     """
     mu = mixture.means - center
-    phi = np.concatenate([np.ones((len(mu), 1)), mu, mixture.covariances + mu**2], axis=1)
+    phi = join_moments(np.ones((len(mu), 1)), mu, mixture.covariances + mu**2)
     return Statistics(mixture.weights[:, None] * phi, 1.0, np.nan, center)
 
 

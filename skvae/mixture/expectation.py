@@ -9,6 +9,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from skvae.mixture.assignment import is_hard
+from skvae.mixture.moments import fill_features
 from skvae.mixture.statistics import (
     Statistics,
     equal_runs,
@@ -30,14 +31,6 @@ NEGLIGIBLE_NATS = 16
 _LEAST = -50
 # Of two components this close in nats, float64 says which is the nearer one.
 _TIE_NATS = 1e-3
-
-
-def _fill_features(x, center, phi):
-    """Write phi(x - c) into ``phi``."""
-    d = x.shape[1]
-    phi[:, 0] = 1
-    np.subtract(x, center, out=phi[:, 1 : 1 + d], casting="same_kind")
-    np.multiply(phi[:, 1 : 1 + d], phi[:, 1 : 1 + d], out=phi[:, 1 + d :])
 
 
 class _Part:
@@ -63,7 +56,7 @@ class _Part:
 
     def log_joints(self, x, runs):
         """Log-joints less ``offset``, (k, n)."""
-        _fill_features(x, self.center, self.phi[: len(x)])
+        fill_features(x, self.center, self.phi[: len(x)])
         for run in runs:
             phi, joint = self._views(run)
             np.matmul(self.eta, phi.transpose(0, 2, 1), out=joint)
@@ -190,7 +183,7 @@ class _Workspace:
     def _exact(self, x):
         """Log-joints in float64, (K, n): a product for each row, which no other row changes."""
         phi = np.empty((len(x), self.eta.shape[1]))
-        _fill_features(x, self.center, phi)
+        fill_features(x, self.center, phi)
         return np.matmul(self.eta, phi[:, :, None])[:, :, 0].T
 
     def totals(self, run):
@@ -211,7 +204,7 @@ class _Workspace:
         start, n_sets, _ = run
         rows = slice(start, start + n_sets)
         phi = np.empty((n_sets, self.eta.shape[1]))
-        _fill_features(x[rows].astype(np.float64), self.center, phi)
+        fill_features(x[rows].astype(np.float64), self.center, phi)
         gamma = np.empty((n_sets, len(self.eta)))
         gamma[:, self.order] = self.joint[:, rows].T
         gamma /= gamma.sum(axis=1, keepdims=True)
@@ -227,7 +220,7 @@ class _Workspace:
         phi = self.parts[-1].phi[: len(x)]
         if phi.dtype != np.float64:
             phi = np.empty(phi.shape)
-            _fill_features(x, self.center, phi)
+            fill_features(x, self.center, phi)
         nearest = self.joint[:, : len(x)].argmax(axis=0)
         column = np.repeat(np.arange(len(sizes)), sizes) * len(self.eta) + self.order[nearest]
         value = np.ones(len(x)) if weights is None else weights[:, 0].astype(np.float64)

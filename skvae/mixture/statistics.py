@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skvae.mixture.moments import join_moments, n_moments, split_moments
 from skvae.mixture.variances import total_variances
 
 __all__ = [
@@ -132,7 +133,7 @@ def natural_parameters(mixture, center):
     log_normalizer = np.log(2 * np.pi * mixture.covariances) + mu**2 * precision
     bias = log_weights - 0.5 * log_normalizer.sum(axis=1)
 
-    return np.concatenate([bias[:, None], mu * precision, -0.5 * precision], axis=1)
+    return join_moments(bias[:, None], mu * precision, -0.5 * precision)
 
 
 def relative_parameters(eta):
@@ -173,7 +174,7 @@ def spreads(eta, covariances):
     spreads : ndarray of shape (K,)
         :math:`\sum_j (\mu_{kj} - c_j)^2 / \sigma_{kj}^2`.
     """
-    slopes = eta[:, 1 : 1 + covariances.shape[1]]
+    _, slopes, _ = split_moments(eta)
     return np.einsum("kd,kd,kd->k", slopes, slopes, covariances)
 
 
@@ -213,7 +214,7 @@ def in_double(eta, mixture, dtype):
         double |= ((covariances < 1e-30) | (covariances > 1e30)).any(axis=1)
     constant = covariances < _CONSTANT * total_variances(mixture)
     if constant.any():
-        spread = eta[:, 1 : 1 + covariances.shape[1]] ** 2 * covariances
+        spread = split_moments(eta)[1] ** 2 * covariances
         double |= (constant & (spread > _CONSTANT_NATS)).any(axis=1)
     if not double.all():
         bias = eta[:, 0]
@@ -241,11 +242,10 @@ def hard_statistics(X, labels, n_components, center):
     Statistics
         With a log-likelihood of NaN, for there is no mixture yet.
     """
-    d = X.shape[1]
-    totals = np.zeros((n_components, 1 + 2 * d))
+    totals = np.zeros((n_components, n_moments(X.shape[1])))
     for k in range(n_components):
         x = X[labels == k].astype(np.float64) - center
-        totals[k] = np.concatenate([[len(x)], x.sum(axis=0), (x**2).sum(axis=0)])
+        totals[k] = join_moments([len(x)], x.sum(axis=0), (x**2).sum(axis=0))
     return Statistics(totals, len(X), np.nan, center)
 
 

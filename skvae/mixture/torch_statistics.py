@@ -6,6 +6,7 @@ import torch
 from skvae.compute.process import SharedSetting
 from skvae.mixture.assignment import is_hard
 from skvae.mixture.expectation import NEGLIGIBLE_NATS
+from skvae.mixture.moments import split_moments
 from skvae.mixture.statistics import (
     Statistics,
     equal_runs,
@@ -53,11 +54,11 @@ class _Part:
 
     def features(self, x):
         """phi(x - c), (n, 1 + 2 d)"""
-        d = x.shape[1]
-        phi = torch.empty((len(x), 1 + 2 * d), dtype=self.eta.dtype, device=x.device)
-        phi[:, 0] = 1
-        torch.sub(x, self.center, out=phi[:, 1 : 1 + d])
-        torch.square(phi[:, 1 : 1 + d], out=phi[:, 1 + d :])
+        phi = torch.empty((len(x), self.eta.shape[1]), dtype=self.eta.dtype, device=x.device)
+        one, first, second = split_moments(phi)
+        one[:] = 1
+        torch.sub(x, self.center, out=first)
+        torch.square(first, out=second)
         return phi
 
 

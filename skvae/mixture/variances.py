@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skvae.mixture.moments import split_moments
+
 __all__ = ["begin_to_vary", "floor_of", "total_variances", "varying"]
 
 # Least variance of a feature, whose inverse is finite with a floor far below it too.
@@ -99,7 +101,7 @@ def begin_to_vary(mixture, batch, variances, dtype):
     """
     if variances.all():
         return mixture, variances
-    s1, s2 = np.split(batch.totals[:, 1:].sum(axis=0) / batch.n_descriptors, 2)
+    _, s1, s2 = split_moments(batch.totals.sum(axis=0) / batch.n_descriptors)
     value = mixture.weights @ mixture.means
     mu = value - batch.center
     shown = s2 - 2 * mu * s1 + mu**2
