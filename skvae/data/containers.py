@@ -1,5 +1,8 @@
 """Containers of numbers: what they say beyond their numbers is kept, or named in an error."""
 
+import sys
+from typing import Any
+
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import check_array
@@ -9,6 +12,7 @@ __all__ = [
     "array_of",
     "check_numbers",
     "float_type",
+    "is_dask",
     "is_frame",
     "numbers",
     "validate_numbers",
@@ -150,6 +154,11 @@ def numbers(X, name="X"):
     if kind in ("O", None):
         _check_objects(X if kind else np.asarray(X[:1]), name)
     return X
+
+
+def is_dask(X: Any) -> bool:
+    """Whether X is a collection of dask, which whoever made one has imported."""
+    return "dask" in sys.modules and sys.modules["dask"].is_dask_collection(X)
 
 
 def is_frame(X):

@@ -75,9 +75,9 @@ def convert_layout(
     >>> convert_layout(one_component, 1, target="vlfeat")
     array([[0.6, 0.8]])
     """
-    for name, layout in (("source", source), ("target", target)):
-        if layout not in LAYOUTS:
-            raise ValueError(f"{name}={layout!r} must be one of {tuple(LAYOUTS)}.")
+    for name, given in (("source", source), ("target", target)):
+        if given not in LAYOUTS:
+            raise ValueError(f"{name}={given!r} must be one of {tuple(LAYOUTS)}.")
     if norm not in ("l2", "l1", "intra", None):
         raise ValueError(f"norm={norm!r} must be 'l2', 'l1', 'intra' or None.")
     (kept, sign), (wanted, target_sign) = LAYOUTS[source], LAYOUTS[target]
@@ -87,23 +87,23 @@ def convert_layout(
             "Convert the others to 'vlfeat' instead, or keep gradients=('means', 'stds') in the "
             "encoder."
         )
-    vectors = check_numbers(vectors, "vectors", copy=True)
+    converted = check_numbers(vectors, "vectors", copy=True)
     try:
-        layout = Layout.of_length(kept, n_components, vectors.shape[1])
+        layout = Layout.of_length(kept, n_components, converted.shape[1])
     except ValueError:
         n_fixed = n_components if "weights" in kept else 0
         raise ValueError(
-            f"vectors have {vectors.shape[1]} features; layout {source!r} with "
+            f"vectors have {converted.shape[1]} features; layout {source!r} with "
             f"n_components={n_components} has {n_fixed} + 2 * {n_components} * d."
         ) from None
     features = layout.slices()
     if sign != target_sign:
-        vectors[:, features["stds"]] *= -1
+        converted[:, features["stds"]] *= -1
     if set(kept) == set(wanted):
-        return vectors
-    vectors = np.concatenate([vectors[:, features[name]] for name in features if name in wanted], 1)
+        return converted
+    converted = np.concatenate([converted[:, features[g]] for g in features if g in wanted], axis=1)
     if norm is not None:
         order = 1 if norm == "l1" else 2
-        length = np.linalg.norm(vectors, ord=order, axis=1, keepdims=True)
-        vectors = vectors / np.where(length > 0, length, 1)
-    return vectors
+        length = np.linalg.norm(converted, ord=order, axis=1, keepdims=True)
+        converted = converted / np.where(length > 0, length, 1)
+    return converted

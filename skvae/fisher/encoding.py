@@ -12,6 +12,7 @@ and Verbeek, "Image classification with the Fisher vector: theory and practice",
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -205,9 +206,7 @@ def signed_power(vectors: FloatArray, power: float) -> FloatArray:
     return np.copysign(powers, vectors, out=powers)
 
 
-def normalize(
-    vectors: FloatArray, norm: str | None, starts: Array | None
-) -> tuple[FloatArray, FloatArray]:
+def normalize(vectors: FloatArray, norm: str | None, starts: Any) -> tuple[FloatArray, FloatArray]:
     """Divide vectors by their norms.
 
     Parameters
@@ -217,8 +216,8 @@ def normalize(
     norm : {"l2", "l1", "intra"} or None
         Of the whole; ``"intra"``: L2 of every group of features, then of the whole (Arandjelović
         and Zisserman, "All about VLAD", CVPR 2013).
-    starts : ndarray or None
-        Where the groups of ``"intra"`` begin.
+    starts : ndarray of int or None
+        Where the groups of ``"intra"`` begin; the other norms have none.
 
     Returns
     -------
@@ -241,7 +240,7 @@ def normalize(
     return vectors / expand(scales, starts, vectors.shape[1]), scales
 
 
-def expand(scales: FloatArray, starts: Array | None, n_features: int) -> FloatArray:
+def expand(scales: FloatArray, starts: Any, n_features: int) -> FloatArray:
     """One scale per feature from one per group, or from one alone."""
     if scales.shape[1] == 1:
         return scales

@@ -14,9 +14,9 @@ from skvae._sklearn import Interval, StrOptions, fit_context
 from skvae._warnings import warn
 from skvae.compute.devices import gpu_or_none
 from skvae.compute.threads import single_threaded
+from skvae.data.blocks import ArrayBlocks, lazy_blocks
 from skvae.data.containers import validate_numbers
 from skvae.exceptions import FitInterruptedWarning
-from skvae.mixture.blocks import ArrayBlocks, lazy_blocks
 from skvae.mixture.density import MixtureDensityMixin
 from skvae.mixture.em import (
     describe,

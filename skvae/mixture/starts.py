@@ -5,7 +5,7 @@ from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.metrics import pairwise_distances_argmin
 from sklearn.utils import check_array
 
-from skvae.mixture.blocks import random_rows
+from skvae.data.blocks import random_rows
 from skvae.mixture.magnitudes import squarable
 from skvae.mixture.statistics import hard_statistics
 from skvae.mixture.variances import varying
