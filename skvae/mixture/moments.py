@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skvae._typing import Array, FloatArray
+from skvae._typing import ArrayLike, FloatArray
 
 __all__ = ["fill_features", "join_moments", "n_moments", "split_moments"]
 
@@ -42,7 +42,7 @@ def split_moments(array: Any) -> tuple[Any, Any, Any]:
     return array[..., :1], array[..., 1 : 1 + d], array[..., 1 + d :]
 
 
-def join_moments(zeroth: Array, first: Array, second: Array) -> Array:
+def join_moments(zeroth: ArrayLike, first: ArrayLike, second: ArrayLike) -> FloatArray:
     """One array of what belongs to 1, (..., 1), and to x and x^2, (..., d): a copy."""
     return np.concatenate([zeroth, first, second], axis=-1)
 

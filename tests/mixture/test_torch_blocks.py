@@ -22,7 +22,7 @@ def on_torch(monkeypatch):
 
     kept = torch_statistics.accumulate
     monkeypatch.setattr(torch_statistics, "accumulate", accumulate)
-    monkeypatch.setattr("skvae.mixture.estimator.gpu_or_none", lambda device: device and CPU)
+    monkeypatch.setattr("skvae.mixture.density.gpu_or_none", lambda device: device and CPU)
     return made
 
 
