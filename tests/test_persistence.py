@@ -5,7 +5,6 @@ import joblib
 import numpy as np
 import pytest
 import skops.io
-from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA

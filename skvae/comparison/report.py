@@ -48,7 +48,7 @@ def save_report(
     y_test: ArrayLike,
     X_test: ArrayLike | None = None,
     *,
-    image_shape: tuple[int, ...] | None = None,
+    image_shape: Sequence[int] | None = None,
     command: str | None = None,
 ) -> None:
     """Write the page; see ``FeatureComparison.save_report``."""

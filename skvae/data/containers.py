@@ -1,5 +1,6 @@
 """Containers of numbers: what they say beyond their numbers is kept, or named in an error."""
 
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ __all__ = [
     "array_of",
     "check_numbers",
     "float_type",
+    "is_dask",
     "is_frame",
     "numbers",
     "validate_numbers",
@@ -168,6 +170,11 @@ def numbers(X: Any, name: str = "X") -> Any:
     if kind in ("O", None):
         _check_objects(X if kind else np.asarray(X[:1]), name)
     return X
+
+
+def is_dask(X: Any) -> bool:
+    """Whether X is a collection of dask, which whoever made one has imported."""
+    return "dask" in sys.modules and sys.modules["dask"].is_dask_collection(X)
 
 
 def is_frame(X: object) -> bool:

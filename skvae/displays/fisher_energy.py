@@ -10,12 +10,12 @@ from skvae.displays.canvas import Display, place, require_matplotlib
 from skvae.displays.mosaic import as_images, draw_mosaic, fill_grid, tile_centres
 from skvae.displays.palette import ENERGY_MAP, styles
 from skvae.fisher.energy import energies
+from skvae.fisher.layout import GRADIENTS
 
 __all__ = ["FisherEnergyDisplay"]
 
 Kind: TypeAlias = Literal["positions", "components", "both"]
 
-_BLOCKS = ("weights", "means", "stds")
 _HATCHES = ("", "//", "xx")
 
 
@@ -30,7 +30,7 @@ class FisherEnergyDisplay(Display):
     Parameters
     ----------
     energy : ndarray of shape (3, K, n_rows, n_columns)
-        Shares by block (weights, means, standard deviations), component and place of the patch.
+        Shares by gradient (weights, means, standard deviations), component and place of the patch.
     centres : (ndarray of shape (n_rows,), ndarray of shape (n_columns,))
         Of the patches, in pixels.
     image : ndarray of shape (h, w), default=None
@@ -130,7 +130,7 @@ class FisherEnergyDisplay(Display):
         ----------
         kind : {"positions", "components", "both"}, default="positions"
             A map over the image, summed over components; bars of the components with the most
-            energy, split by block; or a small map over the image for each of these.
+            energy, split by gradient; or a small map over the image for each of these.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
         n_components : int, default=16
@@ -181,11 +181,11 @@ class FisherEnergyDisplay(Display):
         bars = self.energy.sum(axis=(2, 3))[:, strongest]
         ink = ax.xaxis.label.get_color()
         base = np.zeros(len(strongest))
-        for block, values, (colour, _), hatch in zip(
-            _BLOCKS, bars, styles(3), _HATCHES, strict=True
+        for gradient, values, (colour, _), hatch in zip(
+            GRADIENTS, bars, styles(len(bars)), _HATCHES, strict=True
         ):
             style = {"color": colour, "hatch": hatch, "edgecolor": ink, "linewidth": 0.5}
-            ax.bar(np.arange(len(base)), values, bottom=base, label=block, **{**style, **kwargs})
+            ax.bar(np.arange(len(base)), values, bottom=base, label=gradient, **{**style, **kwargs})
             base = base + values
         ax.set_xticks(np.arange(len(base)), strongest)
         ax.set(xlabel="component, from the strongest", ylabel="share in the squared length")

@@ -1,28 +1,33 @@
 """Everything between local descriptors and normalised vectors, both ways, as one value."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
+from skvae._typing import Array, FloatArray, Names
 from skvae.fisher.encoding import (
-    BLOCKS,
-    block_starts,
     cell_statistics,
-    flatten,
     normalize,
     residuals,
     rounding,
     signed_power,
-    unflatten,
     whiten,
     whitened_rounding,
 )
 from skvae.fisher.inversion import denormalize, lost_scale, unwhiten
+from skvae.fisher.layout import GRADIENTS, Layout
 from skvae.fisher.spatial import cells_of, n_cells, pyramid, sort_by_cell
 from skvae.mixture.assignment import Assignment, is_hard
 from skvae.mixture.expectation import set_statistics
+from skvae.mixture.moments import n_moments, split_moments
 from skvae.mixture.statistics import Mixture, in_double, natural_parameters
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["Codec"]
 
@@ -39,7 +44,7 @@ class Codec:
     mixture : Mixture
         Parameters, over reduced descriptors with their positions where those are appended.
     gradients : tuple of str
-        Blocks that are kept.
+        Those that are kept.
     power : float
         Of the signed power.
     norm : {"l2", "l1", "intra"} or None
@@ -59,56 +64,53 @@ class Codec:
     """
 
     mixture: Mixture
-    gradients: tuple
+    gradients: tuple[str, ...]
     power: float
     norm: str | None
-    levels: tuple = (1,)
+    levels: tuple[int, ...] = (1,)
     assignment: Assignment | None = None
     whitened: bool = True
     prefix: str = "fisher"
-    device: object = None
-    eps_means: float = np.finfo(np.float64).eps
+    device: "torch.device | None" = None
+    eps_means: float = float(np.finfo(np.float64).eps)
 
     @property
-    def n_cells(self):
+    def n_cells(self) -> int:
         """Cells of all levels."""
         return n_cells(self.levels)
 
     @property
-    def statistics_size(self):
+    def statistics_size(self) -> int:
         """Numbers in the statistics of one set."""
         k, d = self.mixture.means.shape
-        return self.n_cells * k * (1 + 2 * d)
+        return self.n_cells * k * n_moments(d)
 
     @property
-    def n_features(self):
-        """Length of a vector."""
-        k, d = self.mixture.means.shape
-        widths = dict(zip(BLOCKS, (k, k * d, k * d), strict=True))
-        return self.n_cells * sum(widths[b] for b in set(self.gradients))
+    def layout(self) -> Layout:
+        """Of the vector of one cell."""
+        return Layout(self.gradients, *self.mixture.means.shape)
 
-    def feature_names(self):
-        """Block, component and dimension of every feature, after its cell."""
-        k, d = self.mixture.means.shape
-        grid = [f"k{i}_d{j}" for i in range(k) for j in range(d)]
-        parts = {
-            "weights": [f"weight_k{i}" for i in range(k)],
-            "means": [f"mean_{g}" for g in grid],
-            "stds": [f"std_{g}" for g in grid],
-        }
-        if not self.whitened:  # of one block, which then needs no name
-            parts = {"weights": [f"k{i}" for i in range(k)], "means": grid}
-        one = [name for b in BLOCKS if b in self.gradients for name in parts[b]]
+    @property
+    def n_features(self) -> int:
+        """Length of a vector."""
+        return self.n_cells * self.layout.n_features
+
+    def feature_names(self) -> Names:
+        """Gradient, component and dimension of every feature, after its cell."""
+        # Sums of residuals are of one kind, which the prefix names.
+        one = self.layout.feature_names(labelled=self.whitened)
         prefixes = [""] if self.n_cells == 1 else [f"cell{c}_" for c in range(self.n_cells)]
         return np.array(
             [f"{self.prefix}_{p}{name}" for p in prefixes for name in one], dtype=object
         )
 
-    @property
-    def _starts(self):
-        return block_starts(self.gradients, *self.mixture.means.shape)
-
-    def statistics(self, local, offsets, positions, weights=None):
+    def statistics(
+        self,
+        local: FloatArray,
+        offsets: Array,
+        positions: FloatArray | None,
+        weights: FloatArray | None = None,
+    ) -> tuple[FloatArray, Array]:
         """Statistics of the cells of sets; those of parts of a set add.
 
         Parameters
@@ -132,15 +134,17 @@ class Codec:
             order, offsets = sort_by_cell(cells_of(positions, fine), offsets, fine * fine)
             local = local[order]
             weights = None if weights is None else weights[order]
-        compute = set_statistics
+        compute: Callable[..., Any] = set_statistics
         if self.device is not None:
             from skvae.mixture import torch_statistics
 
             compute = partial(torch_statistics.set_statistics, device=self.device)
-        blocks = compute(local, offsets, self.mixture, self.assignment, weights)
-        return cell_statistics(blocks, offsets, membership, weights)
+        batches = compute(local, offsets, self.mixture, self.assignment, weights)
+        return cell_statistics(batches, offsets, membership, weights)
 
-    def vectors(self, totals, counts, dtype):
+    def vectors(
+        self, totals: FloatArray, counts: Array, dtype: DTypeLike
+    ) -> tuple[FloatArray, FloatArray]:
         """Normalised vectors of statistics, and what each was divided by.
 
         Parameters
@@ -155,7 +159,7 @@ class Codec:
         Returns
         -------
         vectors : ndarray of shape (n_sets, n_cells, n_features / n_cells), float64
-        scales : ndarray of shape (n_sets, n_cells, 1 or n_blocks)
+        scales : ndarray of shape (n_sets, n_cells, 1 or n_groups)
         """
         shape = counts.shape
         totals, counts = totals.reshape(-1, *totals.shape[2:]), counts.reshape(-1)
@@ -172,25 +176,27 @@ class Codec:
             vectors[short], scales[short] = self._normalized(gradients)
         return vectors.reshape(*shape, -1), scales.reshape(*shape, -1)
 
-    def _normalized(self, gradients):
-        vectors = signed_power(flatten(gradients, self.gradients), self.power)
-        return normalize(vectors, self.norm, self._starts)
+    def _normalized(self, gradients: FloatArray) -> tuple[FloatArray, FloatArray]:
+        vectors = signed_power(self.layout.flatten(gradients), self.power)
+        return normalize(vectors, self.norm, self.layout.group_starts)
 
-    def _short(self, scales, totals, counts):
-        """Vectors that may be, or have a block of, rounding errors alone."""
+    def _short(self, scales: FloatArray, totals: FloatArray, counts: Array) -> Array:
+        """Vectors that may be, or have a group of, rounding errors alone."""
         if self.norm is None:
             return np.zeros(len(scales), bool)
-        n_features = self.n_features // self.n_cells
+        n_features, starts = self.layout.n_features, self.layout.group_starts
         n_values = np.full(1, n_features)
         if self.norm == "intra":
-            n_values = np.diff([*self._starts, n_features]) * len(self._starts)
-        unit = 1.0
+            n_values = np.diff([*starts, n_features]) * len(starts)
+        unit: Any = 1.0
         if not self.whitened:
-            unit = np.sqrt(counts * totals[:, :, 1:].max(axis=(1, 2)))[:, None]
+            _, *sums = split_moments(totals)
+            largest = np.maximum(*(s.max(axis=(1, 2)) for s in sums))
+            unit = np.sqrt(counts * largest)[:, None]
         longest = (_SHORT * unit) ** self.power * n_values ** (1.0 if self.norm == "l1" else 0.5)
         return (scales <= longest).any(axis=1)
 
-    def _noise(self, totals, counts, dtype):
+    def _noise(self, totals: FloatArray, counts: Array, dtype: DTypeLike) -> FloatArray:
         center = self.mixture.center(dtype)
         eta = natural_parameters(self.mixture, center)
         double = in_double(eta, self.mixture, np.float64 if is_hard(self.assignment) else dtype)
@@ -198,14 +204,14 @@ class Codec:
         noise = rounding(totals, self.mixture, center, eps, self.eps_means)
         return whitened_rounding(noise, counts, self.mixture, eps) if self.whitened else noise
 
-    def decode(self, F, mean_scales):
+    def decode(self, F: FloatArray, mean_scales: FloatArray) -> list[FloatArray]:
         """Statistics per descriptor about the mixture's center.
 
         Parameters
         ----------
         F : ndarray of shape (n_sets, n_features)
             Vectors.
-        mean_scales : ndarray of shape (n_cells, 1 or n_blocks)
+        mean_scales : ndarray of shape (n_cells, 1 or n_groups)
             Stand in for the scales that normalisation took away, where the vector does not tell.
 
         Returns
@@ -213,16 +219,16 @@ class Codec:
         s0 : ndarray of shape (n_sets, n_cells, K, 1)
         s1, s2 : ndarray of shape (n_sets, n_cells, K, d)
         """
-        k, d = self.mixture.means.shape
         vectors = F.reshape(len(F) * self.n_cells, -1)
         scales = np.tile(mean_scales, (len(F), 1))
-        gradients = denormalize(vectors, self.power, scales, self._starts)
-        gradients = unflatten(gradients, self.gradients, k, d)
-        if self.norm == "l2" and set(self.gradients) == set(BLOCKS):
+        layout = self.layout
+        gradients = denormalize(vectors, self.power, scales, layout.group_starts)
+        gradients = layout.unflatten(gradients)
+        if self.norm == "l2" and set(self.gradients) == set(GRADIENTS):
             mean_scales = scales ** (1 / self.power)
             unit = gradients / mean_scales[:, :, None]
             factor = lost_scale(unit, self.mixture.weights, mean_scales[:, 0])
             gradients = unit * factor[:, None, None]
-        shape = (len(F), self.n_cells, k, -1)
+        shape = (len(F), self.n_cells, layout.n_components, -1)
         center = self.mixture.center(np.float64)
         return [s.reshape(shape) for s in unwhiten(gradients, self.mixture, center)]

@@ -2,15 +2,28 @@
 
 import numpy as np
 
+from skvae._typing import ArrayLike, FloatArray
 from skvae.data.containers import check_numbers
+from skvae.fisher.layout import GRADIENTS, Layout
 
 __all__ = ["LAYOUTS", "convert_layout"]
 
-# Has a weights block, and the sign of the last block.
-LAYOUTS = {"skvae": (True, 1), "scikit-image": (True, -1), "vlfeat": (False, 1)}
+# Gradients that a library keeps, and its sign of those of standard deviations.
+LAYOUTS = {
+    "skvae": (tuple(GRADIENTS), 1),
+    "scikit-image": (tuple(GRADIENTS), -1),
+    "vlfeat": (("means", "stds"), 1),
+}
 
 
-def convert_layout(vectors, n_components, *, source="skvae", target="vlfeat", norm="l2"):
+def convert_layout(
+    vectors: ArrayLike,
+    n_components: int,
+    *,
+    source: str = "skvae",
+    target: str = "vlfeat",
+    norm: str | None = "l2",
+) -> FloatArray:
     """Rewrite Fisher vectors that one library made as another would have made them.
 
     ============== ======================================================== ===========
@@ -24,7 +37,7 @@ def convert_layout(vectors, n_components, *, source="skvae", target="vlfeat", no
     Parameters
     ----------
     vectors : array-like of shape (n_sets, n_features)
-        Fisher vectors with every block of ``source``, after any power, which acts on each entry
+        Fisher vectors with every gradient of ``source``, after any power, which acts on each entry
         alone. The vectors of a pyramid's cells convert one by one: reshape to
         (n_sets * n_cells, -1) first.
     n_components : int
@@ -62,31 +75,35 @@ def convert_layout(vectors, n_components, *, source="skvae", target="vlfeat", no
     >>> convert_layout(one_component, 1, target="vlfeat")
     array([[0.6, 0.8]])
     """
-    for name, layout in (("source", source), ("target", target)):
-        if layout not in LAYOUTS:
-            raise ValueError(f"{name}={layout!r} must be one of {tuple(LAYOUTS)}.")
+    for name, given in (("source", source), ("target", target)):
+        if given not in LAYOUTS:
+            raise ValueError(f"{name}={given!r} must be one of {tuple(LAYOUTS)}.")
     if norm not in ("l2", "l1", "intra", None):
         raise ValueError(f"norm={norm!r} must be 'l2', 'l1', 'intra' or None.")
-    (has_weights, sign), (wants_weights, target_sign) = LAYOUTS[source], LAYOUTS[target]
-    if wants_weights and not has_weights:
+    (kept, sign), (wanted, target_sign) = LAYOUTS[source], LAYOUTS[target]
+    if set(wanted) - set(kept):
         raise ValueError(
-            f"source={source!r} has no weights block and target={target!r} needs one. Convert the "
-            "others to 'vlfeat' instead, or keep gradients=('means', 'stds') in the encoder."
+            f"source={source!r} has no gradients of weights and target={target!r} needs them. "
+            "Convert the others to 'vlfeat' instead, or keep gradients=('means', 'stds') in the "
+            "encoder."
         )
-    vectors = check_numbers(vectors, "vectors", copy=True)
-    n_weights = n_components if has_weights else 0
-    width, rest = divmod(vectors.shape[1] - n_weights, 2 * n_components)
-    if rest or width < 1:
+    converted = check_numbers(vectors, "vectors", copy=True)
+    try:
+        layout = Layout.of_length(kept, n_components, converted.shape[1])
+    except ValueError:
+        n_fixed = n_components if "weights" in kept else 0
         raise ValueError(
-            f"vectors have {vectors.shape[1]} features; layout {source!r} with "
-            f"n_components={n_components} has {n_weights} + 2 * {n_components} * d."
-        )
+            f"vectors have {converted.shape[1]} features; layout {source!r} with "
+            f"n_components={n_components} has {n_fixed} + 2 * {n_components} * d."
+        ) from None
+    features = layout.slices()
     if sign != target_sign:
-        vectors[:, -n_components * width :] *= -1
-    if has_weights and not wants_weights:
-        vectors = vectors[:, n_components:]
-        if norm is not None:
-            order = 1 if norm == "l1" else 2
-            length = np.linalg.norm(vectors, ord=order, axis=1, keepdims=True)
-            vectors = vectors / np.where(length > 0, length, 1)
-    return vectors
+        converted[:, features["stds"]] *= -1
+    if set(kept) == set(wanted):
+        return converted
+    converted = np.concatenate([converted[:, features[g]] for g in features if g in wanted], axis=1)
+    if norm is not None:
+        order = 1 if norm == "l1" else 2
+        length = np.linalg.norm(converted, ord=order, axis=1, keepdims=True)
+        converted = converted / np.where(length > 0, length, 1)
+    return converted

@@ -4,10 +4,10 @@ from copy import deepcopy
 
 import numpy as np
 
+from skvae.data.blocks import random_rows
 from skvae.data.containers import array_of, check_numbers, float_type, validate_numbers
 from skvae.fisher.sets import check_sets, pack_sets, type_of_sets
 from skvae.fisher.sources import PackedSets
-from skvae.mixture.blocks import random_rows
 
 __all__ = ["DaskRows", "DaskSets", "dask_source", "lazy_vectors"]
 

@@ -14,8 +14,8 @@ from skvae.compute.devices import gpu_or_none
 from skvae.compute.threads import single_threaded
 from skvae.data.containers import numbers
 from skvae.fisher.codec import Codec
-from skvae.fisher.encoding import BLOCKS
 from skvae.fisher.inversion import mixture_regression, shift
+from skvae.fisher.layout import GRADIENTS
 from skvae.fisher.parts import fitted_model
 from skvae.fisher.set_encoder import SetEncoder
 from skvae.fisher.spatial import cells_of
@@ -152,7 +152,7 @@ class FisherVectorEncoder(SetEncoder):
         extractor=None,
         reducer=None,
         mixture=None,
-        gradients=BLOCKS,
+        gradients=tuple(GRADIENTS),
         top_k=None,
         min_posterior=0.0,
         power=0.5,
@@ -186,9 +186,11 @@ class FisherVectorEncoder(SetEncoder):
 
     def _check_options(self):
         super()._check_options()
-        unknown = [g for g in self.gradients if g not in BLOCKS]
+        unknown = [g for g in self.gradients if g not in GRADIENTS]
         if unknown or not self.gradients:
-            raise ValueError(f"gradients={self.gradients!r} must name one or more of {BLOCKS}.")
+            raise ValueError(
+                f"gradients={self.gradients!r} must name one or more of {tuple(GRADIENTS)}."
+            )
 
     @property
     def _n_model_components(self):

@@ -1,4 +1,4 @@
-r"""From statistics to a Fisher vector: whitening, layout, power and norm.
+r"""From statistics to a Fisher vector: whitening, power and norm.
 
 With :math:`(S_0, S_1, S_2)` the statistics of a set of T descriptors (Sánchez, Perronnin, Mensink
 and Verbeek, "Image classification with the Fisher vector: theory and practice", IJCV 2013, eqs.
@@ -11,34 +11,41 @@ and Verbeek, "Image classification with the Fisher vector: theory and practice",
                          {T \sqrt{2 w_k}\, \sigma_k^2}
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 
+from skvae._typing import Array, FloatArray
+from skvae.mixture.moments import join_moments, split_moments
+from skvae.mixture.statistics import Mixture
+
 __all__ = [
-    "BLOCKS",
-    "block_starts",
     "cell_statistics",
     "expand",
-    "flatten",
     "normalize",
     "residuals",
     "rounding",
     "signed_power",
-    "unflatten",
     "whiten",
     "whitened_rounding",
 ]
 
-BLOCKS = ("weights", "means", "stds")
 # Rounding errors of sums, in units of eps times the statistics.
 _NOISE = 4
 
 
-def cell_statistics(blocks, offsets, membership, weights=None):
+def cell_statistics(
+    batches: Iterable[tuple[slice, FloatArray]],
+    offsets: Array,
+    membership: FloatArray,
+    weights: FloatArray | None = None,
+) -> tuple[FloatArray, Array]:
     """Statistics of every cell of every set.
 
     Parameters
     ----------
-    blocks : iterable
+    batches : iterable of (slice, ndarray)
         What ``set_statistics`` yields for n_sets * n_fine fine cells, one after the other.
     offsets : ndarray of shape (n_sets * n_fine + 1,)
         Where each fine cell begins.
@@ -55,8 +62,8 @@ def cell_statistics(blocks, offsets, membership, weights=None):
         Descriptors in each cell, or the sum of their weights.
     """
     n_cells, n_fine = membership.shape
-    totals = [t for _, t in blocks]
-    totals = totals[0] if len(totals) == 1 else np.concatenate(totals)
+    parts = [totals for _, totals in batches]
+    totals = parts[0] if len(parts) == 1 else np.concatenate(parts)
     shape = totals.shape[1:]
     until = offsets if weights is None else np.concatenate([[0], np.cumsum(weights)])[offsets]
     counts = np.diff(until).reshape(-1, n_fine)
@@ -66,7 +73,7 @@ def cell_statistics(blocks, offsets, membership, weights=None):
     return totals.reshape(-1, n_cells, *shape), counts
 
 
-def residuals(totals, means):
+def residuals(totals: FloatArray, means: FloatArray) -> FloatArray:
     """Statistics of each component about its own mean.
 
     Parameters
@@ -81,17 +88,18 @@ def residuals(totals, means):
     residuals : ndarray of shape (..., K, 1 + 2 d)
         [sum of gamma | sum of gamma (x - mu) | sum of gamma (x - mu)^2].
     """
-    d = means.shape[1]
-    s0, s1, s2 = np.split(totals, [1, 1 + d], axis=-1)
+    s0, s1, s2 = split_moments(totals)
     out = np.empty(totals.shape)
-    r0, r1, r2 = np.split(out, [1, 1 + d], axis=-1)
+    r0, r1, r2 = split_moments(out)
     r0[...] = s0
     np.subtract(s1, means * s0, out=r1)
     np.subtract(s2, means * (s1 + r1), out=r2)
     return out
 
 
-def whiten(totals, n_descriptors, mixture, center):
+def whiten(
+    totals: FloatArray, n_descriptors: Array, mixture: Mixture, center: FloatArray
+) -> FloatArray:
     """Gradient of the mean log-likelihood of each set, times the inverse root of Fisher's matrix.
 
     Parameters
@@ -113,7 +121,7 @@ def whiten(totals, n_descriptors, mixture, center):
     w, mu, variances = mixture.weights[:, None], mixture.means - center, mixture.covariances
     gradients = residuals(totals, mu)
     gradients *= (1 / np.where(n_descriptors == 0, 1, n_descriptors))[:, None, None]
-    g_w, _, g_sigma = np.split(gradients, [1, 1 + mu.shape[1]], axis=2)
+    g_w, _, g_sigma = split_moments(gradients)
     g_sigma -= variances * g_w
     g_w -= w
     gradients *= 1 / _fisher_roots(w, variances)
@@ -121,12 +129,14 @@ def whiten(totals, n_descriptors, mixture, center):
     return gradients
 
 
-def _fisher_roots(w, variances):
+def _fisher_roots(w: FloatArray, variances: FloatArray) -> FloatArray:
     """Roots of Fisher's matrix for (log-odds of weights, means, deviations) and their units."""
-    return np.concatenate([np.sqrt(w), np.sqrt(w * variances), np.sqrt(2 * w) * variances], axis=1)
+    return join_moments(np.sqrt(w), np.sqrt(w * variances), np.sqrt(2 * w) * variances)
 
 
-def rounding(totals, mixture, center, eps, eps_means):
+def rounding(
+    totals: FloatArray, mixture: Mixture, center: FloatArray, eps: FloatArray, eps_means: float
+) -> FloatArray:
     """What rounding may leave of residuals that are zero.
 
     Parameters
@@ -148,18 +158,22 @@ def rounding(totals, mixture, center, eps, eps_means):
         Of the sums of gamma (x - mu) and gamma (x - mu)^2; counts have none.
     """
     mu = mixture.means - center
-    s0, _, s2 = np.split(totals, [1, 1 + mu.shape[1]], axis=2)
+    s0, _, s2 = split_moments(totals)
     spread = np.sqrt(s0 * s2)
     noise = np.zeros(totals.shape)
-    _, n1, n2 = np.split(noise, [1, 1 + mu.shape[1]], axis=2)
+    _, n1, n2 = split_moments(noise)
     n1[...] = eps * (spread + np.abs(mu) * s0)
     n1 += eps_means * (spread + np.abs(mixture.means).max(axis=0) * s0)
     n2[...] = eps * (s2 + mu**2 * s0)
     return _NOISE * noise
 
 
-def whitened_rounding(noise, n_descriptors, mixture, eps):
-    """The same of gradients as ``whiten`` gives them, which are about their expectations.
+def whitened_rounding(
+    noise: FloatArray, n_descriptors: Array, mixture: Mixture, eps: FloatArray
+) -> FloatArray:
+    """What rounding may leave of whitened gradients that are zero.
+
+    ``whiten`` subtracts expectations, whose rounding adds to that of the residuals.
 
     Parameters
     ----------
@@ -179,71 +193,11 @@ def whitened_rounding(noise, n_descriptors, mixture, eps):
     """
     w, variances = mixture.weights[:, None], mixture.covariances
     t = np.where(n_descriptors == 0, np.inf, n_descriptors)[:, None, None]
-    units = np.concatenate([w, np.sqrt(variances), variances], axis=1)
+    units = join_moments(w, np.sqrt(variances), variances)
     return (noise / t + _NOISE * eps * units) / _fisher_roots(w, variances)
 
 
-def flatten(gradients, blocks):
-    """Lay component-major blocks out as [weights | means | stds].
-
-    Parameters
-    ----------
-    gradients : ndarray of shape (n, K, 1 + 2 d)
-        As ``whiten`` returns them.
-    blocks : sequence of str
-        Those of ``BLOCKS`` to keep; the order is always theirs.
-
-    Returns
-    -------
-    vectors : ndarray of shape (n, n_features)
-    """
-    d = (gradients.shape[2] - 1) // 2
-    parts = np.split(gradients, [1, 1 + d], axis=2)
-    kept = [p.reshape(len(p), -1) for b, p in zip(BLOCKS, parts, strict=True) if b in blocks]
-    return np.concatenate(kept, axis=1)
-
-
-def unflatten(vectors, blocks, n_components, d):
-    """Undo ``flatten``; blocks that were not kept are zero.
-
-    Parameters
-    ----------
-    vectors : ndarray of shape (n, n_features)
-        Vectors.
-    blocks : sequence of str
-        The blocks they hold.
-    n_components, d : int
-        K and the dimension of a descriptor.
-
-    Returns
-    -------
-    gradients : ndarray of shape (n, K, 1 + 2 d), float64
-    """
-    gradients = np.zeros((len(vectors), n_components, 1 + 2 * d))
-    columns = dict(zip(BLOCKS, [slice(0, 1), slice(1, 1 + d), slice(1 + d, None)], strict=True))
-    start = 0
-    for block in BLOCKS:
-        if block in blocks:
-            target = gradients[:, :, columns[block]]
-            stop = start + n_components * target.shape[2]
-            target[:] = vectors[:, start:stop].reshape(target.shape)
-            start = stop
-    return gradients
-
-
-def block_starts(blocks, n_components, d):
-    """Where intra-normalised blocks begin: all weights, then each mean, then each deviation."""
-    starts, start = [], 0
-    for block, count, width in zip(
-        BLOCKS, (1, n_components, n_components), (n_components, d, d), strict=True
-    ):
-        if block in blocks:
-            starts.append(start + width * np.arange(count))
-            start += width * count
-    return np.concatenate(starts)
-
-
-def signed_power(vectors, power):
+def signed_power(vectors: FloatArray, power: float) -> FloatArray:
     """sign(v) |v|^power."""
     if power == 1:
         return vectors
@@ -252,33 +206,33 @@ def signed_power(vectors, power):
     return np.copysign(powers, vectors, out=powers)
 
 
-def normalize(vectors, norm, starts):
-    """Divide by norms.
+def normalize(vectors: FloatArray, norm: str | None, starts: Any) -> tuple[FloatArray, FloatArray]:
+    """Divide vectors by their norms.
 
     Parameters
     ----------
     vectors : ndarray of shape (n, n_features)
         Vectors.
     norm : {"l2", "l1", "intra"} or None
-        Of the whole; ``"intra"``: L2 of every block, then of the whole (Arandjelović and Zisserman,
-        "All about VLAD", CVPR 2013).
-    starts : ndarray
-        Where the blocks of ``"intra"`` begin.
+        Of the whole; ``"intra"``: L2 of every group of features, then of the whole (Arandjelović
+        and Zisserman, "All about VLAD", CVPR 2013).
+    starts : ndarray of int or None
+        Where the groups of ``"intra"`` begin; the other norms have none.
 
     Returns
     -------
     normalized : ndarray of shape (n, n_features)
         Zero vectors stay zero.
-    scales : ndarray of shape (n, 1) or (n, n_blocks)
-        What each block was divided by.
+    scales : ndarray of shape (n, 1) or (n, n_groups)
+        What each vector, or group of it, was divided by.
     """
     if norm is None:
         return vectors, np.ones((len(vectors), 1))
     # A vector of zeros has no direction: it is divided by 1.
     if norm == "intra":
         scales = np.sqrt(np.add.reduceat(vectors**2, starts, axis=1))
-        n_blocks = np.sqrt((scales > 0).sum(axis=1, keepdims=True))
-        scales = np.where(scales > 0, scales * n_blocks, 1)
+        root = np.sqrt((scales > 0).sum(axis=1, keepdims=True))
+        scales = np.where(scales > 0, scales * root, 1)
     else:
         order = {"l1": 1, "l2": 2}[norm]
         scales = np.linalg.norm(vectors, ord=order, axis=1, keepdims=True)
@@ -286,8 +240,8 @@ def normalize(vectors, norm, starts):
     return vectors / expand(scales, starts, vectors.shape[1]), scales
 
 
-def expand(scales, starts, n_features):
-    """One scale per feature from one per block."""
+def expand(scales: FloatArray, starts: Any, n_features: int) -> FloatArray:
+    """One scale per feature from one per group, or from one alone."""
     if scales.shape[1] == 1:
         return scales
     return np.repeat(scales, np.diff([*starts, n_features]), axis=1)

@@ -4,13 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from skvae.fisher.encoding import unflatten
+from skvae._typing import FloatArray
+from skvae.fisher.codec import Codec
+from skvae.fisher.layout import by_gradient
 
 __all__ = ["energies"]
 
 
-def energies(codec, local):
-    r"""Shares of descriptors, components and blocks in the squared length of a set's gradient.
+def energies(codec: Codec, local: FloatArray) -> FloatArray:
+    r"""Shares of descriptors, components and gradients in the squared length of a set's vector.
 
     The whitened gradient G of a set, before power and norm, is the mean of those of its T
     descriptors, :math:`G = \sum_t g_t / T`, so that
@@ -29,15 +31,13 @@ def energies(codec, local):
     Returns
     -------
     shares : ndarray of shape (3, K, T)
-        By block (weights, means, standard deviations), component and descriptor. Their sum over
+        By gradient (weights, means, standard deviations), component and descriptor. Their sum over
         descriptors is a sum of squares, hence not negative.
     """
-    k, d = codec.mixture.means.shape
     plain = replace(codec, power=1.0, norm=None, levels=(1,))
     totals, counts = plain.statistics(local, np.arange(len(local) + 1), None)
     vectors, _ = plain.vectors(totals, counts, local.dtype)
-    gradients = unflatten(vectors[:, 0], plain.gradients, k, d)  # (T, K, 1 + 2 d)
-    products = gradients * gradients.mean(axis=0) / len(local)
-    blocks = np.split(products, [1, 1 + d], axis=2)
+    gradients = plain.layout.unflatten(vectors[:, 0])  # (T, K, 1 + 2 d)
+    products = by_gradient(gradients * gradients.mean(axis=0) / len(local))
 
-    return np.stack([block.sum(axis=2).T for block in blocks])
+    return np.stack([product.sum(axis=2).T for product in products.values()])

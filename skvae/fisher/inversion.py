@@ -1,10 +1,16 @@
 """From a Fisher vector back to statistics, descriptors and images."""
 
+from collections.abc import Sequence
+
 import numpy as np
+from scipy.special import softmax
 
+from skvae._typing import Array, FloatArray
 from skvae.fisher.encoding import expand, signed_power
+from skvae.mixture.moments import split_moments
+from skvae.mixture.statistics import Mixture
 
-__all__ = ["denormalize", "mixture_regression", "shift", "lost_scale", "unwhiten"]
+__all__ = ["denormalize", "lost_scale", "mixture_regression", "shift", "unwhiten"]
 
 # A vector counts as that of one descriptor when its components agree to this on the lost scale.
 _SINGLE_TOL = 1e-4
@@ -14,7 +20,7 @@ _SHRINKAGE = 1e-3
 _LEAST_VARIANCE = 1e-2
 
 
-def denormalize(vectors, power, scales, starts):
+def denormalize(vectors: FloatArray, power: float, scales: FloatArray, starts: Array) -> FloatArray:
     """Undo norm and power.
 
     Parameters
@@ -23,10 +29,10 @@ def denormalize(vectors, power, scales, starts):
         Fisher vectors.
     power : float
         That they were raised to.
-    scales : ndarray of shape (n or 1, 1 or n_blocks)
+    scales : ndarray of shape (n or 1, 1 or n_groups)
         What they were divided by.
     starts : ndarray
-        Where the blocks of the scales begin.
+        Where the groups of features begin that have a scale each.
 
     Returns
     -------
@@ -36,7 +42,9 @@ def denormalize(vectors, power, scales, starts):
     return signed_power(vectors * expand(scales, starts, vectors.shape[1]), 1 / power)
 
 
-def unwhiten(gradients, mixture, center):
+def unwhiten(
+    gradients: FloatArray, mixture: Mixture, center: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Statistics per descriptor from whitened gradients: ``whiten`` backwards.
 
     Parameters
@@ -56,21 +64,24 @@ def unwhiten(gradients, mixture, center):
         S1 / T and S2 / T about ``center``.
     """
     w, mu, sigma = mixture.weights[:, None], mixture.means - center, np.sqrt(mixture.covariances)
-    d = mu.shape[1]
-    g0, g1, g2 = np.split(gradients * np.sqrt(w), [1, 1 + d], axis=2)
+    g0, g1, g2 = split_moments(gradients * np.sqrt(w))
     s0 = w + g0
     s1 = mu * s0 + sigma * g1
     s2 = np.sqrt(2) * sigma**2 * g2 + 2 * mu * s1 - (mu**2 - sigma**2) * s0
     return s0, s1, s2
 
 
-def shift(s0, s1, s2, center):
+def shift(
+    s0: FloatArray, s1: FloatArray, s2: FloatArray, center: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Statistics about zero from statistics about ``center``."""
     return s0, s1 + center * s0, s2 + 2 * center * s1 + center**2 * s0
 
 
-def lost_scale(gradients, weights, mean_scale):
-    r"""The factor that L2 normalisation took from a vector with all three blocks.
+def lost_scale(
+    gradients: FloatArray, weights: FloatArray, mean_scale: FloatArray | float
+) -> FloatArray:
+    r"""The factor that L2 normalisation took from a vector with all three gradients.
 
     With gradients known up to a factor c and t = 1/c, for component k and dimension j
 
@@ -92,7 +103,7 @@ def lost_scale(gradients, weights, mean_scale):
         Whitened gradients divided by an unknown c > 0.
     weights : ndarray of shape (K,)
         Mixture weights.
-    mean_scale : float
+    mean_scale : float or ndarray of shape (n,)
         The c of an average set, for sets of several distinct descriptors; lowered where it would
         make S0 S2 < S1^2.
 
@@ -100,8 +111,7 @@ def lost_scale(gradients, weights, mean_scale):
     -------
     c : ndarray of shape (n,)
     """
-    d = (gradients.shape[2] - 1) // 2
-    g_w, g_mu, g_sigma = np.split(gradients, [1, 1 + d], axis=2)
+    g_w, g_mu, g_sigma = split_moments(gradients)
     root = np.sqrt(weights)[:, None]
     p = g_w / root
     q = p + np.sqrt(2) * g_sigma / root
@@ -117,7 +127,9 @@ def lost_scale(gradients, weights, mean_scale):
         return np.where(spread < _SINGLE_TOL * t, 1 / t, bound)
 
 
-def mixture_regression(statistics, mixture, center, positions):
+def mixture_regression(
+    statistics: Sequence[FloatArray], mixture: Mixture, center: FloatArray, positions: FloatArray
+) -> FloatArray:
     """Expected descriptor at each position under the mixture that the statistics describe.
 
     Parameters
@@ -154,9 +166,7 @@ def mixture_regression(statistics, mixture, center, positions):
     log_joint = np.log(s0[..., 0]) - 0.5 * (np.log(v) + (x - means[..., split:]) ** 2 / v).sum(
         axis=-1
     )  # (n, P, K)
-    log_joint -= log_joint.max(axis=-1, keepdims=True)
-    responsibility = np.exp(log_joint)
-    responsibility /= responsibility.sum(axis=-1, keepdims=True)
+    responsibility = softmax(log_joint, axis=-1)
     if means.shape[1] == 1:
         return responsibility @ means[:, 0, :, :split] + center[:split]
     return (responsibility[:, :, None] @ means[..., :split])[:, :, 0] + center[:split]

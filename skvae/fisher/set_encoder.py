@@ -15,14 +15,14 @@ from skvae._typing import Constraints
 from skvae.compute.memory import keep_freed_memory
 from skvae.compute.sizes import N_JOBS, check_memory, n_workers
 from skvae.compute.threads import single_threaded
-from skvae.data.containers import check_numbers
+from skvae.data.blocks import lazy_blocks
+from skvae.data.containers import check_numbers, is_dask
 from skvae.data.tiles import map_aligned_sets
 from skvae.fisher.dask_sets import dask_source, lazy_vectors
 from skvae.fisher.parts import fitted_clone
 from skvae.fisher.sources import ExtractedSets, Sets, check_positions, set_source, validate_images
 from skvae.fisher.spatial import pyramid_size
 from skvae.fisher.tasks import blocks_of, tasks_of
-from skvae.mixture.blocks import is_dask, lazy_blocks
 from skvae.mixture.magnitudes import are_finite, cast, squarable, too_large
 
 __all__ = ["SetEncoder"]

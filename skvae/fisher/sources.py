@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import validate_data
 
+from skvae.data.blocks import random_rows
 from skvae.data.containers import check_numbers, float_type, is_frame, numbers, validate_numbers
 from skvae.data.maps import give_pages_back, memory_map_of
 from skvae.fisher.sets import (
@@ -16,7 +17,6 @@ from skvae.fisher.sets import (
     sequence_of,
     type_of_sets,
 )
-from skvae.mixture.blocks import random_rows
 
 __all__ = [
     "ExtractedSets",

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skvae._typing import FloatArray
+
 __all__ = ["Assignment", "is_hard"]
 
 
@@ -13,7 +15,7 @@ class Assignment(NamedTuple):
     top_k: int | None = None  # the largest ones; 1 is hard assignment
     min_posterior: float = 0.0  # and no smaller ones, except the largest
 
-    def sparsify(self, joint):
+    def sparsify(self, joint: FloatArray) -> None:
         """Set what is not kept to zero.
 
         Parameters
@@ -31,6 +33,6 @@ class Assignment(NamedTuple):
             joint[joint < least] = 0
 
 
-def is_hard(assignment):
+def is_hard(assignment: Assignment | None) -> bool:
     """Whether an assignment, or None, lets each descriptor count towards one component wholly."""
     return assignment is not None and assignment.top_k == 1

@@ -1,13 +1,15 @@
 """Mixtures of other libraries as ours, and ours as scikit-learn's."""
 
+from typing import Any
+
 import numpy as np
 from sklearn.mixture import GaussianMixture
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
+from skvae._typing import ArrayLike
 from skvae.mixture.estimator import DiagonalGaussianMixture
 from skvae.mixture.statistics import Mixture
-from skvae.mixture.variances import total_variances
 
 __all__ = ["from_parameters", "from_sklearn", "to_sklearn"]
 
@@ -16,7 +18,9 @@ _PARAMETERS = ("tol", "max_iter", "random_state", "warm_start", "verbose")
 _ATTRIBUTES = ("n_iter_", "converged_", "lower_bound_", "lower_bounds_", "feature_names_in_")
 
 
-def from_parameters(weights, means, covariances):
+def from_parameters(
+    weights: ArrayLike, means: ArrayLike, covariances: ArrayLike
+) -> DiagonalGaussianMixture:
     """A fitted mixture with given parameters, such as those of a published model.
 
     Parameters
@@ -46,34 +50,16 @@ def from_parameters(weights, means, covariances):
     >>> mixture.predict([[0.3], [3.9]])
     array([0, 1])
     """
-    weights = check_array(weights, dtype=np.float64, ensure_2d=False, input_name="weights")
-    means = check_array(means, dtype=np.float64, input_name="means")
-    covariances = check_array(covariances, dtype=np.float64, input_name="covariances")
-    if weights.shape != means.shape[:1] or covariances.shape != means.shape:
-        raise ValueError(
-            f"means of shape {means.shape} need weights of shape {means.shape[:1]} and covariances "
-            f"of shape {means.shape}, got {weights.shape} and {covariances.shape}."
-        )
-    if weights.min() <= 0 or abs(weights.sum() - 1) > 1e-4:
-        raise ValueError(
-            f"weights must be positive and sum to 1; the least is {weights.min():g}, the sum "
-            f"{weights.sum():g}. Leave components without weight out."
-        )
-    if covariances.min() <= 0:
-        raise ValueError(
-            f"covariances are variances and must be positive; the least is {covariances.min():g}."
-        )
-    parameters = Mixture(weights / weights.sum(), means, covariances)
-    mixture = DiagonalGaussianMixture(len(weights), **_start_from(parameters))
+    parameters = _check_parameters(weights, means, covariances)
+    mixture = DiagonalGaussianMixture(len(parameters.weights), **_start_from(parameters))
     mixture.weights_, mixture.means_, mixture.covariances_ = parameters
-    mixture.n_features_in_ = means.shape[1]
+    mixture.n_features_in_ = parameters.means.shape[1]
     mixture.n_iter_, mixture.n_steps_, mixture.n_revived_, mixture.converged_ = 1, 1, 0, False
     mixture.lower_bound_, mixture.lower_bounds_ = np.nan, []
-    mixture._variances = total_variances(parameters)
     return mixture
 
 
-def from_sklearn(gm):
+def from_sklearn(gm: GaussianMixture) -> DiagonalGaussianMixture:
     """A fitted mixture of scikit-learn as ours: the same density, to rounding.
 
     Parameters
@@ -116,7 +102,7 @@ def from_sklearn(gm):
     return _copy_common(gm, mixture)
 
 
-def to_sklearn(mixture):
+def to_sklearn(mixture: DiagonalGaussianMixture) -> GaussianMixture:
     """One of our fitted mixtures as scikit-learn's: the same density, to rounding.
 
     Parameters
@@ -154,7 +140,28 @@ def to_sklearn(mixture):
     return _copy_common(mixture, gm)
 
 
-def _start_from(parameters):
+def _check_parameters(weights: Any, means: Any, covariances: Any) -> Mixture:
+    weights = check_array(weights, dtype=np.float64, ensure_2d=False, input_name="weights")
+    means = check_array(means, dtype=np.float64, input_name="means")
+    covariances = check_array(covariances, dtype=np.float64, input_name="covariances")
+    if weights.shape != means.shape[:1] or covariances.shape != means.shape:
+        raise ValueError(
+            f"means of shape {means.shape} need weights of shape {means.shape[:1]} and covariances "
+            f"of shape {means.shape}, got {weights.shape} and {covariances.shape}."
+        )
+    if weights.min() <= 0 or abs(weights.sum() - 1) > 1e-4:
+        raise ValueError(
+            f"weights must be positive and sum to 1; the least is {weights.min():g}, the sum "
+            f"{weights.sum():g}. Leave components without weight out."
+        )
+    if covariances.min() <= 0:
+        raise ValueError(
+            f"covariances are variances and must be positive; the least is {covariances.min():g}."
+        )
+    return Mixture(weights / weights.sum(), means, covariances)
+
+
+def _start_from(parameters: Mixture) -> dict[str, Any]:
     return {
         "weights_init": parameters.weights,
         "means_init": parameters.means,
@@ -162,7 +169,7 @@ def _start_from(parameters):
     }
 
 
-def _copy_common(source, target):
+def _copy_common(source: Any, target: Any) -> Any:
     target.set_params(**{name: getattr(source, name) for name in _PARAMETERS})
     for name in _ATTRIBUTES:
         if hasattr(source, name):

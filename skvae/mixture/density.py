@@ -1,35 +1,77 @@
 """What a fitted mixture says of descriptors: likelihoods, posteriors, samples."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skvae._typing import (
+    Array,
+    ArrayLike,
+    BlocksLike,
+    Device,
+    FloatArray,
+    IntArray,
+    RandomStateLike,
+)
+from skvae.compute.devices import gpu_or_none
 from skvae.compute.sizes import check_memory
 from skvae.compute.threads import single_threaded
+from skvae.data.blocks import ArrayBlocks, Blocks, RowBlocks, lazy_blocks
+from skvae.data.containers import validate_numbers
 from skvae.mixture.em import total_statistics
 from skvae.mixture.expectation import log_posteriors
 from skvae.mixture.magnitudes import too_large
+from skvae.mixture.statistics import Mixture
 from skvae.mixture.variances import total_variances
 
 __all__ = ["MixtureDensityMixin"]
 
 
 class MixtureDensityMixin:
-    """Density of a fitted :class:`skvae.DiagonalGaussianMixture`."""
+    """Density of a fitted :class:`skvae.DiagonalGaussianMixture`: all that needs no EM."""
 
-    def _of_tiles(self, function, X):
+    weights_: FloatArray
+    means_: FloatArray
+    covariances_: FloatArray
+    device: Device
+    random_state: RandomStateLike
+
+    def _read(self, X: BlocksLike, *, reset: bool) -> RowBlocks:
+        """Blocks of X, validated: at once in memory, else when they are read."""
+        blocks = lazy_blocks(X)
+        if blocks is None:
+            return ArrayBlocks(validate_numbers(self, X, reset=reset))
+        validate_numbers(self, blocks.head, reset=reset, ensure_min_samples=0)
+        return blocks
+
+    def _placed(self, data: Blocks) -> Blocks:
+        """The blocks where sums over them are computed."""
+        device = gpu_or_none(self.device)
+        if device is None:
+            return data
+        from skvae.mixture.torch_blocks import TorchBlocks
+
+        return TorchBlocks(data, device)
+
+    def _mixture(self) -> Mixture:
+        return Mixture(self.weights_, self.means_, self.covariances_)
+
+    def _of_tiles(self, function: Callable[[FloatArray, FloatArray], Array], X: Any) -> Any:
         """``function(log-likelihoods, posteriors)`` of tiles of descriptors, concatenated."""
         check_is_fitted(self)
-        results = []
+        results, mixture = [], self._mixture()
         with np.errstate(over="ignore", invalid="ignore"):
             for block in self._read(X, reset=False):
-                for _, log_likelihood, gamma in log_posteriors(block, self._mixture()):
+                for _, log_likelihood, gamma in log_posteriors(block, mixture):
                     if not np.isfinite(log_likelihood).all():
-                        raise too_large([block], np.sqrt(total_variances(self._mixture())))
+                        raise too_large([block], np.sqrt(total_variances(mixture)))
                     results.append(function(log_likelihood, gamma))
         return np.concatenate(results)
 
-    def score_samples(self, X):
+    def score_samples(self, X: ArrayLike) -> FloatArray:
         """Log-likelihood of each descriptor.
 
         Parameters
@@ -49,7 +91,7 @@ class MixtureDensityMixin:
         """
         return self._of_tiles(lambda log_likelihood, _: log_likelihood, X)
 
-    def score(self, X, y=None):
+    def score(self, X: BlocksLike, y: Any = None) -> float:
         """Mean log-likelihood.
 
         Parameters
@@ -70,7 +112,7 @@ class MixtureDensityMixin:
             total = total_statistics(self._placed(data), mixture)
         return float(total.log_likelihood / total.n_descriptors)
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> FloatArray:
         """Posterior probability of each component.
 
         Parameters
@@ -85,7 +127,7 @@ class MixtureDensityMixin:
         """
         return self._of_tiles(lambda _, gamma: gamma, X)
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> IntArray:
         """Most probable component of each descriptor.
 
         Parameters
@@ -99,7 +141,7 @@ class MixtureDensityMixin:
         """
         return self._of_tiles(lambda _, gamma: gamma.argmax(axis=1), X)
 
-    def sample(self, n_samples=1):
+    def sample(self, n_samples: int = 1) -> tuple[FloatArray, IntArray]:
         """Draw descriptors from the mixture.
 
         Parameters
@@ -123,10 +165,10 @@ class MixtureDensityMixin:
         noise = rng.standard_normal((n_samples, self.means_.shape[1]))
         return self.means_[y] + np.sqrt(self.covariances_[y]) * noise, y
 
-    def _n_parameters(self):
+    def _n_parameters(self) -> int:
         return self.weights_.size - 1 + self.means_.size + self.covariances_.size
 
-    def bic(self, X):
+    def bic(self, X: ArrayLike) -> float:
         """Bayesian information criterion; lower is better.
 
         Parameters
@@ -141,7 +183,7 @@ class MixtureDensityMixin:
         log_likelihood = self.score_samples(X)
         return float(-2 * log_likelihood.sum() + self._n_parameters() * np.log(len(log_likelihood)))
 
-    def aic(self, X):
+    def aic(self, X: ArrayLike) -> float:
         """Akaike information criterion; lower is better.
 
         Parameters

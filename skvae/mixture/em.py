@@ -1,12 +1,17 @@
 """Expectation maximisation on sums over blocks: steps and passes, revival."""
 
+from collections.abc import Iterator
 from functools import partial
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
+from skvae._typing import FloatArray
+from skvae.data.blocks import Blocks
 from skvae.mixture.expectation import accumulate
 from skvae.mixture.magnitudes import too_large
+from skvae.mixture.moments import join_moments, split_moments
 from skvae.mixture.statistics import Mixture, Statistics
 from skvae.mixture.variances import total_variances, varying
 
@@ -28,24 +33,24 @@ _EMPTY = 0.5
 _PASS_ROWS = 16_384
 
 
-def _count_and_sum(X):
+def _count_and_sum(X: FloatArray) -> FloatArray:
     return np.append(X.sum(axis=0, dtype=np.float64), len(X))
 
 
-def _squares(X, center):
+def _squares(X: FloatArray, center: FloatArray) -> FloatArray:
     squares = np.zeros(len(center))
     for first in range(0, len(X), _PASS_ROWS):
         squares += ((X[first : first + _PASS_ROWS] - center) ** 2).sum(axis=0)
     return squares
 
 
-def describe(data):
+def describe(data: Blocks) -> tuple[int, FloatArray, FloatArray]:
     """Number, center and variances of all descriptors, in two passes.
 
     Parameters
     ----------
-    data : ArrayBlocks, IteratedBlocks or DaskBlocks
-        Descriptors.
+    data : Blocks
+        Descriptors, in arrays.
 
     Returns
     -------
@@ -71,7 +76,7 @@ def describe(data):
     return int(n), center, varying(variances, center, data.dtype)
 
 
-def e_step(X, mixture, center):
+def e_step(X: Any, mixture: Mixture, center: FloatArray) -> Statistics:
     """Statistics of one block of descriptors, of either dtype.
 
     Parameters
@@ -97,12 +102,12 @@ def e_step(X, mixture, center):
     return accumulate(X, mixture, center)
 
 
-def total_statistics(data, mixture):
+def total_statistics(data: Blocks, mixture: Mixture) -> Statistics:
     """Statistics of all descriptors, about the mixture's center.
 
     Parameters
     ----------
-    data : ArrayBlocks, IteratedBlocks, DaskBlocks or TorchBlocks
+    data : Blocks
         Descriptors.
     mixture : Mixture
         Current parameters.
@@ -126,7 +131,7 @@ def total_statistics(data, mixture):
     return statistics
 
 
-def _wide_e_step(X, mixture, center):
+def _wide_e_step(X: Any, mixture: Mixture, center: FloatArray) -> Statistics:
     """Statistics of a block, in float64 where float32 cannot hold its squares."""
     statistics = e_step(X, mixture, center)
     if _is_finite(statistics):
@@ -135,11 +140,11 @@ def _wide_e_step(X, mixture, center):
     return statistics if wide is X else e_step(wide, mixture, center)
 
 
-def _is_finite(statistics):
+def _is_finite(statistics: Statistics) -> bool:
     return bool(np.isfinite(statistics.log_likelihood) and np.isfinite(statistics.totals).all())
 
 
-def m_step(statistics, floor):
+def m_step(statistics: Statistics, floor: FloatArray | float) -> Mixture:
     """Maximise the expected log-likelihood over weights, means and floored variances.
 
     Parameters
@@ -159,8 +164,7 @@ def m_step(statistics, floor):
     A. P. Dempster, N. M. Laird and D. B. Rubin, "Maximum likelihood from incomplete data via the
     EM algorithm", J. R. Stat. Soc. B 39, 1977.
     """
-    d = len(statistics.center)
-    s0, s1, s2 = np.split(statistics.totals, [1, 1 + d], axis=1)
+    s0, s1, s2 = split_moments(statistics.totals)
     # A component without descriptors would divide by zero; its weight still has to be positive.
     s0 = np.maximum(s0, 10 * np.finfo(np.float64).eps)
     means = s1 / s0
@@ -169,7 +173,7 @@ def m_step(statistics, floor):
     return Mixture(s0[:, 0] / s0.sum(), statistics.center + means, covariances)
 
 
-def expected_statistics(mixture, center):
+def expected_statistics(mixture: Mixture, center: FloatArray) -> Statistics:
     """Mean statistics of descriptors that are distributed as the mixture says.
 
     ``m_step`` gives the mixture back: parameters and mean statistics are one and the same state, so
@@ -188,11 +192,11 @@ def expected_statistics(mixture, center):
         Of one descriptor on average, with a log-likelihood of NaN.
     """
     mu = mixture.means - center
-    phi = np.concatenate([np.ones((len(mu), 1)), mu, mixture.covariances + mu**2], axis=1)
+    phi = join_moments(np.ones((len(mu), 1)), mu, mixture.covariances + mu**2)
     return Statistics(mixture.weights[:, None] * phi, 1.0, np.nan, center)
 
 
-def stepwise(mixture, batch, rate, floor):
+def stepwise(mixture: Mixture, batch: Statistics, rate: float, floor: FloatArray) -> Mixture:
     """One step of stepwise EM: an M-step on a running mean of statistics.
 
     Parameters
@@ -219,12 +223,21 @@ def stepwise(mixture, batch, rate, floor):
     return m_step(past + (rate / batch.n_descriptors) * batch, floor)
 
 
-def em_passes(data, mixture, floor, *, batch_size, decay, n_steps, rng):
+def em_passes(
+    data: Blocks,
+    mixture: Mixture,
+    floor: FloatArray,
+    *,
+    batch_size: int | None,
+    decay: float,
+    n_steps: int,
+    rng: np.random.RandomState,
+) -> Iterator[tuple[Mixture, float, int, int]]:
     """EM without end: one pass over the data after the other.
 
     Parameters
     ----------
-    data : ArrayBlocks, IteratedBlocks, DaskBlocks or TorchBlocks
+    data : Blocks
         Descriptors.
     mixture : Mixture
         To start from.
@@ -251,7 +264,7 @@ def em_passes(data, mixture, floor, *, batch_size, decay, n_steps, rng):
         So far.
     """
     while True:
-        log_likelihood, n = 0.0, 0
+        log_likelihood, n = 0.0, 0.0
         for batch in [data] if batch_size is None else data.batches(batch_size, rng):
             statistics = total_statistics(batch, mixture)
             rate = 1.0 if batch_size is None else (n_steps + 1) ** -decay
@@ -263,7 +276,13 @@ def em_passes(data, mixture, floor, *, batch_size, decay, n_steps, rng):
         yield mixture, log_likelihood / n, n_revived, n_steps
 
 
-def until_converged(passes, *, max_iter, tol, verbose=0):
+def until_converged(
+    passes: Iterator[tuple[Mixture, float, int, int]],
+    *,
+    max_iter: int,
+    tol: float,
+    verbose: int = 0,
+) -> Iterator[dict[str, Any]]:
     """What a mixture has after each pass, until the log-likelihood gains less than ``tol``.
 
     Parameters
@@ -282,7 +301,8 @@ def until_converged(passes, *, max_iter, tol, verbose=0):
     attributes : dict
         Fitted attributes of ``DiagonalGaussianMixture``.
     """
-    bounds, total_revived = [], 0
+    bounds: list[float] = []
+    total_revived = 0
     for mixture, bound, n_revived, n_steps in islice(passes, max_iter):
         total_revived += n_revived
         bounds.append(bound)
@@ -304,7 +324,7 @@ def until_converged(passes, *, max_iter, tol, verbose=0):
             return
 
 
-def revive(mixture, n_descriptors, floor):
+def revive(mixture: Mixture, n_descriptors: float, floor: FloatArray) -> tuple[Mixture, int]:
     """Split the heaviest component once for every empty one, along its widest dimension.
 
     Widest in units of the feature's variance over the whole mixture.

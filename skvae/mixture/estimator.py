@@ -2,21 +2,29 @@
 
 from numbers import Integral, Real
 from operator import itemgetter
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import DensityMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 
 from skvae._estimator import Estimator
 from skvae._refit import fitted_aside
 from skvae._sklearn import Interval, StrOptions, fit_context
+from skvae._typing import (
+    ArrayLike,
+    BlocksLike,
+    Constraints,
+    Device,
+    FloatArray,
+    IntArray,
+    RandomStateLike,
+)
 from skvae._warnings import warn
-from skvae.compute.devices import gpu_or_none
 from skvae.compute.threads import single_threaded
-from skvae.data.containers import validate_numbers
+from skvae.data.blocks import Blocks, RowBlocks
 from skvae.exceptions import FitInterruptedWarning
-from skvae.mixture.blocks import ArrayBlocks, lazy_blocks
 from skvae.mixture.density import MixtureDensityMixin
 from skvae.mixture.em import (
     describe,
@@ -28,7 +36,7 @@ from skvae.mixture.em import (
 )
 from skvae.mixture.starts import START_METHODS, given_start, start
 from skvae.mixture.statistics import Mixture
-from skvae.mixture.variances import begin_to_vary, floor_of
+from skvae.mixture.variances import begin_to_vary, floor_of, total_variances
 
 __all__ = ["DiagonalGaussianMixture"]
 
@@ -141,7 +149,7 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
     array([ 0.5, 10.5])
     """
 
-    _parameter_constraints = {
+    _parameter_constraints: Constraints = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -159,25 +167,29 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
         "verbose": ["verbose"],
     }
 
+    # Of features in the data that were seen, which floors are shares of.
+    _variances: FloatArray
+    lower_bounds_: list[float]
+
     def __init__(
         self,
-        n_components=1,
+        n_components: int = 1,
         *,
-        tol=1e-3,
-        max_iter=100,
-        batch_size=None,
-        n_init=1,
-        init_params="kmeans",
-        weights_init=None,
-        means_init=None,
-        precisions_init=None,
-        variance_floor=1e-6,
-        learning_decay=0.6,
-        warm_start=False,
-        device=None,
-        random_state=None,
-        verbose=0,
-    ):
+        tol: float = 1e-3,
+        max_iter: int = 100,
+        batch_size: int | None = None,
+        n_init: int = 1,
+        init_params: str = "kmeans",
+        weights_init: ArrayLike | None = None,
+        means_init: ArrayLike | None = None,
+        precisions_init: ArrayLike | None = None,
+        variance_floor: float = 1e-6,
+        learning_decay: float = 0.6,
+        warm_start: bool = False,
+        device: Device = None,
+        random_state: RandomStateLike = None,
+        verbose: int = 0,
+    ) -> None:
         self.n_components = n_components
         self.tol = tol
         self.max_iter = max_iter
@@ -194,13 +206,13 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = False
         return tags
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: BlocksLike, y: Any = None) -> Self:
         """Fit the mixture to all descriptors.
 
         Parameters
@@ -228,7 +240,7 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
         self._warn_unless_converged()
         return self
 
-    def fit_predict(self, X, y=None):
+    def fit_predict(self, X: ArrayLike, y: Any = None) -> IntArray:
         """Fit the mixture, and give the most probable component of each descriptor.
 
         Parameters
@@ -244,19 +256,19 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
         """
         return self.fit(X).predict(X)
 
-    def _fit(self, X):
+    def _fit(self, X: BlocksLike) -> None:
         warm = self.warm_start and hasattr(self, "weights_")
         if warm:
             self._check_n_components("warm_start")
         data = self._read(X, reset=not warm)
         rng = check_random_state(self.random_state)
         placed = self._placed(data)
-        steps = {"batch_size": self.batch_size, "decay": float(self.learning_decay)}
-        limits = {"max_iter": self.max_iter, "tol": self.tol, "verbose": self.verbose}
+        steps: Any = {"batch_size": self.batch_size, "decay": float(self.learning_decay)}
+        limits: Any = {"max_iter": self.max_iter, "tol": self.tol, "verbose": self.verbose}
         with single_threaded():
             n, center, variances = self._describe(data)
             floor = floor_of(variances, self.variance_floor, center, data.dtype)
-            runs = {}  # the last whole pass from each start
+            runs: dict[int, dict[str, Any]] = {}  # the last whole pass from each start
             try:
                 for i in range(1 if warm else self.n_init):
                     first = self._mixture() if warm else self._start(data, n, center, floor, rng)
@@ -274,10 +286,10 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
                     FitInterruptedWarning,
                 )
         best = max(runs.values(), key=itemgetter("lower_bound_"))
-        vars(self).update(best, _variances=variances)
+        self.__dict__.update(best, _variances=variances)
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X: BlocksLike, y: Any = None) -> Self:
         """One step of stepwise EM on a batch of descriptors.
 
         The first batch also decides the start and the variance floor; after ``fit``, batches
@@ -303,7 +315,7 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
             fitted._partial_fit(X)
         return self
 
-    def _partial_fit(self, X):
+    def _partial_fit(self, X: BlocksLike) -> None:
         first = not hasattr(self, "weights_")
         if not first:
             self._check_n_components("partial_fit")
@@ -317,6 +329,8 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
                 self.lower_bounds_, self.n_iter_, self.n_steps_, self.n_revived_ = [], 0, 0, 0
             else:
                 mixture = self._mixture()
+                if not hasattr(self, "_variances"):  # of given parameters: no data were seen
+                    self._variances = total_variances(mixture)
             batch = total_statistics(self._placed(data), mixture)
         rate = (self.n_steps_ + 1) ** -float(self.learning_decay)
         mixture, self._variances = begin_to_vary(mixture, batch, self._variances, data.dtype)
@@ -329,24 +343,7 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
         self.n_steps_ += 1
         self.converged_ = False
 
-    def _read(self, X, *, reset):
-        """Blocks of X, validated: at once in memory, else when they are read."""
-        blocks = lazy_blocks(X)
-        if blocks is None:
-            return ArrayBlocks(validate_numbers(self, X, reset=reset))
-        validate_numbers(self, blocks.head, reset=reset, ensure_min_samples=0)
-        return blocks
-
-    def _placed(self, data):
-        """The blocks where sums over them are computed."""
-        device = gpu_or_none(self.device)
-        if device is None:
-            return data
-        from skvae.mixture.torch_blocks import TorchBlocks
-
-        return TorchBlocks(data, device)
-
-    def _check_n_components(self, method):
+    def _check_n_components(self, method: str) -> None:
         """Refuse to continue a mixture of another size."""
         if len(self.weights_) != self.n_components:
             raise ValueError(
@@ -354,7 +351,7 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
                 f"{len(self.weights_)} components. Set n_components back, or fit a clone."
             )
 
-    def _describe(self, data):
+    def _describe(self, data: Blocks) -> tuple[int, FloatArray, FloatArray]:
         """Number of descriptors, their center and their variances."""
         n, center, variances = describe(data)
         if n < self.n_components:
@@ -366,23 +363,26 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
             warn("No feature of X varies: every variance is set to 1.")
         return n, center, variances
 
-    def _start(self, data, n, center, floor, rng):
+    def _start(
+        self,
+        data: RowBlocks,
+        n: int,
+        center: FloatArray,
+        floor: FloatArray,
+        rng: np.random.RandomState,
+    ) -> Mixture:
         """The first mixture: what the user gave, the rest from k-means."""
         given = given_start(
             self.weights_init, self.means_init, self.precisions_init, self.n_components, len(center)
         )
-        if any(value is None for value in given):
-            found = m_step(start(data, n, self.n_components, self.init_params, center, rng), floor)
-        else:
-            found = (None, None, None)
         weights, means, precisions = given
-        return Mixture(
-            found[0] if weights is None else weights,
-            found[1] if means is None else means,
-            found[2] if precisions is None else 1 / precisions,
-        )
+        parts: Any = (weights, means, None if precisions is None else 1 / precisions)
+        if any(part is None for part in parts):
+            found = m_step(start(data, n, self.n_components, self.init_params, center, rng), floor)
+            parts = (f if part is None else part for part, f in zip(parts, found, strict=True))
+        return Mixture(*parts)
 
-    def _warn_unless_converged(self):
+    def _warn_unless_converged(self) -> None:
         if self.batch_size is None and not self.converged_ and self.n_iter_ == self.max_iter:
             gain = np.diff(self.lower_bounds_)[-1:]
             warn(
@@ -391,6 +391,3 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
                 f"(tol={self.tol}). Raise max_iter or tol if that matters.",
                 ConvergenceWarning,
             )
-
-    def _mixture(self):
-        return Mixture(self.weights_, self.means_, self.covariances_)

@@ -5,11 +5,17 @@ that loses nothing that counts, and in float64 elsewhere: components that cancel
 (``statistics.in_double``), descriptors far from all components, and hard assignments.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
+from numpy.typing import DTypeLike
 from scipy.sparse import csr_array
 
-from skvae.mixture.assignment import is_hard
+from skvae._typing import FloatArray, IntArray
+from skvae.mixture.assignment import Assignment, is_hard
+from skvae.mixture.moments import fill_features
 from skvae.mixture.statistics import (
+    Mixture,
     Statistics,
     equal_runs,
     float32_nats,
@@ -24,20 +30,14 @@ __all__ = ["NEGLIGIBLE_NATS", "accumulate", "log_posteriors", "set_statistics"]
 # Bytes of posteriors and features worked on at a time: they stay in the cache, and each numpy call
 # is long enough that threads seldom wait for one another in Python.
 _BLOCK_BYTES = 2**22
+# (start, n_sets, size): consecutive sets of one size.
+Run = tuple[int, int, int]
 # Components this many nats below the best one have posteriors that count for nothing.
 NEGLIGIBLE_NATS = 16
 # Least logarithm of a posterior, but for descriptors far from all components.
 _LEAST = -50
 # Of two components this close in nats, float64 says which is the nearer one.
 _TIE_NATS = 1e-3
-
-
-def _fill_features(x, center, phi):
-    """Write phi(x - c) into ``phi``."""
-    d = x.shape[1]
-    phi[:, 0] = 1
-    np.subtract(x, center, out=phi[:, 1 : 1 + d], casting="same_kind")
-    np.multiply(phi[:, 1 : 1 + d], phi[:, 1 : 1 + d], out=phi[:, 1 + d :])
 
 
 class _Part:
@@ -47,13 +47,13 @@ class _Part:
     shapes are the set's own: neither its neighbours nor its place change a bit.
     """
 
-    def __init__(self, eta, center, rows, joint):
+    def __init__(self, eta: FloatArray, center: FloatArray, rows: int, joint: FloatArray) -> None:
         self.joint = joint  # (k, rows)
         eta, self.offset = relative_parameters(eta)
         self.eta, self.center = eta.astype(joint.dtype), center.astype(joint.dtype)
         self.phi = np.zeros((rows, eta.shape[1]), joint.dtype)
 
-    def _views(self, run):
+    def _views(self, run: Run) -> tuple[FloatArray, FloatArray]:
         """phi (n_sets, size, 1 + 2 d) and joint (n_sets, k, size)"""
         start, n_sets, size = run
         rows = slice(start, start + n_sets * size)
@@ -61,15 +61,15 @@ class _Part:
         joint = self.joint[:, rows].reshape(len(self.joint), n_sets, size)
         return phi, joint.transpose(1, 0, 2)
 
-    def log_joints(self, x, runs):
+    def log_joints(self, x: FloatArray, runs: list[Run]) -> FloatArray:
         """Log-joints less ``offset``, (k, n)."""
-        _fill_features(x, self.center, self.phi[: len(x)])
+        fill_features(x, self.center, self.phi[: len(x)])
         for run in runs:
             phi, joint = self._views(run)
             np.matmul(self.eta, phi.transpose(0, 2, 1), out=joint)
         return self.joint[:, : len(x)]
 
-    def totals(self, run):
+    def totals(self, run: Run) -> FloatArray:
         """Statistics of the sets of a run: (n_sets, k, 1 + 2 d)."""
         phi, joint = self._views(run)
         return np.matmul(joint, phi)
@@ -82,7 +82,13 @@ class _Workspace:
     descriptors at once; ``order`` says which component a row is, those in double come last.
     """
 
-    def __init__(self, mixture, center, dtype, assignment=None):
+    def __init__(
+        self,
+        mixture: Mixture,
+        center: FloatArray,
+        dtype: DTypeLike,
+        assignment: Assignment | None = None,
+    ) -> None:
         self.assignment, self.center = assignment, center
         self.hard = is_hard(assignment)
         eta = natural_parameters(mixture, center)
@@ -101,7 +107,7 @@ class _Workspace:
         self.normalizers = highest[self.order[: self.n_single], None]
         self.lowest = highest[self.order[: self.n_single or None]].max() - float32_nats(len(center))
 
-    def _parts(self, dtype):
+    def _parts(self, dtype: DTypeLike) -> list[_Part]:
         n, rows = self.n_single, self.rows
         if n in (0, len(self.eta)):
             return [_Part(self.eta, self.center, rows, self.joint)]
@@ -111,7 +117,9 @@ class _Workspace:
             _Part(self.eta[n:], self.center, rows, own),
         ]
 
-    def e_step(self, x, runs, weights=None):
+    def e_step(
+        self, x: FloatArray, runs: list[Run], weights: FloatArray | None = None
+    ) -> FloatArray:
         """Fill ``joint`` and the parts' features such that ``totals`` are statistics.
 
         Weights of descriptors, of shape (n, 1), multiply the features.
@@ -152,7 +160,7 @@ class _Workspace:
                 phi /= total[:, None]
         return peak + np.log(total)
 
-    def _log_joints(self, x, runs):
+    def _log_joints(self, x: FloatArray, runs: list[Run]) -> FloatArray:
         """Fill ``joint`` with log-joints less the largest of each descriptor; returns these."""
         joint = self.joint[:, : len(x)]
         tops = [part.log_joints(x, runs).max(axis=0) for part in self.parts]
@@ -173,7 +181,7 @@ class _Workspace:
                 joint[:, rows] = exact - peak[rows]
         return peak
 
-    def _coarse(self, joint, peak):
+    def _coarse(self, joint: FloatArray, peak: FloatArray) -> IntArray:
         """Descriptors whose log-joints float32 rounds too coarsely."""
         rows = np.flatnonzero(~(peak >= self.lowest))
         if rows.size:
@@ -187,13 +195,13 @@ class _Workspace:
             rows = np.union1d(rows, tied)
         return rows
 
-    def _exact(self, x):
+    def _exact(self, x: FloatArray) -> FloatArray:
         """Log-joints in float64, (K, n): a product for each row, which no other row changes."""
         phi = np.empty((len(x), self.eta.shape[1]))
-        _fill_features(x, self.center, phi)
+        fill_features(x, self.center, phi)
         return np.matmul(self.eta, phi[:, :, None])[:, :, 0].T
 
-    def totals(self, run):
+    def totals(self, run: Run) -> FloatArray:
         """Statistics of the sets of a run: (n_sets, K, 1 + 2 d)."""
         parts = [part.totals(run) for part in self.parts]
         if len(parts) == 1:
@@ -202,7 +210,9 @@ class _Workspace:
         totals[:, self.order] = np.concatenate(parts, axis=1)
         return totals
 
-    def single_totals(self, x, run, weights=None):
+    def single_totals(
+        self, x: FloatArray, run: Run, weights: FloatArray | None = None
+    ) -> FloatArray:
         """Statistics of sets of one descriptor each: (n_sets, K, 1 + 2 d), float64.
 
         Nothing is summed, so float64 costs little here, and S0 S2 = S1^2 then holds far beyond
@@ -211,7 +221,7 @@ class _Workspace:
         start, n_sets, _ = run
         rows = slice(start, start + n_sets)
         phi = np.empty((n_sets, self.eta.shape[1]))
-        _fill_features(x[rows].astype(np.float64), self.center, phi)
+        fill_features(x[rows].astype(np.float64), self.center, phi)
         gamma = np.empty((n_sets, len(self.eta)))
         gamma[:, self.order] = self.joint[:, rows].T
         gamma /= gamma.sum(axis=1, keepdims=True)
@@ -219,7 +229,9 @@ class _Workspace:
             gamma *= weights[rows]
         return gamma[:, :, None] * phi[:, None, :]
 
-    def hard_totals(self, x, sizes, weights=None):
+    def hard_totals(
+        self, x: FloatArray, sizes: IntArray, weights: FloatArray | None = None
+    ) -> FloatArray:
         """Statistics of sets of which each descriptor counts towards one component, float64.
 
         Sums run over the descriptors of each component alone, and in their order.
@@ -227,7 +239,7 @@ class _Workspace:
         phi = self.parts[-1].phi[: len(x)]
         if phi.dtype != np.float64:
             phi = np.empty(phi.shape)
-            _fill_features(x, self.center, phi)
+            fill_features(x, self.center, phi)
         nearest = self.joint[:, : len(x)].argmax(axis=0)
         column = np.repeat(np.arange(len(sizes)), sizes) * len(self.eta) + self.order[nearest]
         value = np.ones(len(x)) if weights is None else weights[:, 0].astype(np.float64)
@@ -237,7 +249,7 @@ class _Workspace:
         return (assigned.T @ phi).reshape(len(sizes), *self.eta.shape)
 
 
-def accumulate(X, mixture, center):
+def accumulate(X: FloatArray, mixture: Mixture, center: FloatArray) -> Statistics:
     """E-step: expected sufficient statistics of all descriptors under ``mixture``.
 
     Parameters
@@ -275,7 +287,9 @@ def accumulate(X, mixture, center):
     return Statistics(totals, len(X), log_likelihood, center)
 
 
-def log_posteriors(X, mixture):
+def log_posteriors(
+    X: FloatArray, mixture: Mixture
+) -> Iterator[tuple[slice, FloatArray, FloatArray]]:
     """Log-likelihood and posteriors of descriptors.
 
     Parameters
@@ -304,12 +318,18 @@ def log_posteriors(X, mixture):
         yield slice(start, start + len(block)), log_likelihood, gamma
 
 
-def set_statistics(descriptors, offsets, mixture, assignment=None, weights=None):
-    """Statistics of each set, block of sets by block of sets.
+def set_statistics(
+    descriptors: FloatArray,
+    offsets: IntArray,
+    mixture: Mixture,
+    assignment: Assignment | None = None,
+    weights: FloatArray | None = None,
+) -> Iterator[tuple[slice, FloatArray]]:
+    """Statistics of each set, batch of sets by batch of sets.
 
-    Everything but the matrix products runs on blocks that span sets, so that small sets cost little
-    more than large ones. A set larger than a block is summed in pieces that start at its own first
-    descriptor.
+    Everything but the matrix products runs on batches of sets, so that small sets cost little more
+    than large ones. A set larger than a batch may be is summed in pieces that start at its own
+    first descriptor.
 
     Parameters
     ----------
@@ -327,8 +347,8 @@ def set_statistics(descriptors, offsets, mixture, assignment=None, weights=None)
     Yields
     ------
     sets : slice
-        The sets of this block.
-    totals : ndarray of shape (n_block, K, 1 + 2 d), float64
+        The sets of this batch.
+    totals : ndarray of shape (n_batch, K, 1 + 2 d), float64
         [S0 | S1 | S2] of each set about ``mixture.center(descriptors.dtype)``.
     """
     work = _Workspace(mixture, mixture.center(descriptors.dtype), descriptors.dtype, assignment)
@@ -354,7 +374,12 @@ def set_statistics(descriptors, offsets, mixture, assignment=None, weights=None)
         first = last
 
 
-def _totals_of(work, x, runs, weights):
+def _totals_of(
+    work: _Workspace,
+    x: FloatArray,
+    runs: list[tuple[slice, Run]],
+    weights: FloatArray | None,
+) -> FloatArray:
     """Statistics of sets that fit into the workspace together, by runs as of ``equal_runs``."""
     work.e_step(x, [run for _, run in runs], weights)
     if work.hard:

@@ -1,6 +1,12 @@
 """Values so large, or so small, that their squares leave the range of a floating-point type."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
+from numpy.typing import DTypeLike
+
+from skvae._typing import FloatArray
 
 __all__ = ["are_finite", "cast", "squarable", "too_large"]
 
@@ -9,7 +15,7 @@ _FLOAT32 = (1e-15, 1e15)
 _FLOAT64 = 1e150
 
 
-def squarable(X, name="X"):
+def squarable(X: FloatArray, name: str = "X") -> FloatArray:
     """X, as float64 where float32 cannot hold its squares.
 
     Parameters
@@ -42,7 +48,9 @@ def squarable(X, name="X"):
     return X if largest == 0 or low < largest < high else X.astype(np.float64, copy=False)
 
 
-def too_large(blocks, scale=1.0, name="X"):
+def too_large(
+    blocks: Iterable[Any], scale: FloatArray | float = 1.0, name: str = "X"
+) -> ValueError:
     """The error that says which value is too large to compute with.
 
     Parameters
@@ -67,11 +75,11 @@ def too_large(blocks, scale=1.0, name="X"):
     )
 
 
-def _host(block):
+def _host(block: Any) -> Any:
     return block.cpu() if hasattr(block, "cpu") else block
 
 
-def are_finite(vectors, scales, norm):
+def are_finite(vectors: FloatArray, scales: FloatArray, norm: str | None) -> Any:
     """Whether the vectors of each set are finite, and so is what they were divided by.
 
     A norm of the whole tells that of every entry, which saves looking at all of them.
@@ -80,7 +88,7 @@ def are_finite(vectors, scales, norm):
     ----------
     vectors : ndarray of shape (n_sets, n_cells, n_features)
         Vectors.
-    scales : ndarray of shape (n_sets, n_cells, n_blocks)
+    scales : ndarray of shape (n_sets, n_cells, 1 or n_groups)
         What they were divided by.
     norm : {"l2", "l1", "intra"} or None
         The norm.
@@ -93,7 +101,7 @@ def are_finite(vectors, scales, norm):
     return finite if norm in ("l1", "l2") else finite & np.isfinite(vectors).all(axis=(1, 2))
 
 
-def cast(vectors, dtype):
+def cast(vectors: FloatArray, dtype: DTypeLike) -> FloatArray:
     """Vectors in another dtype.
 
     Parameters

@@ -1,13 +1,16 @@
 """Where EM starts: from what a user gives, and from a k-means partition."""
 
+from typing import Any
+
 import numpy as np
 from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.metrics import pairwise_distances_argmin
 from sklearn.utils import check_array
 
-from skvae.mixture.blocks import random_rows
+from skvae._typing import ArrayLike, FloatArray
+from skvae.data.blocks import RowBlocks, random_rows
 from skvae.mixture.magnitudes import squarable
-from skvae.mixture.statistics import hard_statistics
+from skvae.mixture.statistics import Statistics, hard_statistics
 from skvae.mixture.variances import varying
 
 __all__ = ["START_METHODS", "given_start", "start"]
@@ -20,7 +23,13 @@ _START_ROWS = 20_000
 _LEADING_SHARE = 0.99
 
 
-def given_start(weights, means, precisions, n_components, d):
+def given_start(
+    weights: ArrayLike | None,
+    means: ArrayLike | None,
+    precisions: ArrayLike | None,
+    n_components: int,
+    d: int,
+) -> tuple[FloatArray | None, FloatArray | None, FloatArray | None]:
     """Validate the parts of a start that are given.
 
     Parameters
@@ -52,7 +61,7 @@ def given_start(weights, means, precisions, n_components, d):
     )
 
 
-def _check_weights(weights, n_components):
+def _check_weights(weights: Any, n_components: int) -> FloatArray | None:
     if weights is None:
         return None
     weights = check_array(weights, dtype=np.float64, ensure_2d=False, input_name="weights_init")
@@ -66,7 +75,9 @@ def _check_weights(weights, n_components):
     return weights
 
 
-def _check_init(value, shape, name, positive=False):
+def _check_init(
+    value: Any, shape: tuple[int, int], name: str, positive: bool = False
+) -> FloatArray | None:
     if value is None:
         return None
     value = check_array(value, dtype=np.float64, input_name=name)
@@ -77,18 +88,25 @@ def _check_init(value, shape, name, positive=False):
     return value
 
 
-def _kmeans(X, n_components, rng):
+def _kmeans(X: FloatArray, n_components: int, rng: np.random.RandomState) -> FloatArray:
     return KMeans(n_components, n_init=1, max_iter=50, random_state=rng).fit(X).cluster_centers_
 
 
-def _kmeans_plusplus(X, n_components, rng):
+def _kmeans_plusplus(X: FloatArray, n_components: int, rng: np.random.RandomState) -> FloatArray:
     return kmeans_plusplus(X, n_components, random_state=rng)[0]
 
 
 START_METHODS = {"kmeans": _kmeans, "k-means++": _kmeans_plusplus}
 
 
-def start(data, n, n_components, method, center, rng):
+def start(
+    data: RowBlocks,
+    n: int,
+    n_components: int,
+    method: str,
+    center: FloatArray,
+    rng: np.random.RandomState,
+) -> Statistics:
     """Statistics of a k-means partition of a sample of the descriptors, for the first M-step.
 
     A sample is enough to start from, and k-means on all descriptors would cost more than EM. Where
@@ -97,7 +115,7 @@ def start(data, n, n_components, method, center, rng):
 
     Parameters
     ----------
-    data : ArrayBlocks, IteratedBlocks or DaskBlocks
+    data : RowBlocks
         Descriptors.
     n : int
         How many, at least n_components.
@@ -124,7 +142,7 @@ def start(data, n, n_components, method, center, rng):
     return hard_statistics(sample, labels, n_components, center)
 
 
-def _comparable(centred, mean, dtype):
+def _comparable(centred: FloatArray, mean: FloatArray, dtype: np.dtype[Any]) -> FloatArray:
     """Columns as they are, or in standard deviations where one of them leads all distances."""
     variances = varying(centred.var(axis=0), mean, dtype)
     centred[:, variances == 0] = 0  # of rounding at most

@@ -18,7 +18,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
+from skvae._typing import Array, FloatArray, IntArray
+from skvae.mixture.moments import join_moments, n_moments, split_moments
 from skvae.mixture.variances import total_variances
 
 __all__ = [
@@ -40,7 +43,7 @@ _CONSTANT = 1e-5
 _CONSTANT_NATS = 8
 
 
-def float32_nats(d):
+def float32_nats(d: int) -> int:
     """What the terms of a log-joint of d dimensions may add up to in float32.
 
     Rounding then takes about 1e-6 nats for every dimension, and 1e-4 at most.
@@ -51,11 +54,11 @@ def float32_nats(d):
 class Mixture(NamedTuple):
     """Parameters of a diagonal Gaussian mixture, in float64."""
 
-    weights: np.ndarray  # (K,)
-    means: np.ndarray  # (K, d)
-    covariances: np.ndarray  # (K, d), variances
+    weights: FloatArray  # (K,)
+    means: FloatArray  # (K, d)
+    covariances: FloatArray  # (K, d), variances
 
-    def center(self, dtype):
+    def center(self, dtype: DTypeLike) -> FloatArray:
         """What to subtract from descriptors, rounded to ``dtype`` so that it is exact there.
 
         Products lose the digits of (mu_k - c)^2 / sigma_k^2. Its sum over components is least at
@@ -83,12 +86,12 @@ class Statistics:
         What was subtracted from every descriptor; must be equal in both summands.
     """
 
-    totals: np.ndarray
+    totals: FloatArray
     n_descriptors: float
     log_likelihood: float
-    center: np.ndarray
+    center: FloatArray
 
-    def __add__(self, other):
+    def __add__(self, other: "Statistics") -> "Statistics":
         if not np.array_equal(self.center, other.center):
             raise ValueError("Statistics about different centers cannot be added.")
         return Statistics(
@@ -98,7 +101,7 @@ class Statistics:
             self.center,
         )
 
-    def __mul__(self, factor):
+    def __mul__(self, factor: float) -> "Statistics":
         """Weigh the data by ``factor``, as stepwise EM does."""
         return Statistics(
             factor * self.totals,
@@ -110,7 +113,7 @@ class Statistics:
     __rmul__ = __mul__
 
 
-def natural_parameters(mixture, center):
+def natural_parameters(mixture: Mixture, center: FloatArray) -> FloatArray:
     r"""Natural parameters of every component for :math:`\phi(x - c) = [1, x - c, (x - c)^2]`.
 
     Parameters
@@ -132,10 +135,10 @@ def natural_parameters(mixture, center):
     log_normalizer = np.log(2 * np.pi * mixture.covariances) + mu**2 * precision
     bias = log_weights - 0.5 * log_normalizer.sum(axis=1)
 
-    return np.concatenate([bias[:, None], mu * precision, -0.5 * precision], axis=1)
+    return join_moments(bias[:, None], mu * precision, -0.5 * precision)
 
 
-def relative_parameters(eta):
+def relative_parameters(eta: FloatArray) -> tuple[FloatArray, float]:
     """Natural parameters less a constant that a softmax does not see, and the constant.
 
     Small numbers keep more of their digits when they are rounded to float32: without this, vectors
@@ -158,7 +161,7 @@ def relative_parameters(eta):
     return eta, offset
 
 
-def spreads(eta, covariances):
+def spreads(eta: FloatArray, covariances: FloatArray) -> FloatArray:
     r"""What the terms of each log-joint add up to near its mean, in nats.
 
     Parameters
@@ -173,16 +176,29 @@ def spreads(eta, covariances):
     spreads : ndarray of shape (K,)
         :math:`\sum_j (\mu_{kj} - c_j)^2 / \sigma_{kj}^2`.
     """
-    slopes = eta[:, 1 : 1 + covariances.shape[1]]
+    _, slopes, _ = split_moments(eta)
     return np.einsum("kd,kd,kd->k", slopes, slopes, covariances)
 
 
-def log_joints_at_means(eta, covariances):
-    """The most that each component can give, in nats, (K,); arguments as of ``spreads``."""
+def log_joints_at_means(eta: FloatArray, covariances: FloatArray) -> FloatArray:
+    """Log-joints of each component at its own mean, where they are highest.
+
+    Parameters
+    ----------
+    eta : ndarray of shape (K, 1 + 2 d)
+        As ``natural_parameters`` gives them.
+    covariances : ndarray of shape (K, d)
+        Variances of the same mixture.
+
+    Returns
+    -------
+    log_joints : ndarray of shape (K,)
+        In nats.
+    """
     return eta[:, 0] + spreads(eta, covariances) / 2
 
 
-def in_double(eta, mixture, dtype):
+def in_double(eta: FloatArray, mixture: Mixture, dtype: DTypeLike) -> Array:
     """Which components have to be worked on in float64.
 
     Of terms that add up to ``spreads`` float32 keeps seven digits: too few for components that are
@@ -213,7 +229,7 @@ def in_double(eta, mixture, dtype):
         double |= ((covariances < 1e-30) | (covariances > 1e30)).any(axis=1)
     constant = covariances < _CONSTANT * total_variances(mixture)
     if constant.any():
-        spread = eta[:, 1 : 1 + covariances.shape[1]] ** 2 * covariances
+        spread = split_moments(eta)[1] ** 2 * covariances
         double |= (constant & (spread > _CONSTANT_NATS)).any(axis=1)
     if not double.all():
         bias = eta[:, 0]
@@ -222,7 +238,9 @@ def in_double(eta, mixture, dtype):
     return double | (4 * double.sum() > len(double))
 
 
-def hard_statistics(X, labels, n_components, center):
+def hard_statistics(
+    X: FloatArray, labels: IntArray, n_components: int, center: FloatArray
+) -> Statistics:
     """Statistics of descriptors that each belong to one component wholly (k-means).
 
     Parameters
@@ -241,15 +259,14 @@ def hard_statistics(X, labels, n_components, center):
     Statistics
         With a log-likelihood of NaN, for there is no mixture yet.
     """
-    d = X.shape[1]
-    totals = np.zeros((n_components, 1 + 2 * d))
+    totals = np.zeros((n_components, n_moments(X.shape[1])))
     for k in range(n_components):
         x = X[labels == k].astype(np.float64) - center
-        totals[k] = np.concatenate([[len(x)], x.sum(axis=0), (x**2).sum(axis=0)])
+        totals[k] = join_moments([len(x)], x.sum(axis=0), (x**2).sum(axis=0))
     return Statistics(totals, len(X), np.nan, center)
 
 
-def equal_runs(sizes):
+def equal_runs(sizes: IntArray) -> list[tuple[slice, tuple[int, int, int]]]:
     """(slice of sets, run) for all stretches of consecutive sets of one size."""
     breaks = np.flatnonzero(np.diff(sizes)) + 1
     begins = np.cumsum(sizes) - sizes

@@ -1,12 +1,11 @@
 """Blocks of descriptors on a GPU: they stay there between passes where they fit."""
 
-from functools import reduce
-from operator import add
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 
-from skvae.mixture.blocks import is_dask
+from skvae.data.blocks import Blocks, DaskBlocks, SummedBlocks
 
 __all__ = ["TorchBlocks"]
 
@@ -15,13 +14,13 @@ _SHARE = 0.5
 _HOST_BYTES = 2**30
 
 
-class TorchBlocks:
+class TorchBlocks(SummedBlocks):
     """Blocks as torch tensors on a device.
 
     Parameters
     ----------
-    blocks : ArrayBlocks or IteratedBlocks
-        Where the descriptors lie.
+    blocks : Blocks
+        Where the descriptors lie; what they yield are arrays.
     device : torch.device
         Where they are worked on.
 
@@ -31,20 +30,21 @@ class TorchBlocks:
         For dask arrays, whose blocks are worked on where they are.
     """
 
-    def __init__(self, blocks, device):
-        if is_dask(blocks.X):
+    def __init__(self, blocks: Blocks, device: torch.device) -> None:
+        if isinstance(blocks, DaskBlocks):
             raise ValueError(
                 f"device={device.type!r} is for arrays, memory maps and iterables; the blocks of a "
                 "dask array are worked on by its workers. Use device=None."
             )
         self.blocks, self.device, self.dtype = blocks, device, blocks.dtype
-        self._kept = None
+        self._kept: list[torch.Tensor] | None = None
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[torch.Tensor]:
         if self._kept:
             yield from self._kept
             return
-        room, kept = _room(self.device), []
+        room = _room(self.device)
+        kept: list[torch.Tensor] | None = []
         for block in self.blocks:
             x = torch.from_numpy(np.require(block, requirements=["C", "W"])).to(self.device)
             room -= x.nbytes
@@ -52,16 +52,12 @@ class TorchBlocks:
             yield x
         self._kept = kept
 
-    def total(self, function):
-        """Sum of ``function(block)`` over the blocks."""
-        return reduce(add, map(function, self))
-
-    def batches(self, size, rng):
+    def batches(self, size: int, rng: np.random.RandomState) -> Iterator[Blocks]:
         """Random batches, as the blocks give them."""
         for batch in self.blocks.batches(size, rng):
             yield TorchBlocks(batch, self.device)
 
 
-def _room(device):
+def _room(device: torch.device) -> float:
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else _HOST_BYTES
     return _SHARE * free

@@ -1,12 +1,18 @@
 """The statistics of ``skvae.mixture.statistics`` by torch, for descriptors on a GPU."""
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+
 import numpy as np
 import torch
 
+from skvae._typing import FloatArray, IntArray
 from skvae.compute.process import SharedSetting
-from skvae.mixture.assignment import is_hard
+from skvae.mixture.assignment import Assignment, is_hard
 from skvae.mixture.expectation import NEGLIGIBLE_NATS
+from skvae.mixture.moments import split_moments
 from skvae.mixture.statistics import (
+    Mixture,
     Statistics,
     equal_runs,
     float32_nats,
@@ -23,7 +29,7 @@ _BLOCK_BYTES = 2**28
 _NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
 
 
-def block_rows(n_components, itemsize):
+def block_rows(n_components: int, itemsize: int) -> int:
     """Descriptors worked on at a time."""
     return max(1024, _BLOCK_BYTES // (itemsize * n_components))
 
@@ -38,7 +44,7 @@ _PRECISION = SharedSetting(
 )
 
 
-def _full_precision():
+def _full_precision() -> AbstractContextManager[None]:
     """Float32 products in float32: TF32 keeps eleven bits of the mantissa."""
     return _PRECISION.at(_FULL)
 
@@ -46,18 +52,20 @@ def _full_precision():
 class _Part:
     """Components that are worked on in one precision, on a device."""
 
-    def __init__(self, eta, center, dtype, device):
+    def __init__(
+        self, eta: FloatArray, center: FloatArray, dtype: torch.dtype, device: torch.device
+    ) -> None:
         eta, self.offset = relative_parameters(eta)
         self.eta = torch.as_tensor(eta).to(device, dtype)
         self.center = torch.as_tensor(center).to(device, dtype)
 
-    def features(self, x):
+    def features(self, x: torch.Tensor) -> torch.Tensor:
         """phi(x - c), (n, 1 + 2 d)"""
-        d = x.shape[1]
-        phi = torch.empty((len(x), 1 + 2 * d), dtype=self.eta.dtype, device=x.device)
-        phi[:, 0] = 1
-        torch.sub(x, self.center, out=phi[:, 1 : 1 + d])
-        torch.square(phi[:, 1 : 1 + d], out=phi[:, 1 + d :])
+        phi = torch.empty((len(x), self.eta.shape[1]), dtype=self.eta.dtype, device=x.device)
+        one, first, second = split_moments(phi)
+        one[:] = 1
+        torch.sub(x, self.center, out=first)
+        torch.square(first, out=second)
         return phi
 
 
@@ -68,7 +76,13 @@ class _Kernel:
     that counts; ``order`` has the components in double last.
     """
 
-    def __init__(self, mixture, center, like, assignment=None):
+    def __init__(
+        self,
+        mixture: Mixture,
+        center: FloatArray,
+        like: torch.Tensor,
+        assignment: Assignment | None = None,
+    ) -> None:
         self.assignment, device = assignment, like.device
         eta = natural_parameters(mixture, center)
         dtype = np.float64 if is_hard(assignment) else _NUMPY[like.dtype]
@@ -87,20 +101,24 @@ class _Kernel:
         self.rows = block_rows(len(eta), like.element_size())
         self.shape = eta.shape
 
-    def e_step(self, x, weights=None):
+    def e_step(
+        self, x: torch.Tensor, weights: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, list[torch.Tensor], torch.Tensor]:
         """What ``totals`` needs, and log-likelihoods (n, 1) in float64."""
         phis = [part.features(x) for part in self.parts]
         log_joints = [phi @ part.eta.T for phi, part in zip(phis, self.parts, strict=True)]
         peak, joint = self._relative(x, log_joints)
         if self.assignment is not None:
-            joint = self._sparse(joint)
+            joint = self._sparse(joint, self.assignment)
         total = torch.logsumexp(joint, dim=1, keepdim=True)
         gamma = joint.sub_(total).exp_()
         if weights is not None:
             gamma *= weights
         return gamma, phis, peak + total.double()
 
-    def _relative(self, x, log_joints):
+    def _relative(
+        self, x: torch.Tensor, log_joints: list[torch.Tensor]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Largest log-joint of each row, (n, 1) in float64, and all log-joints less it."""
         tops = [joint.amax(dim=1, keepdim=True) for joint in log_joints]
         peaks = [top.double() + part.offset for top, part in zip(tops, self.parts, strict=True)]
@@ -118,7 +136,7 @@ class _Kernel:
             joint[rows] = (exact - top).to(joint.dtype)
         return peak, joint
 
-    def _coarse(self, joint, peak):
+    def _coarse(self, joint: torch.Tensor, peak: torch.Tensor) -> torch.Tensor:
         """Rows whose log-joints float32 rounds too coarsely."""
         most = float32_nats(len(self.exact.center))
         rows = torch.nonzero(~(peak[:, 0] >= self.normalizers.max() - most))[:, 0]
@@ -126,8 +144,8 @@ class _Kernel:
         depth = torch.where(near > -NEGLIGIBLE_NATS, self.normalizers - peak - near, 0)
         return rows[((depth > most) | ~peak.isfinite()).any(dim=1)]
 
-    def _sparse(self, joint):
-        top_k, least = self.assignment
+    def _sparse(self, joint: torch.Tensor, assignment: Assignment) -> torch.Tensor:
+        top_k, least = assignment
         if top_k is not None and top_k < joint.shape[1]:
             values, places = joint.topk(top_k, dim=1)
             joint = torch.full_like(joint, -torch.inf).scatter_(1, places, values)
@@ -137,7 +155,7 @@ class _Kernel:
             joint = joint.masked_fill(joint < floor, -torch.inf)
         return joint
 
-    def totals(self, gamma, phis, n_sets):
+    def totals(self, gamma: torch.Tensor, phis: list[torch.Tensor], n_sets: int) -> torch.Tensor:
         """Statistics of consecutive sets of one size, (n_sets, K, 1 + 2 d) in float64."""
         parts, first = [], 0
         for phi, part in zip(phis, self.parts, strict=True):
@@ -150,8 +168,8 @@ class _Kernel:
         return totals
 
 
-def accumulate(X, mixture, center):
-    """E-step: expected sufficient statistics of all descriptors under ``mixture``.
+def accumulate(X: torch.Tensor, mixture: Mixture, center: FloatArray) -> Statistics:
+    """Expected sufficient statistics of descriptors on a device, as ``expectation.accumulate``.
 
     Parameters
     ----------
@@ -165,7 +183,7 @@ def accumulate(X, mixture, center):
     Returns
     -------
     Statistics
-        Sums in float64; in main memory.
+        In main memory.
     """
     kernel = _Kernel(mixture, center, X)
     totals = torch.zeros(kernel.shape, dtype=torch.float64, device=X.device)
@@ -178,30 +196,24 @@ def accumulate(X, mixture, center):
     return Statistics(totals.cpu().numpy(), len(X), log_likelihood.item(), center)
 
 
-def set_statistics(descriptors, offsets, mixture, assignment=None, weights=None, device="cuda"):
-    """Statistics of each set, block of sets by block of sets.
+def set_statistics(
+    descriptors: FloatArray,
+    offsets: IntArray,
+    mixture: Mixture,
+    assignment: Assignment | None = None,
+    weights: FloatArray | None = None,
+    device: torch.device | str = "cuda",
+) -> Iterator[tuple[slice, FloatArray]]:
+    """Statistics of each set, summed on a device.
+
+    Takes and yields what ``skvae.mixture.expectation.set_statistics`` does.
 
     Parameters
     ----------
-    descriptors : ndarray of shape (N, d), float32 or float64
-        All descriptors, set after set.
-    offsets : ndarray of shape (n_sets + 1,)
-        Where each set begins.
-    mixture : Mixture
-        Parameters.
-    assignment : Assignment, default=None
-        Which posteriors are kept; None keeps all.
-    weights : ndarray of shape (N,), default=None
-        How often each descriptor counts; None means once.
+    descriptors, offsets, mixture, assignment, weights
+        In main memory.
     device : torch.device
         Where to work.
-
-    Yields
-    ------
-    sets : slice
-        The sets of this block.
-    totals : ndarray of shape (n_block, K, 1 + 2 d), float64
-        [S0 | S1 | S2] of each set about ``mixture.center(descriptors.dtype)``.
     """
     center = mixture.center(descriptors.dtype)
     X = torch.from_numpy(np.require(descriptors, requirements=["C", "W"])).to(device)

@@ -1,6 +1,15 @@
 """Variances of features: whether they vary at all, and the least that a component may have."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+from numpy.typing import DTypeLike
+
+from skvae._typing import FloatArray
+from skvae.mixture.moments import split_moments
+
+if TYPE_CHECKING:
+    from skvae.mixture.statistics import Mixture, Statistics
 
 __all__ = ["begin_to_vary", "floor_of", "total_variances", "varying"]
 
@@ -10,7 +19,7 @@ _LEAST_VARIANCE = 1e-290
 _LEAST_SHARE = 2.0**-92
 
 
-def varying(variances, center, dtype):
+def varying(variances: FloatArray, center: FloatArray, dtype: DTypeLike) -> FloatArray:
     """Variances of the features that vary by more than rounding; 0 for the others.
 
     Parameters
@@ -31,11 +40,13 @@ def varying(variances, center, dtype):
     return np.where(variances > np.maximum(_rounding(center, dtype), least), variances, 0.0)
 
 
-def _rounding(center, dtype):
+def _rounding(center: FloatArray, dtype: DTypeLike) -> FloatArray:
     return (float(np.finfo(dtype).eps) * np.asarray(center, np.float64)) ** 2
 
 
-def floor_of(variances, variance_floor, center, dtype):
+def floor_of(
+    variances: FloatArray, variance_floor: float, center: FloatArray, dtype: DTypeLike
+) -> FloatArray:
     """The least variances that a component may have, in the squared units of the descriptors.
 
     Each feature has its own, so that its units make no difference. One that does not vary says
@@ -60,7 +71,7 @@ def floor_of(variances, variance_floor, center, dtype):
     return np.where(variances > 0, variance_floor * variances, widest)
 
 
-def total_variances(mixture):
+def total_variances(mixture: "Mixture") -> FloatArray:
     """Variances of the features over all components.
 
     Parameters
@@ -76,7 +87,9 @@ def total_variances(mixture):
     return weights @ (covariances + (means - weights @ means) ** 2)
 
 
-def begin_to_vary(mixture, batch, variances, dtype):
+def begin_to_vary(
+    mixture: "Mixture", batch: "Statistics", variances: FloatArray, dtype: DTypeLike
+) -> tuple["Mixture", FloatArray]:
     """Let features that have not varied so far have the variance that they show in a batch.
 
     Until then it is the same in all components, so that no posterior depends on it.
@@ -99,7 +112,7 @@ def begin_to_vary(mixture, batch, variances, dtype):
     """
     if variances.all():
         return mixture, variances
-    s1, s2 = np.split(batch.totals[:, 1:].sum(axis=0) / batch.n_descriptors, 2)
+    _, s1, s2 = split_moments(batch.totals.sum(axis=0) / batch.n_descriptors)
     value = mixture.weights @ mixture.means
     mu = value - batch.center
     shown = s2 - 2 * mu * s1 + mu**2

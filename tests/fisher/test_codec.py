@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 
 from skvae.fisher.codec import Codec
-from skvae.fisher.encoding import BLOCKS
+from skvae.fisher.layout import GRADIENTS
 from skvae.mixture.expectation import accumulate
 from skvae.mixture.statistics import Mixture
 
 K, D = 4, 3
+ALL = tuple(GRADIENTS)
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def encode(codec, X, offsets, positions):
     return codec.vectors(*codec.statistics(X, offsets, positions), X.dtype)
 
 
-@pytest.mark.parametrize("gradients", [BLOCKS, ("means",), ("stds", "means")])
+@pytest.mark.parametrize("gradients", [ALL, ("means",), ("stds", "means")])
 @pytest.mark.parametrize("levels", [(1,), (1, 2)])
 def test_names_and_sizes_agree(rng, mixture, gradients, levels):
     codec = Codec(mixture, gradients, 0.5, "l2", levels)
@@ -39,7 +40,7 @@ def test_names_and_sizes_agree(rng, mixture, gradients, levels):
 @pytest.mark.parametrize("levels", [(1,), (1, 2)])
 def test_decoding_with_the_true_scales_is_exact(rng, mixture, norm, power, levels):
     X, offsets, positions = make_sets(rng, (40,))
-    codec = Codec(mixture, BLOCKS, power, norm, levels)
+    codec = Codec(mixture, ALL, power, norm, levels)
     vectors, scales = encode(codec, X, offsets, positions)
     statistics = codec.decode(vectors.reshape(1, -1), scales[0])
     center = mixture.center(np.float64)
@@ -50,9 +51,9 @@ def test_decoding_with_the_true_scales_is_exact(rng, mixture, norm, power, level
 
 def test_a_pyramid_is_the_vectors_of_its_cells(rng, mixture):
     X, offsets, positions = make_sets(rng)
-    one = Codec(mixture, BLOCKS, 0.5, "l2")
+    one = Codec(mixture, ALL, 0.5, "l2")
     whole, _ = encode(one, X, offsets, positions)
-    found, _ = encode(Codec(mixture, BLOCKS, 0.5, "l2", (1, 2)), X, offsets, positions)
+    found, _ = encode(Codec(mixture, ALL, 0.5, "l2", (1, 2)), X, offsets, positions)
     assert np.allclose(found[:, 0], whole[:, 0], atol=1e-12)
     for i in range(3):
         x = X[offsets[i] : offsets[i + 1]]

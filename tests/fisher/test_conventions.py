@@ -7,7 +7,8 @@ from sklearn.mixture import GaussianMixture
 
 from skvae import FisherVectorEncoder
 from skvae.fisher.conventions import LAYOUTS, convert_layout
-from skvae.fisher.encoding import flatten, whiten
+from skvae.fisher.encoding import whiten
+from skvae.fisher.layout import Layout
 from skvae.mixture.conversion import from_parameters
 from skvae.mixture.statistics import Mixture, hard_statistics
 
@@ -57,7 +58,7 @@ def test_hard_assignment_is_vlfeats_fast_one(case):
     center = mixture.center(X.dtype)
     statistics = hard_statistics(X, fitted.predict(X), len(mixture.weights), center)
     gradients = whiten(statistics.totals[None], np.array([len(X)]), mixture, center)
-    vector = flatten(gradients, ("means", "stds"))[0]
+    vector = Layout(("means", "stds"), *mixture.means.shape).flatten(gradients)[0]
     assert np.allclose(vector, found["hard"], rtol=0, atol=1e-5)
 
 
@@ -130,7 +131,7 @@ def test_keeps_the_dtype_and_the_input(vectors):
 
 @pytest.mark.parametrize("target", ["skvae", "scikit-image"])
 def test_weights_cannot_be_made_up(vectors, target):
-    with pytest.raises(ValueError, match="has no weights block.*'vlfeat' instead"):
+    with pytest.raises(ValueError, match="has no gradients of weights.*'vlfeat' instead"):
         convert_layout(vectors[:, K:], K, source="vlfeat", target=target)
 
 

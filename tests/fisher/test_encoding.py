@@ -4,16 +4,8 @@ import torch
 from skimage.feature import fisher_vector
 from sklearn.mixture import GaussianMixture
 
-from skvae.fisher.encoding import (
-    BLOCKS,
-    block_starts,
-    cell_statistics,
-    flatten,
-    normalize,
-    signed_power,
-    unflatten,
-    whiten,
-)
+from skvae.fisher.encoding import cell_statistics, normalize, signed_power, whiten
+from skvae.fisher.layout import GRADIENTS, Layout
 from skvae.mixture.expectation import set_statistics
 from skvae.mixture.statistics import Mixture
 
@@ -62,12 +54,12 @@ def test_is_the_whitened_gradient_of_the_log_likelihood(rng, mixture, n):
     assert np.allclose(found, autograd_reference(X, mixture), rtol=1e-9, atol=1e-9)
 
 
-def test_agrees_with_scikit_image_up_to_the_sign_of_the_last_block(rng):
+def test_agrees_with_scikit_image_up_to_the_sign_of_the_last_gradient(rng):
     pool = rng.normal(size=(500, D)) * [1, 2, 3]
     gmm = GaussianMixture(K, covariance_type="diag", random_state=0).fit(pool)
     mixture = Mixture(gmm.weights_, gmm.means_, gmm.covariances_)
     X = rng.normal(size=(40, D))
-    ours = flatten(gradients_of([X], mixture), BLOCKS)[0]
+    ours = Layout(tuple(GRADIENTS), K, D).flatten(gradients_of([X], mixture))[0]
     theirs = fisher_vector(X, gmm)
     theirs[K + K * D :] *= -1
     assert np.allclose(ours, theirs, atol=1e-12)
@@ -98,7 +90,7 @@ def test_affine_invariance_when_the_mixture_moves_along(rng, mixture):
     )
 
 
-def test_weights_block_is_orthogonal_to_the_root_weights(rng, mixture):
+def test_gradient_of_the_weights_is_orthogonal_to_the_root_weights(rng, mixture):
     g = gradients_of([rng.normal(size=(40, D))], mixture)[0, :, 0]
     assert g @ np.sqrt(mixture.weights) == pytest.approx(0, abs=1e-12)
 
@@ -145,24 +137,6 @@ def test_float32_is_accurate_for_components_a_thousand_times_narrower_than_far(r
     assert (error <= 2e-5 * np.linalg.norm(exact, axis=(1, 2))).all()
 
 
-@pytest.mark.parametrize("blocks", [BLOCKS, ("means",), ("weights", "stds"), ("means", "stds")])
-def test_unflatten_undoes_flatten(rng, blocks):
-    gradients = rng.normal(size=(7, K, 1 + 2 * D))
-    kept = {"weights": slice(0, 1), "means": slice(1, 1 + D), "stds": slice(1 + D, None)}
-    back = unflatten(flatten(gradients, blocks), blocks, K, D)
-    for block, columns in kept.items():
-        expected = gradients[..., columns] if block in blocks else 0
-        assert np.array_equal(back[..., columns], expected * np.ones_like(back[..., columns]))
-
-
-def test_layout_is_weights_means_stds_component_major(rng):
-    gradients = rng.normal(size=(1, K, 1 + 2 * D))
-    vector = flatten(gradients, ("stds", "weights", "means"))[0]
-    assert vector[2] == gradients[0, 2, 0]
-    assert vector[K + 2 * D + 1] == gradients[0, 2, 1 + 1]
-    assert vector[K + K * D + 2 * D + 1] == gradients[0, 2, 1 + D + 1]
-
-
 def test_l2_norm_is_one_and_zero_stays_zero(rng):
     vectors = np.concatenate([rng.normal(size=(3, 8)), np.zeros((1, 8))])
     normalized, scales = normalize(vectors, "l2", None)
@@ -170,9 +144,8 @@ def test_l2_norm_is_one_and_zero_stays_zero(rng):
     assert np.allclose(normalized * scales, vectors)
 
 
-def test_intra_norm_gives_every_block_the_same_length(rng):
-    starts = block_starts(BLOCKS, K, D)
-    assert starts.tolist() == [0, *range(K, K + 2 * K * D, D)]
+def test_intra_norm_gives_every_group_the_same_length(rng):
+    starts = Layout(tuple(GRADIENTS), K, D).group_starts
     normalized, scales = normalize(rng.normal(size=(4, K + 2 * K * D)), "intra", starts)
     lengths = np.sqrt(np.add.reduceat(normalized**2, starts, axis=1))
     assert np.allclose(lengths, 1 / np.sqrt(len(starts)))
@@ -180,7 +153,7 @@ def test_intra_norm_gives_every_block_the_same_length(rng):
     assert scales.shape == (4, len(starts))
 
 
-def test_intra_norm_skips_empty_blocks():
+def test_intra_norm_skips_empty_groups():
     vector = np.zeros((1, 6))
     vector[0, :2] = [3, 4]
     normalized, _ = normalize(vector, "intra", np.array([0, 2, 4]))

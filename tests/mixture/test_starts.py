@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from skvae.mixture.blocks import ArrayBlocks
+from skvae.data.blocks import ArrayBlocks
 from skvae.mixture.starts import given_start, start
 
 

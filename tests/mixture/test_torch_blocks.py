@@ -3,8 +3,9 @@ import pytest
 import torch
 
 from skvae import DiagonalGaussianMixture
+from skvae.data import blocks as data_blocks
+from skvae.data.blocks import ArrayBlocks, Blocks, DaskBlocks
 from skvae.mixture import torch_blocks, torch_statistics
-from skvae.mixture.blocks import ArrayBlocks
 from skvae.mixture.torch_blocks import TorchBlocks
 
 CPU = torch.device("cpu")
@@ -21,16 +22,17 @@ def on_torch(monkeypatch):
 
     kept = torch_statistics.accumulate
     monkeypatch.setattr(torch_statistics, "accumulate", accumulate)
-    monkeypatch.setattr("skvae.mixture.estimator.gpu_or_none", lambda device: device and CPU)
+    monkeypatch.setattr("skvae.mixture.density.gpu_or_none", lambda device: device and CPU)
     return made
 
 
 @pytest.mark.parametrize("room", [0, 10**9])
 def test_blocks_are_kept_where_they_fit(rng, monkeypatch, room):
     monkeypatch.setattr(torch_blocks, "_HOST_BYTES", room)
-    monkeypatch.setattr("skvae.mixture.blocks._BLOCK_BYTES", 1600)
+    monkeypatch.setattr(data_blocks, "_BLOCK_BYTES", 1600)
     X = rng.normal(size=(250, 2))
     blocks = TorchBlocks(ArrayBlocks(X), CPU)
+    assert isinstance(blocks, Blocks)
     first, second = list(blocks), list(blocks)
     assert len(first) == 3
     assert all((a is b) == (room > 0) for a, b in zip(first, second, strict=True))
@@ -81,6 +83,5 @@ def test_a_gpu_that_is_not_there_is_an_error(rng):
 
 def test_dask_arrays_are_refused():
     array = pytest.importorskip("dask.array")
-    blocks = type("Blocks", (), {"X": array.ones((4, 2)), "dtype": np.dtype(float)})
     with pytest.raises(ValueError, match="dask array are worked on by its workers"):
-        TorchBlocks(blocks, CPU)
+        TorchBlocks(DaskBlocks(array.ones((4, 2))), CPU)

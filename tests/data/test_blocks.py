@@ -5,10 +5,17 @@ from functools import partial
 import numpy as np
 import pytest
 from pages import resident
-from reiterable import Blocks
+from reiterable import Blocks as Reiterable
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from skvae.mixture.blocks import ArrayBlocks, DaskBlocks, IteratedBlocks, lazy_blocks
+from skvae.data.blocks import (
+    ArrayBlocks,
+    Blocks,
+    DaskBlocks,
+    IteratedBlocks,
+    RowBlocks,
+    lazy_blocks,
+)
 
 BOUNDS = [1, 13, 13, 170]
 
@@ -22,11 +29,12 @@ def dask_array(X, chunks=((13, 0, 157, 30), (2, 3))):
     return pytest.importorskip("dask.array").from_array(X, chunks=chunks)
 
 
+# Of each class that has the protocol: a new one is a line here.
 FORMS = {
     "array": lambda X, path: ArrayBlocks(X),
     "memory map": lambda X, path: lazy_blocks(memory_map(X, path)),
     "view of a memory map": lambda X, path: lazy_blocks(np.asarray(memory_map(X, path))),
-    "iterable": lambda X, path: lazy_blocks(Blocks(*np.split(X, BOUNDS))),
+    "iterable": lambda X, path: lazy_blocks(Reiterable(*np.split(X, BOUNDS))),
     "dask array": lambda X, path: lazy_blocks(dask_array(X)),
 }
 
@@ -40,6 +48,7 @@ def second_moments(block):
 def test_every_form_has_the_same_rows_and_sums(rng, tmp_path, form, dtype):
     X = rng.normal(size=(200, 5)).astype(dtype)
     blocks = FORMS[form](X, tmp_path)
+    assert isinstance(blocks, Blocks) and isinstance(blocks, RowBlocks)
     assert blocks.dtype == dtype
     assert blocks.head.shape[1] == 5
     assert np.array_equal(np.concatenate(list(blocks)), X)
@@ -79,7 +88,7 @@ def test_batches_of_sorted_data_look_alike():
 def test_batches_of_an_iterable_are_consecutive_whatever_its_blocks(rng, bounds):
     X = rng.normal(size=(200, 2))
     batches = [
-        next(iter(b)) for b in IteratedBlocks(Blocks(*np.split(X, bounds))).batches(30, None)
+        next(iter(b)) for b in IteratedBlocks(Reiterable(*np.split(X, bounds))).batches(30, None)
     ]
     assert [len(b) for b in batches] == [30, 30, 30, 30, 30, 50]
     assert np.array_equal(np.concatenate(batches), X)
@@ -125,11 +134,11 @@ def test_every_block_is_checked(rng, tmp_path, form):
 )
 def test_blocks_that_do_not_fit_together(blocks, message):
     with pytest.raises(ValueError, match=message):
-        lazy_blocks(Blocks(*blocks)).total(second_moments)
+        lazy_blocks(Reiterable(*blocks)).total(second_moments)
 
 
 def test_an_iterable_that_does_not_start_anew():
-    class Draining(Blocks):
+    class Draining(Reiterable):
         def __iter__(self):
             blocks, self.blocks = self.blocks, self.blocks[:1]
             return iter(blocks)

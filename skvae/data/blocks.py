@@ -1,26 +1,30 @@
-"""Descriptors read in passes over blocks, wherever they lie: in memory, on disk, on a cluster.
+"""Rows read in passes over blocks, wherever they lie: in memory, on disk, on a cluster.
 
-Everything EM asks of the data is a sum over blocks, so these few classes are all that it takes to
-outgrow memory, and one machine.
+Everything EM asks of the data is a sum over blocks, so a class with the few methods of ``Blocks``
+is all that it takes to outgrow memory, and one machine.
 """
 
-import sys
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial, reduce
 from operator import add
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from sklearn.utils import gen_batches
 
+from skvae._typing import FloatArray, IntArray
 from skvae.compute.threads import single_threaded
-from skvae.data.containers import float_type
+from skvae.data.containers import float_type, is_dask
 from skvae.data.iterables import BlockPasses, check_block, yields_blocks
 from skvae.data.maps import give_pages_back, memory_map_of
 
 __all__ = [
     "ArrayBlocks",
+    "Blocks",
     "DaskBlocks",
     "IteratedBlocks",
-    "is_dask",
+    "RowBlocks",
+    "SummedBlocks",
     "lazy_blocks",
     "random_rows",
 ]
@@ -36,7 +40,40 @@ _RUNS_PER_BATCH = 256
 _TREE_WIDTH = 8
 
 
-def lazy_blocks(X):
+Sum = TypeVar("Sum")
+
+
+@runtime_checkable
+class Blocks(Protocol):
+    """What EM reads: descriptors in blocks, as many times as it passes over them.
+
+    Each pass gives the same rows in the same order, and no result may depend on how they are cut
+    but by the rounding of sums.
+    """
+
+    dtype: np.dtype[Any]  # of the descriptors, float32 or float64
+
+    def __iter__(self) -> Iterator[Any]:
+        """One pass: validated arrays, or tensors, of shape (n_i, d)."""
+
+    def total(self, function: Callable[[Any], Sum]) -> Sum:
+        """Sum of ``function(block)`` over the blocks, computed where they lie."""
+
+    def batches(self, size: int, rng: np.random.RandomState) -> Iterator["Blocks"]:
+        """Batches of about ``size`` rows that are a partition of the data."""
+
+
+@runtime_checkable
+class RowBlocks(Blocks, Protocol):
+    """Blocks of which single rows can be had, in main memory: where EM starts."""
+
+    head: FloatArray  # rows that say what d is, of any values
+
+    def take(self, rows: IntArray) -> FloatArray:
+        """The rows of these sorted indices."""
+
+
+def lazy_blocks(X: Any) -> RowBlocks | None:
     """Blocks of data that are not in memory, or None for what is.
 
     Parameters
@@ -46,7 +83,7 @@ def lazy_blocks(X):
 
     Returns
     -------
-    ArrayBlocks, IteratedBlocks, DaskBlocks or None
+    RowBlocks or None
 
     Raises
     ------
@@ -62,12 +99,7 @@ def lazy_blocks(X):
     return IteratedBlocks(X) if yields_blocks(X, "EM") else None
 
 
-def is_dask(X):
-    """Whether X is a collection of dask, which whoever made one has imported."""
-    return "dask" in sys.modules and sys.modules["dask"].is_dask_collection(X)
-
-
-def random_rows(n, size, rng):
+def random_rows(n: int, size: int, rng: np.random.RandomState) -> IntArray:
     """Sorted numbers of at most ``size`` random rows of n, in memory that does not grow with n.
 
     Parameters
@@ -90,13 +122,15 @@ def random_rows(n, size, rng):
 _check_block = partial(check_block, dtypes=())
 
 
-class _Blocks:
-    def total(self, function):
+class SummedBlocks:
+    """Blocks that are summed one after the other, in this process."""
+
+    def total(self: Iterable[Any], function: Callable[[Any], Sum]) -> Sum:
         """Sum of ``function(block)`` over the blocks."""
-        return reduce(add, map(function, self))
+        return _sum(map(function, self))
 
 
-class ArrayBlocks(_Blocks):
+class ArrayBlocks(SummedBlocks):
     """Blocks of an array; of a memory map, no more than a block is held in memory.
 
     Parameters
@@ -105,26 +139,26 @@ class ArrayBlocks(_Blocks):
         A memory map is validated block by block; another array has to be valid.
     """
 
-    def __init__(self, X):
+    def __init__(self, X: Any) -> None:
         self.X = X
         self._map = memory_map_of(X)
         self.head = X if self._map is None else X[:1]
         self.dtype = float_type(X.dtype)
 
-    def _check(self, block):
+    def _check(self, block: Any) -> FloatArray:
         return block if self._map is None else _check_block(block, self.X.shape[1])
 
-    def _release(self):
+    def _release(self) -> None:
         if self._map is not None:
             give_pages_back(self._map)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[FloatArray]:
         n, d = self.X.shape
         for rows in gen_batches(n, max(1, _BLOCK_BYTES // (8 * d))):
             yield self._check(self.X[rows])
             self._release()
 
-    def take(self, rows, run=1):
+    def take(self, rows: IntArray, run: int = 1) -> FloatArray:
         """The rows of these sorted indices, which come in runs of ``run`` consecutive ones."""
         out = np.empty((len(rows), self.X.shape[1]), self.dtype)
         for part in gen_batches(len(rows), _GATHERED_RUNS * run):
@@ -132,7 +166,7 @@ class ArrayBlocks(_Blocks):
             self._release()
         return self._check(out)
 
-    def batches(self, size, rng):
+    def batches(self, size: int, rng: np.random.RandomState) -> Iterator[Blocks]:
         """Random batches of about ``size`` rows that are a partition of the data.
 
         A batch is made of short runs of rows at random places: a page of a file is read once, and
@@ -146,7 +180,7 @@ class ArrayBlocks(_Blocks):
             yield ArrayBlocks(self.take(rows[rows < n], run))
 
 
-class IteratedBlocks(_Blocks, BlockPasses):
+class IteratedBlocks(SummedBlocks, BlockPasses):
     """Blocks that an iterable yields, every time that it is iterated over.
 
     Parameters
@@ -155,10 +189,10 @@ class IteratedBlocks(_Blocks, BlockPasses):
         Re-iterable.
     """
 
-    def __init__(self, X):
+    def __init__(self, X: Any) -> None:
         super().__init__(X, ())
 
-    def take(self, rows):
+    def take(self, rows: IntArray) -> FloatArray:
         """The rows of these sorted indices, counted over all blocks."""
         parts, first = [], 0
         for block in self:
@@ -169,7 +203,7 @@ class IteratedBlocks(_Blocks, BlockPasses):
                 break
         return np.concatenate(parts)
 
-    def batches(self, size, rng):
+    def batches(self, size: int, rng: np.random.RandomState | None) -> Iterator[Blocks]:
         """Consecutive batches of ``size`` rows, the last of less than twice as many."""
         rows = np.empty((0, self.head.shape[1]), self.dtype)
         for block in self:
@@ -189,7 +223,7 @@ class DaskBlocks:
         Chunks along the rows may be of any size.
     """
 
-    def __init__(self, X):
+    def __init__(self, X: Any) -> None:
         if not hasattr(X, "rechunk"):
             raise TypeError(
                 f"X is a dask {type(X).__name__}; a mixture reads dask arrays. A data frame gives "
@@ -205,11 +239,11 @@ class DaskBlocks:
         self.head = np.zeros((1, X.shape[1]), X.dtype)
         self.dtype = float_type(X.dtype)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[FloatArray]:
         for block in self.X.to_delayed().ravel():
             yield _check_block(block.compute(), self.X.shape[1])
 
-    def total(self, function):
+    def total(self, function: Callable[[FloatArray], Sum]) -> Sum:
         """Sum of ``function(block)`` over the blocks; one small result comes back."""
         from dask import delayed
 
@@ -219,11 +253,11 @@ class DaskBlocks:
             parts = [delayed(_sum)(parts[rows]) for rows in gen_batches(len(parts), _TREE_WIDTH)]
         return parts[0].compute()
 
-    def take(self, rows):
+    def take(self, rows: IntArray) -> FloatArray:
         """The rows of these sorted indices."""
         return _check_block(self.X[rows].compute(), self.X.shape[1])
 
-    def batches(self, size, rng):
+    def batches(self, size: int, rng: np.random.RandomState | None) -> Iterator[Blocks]:
         """Not offered: every small batch would go through the whole graph."""
         raise ValueError(
             f"batch_size={size} needs data whose rows can be read at random; a dask array is "
@@ -231,11 +265,11 @@ class DaskBlocks:
         )
 
 
-def _on_block(function, n_features, block):
+def _on_block(function: Callable[[FloatArray], Sum], n_features: int, block: Any) -> Sum:
     # In the process of a worker, whose threads are already busy with other blocks.
     with single_threaded():
         return function(_check_block(block, n_features))
 
 
-def _sum(parts):
+def _sum(parts: Iterable[Any]) -> Any:
     return reduce(add, parts)
