@@ -116,7 +116,7 @@ class FisherScores(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
         Parameters
         ----------
         X : array-like or iterable of blocks, of shape (n_samples, n_features)
-            Rows, as for :meth:`VAETransformer.fit`.
+            Rows, as for :meth:`skvae.VAETransformer.fit`.
         y : array-like of shape (n_samples,), default=None
             Labels, for a model that is yet to be fitted with ``conditional``.
 
