@@ -21,7 +21,7 @@ from skvae.displays.canvas import require_matplotlib
 
 __all__ = ["main"]
 
-_DEFAULT_FEATURES = [name for name in recipes.FEATURES if name not in recipes.LABELLED]
+_DEFAULT_FEATURES = [name for name in recipes.FEATURES if name != "vae_prior"]
 
 
 def main(argv=None):
