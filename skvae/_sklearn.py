@@ -28,7 +28,7 @@ except ImportError:  # they came with scikit-learn 1.9
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Stands in for scikit-learn's mixin of this name where there is none."""
 
-        def set_callbacks(self, *callbacks):
+        def set_callbacks(self, *callbacks: object) -> "CallbackSupportMixin":
             """Refuse callbacks."""
             if callbacks:
                 raise ImportError(
@@ -37,7 +37,7 @@ except ImportError:  # they came with scikit-learn 1.9
 
             return self
 
-        def _init_callback_context(self, **_):
+        def _init_callback_context(self, **_: object) -> None:
             return None
 
 

@@ -96,7 +96,6 @@ def test_another_version_is_named(estimator):
         ("FisherVectorEncoder", 9),
         ("ImageKeypoints", 8),
         ("ImagePatches", 8),
-        ("VAETransformer", 13),
         ("VLADEncoder", 10),
     ],
 )

@@ -83,9 +83,9 @@ def strata(y, n_first, n_second):
         Numbers of the classes; a class of one row, which cannot be divided, counts as the largest.
         None if a part has fewer rows than there are classes.
     """
-    classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
+    classes, class_numbers, counts = np.unique(y, return_inverse=True, return_counts=True)
     if min(n_first, n_second) < len(classes):
         return None
-    codes[counts[codes] == 1] = counts.argmax()
+    class_numbers[counts[class_numbers] == 1] = counts.argmax()
 
-    return codes
+    return class_numbers

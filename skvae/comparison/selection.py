@@ -27,7 +27,7 @@ class Split:
     y_validation: np.ndarray
 
     def first(self, n_train, n_validation, random_state):
-        """The same with fewer rows, stratified."""
+        """A split of fewer of these rows, stratified."""
         X, y = _subsample(self.X_train, self.y_train, n_train, random_state)
         V, v = _subsample(self.X_validation, self.y_validation, n_validation, random_state)
 
@@ -144,10 +144,10 @@ def _choose_neighbors(candidates, split):
     estimator = clone(candidates.estimator).set_params(n_neighbors=max(numbers))
     estimator.fit(split.X_train, split.y_train)
     neighbors = estimator.kneighbors(split.X_validation, return_distance=False)
-    classes, codes = np.unique(split.y_train, return_inverse=True)
+    classes, class_numbers = np.unique(split.y_train, return_inverse=True)
     errors = []
     for k in numbers:
-        nearest = codes[neighbors[:, :k]]  # (n_validation, k)
+        nearest = class_numbers[neighbors[:, :k]]  # (n_validation, k)
         votes = np.stack([(nearest == c).sum(axis=1) for c in range(len(classes))], axis=1)
         errors.append(np.mean(classes[votes.argmax(axis=1)] != split.y_validation))
     best = _middle_of_best(errors)

@@ -1,6 +1,7 @@
 """Fisher scores of a variational autoencoder as a scikit-learn transformer."""
 
-from typing import Self
+from collections.abc import Callable
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,7 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 from skvae._estimator import Estimator
 from skvae._refit import fitted_aside
 from skvae._sklearn import fit_context
-from skvae.vae.fitted import answer_of_rows, answer_per_row, settled
+from skvae.vae.fitted import settled
+from skvae.vae.inputs import PreparedRows, evenly_spaced, output_dtype, part_of
 from skvae.vae.transformer import VAETransformer
 
 __all__ = ["FisherScores"]
@@ -114,7 +116,7 @@ class FisherScores(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
         Parameters
         ----------
         X : array-like or iterable of blocks, of shape (n_samples, n_features)
-            Rows, as for :meth:`VAETransformer.fit`.
+            Rows, as for :meth:`skvae.VAETransformer.fit`.
         y : array-like of shape (n_samples,), default=None
             Labels, for a model that is yet to be fitted with ``conditional``.
 
@@ -138,7 +140,9 @@ class FisherScores(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
         with fitted_aside(self) as fitted:
             is_fitted = hasattr(self.vae, "parameters_")
             fitted.vae_ = self.vae if is_fitted else clone(self.vae).fit(X, y)
-            information = answer_of_rows(fitted.vae_, fisher_information, X, _INFORMATION_ROWS)
+            rows = fitted.vae_._check_rows(X)
+            some = part_of(rows, evenly_spaced(len(rows), _INFORMATION_ROWS))
+            information = fitted._ask_model(fisher_information, some)
             if not np.isfinite(information).all():
                 raise ValueError(
                     "X holds rows so far from those that vae was fitted on that their scores are "
@@ -170,4 +174,13 @@ class FisherScores(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
         check_is_fitted(self)
         from skvae.vae.nn.fisher_scores import fisher_scores
 
-        return answer_per_row(self.vae_, fisher_scores, X, self.fisher_information_)
+        rows = self.vae_._check_rows(X)
+        scores = self._ask_model(fisher_scores, rows, self.fisher_information_)
+
+        return self.vae_._reached(scores, rows).astype(output_dtype(rows), copy=False)
+
+    def _ask_model(self, function: Callable[..., np.ndarray], rows: Any, *args: Any) -> np.ndarray:
+        """What a function of the torch model says about validated rows."""
+        x = PreparedRows(rows, self.vae_._scaling.to_network)
+
+        return self.vae_._with_model(function, x, *args)

@@ -9,9 +9,6 @@ from skvae.vae import numpy_networks
 from skvae.vae.inputs import (
     PreparedRows,
     check_support,
-    evenly_spaced,
-    output_dtype,
-    part_of,
     validate_rows,
     within_support,
 )
@@ -19,7 +16,7 @@ from skvae.vae.labels import class_frequencies
 from skvae.vae.overflow import check_answer
 from skvae.vae.scaling import Scaling
 
-__all__ = ["N_REFINEMENT", "FittedModel", "answer_of_rows", "answer_per_row", "settled"]
+__all__ = ["N_REFINEMENT", "FittedModel", "settled"]
 
 # Draws per row by which the true posterior, and p(x|y) of a predicted class, are estimated.
 N_REFINEMENT = 50
@@ -115,56 +112,3 @@ class FittedModel:
             model = model.to(resolve_device(self.device))
             with fixed_draws(model, stream_seed(self.seed_, MODULES_IN_USE)):
                 return function(model, *args, **kwargs)
-
-
-def answer_per_row(vae, function, X, *args):
-    """A function of the torch model, applied to rows.
-
-    Parameters
-    ----------
-    vae : VAETransformer
-        Fitted.
-    function : callable
-        ``function(model, x, *args)`` gives a row for each row of x, as the network sees them.
-    X : array-like of shape (n, n_features)
-        Rows in the user's units.
-
-    Returns
-    -------
-    answer : ndarray of shape (n, ...)
-        In the float type of the rows.
-
-    Raises
-    ------
-    ValueError
-        If rows cannot be used, or float32 cannot compute the answer about one.
-    """
-    X = vae._check_rows(X)
-    answer = vae._with_model(function, PreparedRows(X, vae._scaling.to_network), *args)
-
-    return vae._reached(answer, X).astype(output_dtype(X), copy=False)
-
-
-def answer_of_rows(vae, function, X, n_rows):
-    """What a function of the torch model says of rows together.
-
-    Parameters
-    ----------
-    vae : VAETransformer
-        Fitted.
-    function : callable
-        ``function(model, x)`` for x as the network sees it.
-    X : array-like or iterable of blocks, of shape (n, n_features)
-        Rows in the user's units.
-    n_rows : int
-        How many of them to take, evenly spaced, if there are more.
-
-    Returns
-    -------
-    answer : object
-        As the function gives it.
-    """
-    X = vae._check_rows(X)
-    some = part_of(X, evenly_spaced(len(X), n_rows))
-
-    return vae._with_model(function, PreparedRows(some, vae._scaling.to_network))

@@ -29,6 +29,7 @@ def vae(**options):
     return VAETransformer(**settings | options)
 
 
+@pytest.mark.checks
 @parametrize_with_checks(
     [
         FisherScores(vae(n_components=3, hidden_layer_sizes=(8,), **options))
@@ -110,6 +111,7 @@ def test_many_rows_are_looked_at_by_some_of_them():
     assert np.array_equal(found, FisherScores(fitted).fit(some).fisher_information_)
 
 
+@pytest.mark.slow
 def test_scores_tell_more_to_a_linear_classifier_than_posterior_means():
     fitted = vae(max_iter=30).fit(X)
     accuracies = [
