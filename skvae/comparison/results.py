@@ -2,11 +2,15 @@
 
 import csv
 import json
+import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skvae.comparison.intervals import mcnemar, wilson_interval
 from skvae.comparison.records import Row
@@ -34,10 +38,10 @@ class FeatureComparison:
 
     rows: tuple[Row, ...]
     n_test: int
-    settings: dict = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
     interrupted: bool = False
 
-    def summary(self):
+    def summary(self) -> list[dict[str, Any]]:
         """One record per feature and classifier, over the seeds.
 
         Returns
@@ -52,10 +56,11 @@ class FeatureComparison:
 
         return [self._summarise(*names, rows) for names, rows in groups.items()]
 
-    def _summarise(self, feature, classifier, rows):
+    def _summarise(self, feature: str, classifier: str, rows: list[Row]) -> dict[str, Any]:
         done = [row for row in rows if row.status == "ok"]
-        errors = [row.test_error for row in done]
-        low, high = wilson_interval(np.mean(errors), self.n_test) if done else (None, None)
+        errors = np.array([row.test_error for row in done], dtype=float)
+        error = float(errors.mean()) if done else None
+        low, high = (None, None) if error is None else wilson_interval(error, self.n_test)
         first = done[0] if done else rows[0]
 
         return {
@@ -65,8 +70,8 @@ class FeatureComparison:
             "reason": first.reason,
             "n_seeds": len(done),
             "n_dims": first.n_dims,
-            "test_error": float(np.mean(errors)) if done else None,
-            "test_error_std": float(np.std(errors, ddof=1)) if len(done) > 1 else None,
+            "test_error": error,
+            "test_error_std": float(errors.std(ddof=1)) if len(done) > 1 else None,
             "error_low": low,
             "error_high": high,
             "chosen": [row.chosen for row in done],
@@ -77,7 +82,7 @@ class FeatureComparison:
             "notes": list(dict.fromkeys(note for row in rows for note in row.notes)),
         }
 
-    def mcnemar(self):
+    def mcnemar(self) -> list[dict[str, Any]]:
         """McNemar's exact test of each pair of features under each classifier.
 
         It needs independent cases, and seeds share the test rows, so it takes the first seed that
@@ -115,7 +120,7 @@ class FeatureComparison:
 
         return records
 
-    def table(self):
+    def table(self) -> str:
         """The comparison as text.
 
         Returns
@@ -124,7 +129,7 @@ class FeatureComparison:
         """
         return format_comparison(self)
 
-    def save(self, directory):
+    def save(self, directory: str | os.PathLike[str]) -> None:
         """Write ``results.csv``, ``results.json`` and ``comparison.png``, in this order.
 
         In ``results.csv`` a text that begins with a character at which spreadsheets take it for a
@@ -151,7 +156,15 @@ class FeatureComparison:
 
             save_chart(self, directory / "comparison.png")
 
-    def save_report(self, path, y_test, X_test=None, *, image_shape=None, command=None):
+    def save_report(
+        self,
+        path: str | os.PathLike[str],
+        y_test: ArrayLike,
+        X_test: ArrayLike | None = None,
+        *,
+        image_shape: tuple[int, ...] | None = None,
+        command: str | None = None,
+    ) -> None:
         """Write the comparison as one HTML page that needs nothing else.
 
         It has the errors and their charts, confusion matrices, the test images that most often
@@ -183,7 +196,7 @@ class FeatureComparison:
 
         save_report(self, path, y_test, X_test, image_shape=image_shape, command=command)
 
-    def _save_csv(self, path):
+    def _save_csv(self, path: Path) -> None:
         names = [column.name for column in fields(Row) if column.name not in _PER_TEST_ROW]
         with replacing(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
@@ -193,7 +206,7 @@ class FeatureComparison:
                 cells["notes"] = "; ".join(row.notes)
                 writer.writerow([_harmless(cells[name]) for name in names])
 
-    def _save_json(self, path):
+    def _save_json(self, path: Path) -> None:
         content = {
             "settings": self.settings,
             "interrupted": self.interrupted,
@@ -220,14 +233,14 @@ _SECONDS = (
 _BEGINS_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
 
-def _harmless(cell):
+def _harmless(cell: object) -> object:
     """A cell that no spreadsheet runs; the apostrophe is OWASP's advice."""
     return (
         f"'{cell}" if isinstance(cell, str) and cell.startswith(("'", *_BEGINS_FORMULA)) else cell
     )
 
 
-def _mean(values):
-    values = [value for value in values if value is not None]
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
 
-    return float(np.mean(values)) if values else None
+    return float(np.mean(known)) if known else None
