@@ -6,19 +6,22 @@ a classifier.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-from sklearn.base import BaseEstimator
+import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import Normalizer
 
-from skvae._typing import RandomStateLike
 from skvae.fisher.encoder import FisherVectorEncoder
 from skvae.images.patches import ImagePatches
 from skvae.vae.transformer import VAETransformer
 
 __all__ = ["FEATURES", "LABELLED", "PROFILES", "Profile", "make"]
+
+
+# Passed on to what draws.
+Seed: TypeAlias = int | np.random.RandomState | None
 
 
 @dataclass(frozen=True)
@@ -123,20 +126,16 @@ PROFILES = {
 }
 
 
-def _raw(profile: Profile, random_state: RandomStateLike, n_jobs: int | None) -> Pipeline:
+def _raw(profile: Profile, random_state: Seed, n_jobs: int | None) -> Pipeline:
     return Pipeline([("raw", "passthrough")])
 
 
-def _pca(profile: Profile, random_state: RandomStateLike, n_jobs: int | None) -> Pipeline:
+def _pca(profile: Profile, random_state: Seed, n_jobs: int | None) -> Pipeline:
     return Pipeline([("pca", PCA(profile.n_principal, random_state=random_state))])
 
 
 def _fisher(
-    profile: Profile,
-    reducer: BaseEstimator,
-    xy_weight: float,
-    random_state: RandomStateLike,
-    n_jobs: int | None,
+    profile: Profile, reducer: Any, xy_weight: float, random_state: Seed, n_jobs: int | None
 ) -> FisherVectorEncoder:
     return FisherVectorEncoder(
         profile.n_gaussians,
@@ -151,27 +150,25 @@ def _fisher(
     )
 
 
-def _fv(profile: Profile, random_state: RandomStateLike, n_jobs: int | None) -> Pipeline:
+def _fv(profile: Profile, random_state: Seed, n_jobs: int | None) -> Pipeline:
     reducer = PCA(profile.n_patch_dims)
     encoder = _fisher(profile, reducer, profile.xy_weight, random_state, n_jobs)
 
     return Pipeline([("fv", encoder)])
 
 
-def _fv_vae_patches(
-    profile: Profile, random_state: RandomStateLike, n_jobs: int | None
-) -> Pipeline:
+def _fv_vae_patches(profile: Profile, random_state: Seed, n_jobs: int | None) -> Pipeline:
     reducer = VAETransformer(**profile.patch_vae)
     encoder = _fisher(profile, reducer, profile.latent_xy_weight, random_state, n_jobs)
 
     return Pipeline([("fv", encoder)])
 
 
-def _vae(profile: Profile, random_state: RandomStateLike, n_jobs: int | None) -> Pipeline:
+def _vae(profile: Profile, random_state: Seed, n_jobs: int | None) -> Pipeline:
     return Pipeline([("vae", VAETransformer(**profile.vae, random_state=random_state))])
 
 
-def _vae_prior(profile: Profile, random_state: RandomStateLike, n_jobs: int | None) -> Pipeline:
+def _vae_prior(profile: Profile, random_state: Seed, n_jobs: int | None) -> Pipeline:
     vae = _vae(profile, random_state, n_jobs)
 
     return vae.set_params(
@@ -179,7 +176,7 @@ def _vae_prior(profile: Profile, random_state: RandomStateLike, n_jobs: int | No
     )
 
 
-def _fv_and_vae(profile: Profile, random_state: RandomStateLike, n_jobs: int | None) -> Pipeline:
+def _fv_and_vae(profile: Profile, random_state: Seed, n_jobs: int | None) -> Pipeline:
     # Fisher vectors have unit length: without it the VAE's means would outweigh them.
     vae = _vae(profile, random_state, n_jobs).steps + [("normalizer", Normalizer())]
     union = FeatureUnion([("fv", _fv(profile, random_state, n_jobs)), ("vae", Pipeline(vae))])
@@ -187,7 +184,7 @@ def _fv_and_vae(profile: Profile, random_state: RandomStateLike, n_jobs: int | N
     return Pipeline([("union", union)])
 
 
-FEATURES: dict[str, Callable[[Profile, RandomStateLike, int | None], Pipeline]] = {
+FEATURES: dict[str, Callable[[Profile, Seed, int | None], Pipeline]] = {
     "raw": _raw,
     "pca": _pca,
     "fv": _fv,
@@ -204,7 +201,7 @@ def make(
     name: str,
     dataset: str | Profile = "mnist",
     *,
-    random_state: RandomStateLike = None,
+    random_state: Seed = None,
     n_jobs: int | None = None,
 ) -> Pipeline:
     """Make an unfitted feature pipeline.

@@ -1,13 +1,19 @@
 """A comparison as a picture."""
 
+import os
+from typing import TYPE_CHECKING
+
 from skvae.data.writable import replacing
 from skvae.displays.canvas import LITERAL, require_matplotlib
 from skvae.displays.feature_comparison import FeatureComparisonDisplay
 
+if TYPE_CHECKING:
+    from skvae.comparison.results import FeatureComparison
+
 __all__ = ["save_chart"]
 
 
-def save_chart(comparison, path):
+def save_chart(comparison: "FeatureComparison", path: str | os.PathLike[str]) -> None:
     """Draw test errors with their 95% intervals, features from the best down.
 
     Parameters

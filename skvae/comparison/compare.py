@@ -1,5 +1,6 @@
 """The comparison of features under the same classifiers."""
 
+import os
 import platform
 import sys
 import time
@@ -7,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
-from numbers import Integral
-from typing import Any
+from typing import Any, TypeAlias
 
 import joblib
 import numpy as np
@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_info
 
 from skvae import __version__, recipes
 from skvae._sklearn import derive_random_states
-from skvae._typing import ArrayLike, PathLike
+from skvae._typing import ArrayLike
 from skvae.comparison.kept import kept_files, pick_up, rows_file
 from skvae.comparison.labels import check_labels
 from skvae.comparison.processes import run_in_processes
@@ -30,9 +30,13 @@ from skvae.comparison.selection import CLASSIFIERS, Candidates
 from skvae.comparison.shared import shared_arrays
 from skvae.compute.sizes import n_workers
 from skvae.data.containers import numbers
-from skvae.recipes import Profile
 
 __all__ = ["compare_features"]
+
+# Names of ours, or the user's own by name.
+Features: TypeAlias = Sequence[str] | Mapping[str, Any]
+Classifiers: TypeAlias = Sequence[str] | Mapping[str, tuple[Any, Mapping[str, Sequence]]]
+Folder: TypeAlias = str | os.PathLike[str]
 
 _LIBRARIES = ("scikit-learn", "numpy", "scipy", "torch")
 
@@ -43,17 +47,13 @@ def compare_features(
     X_test: ArrayLike,
     y_test: ArrayLike,
     *,
-    features: Sequence[str] | Mapping[str, Any] = ("raw", "pca", "fv", "vae"),
-    classifiers: Sequence[str] | Mapping[str, tuple[Any, Mapping[str, Any]]] = (
-        "linear",
-        "knn",
-        "svm",
-    ),
-    dataset: str | Profile = "mnist",
+    features: Features = ("raw", "pca", "fv", "vae"),
+    classifiers: Classifiers = ("linear", "knn", "svm"),
+    dataset: str | recipes.Profile = "mnist",
     n_seeds: int = 1,
     n_jobs: int | None = None,
     random_state: int = 0,
-    checkpoint: PathLike | None = None,
+    checkpoint: Folder | None = None,
     verbose: int = 0,
 ) -> FeatureComparison:
     """Compare features by the test error of the same classifiers on top of them.
@@ -61,8 +61,8 @@ def compare_features(
     Every feature is fitted on all training rows, once per seed. Hyperparameters of the classifiers
     are chosen on a stratified fifth of the training rows, at most 10,000; the classifier is then
     fitted again on all of them, and meets the test rows once. Features that may read labels
-    ("vae_prior" and your own) are fitted a second time without the validation rows, for the choice;
-    the others never see labels. Each feature and seed has a process of its own.
+    (``skvae.recipes.LABELLED`` and your own) are fitted a second time without the validation rows,
+    for the choice; the others never see labels. Each feature and seed has a process of its own.
 
     Parameters
     ----------
@@ -124,14 +124,10 @@ def compare_features(
     [('raw', 64), ('pca', 20)]
     """
     arrays = _check_data(X_train, y_train, X_test, y_test)
-    if not isinstance(n_seeds, Integral) or n_seeds < 1:
-        raise ValueError(f"n_seeds={n_seeds!r} must be an integer of at least 1.")
-    if not isinstance(random_state, Integral) or random_state < 0:
-        raise ValueError(f"random_state={random_state!r} must be an integer of at least 0.")
+    seeds = _check_seeds(random_state, n_seeds)
     candidates = _check_classifiers(classifiers)
     n_jobs = n_workers(n_jobs)
     n_threads = _threads_of_each(n_jobs)
-    seeds = range(random_state, random_state + n_seeds)
     transformers = [
         (name, seed, transformer)
         for seed in seeds
@@ -148,15 +144,15 @@ def compare_features(
         "n_jobs": n_jobs,
         "n_threads": n_threads,
     }
-    own = isinstance(features, Mapping)
-    start = time.perf_counter()
+    labelled = set(features) if isinstance(features, Mapping) else recipes.LABELLED
+    start, n_picked_up = time.perf_counter(), 0
     with shared_arrays(arrays) as folder:
         cells = [
             Cell(
                 feature=name,
                 transformer=transformer,
-                labelled=own or name in recipes.LABELLED,
-                numbered=not own,
+                labelled=name in labelled,
+                numbered=not isinstance(features, Mapping),
                 classifiers=candidates,
                 seed=seed,
                 n_threads=n_threads,
@@ -166,7 +162,6 @@ def compare_features(
             )
             for index, (name, seed, transformer) in enumerate(transformers)
         ]
-        n_picked_up = 0
         if checkpoint is not None:
             cells = _kept(cells, arrays, checkpoint)
             n_picked_up = _pick_up(cells, checkpoint, verbose)
@@ -176,7 +171,16 @@ def compare_features(
     return FeatureComparison(rows, len(arrays["y_test"]), settings | _environment(), interrupted)
 
 
-def _kept(cells, arrays, checkpoint):
+def _check_seeds(random_state: int, n_seeds: int) -> range:
+    if not isinstance(n_seeds, int | np.integer) or n_seeds < 1:
+        raise ValueError(f"n_seeds={n_seeds!r} must be an integer of at least 1.")
+    if not isinstance(random_state, int | np.integer) or random_state < 0:
+        raise ValueError(f"random_state={random_state!r} must be an integer of at least 0.")
+
+    return range(random_state, random_state + n_seeds)
+
+
+def _kept(cells: list[Cell], arrays: dict[str, np.ndarray], checkpoint: Folder) -> list[Cell]:
     """Cells whose rows outlive this process, in files named after all that they depend on."""
     data = joblib.hash({name: np.ascontiguousarray(array) for name, array in arrays.items()})
     told = [
@@ -188,7 +192,7 @@ def _kept(cells, arrays, checkpoint):
     return [replace(cell, output=file) for cell, file in zip(cells, files, strict=True)]
 
 
-def _pick_up(cells, checkpoint, verbose):
+def _pick_up(cells: list[Cell], checkpoint: Folder, verbose: int) -> int:
     """How many rows of the cells are there from an earlier run."""
     n_found = sum(len(pick_up(cell.output)) for cell in cells)
     n_others = len(kept_files(checkpoint) - {cell.output for cell in cells})
@@ -204,32 +208,39 @@ def _pick_up(cells, checkpoint, verbose):
     return n_found
 
 
-def _check_data(X_train, y_train, X_test, y_test):
-    X_train, X_test = (
+def _check_data(
+    X_train: ArrayLike, y_train: ArrayLike, X_test: ArrayLike, y_test: ArrayLike
+) -> dict[str, np.ndarray]:
+    rows_train, rows_test = (
         check_array(numbers(X, name), dtype=[np.float32, np.float64], input_name=name)
         for X, name in ((X_train, "X_train"), (X_test, "X_test"))
     )
-    y_train, y_test = check_labels(y_train, "y_train"), check_labels(y_test, "y_test")
-    check_consistent_length(X_train, y_train)
-    check_consistent_length(X_test, y_test)
-    if X_train.shape[1] != X_test.shape[1]:
+    labels_train, labels_test = check_labels(y_train, "y_train"), check_labels(y_test, "y_test")
+    check_consistent_length(rows_train, labels_train)
+    check_consistent_length(rows_test, labels_test)
+    if rows_train.shape[1] != rows_test.shape[1]:
         raise ValueError(
-            f"X_train has {X_train.shape[1]} features, but X_test has {X_test.shape[1]}."
+            f"X_train has {rows_train.shape[1]} features, but X_test has {rows_test.shape[1]}."
         )
-    if (y_train.dtype.kind == "U") != (y_test.dtype.kind == "U"):
+    if (labels_train.dtype.kind == "U") != (labels_test.dtype.kind == "U"):
         raise ValueError(
-            f"y_train holds labels like {y_train[0]!r} and y_test like {y_test[0]!r}: none could "
-            "ever be right. Give both as strings or both as numbers."
+            f"y_train holds labels like {labels_train[0]!r} and y_test like {labels_test[0]!r}: "
+            "none could ever be right. Give both as strings or both as numbers."
         )
-    if len(classes := np.unique(y_train)) < 2:
+    if len(classes := np.unique(labels_train)) < 2:
         raise ValueError(
             f"y_train has one class only, {classes[0]!r}: classifiers need two or more."
         )
 
-    return {"X_train": X_train, "y_train": y_train, "X_test": X_test, "y_test": y_test}
+    return {
+        "X_train": rows_train,
+        "y_train": labels_train,
+        "X_test": rows_test,
+        "y_test": labels_test,
+    }
 
 
-def _check_classifiers(classifiers):
+def _check_classifiers(classifiers: Classifiers) -> dict[str, Candidates]:
     if isinstance(classifiers, Mapping):
         _check_own_names("classifiers", classifiers)
         return {name: Candidates(*pair) for name, pair in classifiers.items()}
@@ -238,7 +249,9 @@ def _check_classifiers(classifiers):
     return {name: CLASSIFIERS[name] for name in classifiers}
 
 
-def _check_features(features, dataset, seed, n_threads):
+def _check_features(
+    features: Features, dataset: str | recipes.Profile, seed: int, n_threads: int
+) -> dict[str, Any]:
     if not isinstance(features, Mapping):
         _check_names("Feature", features, recipes.FEATURES)
         return {
@@ -253,7 +266,7 @@ def _check_features(features, dataset, seed, n_threads):
     return transformers
 
 
-def _check_names(kind, names, known):
+def _check_names(kind: str, names: Sequence[str], known: Mapping[str, Any]) -> None:
     if isinstance(names, str) or not names:
         raise ValueError(f"{kind}s must be a list of names, from {', '.join(known)}.")
     for name in names:
@@ -261,7 +274,7 @@ def _check_names(kind, names, known):
             raise ValueError(f"{kind} {name!r} is unknown: choose from {', '.join(known)}.")
 
 
-def _check_own_names(argument, mapping):
+def _check_own_names(argument: str, mapping: Mapping[str, Any]) -> None:
     if not mapping or not all(isinstance(name, str) for name in mapping):
         raise ValueError(
             f"{argument} must map names, which are strings, to what they name; got the keys "
@@ -269,13 +282,13 @@ def _check_own_names(argument, mapping):
         )
 
 
-def _threads_of_each(n_jobs):
+def _threads_of_each(n_jobs: int) -> int:
     allowed = [pool["num_threads"] for pool in threadpool_info()]
 
     return max(1, min([cpu_count() // n_jobs, *allowed]))
 
 
-def _run(cells, n_jobs):
+def _run(cells: list[Cell], n_jobs: int) -> tuple[tuple[Row, ...], bool]:
     """Rows of all cells, and whether Ctrl-C came before the last."""
     failures, interrupted = {}, False
     try:
@@ -300,7 +313,7 @@ def _run(cells, n_jobs):
     return tuple(rows), interrupted
 
 
-def _environment():
+def _environment() -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
@@ -311,5 +324,5 @@ def _environment():
     }
 
 
-def _versions():
+def _versions() -> dict[str, str]:
     return {"skvae": __version__} | {name: version(name) for name in _LIBRARIES}

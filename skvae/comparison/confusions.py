@@ -1,9 +1,14 @@
 """Which labels were taken for which, and which test rows for something else than they are."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from sklearn import metrics
+
+from skvae.comparison.records import Row
 
 __all__ = ["Hard", "confusion_matrix", "confused_pairs", "hardest"]
 
@@ -25,12 +30,12 @@ class Hard:
     """
 
     row: int
-    label: object
-    taken_for: object
+    label: Any
+    taken_for: Any
     n_wrong: int
 
 
-def confusion_matrix(rows, y_test, labels):
+def confusion_matrix(rows: Sequence[Row], y_test: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Counts of true and predicted labels, summed over rows.
 
     Parameters
@@ -47,18 +52,22 @@ def confusion_matrix(rows, y_test, labels):
     counts : ndarray of shape (n_labels, n_labels)
         True label by predicted label.
     """
-    place = {label: i for i, label in enumerate(labels.tolist())}
-    truth = [place[label] for label in y_test.tolist()]
-    counts = len(rows) * np.diag(np.bincount(truth, minlength=len(labels)))
-    for row in rows:
-        for test_row, label in zip(row.mistakes, row.mistaken_for, strict=True):
-            counts[truth[test_row], truth[test_row]] -= 1
-            counts[truth[test_row], place[label]] += 1
-
-    return counts
+    return sum(
+        metrics.confusion_matrix(y_test, _predictions(row, y_test, labels), labels=labels)
+        for row in rows
+    )
 
 
-def confused_pairs(rows, y_test, n):
+def _predictions(row: Row, y_test: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    predicted = y_test.astype(labels.dtype)
+    predicted[list(row.mistakes)] = row.mistaken_for
+
+    return predicted
+
+
+def confused_pairs(
+    rows: Sequence[Row], y_test: np.ndarray, n: int
+) -> list[tuple[tuple[Any, Any], int]]:
     """The true and predicted labels that were confused most often.
 
     Parameters
@@ -85,7 +94,7 @@ def confused_pairs(rows, y_test, n):
     return pairs.most_common(n)
 
 
-def hardest(rows, y_test, n):
+def hardest(rows: Sequence[Row], y_test: np.ndarray, n: int) -> list[Hard]:
     """The test rows that most classifiers got wrong.
 
     Parameters

@@ -1,13 +1,18 @@
 """How sure one can be of a test error, and of a difference between two."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from scipy.stats import binomtest, norm
 
 __all__ = ["mcnemar", "wilson_interval"]
 
 
-def wilson_interval(proportion, n, confidence=0.95):
+def wilson_interval(proportion: float, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval of a proportion.
+
+    For a whole count of cases it is that of ``scipy.stats.binomtest``, which takes no mean of
+    several proportions.
 
     Parameters
     ----------
@@ -39,7 +44,7 @@ def wilson_interval(proportion, n, confidence=0.95):
     return float(max(low, 0)), float(min(high, 1))
 
 
-def mcnemar(mistakes_a, mistakes_b):
+def mcnemar(mistakes_a: Iterable[int], mistakes_b: Iterable[int]) -> tuple[int, int, float]:
     """McNemar's exact test: do two classifiers err equally often on the same cases?
 
     Parameters

@@ -1,17 +1,18 @@
 """Finished rows, kept in a folder for the case that their comparison is killed."""
 
+import os
 import pickle
 from pathlib import Path
 
 import joblib
 
-from skvae.comparison.records import read_rows, write_rows
+from skvae.comparison.records import Row, read_rows, write_rows
 from skvae.data.archive import checkpoint_folder
 
 __all__ = ["forget_rows", "kept_files", "pick_up", "rows_file"]
 
 
-def rows_file(folder, *told):
+def rows_file(folder: str | os.PathLike[str], *told: object) -> Path:
     """The file of a folder that keeps the rows of a cell.
 
     Parameters
@@ -43,7 +44,7 @@ def rows_file(folder, *told):
     return checkpoint_folder(folder) / f"{digest}.jsonl"
 
 
-def pick_up(path):
+def pick_up(path: Path) -> list[Row]:
     """Rows that a file holds; what is cut off or damaged is deleted, so that rows can follow."""
     try:
         rows = read_rows(path)
@@ -55,12 +56,12 @@ def pick_up(path):
     return rows
 
 
-def kept_files(folder):
+def kept_files(folder: str | os.PathLike[str]) -> set[Path]:
     """All files of rows in a folder, as a set."""
     return set(Path(folder).glob("*.jsonl"))
 
 
-def forget_rows(folder):
+def forget_rows(folder: Path) -> None:
     """Delete the rows in a folder, and the folder if nothing else is in it."""
     for path in kept_files(folder):
         path.unlink()

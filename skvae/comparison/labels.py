@@ -1,6 +1,7 @@
 """Labels of classes, in whatever container they come."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import column_or_1d
 
 __all__ = ["check_labels", "strata"]
@@ -9,7 +10,7 @@ __all__ = ["check_labels", "strata"]
 _KINDS = {str: "U", bool: "?", int: "i8", float: "f8"}
 
 
-def check_labels(y, name):
+def check_labels(y: ArrayLike, name: str) -> np.ndarray:
     """Labels as an array that a file can hold: of strings, numbers or bools.
 
     Parameters
@@ -38,22 +39,25 @@ def check_labels(y, name):
     """
     if np.ma.is_masked(y):
         raise ValueError(f"{name} is masked in places: every row needs a label.")
-    y = column_or_1d(np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y))
-    if y.dtype == object:
-        y = _plain(y, name)
-    if y.dtype.kind not in "Ubiuf":
+    labels = column_or_1d(np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y))
+    if labels.dtype == object:
+        labels = _plain(labels, name)
+    if labels.dtype.kind not in "Ubiuf":
         raise ValueError(
-            f"{name} holds labels of type {y.dtype}: make them strings, whole numbers or bools."
+            f"{name} holds labels of type {labels.dtype}: make them strings, whole numbers or "
+            "bools."
         )
-    if y.dtype.kind == "f" and len(odd := y[~np.isfinite(y) | (y != np.floor(y))]):
+    if labels.dtype.kind == "f" and len(
+        odd := labels[~np.isfinite(labels) | (labels != np.floor(labels))]
+    ):
         raise ValueError(
             f"{name} holds {odd[0]}, which is no class: labels are strings, whole numbers or bools."
         )
 
-    return y
+    return labels
 
 
-def _plain(y, name):
+def _plain(y: np.ndarray, name: str) -> np.ndarray:
     """An array of objects as one of their own type."""
     values = [value.item() if isinstance(value, np.generic) else value for value in y]
     types = sorted({type(value) for value in values}, key=lambda kind: kind.__name__)
@@ -67,7 +71,7 @@ def _plain(y, name):
     return np.array(values, dtype=_KINDS[types[0]])
 
 
-def strata(y, n_first, n_second):
+def strata(y: np.ndarray, n_first: int, n_second: int) -> np.ndarray | None:
     """Groups that a split into two parts is to keep in proportion.
 
     Parameters

@@ -4,16 +4,18 @@ import multiprocessing
 import os
 import signal
 import threading
-from concurrent.futures import FIRST_COMPLETED, wait
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from multiprocessing.connection import Connection
 
 from joblib.externals.loky.process_executor import ProcessPoolExecutor
 
-from skvae.comparison.runs import run_cell
+from skvae.comparison.runs import Cell, run_cell
 
 __all__ = ["run_in_processes"]
 
 
-def run_in_processes(cells, n_jobs):
+def run_in_processes(cells: list[Cell], n_jobs: int) -> Iterator[tuple[Cell, BaseException | None]]:
     """Run cells, each in a fresh process, which ends with this one however this one ends.
 
     Parameters
@@ -29,7 +31,8 @@ def run_in_processes(cells, n_jobs):
     error : Exception or None
         What ended it early.
     """
-    waiting, running = list(cells), {}
+    waiting = list(cells)
+    running: dict[Future, tuple[ProcessPoolExecutor, Cell]] = {}
     # Only this process holds the other end: it is closed when this process ends, even by a kill.
     alive, end = multiprocessing.Pipe(duplex=False)
     try:
@@ -49,13 +52,13 @@ def run_in_processes(cells, n_jobs):
         end.close()
 
 
-def _begin(alive):
+def _begin(alive: Connection) -> None:
     # Ctrl-C reaches the whole process group; the parent alone decides what is kept.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, args=(alive,), daemon=True).start()
 
 
-def _end_with_parent(alive):
+def _end_with_parent(alive: Connection) -> None:
     """Wait for the parent to end, then end this process and those that it started."""
     alive.poll(None)
     for child in multiprocessing.active_children():

@@ -1,7 +1,9 @@
 """What is known of one feature with one classifier and one seed, and the files that keep it."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from skvae.data.writable import replacing
@@ -68,19 +70,19 @@ class Row:
     mistaken_for: tuple[Any, ...] = field(default=(), repr=False)
 
 
-def append_row(path, row):
+def append_row(path: Path, row: Row) -> None:
     """Add a row to a file; rows already there outlive the process."""
     with open(path, "a", encoding="utf-8") as file:
         file.write(_line(row))
 
 
-def write_rows(path, rows):
+def write_rows(path: Path, rows: Iterable[Row]) -> None:
     """Replace a file by one that holds these rows."""
     with replacing(path, "w", encoding="utf-8") as file:
         file.writelines(map(_line, rows))
 
 
-def read_rows(path):
+def read_rows(path: Path) -> list[Row]:
     """All whole rows of a file that may be missing, or cut off in its last line."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -91,14 +93,18 @@ def read_rows(path):
     return [_tupled(json.loads(line)) for line in whole.splitlines()]
 
 
-def _line(row):
+def _line(row: Row) -> str:
     return json.dumps(asdict(row), default=_plain) + "\n"
 
 
-def _tupled(values):
-    return Row(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+def _tupled(values: dict[str, Any]) -> Row:
+    tupled: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+    }
+
+    return Row(**tupled)
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     """A numpy scalar as Python's own; anything else by its text."""
     return value.item() if hasattr(value, "item") else str(value)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from itertools import combinations
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from skvae._typing import ArrayLike, PathLike
+from skvae._typing import ArrayLike
 from skvae.comparison.intervals import mcnemar, wilson_interval
 from skvae.comparison.records import Row
 from skvae.comparison.text import format_comparison
@@ -58,7 +59,8 @@ class FeatureComparison:
     def _summarise(self, feature: str, classifier: str, rows: list[Row]) -> dict[str, Any]:
         done = [row for row in rows if row.status == "ok"]
         errors = np.array([row.test_error for row in done], dtype=float)
-        low, high = wilson_interval(np.mean(errors), self.n_test) if done else (None, None)
+        error = float(errors.mean()) if done else None
+        low, high = (None, None) if error is None else wilson_interval(error, self.n_test)
         first = done[0] if done else rows[0]
 
         return {
@@ -68,8 +70,8 @@ class FeatureComparison:
             "reason": first.reason,
             "n_seeds": len(done),
             "n_dims": first.n_dims,
-            "test_error": float(np.mean(errors)) if done else None,
-            "test_error_std": float(np.std(errors, ddof=1)) if len(done) > 1 else None,
+            "test_error": error,
+            "test_error_std": float(errors.std(ddof=1)) if len(done) > 1 else None,
             "error_low": low,
             "error_high": high,
             "chosen": [row.chosen for row in done],
@@ -127,7 +129,7 @@ class FeatureComparison:
         """
         return format_comparison(self)
 
-    def save(self, directory: PathLike) -> None:
+    def save(self, directory: str | os.PathLike[str]) -> None:
         """Write ``results.csv``, ``results.json`` and ``comparison.png``, in this order.
 
         In ``results.csv`` a text that begins with a character at which spreadsheets take it for a
@@ -156,7 +158,7 @@ class FeatureComparison:
 
     def save_report(
         self,
-        path: PathLike,
+        path: str | os.PathLike[str],
         y_test: ArrayLike,
         X_test: ArrayLike | None = None,
         *,
@@ -231,7 +233,7 @@ _SECONDS = (
 _BEGINS_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
 
-def _harmless(cell: Any) -> Any:
+def _harmless(cell: object) -> object:
     """A cell that no spreadsheet runs; the apostrophe is OWASP's advice."""
     return (
         f"'{cell}" if isinstance(cell, str) and cell.startswith(("'", *_BEGINS_FORMULA)) else cell

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,13 +60,13 @@ class Cell:
     output: Path
     verbose: int = 0
 
-    def report(self, message):
+    def report(self, message: str) -> None:
         """Print a line of progress."""
         if self.verbose:
             print(f"[{self.feature}, seed {self.seed}] {message}", file=sys.stderr, flush=True)
 
 
-def run_cell(cell):
+def run_cell(cell: Cell) -> None:
     """Append a row per classifier to the output of the cell, but for those that have one there.
 
     Parameters
@@ -93,7 +93,7 @@ class _Feature:
     notes: tuple[str, ...]
 
 
-def _load_training(cell):
+def _load_training(cell: Cell) -> tuple[np.ndarray, np.ndarray, int]:
     """Training rows, those for validation last: so that either part is a view."""
     X, y = (np.load(cell.data / f"{name}_train.npy", mmap_mode="r") for name in "Xy")
     n_validation = min(_MAX_VALIDATION, max(len(y) // 5, 1))
@@ -110,7 +110,7 @@ def _load_training(cell):
     return X[order], np.asarray(y[order]), n_train
 
 
-def _fit_feature(cell, X, y, n_train):
+def _fit_feature(cell: Cell, X: np.ndarray, y: np.ndarray, n_train: int) -> _Feature:
     X_test = np.load(cell.data / "X_test.npy", mmap_mode="r")
     transformer = clone(cell.transformer)
     labels = np.unique(y, return_inverse=True)[1] if cell.numbered else y
@@ -130,7 +130,9 @@ def _fit_feature(cell, X, y, n_train):
     return _Feature(train, test, selection, fit_time.seconds, transform_time.seconds, tuple(notes))
 
 
-def _run_classifier(cell, name, candidates, feature, y, n_train):
+def _run_classifier(
+    cell: Cell, name: str, candidates: Candidates, feature: _Feature, y: np.ndarray, n_train: int
+) -> Row:
     n_dims = feature.train.shape[1]
     common = {
         "feature": cell.feature,
@@ -183,13 +185,13 @@ class _Timer:
 
 
 @contextmanager
-def _timed():
+def _timed() -> Iterator[_Timer]:
     timer, start = _Timer(), time.perf_counter()
     yield timer
     timer.seconds = time.perf_counter() - start
 
 
-def _peak_memory_mb():
+def _peak_memory_mb() -> float | None:
     """Peak resident memory of this process; None where the system does not tell."""
     status = Path("/proc/self/status")
     if status.exists():  # getrusage would count what the parent held before the exec

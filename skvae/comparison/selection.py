@@ -1,10 +1,12 @@
 """Classifiers, and how each finds its hyperparameter on validation rows."""
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -26,8 +28,8 @@ class Split:
     X_validation: np.ndarray
     y_validation: np.ndarray
 
-    def first(self, n_train, n_validation, random_state):
-        """A split of fewer of these rows, stratified."""
+    def first(self, n_train: int | None, n_validation: int | None, random_state: int) -> "Split":
+        """A split of fewer rows, stratified; None leaves a part as it is."""
         X, y = _subsample(self.X_train, self.y_train, n_train, random_state)
         V, v = _subsample(self.X_validation, self.y_validation, n_validation, random_state)
 
@@ -53,7 +55,7 @@ class Candidates:
     """
 
     estimator: Any
-    grid: dict
+    grid: Mapping[str, Any]
     max_dims: int | None = None
     max_train: int | None = None
     max_validation: int | None = None
@@ -81,7 +83,9 @@ CLASSIFIERS = {
 }
 
 
-def choose(candidates, split, random_state):
+def choose(
+    candidates: Candidates, split: Split, random_state: int
+) -> tuple[dict[str, Any], float, list[str]]:
     """The hyperparameters with the fewest errors on the validation rows.
 
     Parameters
@@ -107,7 +111,7 @@ def choose(candidates, split, random_state):
     return _choose_on_grid(candidates, split, random_state)
 
 
-def _votes_equally(candidates):
+def _votes_equally(candidates: Candidates) -> bool:
     classifier = candidates.estimator
 
     return (
@@ -117,7 +121,9 @@ def _votes_equally(candidates):
     )
 
 
-def _choose_on_grid(candidates, split, random_state):
+def _choose_on_grid(
+    candidates: Candidates, split: Split, random_state: int
+) -> tuple[dict[str, Any], float, list[str]]:
     estimator = seeded(candidates.estimator, random_state)
     errors, unconverged = [], []
     grid = list(ParameterGrid(candidates.grid))
@@ -131,14 +137,16 @@ def _choose_on_grid(candidates, split, random_state):
     return grid[best], float(errors[best]), unconverged
 
 
-def _middle_of_best(errors):
+def _middle_of_best(errors: list[float]) -> int:
     """The middle one of equally good candidates: a grid is in order, and its edges are riskier."""
     best = np.flatnonzero(np.asarray(errors) == np.min(errors))
 
     return int(best[len(best) // 2])
 
 
-def _choose_neighbors(candidates, split):
+def _choose_neighbors(
+    candidates: Candidates, split: Split
+) -> tuple[dict[str, Any], float, list[str]]:
     """One search for the most neighbours serves every smaller number."""
     numbers = [k for k in candidates.grid["n_neighbors"] if k <= len(split.X_train)]
     estimator = clone(candidates.estimator).set_params(n_neighbors=max(numbers))
@@ -155,7 +163,7 @@ def _choose_neighbors(candidates, split):
     return {"n_neighbors": numbers[best]}, float(errors[best]), []
 
 
-def seeded(estimator, random_state):
+def seeded(estimator: Any, random_state: int) -> Any:
     """A clone with the seed, if it takes one."""
     estimator = clone(estimator)
     if "random_state" in estimator.get_params():
@@ -164,7 +172,7 @@ def seeded(estimator, random_state):
     return estimator
 
 
-def fit_recording(estimator, *args):
+def fit_recording(estimator: Any, *args: ArrayLike | None) -> list[str]:
     """Fit and return what the fit warned of, as ``category: first line`` without repetition."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -178,7 +186,9 @@ def fit_recording(estimator, *args):
     return list(dict.fromkeys(messages))
 
 
-def _subsample(X, y, n, random_state):
+def _subsample(
+    X: np.ndarray, y: np.ndarray, n: int | None, random_state: int
+) -> tuple[np.ndarray, np.ndarray]:
     if n is None or n >= len(y):
         return X, y
     kept, _ = train_test_split(

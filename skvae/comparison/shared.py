@@ -1,6 +1,7 @@
 """Arrays in files that processes share, and that vanish even if their owner is killed."""
 
 import shutil
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import gettempdir, mkdtemp
@@ -22,7 +23,7 @@ _LOCK = "owner.lock"
 
 
 @contextmanager
-def shared_arrays(arrays):
+def shared_arrays(arrays: Mapping[str, np.ndarray]) -> Iterator[Path]:
     """Write arrays to a folder for as long as the context lasts.
 
     If this process is killed, joblib's tracker, a process of its own, deletes the folder. If that
@@ -53,7 +54,7 @@ def shared_arrays(arrays):
 
 
 @contextmanager
-def _locked(folder):
+def _locked(folder: Path) -> Iterator[None]:
     """Under the final name the lock is held from the first moment, and by a living process."""
     if fcntl is None:
         yield
@@ -66,7 +67,7 @@ def _locked(folder):
         yield
 
 
-def _delete_orphans():
+def _delete_orphans() -> None:
     if fcntl is None:
         return
     for folder in Path(gettempdir()).glob(f"{_PREFIX}*"):

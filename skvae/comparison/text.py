@@ -1,6 +1,12 @@
 """A comparison as a table of plain text."""
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
 from skvae._text import one_line
+
+if TYPE_CHECKING:
+    from skvae.comparison.results import FeatureComparison
 
 __all__ = ["cell_text", "columns_of", "format_comparison"]
 
@@ -22,7 +28,7 @@ _COLUMNS = {
 _TEXT = {"feature", "classifier", "chosen"}
 
 
-def format_comparison(comparison):
+def format_comparison(comparison: "FeatureComparison") -> str:
     """Table, notes and tests of a comparison.
 
     Parameters
@@ -44,7 +50,7 @@ def format_comparison(comparison):
     return "\n".join(parts)
 
 
-def columns_of(records):
+def columns_of(records: Iterable[dict[str, Any]]) -> dict[str, str]:
     """Columns of the table: a record's key, or "interval", to a heading.
 
     Parameters
@@ -63,7 +69,7 @@ def columns_of(records):
     return columns
 
 
-def _table(records):
+def _table(records: list[dict[str, Any]]) -> str:
     columns = columns_of(records)
     lines = [list(columns.values())]
     lines += [[one_line(cell_text(name, record)) for name in columns] for record in records]
@@ -79,7 +85,7 @@ def _table(records):
     return "\n".join([rows[0], "-" * max(map(len, rows)), *rows[1:]])
 
 
-def cell_text(name, record):
+def cell_text(name: str, record: dict[str, Any]) -> str:
     """What a column says of a record, in the units of its heading."""
     if name == "chosen":
         if record["status"] != "ok":
@@ -99,14 +105,14 @@ def cell_text(name, record):
     return str(value)
 
 
-def _choice(chosen):
+def _choice(chosen: dict[str, Any]) -> str:
     return " ".join(
         f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
         for name, value in chosen.items()
     )
 
 
-def _notes(records):
+def _notes(records: list[dict[str, Any]]) -> list[str]:
     lines = [
         one_line(f"  {record['feature']}, {record['classifier']}: {note}")
         for record in records
@@ -116,7 +122,7 @@ def _notes(records):
     return ["", "Notes", *lines] if lines else []
 
 
-def _tests(records):
+def _tests(records: list[dict[str, Any]]) -> list[str]:
     """A triangle of p-values per classifier."""
     lines = []
     for classifier in dict.fromkeys(record["classifier"] for record in records):
@@ -139,5 +145,5 @@ def _tests(records):
     return ["", "p-values of McNemar's exact test (first seed, not corrected)", *lines[1:]]
 
 
-def _p_value(value):
+def _p_value(value: float | None) -> str:
     return "" if value is None else f"{value:.2g}"

@@ -26,6 +26,16 @@ def test_matrix_is_that_of_the_predictions(rng):
     np.testing.assert_array_equal(confusion_matrix(rows, y, np.unique(y)), expected)
 
 
+def test_labels_may_be_bools_or_only_predicted():
+    y = np.array([True, False, True])
+    names, longer = np.array(["a", "b"]), np.array(["a", "long name"])
+    counts = confusion_matrix([as_row(y, np.array([True, True, False]))], y, np.unique(y))
+    wide = confusion_matrix([as_row(names, longer)], names, np.array(["a", "b", "long name"]))
+
+    assert counts.tolist() == [[0, 1], [1, 1]]
+    assert wide.tolist() == [[1, 0, 0], [0, 0, 1], [0, 0, 0]]
+
+
 def test_pairs_and_rows_come_from_the_most_confused():
     y = np.array([0, 1, 2, 2])
     rows = [

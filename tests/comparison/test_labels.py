@@ -56,6 +56,7 @@ def test_every_container_gives_the_same_labels_in_an_array_that_a_file_can_hold(
         (np.array(["2020-01-01"], "M8[D]"), "datetime64"),
         ([1.5, 2.0], "holds 1.5, which is no class"),
         ([1.0, np.nan], "holds nan"),
+        ([1.0, np.inf], "holds inf"),
         (np.ma.array([1, 2], mask=[False, True]), "masked"),
     ],
     ids=str,
