@@ -6,14 +6,11 @@ a classifier.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from sklearn.base import BaseEstimator
 from sklearn.decomposition import PCA
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import Normalizer
 
-from skvae._typing import RandomStateLike
 from skvae.fisher.encoder import FisherVectorEncoder
 from skvae.images.patches import ImagePatches
 from skvae.vae.transformer import VAETransformer
@@ -49,14 +46,14 @@ class Profile:
 
     image_shape: tuple[int, int]
     n_principal: int
-    patches: dict[str, Any]
+    patches: dict
     n_gaussians: int
     n_patch_dims: int
     xy_weight: float
     latent_xy_weight: float
-    vae: dict[str, Any]
-    vae_prior: dict[str, Any]
-    patch_vae: dict[str, Any]
+    vae: dict
+    vae_prior: dict
+    patch_vae: dict
 
 
 _MNIST = Profile(
@@ -123,21 +120,15 @@ PROFILES = {
 }
 
 
-def _raw(profile: Profile, random_state: RandomStateLike, n_jobs: int | None) -> Pipeline:
+def _raw(profile, random_state, n_jobs):
     return Pipeline([("raw", "passthrough")])
 
 
-def _pca(profile: Profile, random_state: RandomStateLike, n_jobs: int | None) -> Pipeline:
+def _pca(profile, random_state, n_jobs):
     return Pipeline([("pca", PCA(profile.n_principal, random_state=random_state))])
 
 
-def _fisher(
-    profile: Profile,
-    reducer: BaseEstimator,
-    xy_weight: float,
-    random_state: RandomStateLike,
-    n_jobs: int | None,
-) -> FisherVectorEncoder:
+def _fisher(profile, reducer, xy_weight, random_state, n_jobs):
     return FisherVectorEncoder(
         profile.n_gaussians,
         extractor=ImagePatches(image_shape=profile.image_shape, **profile.patches),
@@ -151,27 +142,25 @@ def _fisher(
     )
 
 
-def _fv(profile: Profile, random_state: RandomStateLike, n_jobs: int | None) -> Pipeline:
+def _fv(profile, random_state, n_jobs):
     reducer = PCA(profile.n_patch_dims)
     encoder = _fisher(profile, reducer, profile.xy_weight, random_state, n_jobs)
 
     return Pipeline([("fv", encoder)])
 
 
-def _fv_vae_patches(
-    profile: Profile, random_state: RandomStateLike, n_jobs: int | None
-) -> Pipeline:
+def _fv_vae_patches(profile, random_state, n_jobs):
     reducer = VAETransformer(**profile.patch_vae)
     encoder = _fisher(profile, reducer, profile.latent_xy_weight, random_state, n_jobs)
 
     return Pipeline([("fv", encoder)])
 
 
-def _vae(profile: Profile, random_state: RandomStateLike, n_jobs: int | None) -> Pipeline:
+def _vae(profile, random_state, n_jobs):
     return Pipeline([("vae", VAETransformer(**profile.vae, random_state=random_state))])
 
 
-def _vae_prior(profile: Profile, random_state: RandomStateLike, n_jobs: int | None) -> Pipeline:
+def _vae_prior(profile, random_state, n_jobs):
     vae = _vae(profile, random_state, n_jobs)
 
     return vae.set_params(
@@ -179,7 +168,7 @@ def _vae_prior(profile: Profile, random_state: RandomStateLike, n_jobs: int | No
     )
 
 
-def _fv_and_vae(profile: Profile, random_state: RandomStateLike, n_jobs: int | None) -> Pipeline:
+def _fv_and_vae(profile, random_state, n_jobs):
     # Fisher vectors have unit length: without it the VAE's means would outweigh them.
     vae = _vae(profile, random_state, n_jobs).steps + [("normalizer", Normalizer())]
     union = FeatureUnion([("fv", _fv(profile, random_state, n_jobs)), ("vae", Pipeline(vae))])
@@ -187,7 +176,7 @@ def _fv_and_vae(profile: Profile, random_state: RandomStateLike, n_jobs: int | N
     return Pipeline([("union", union)])
 
 
-FEATURES: dict[str, Callable[[Profile, RandomStateLike, int | None], Pipeline]] = {
+FEATURES: dict[str, Callable] = {
     "raw": _raw,
     "pca": _pca,
     "fv": _fv,
@@ -200,13 +189,7 @@ FEATURES: dict[str, Callable[[Profile, RandomStateLike, int | None], Pipeline]] 
 LABELLED = frozenset({"vae_prior"})
 
 
-def make(
-    name: str,
-    dataset: str | Profile = "mnist",
-    *,
-    random_state: RandomStateLike = None,
-    n_jobs: int | None = None,
-) -> Pipeline:
+def make(name, dataset="mnist", *, random_state=None, n_jobs=None):
     """Make an unfitted feature pipeline.
 
     Parameters

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 from skvae.data.writable import replacing
 
@@ -56,7 +55,7 @@ class Row:
     error_low: float | None = None
     error_high: float | None = None
     validation_error: float | None = None
-    chosen: dict[str, Any] = field(default_factory=dict)
+    chosen: dict = field(default_factory=dict)
     feature_fit_seconds: float | None = None
     transform_seconds: float | None = None
     selection_seconds: float | None = None
@@ -65,7 +64,7 @@ class Row:
     peak_memory_mb: float | None = None
     notes: tuple[str, ...] = ()
     mistakes: tuple[int, ...] = field(default=(), repr=False)
-    mistaken_for: tuple[Any, ...] = field(default=(), repr=False)
+    mistaken_for: tuple = field(default=(), repr=False)
 
 
 def append_row(path, row):

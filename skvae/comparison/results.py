@@ -2,15 +2,12 @@
 
 import csv
 import json
-from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from skvae._typing import ArrayLike, PathLike
 from skvae.comparison.intervals import mcnemar, wilson_interval
 from skvae.comparison.records import Row
 from skvae.comparison.text import format_comparison
@@ -37,10 +34,10 @@ class FeatureComparison:
 
     rows: tuple[Row, ...]
     n_test: int
-    settings: dict[str, Any] = field(default_factory=dict)
+    settings: dict = field(default_factory=dict)
     interrupted: bool = False
 
-    def summary(self) -> list[dict[str, Any]]:
+    def summary(self):
         """One record per feature and classifier, over the seeds.
 
         Returns
@@ -55,9 +52,9 @@ class FeatureComparison:
 
         return [self._summarise(*names, rows) for names, rows in groups.items()]
 
-    def _summarise(self, feature: str, classifier: str, rows: list[Row]) -> dict[str, Any]:
+    def _summarise(self, feature, classifier, rows):
         done = [row for row in rows if row.status == "ok"]
-        errors = np.array([row.test_error for row in done], dtype=float)
+        errors = [row.test_error for row in done]
         low, high = wilson_interval(np.mean(errors), self.n_test) if done else (None, None)
         first = done[0] if done else rows[0]
 
@@ -80,7 +77,7 @@ class FeatureComparison:
             "notes": list(dict.fromkeys(note for row in rows for note in row.notes)),
         }
 
-    def mcnemar(self) -> list[dict[str, Any]]:
+    def mcnemar(self):
         """McNemar's exact test of each pair of features under each classifier.
 
         It needs independent cases, and seeds share the test rows, so it takes the first seed that
@@ -118,7 +115,7 @@ class FeatureComparison:
 
         return records
 
-    def table(self) -> str:
+    def table(self):
         """The comparison as text.
 
         Returns
@@ -127,7 +124,7 @@ class FeatureComparison:
         """
         return format_comparison(self)
 
-    def save(self, directory: PathLike) -> None:
+    def save(self, directory):
         """Write ``results.csv``, ``results.json`` and ``comparison.png``, in this order.
 
         In ``results.csv`` a text that begins with a character at which spreadsheets take it for a
@@ -154,15 +151,7 @@ class FeatureComparison:
 
             save_chart(self, directory / "comparison.png")
 
-    def save_report(
-        self,
-        path: PathLike,
-        y_test: ArrayLike,
-        X_test: ArrayLike | None = None,
-        *,
-        image_shape: Sequence[int] | None = None,
-        command: str | None = None,
-    ) -> None:
+    def save_report(self, path, y_test, X_test=None, *, image_shape=None, command=None):
         """Write the comparison as one HTML page that needs nothing else.
 
         It has the errors and their charts, confusion matrices, the test images that most often
@@ -194,7 +183,7 @@ class FeatureComparison:
 
         save_report(self, path, y_test, X_test, image_shape=image_shape, command=command)
 
-    def _save_csv(self, path: Path) -> None:
+    def _save_csv(self, path):
         names = [column.name for column in fields(Row) if column.name not in _PER_TEST_ROW]
         with replacing(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
@@ -204,7 +193,7 @@ class FeatureComparison:
                 cells["notes"] = "; ".join(row.notes)
                 writer.writerow([_harmless(cells[name]) for name in names])
 
-    def _save_json(self, path: Path) -> None:
+    def _save_json(self, path):
         content = {
             "settings": self.settings,
             "interrupted": self.interrupted,
@@ -231,14 +220,14 @@ _SECONDS = (
 _BEGINS_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
 
-def _harmless(cell: Any) -> Any:
+def _harmless(cell):
     """A cell that no spreadsheet runs; the apostrophe is OWASP's advice."""
     return (
         f"'{cell}" if isinstance(cell, str) and cell.startswith(("'", *_BEGINS_FORMULA)) else cell
     )
 
 
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
+def _mean(values):
+    values = [value for value in values if value is not None]
 
-    return float(np.mean(known)) if known else None
+    return float(np.mean(values)) if values else None
