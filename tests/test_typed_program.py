@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,10 @@ reveal_type(VAETransformer(2).fit(np.zeros((9, 4))).transform(np.zeros((9, 4))))
 VAETransformer(2, n_component=3)
 VAETransformer(2, prior="normed")
 """
+
+
+def test_the_package_says_that_it_has_types():
+    assert (files("skvae") / "py.typed").is_file()
 
 
 def test_the_program_does_what_its_types_say(tmp_path):
