@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.figure import Figure
 else:  # matplotlib is loaded by those who draw
-    Axes = Figure = SubFigure = Any
+    Axes = Figure = Any
 
 __all__ = [
     "Array",
@@ -28,7 +28,6 @@ __all__ = [
     "PathLike",
     "RandomStateLike",
     "SetsLike",
-    "SubFigure",
 ]
 
 # What comes back.

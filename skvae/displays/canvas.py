@@ -1,10 +1,10 @@
 """Where displays draw, and how they write names that the user gave."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from skvae._text import one_line
-from skvae._typing import Axes, Figure, SubFigure
+from skvae._typing import Axes, Figure
 
 __all__ = ["LITERAL", "Display", "label_of", "name_legend", "place", "require_matplotlib"]
 
@@ -16,7 +16,7 @@ class Display:
     """What every display has where it is drawn."""
 
     ax_: Axes
-    figure_: Figure | SubFigure
+    figure_: Figure
 
 
 def require_matplotlib(purpose: str) -> None:
@@ -59,7 +59,7 @@ def place(display: Display, ax: Axes | None, figsize: tuple[float, float]) -> Ax
         import matplotlib.pyplot as plt
 
         _, ax = plt.subplots(figsize=figsize, layout="constrained")
-    display.ax_, display.figure_ = ax, ax.figure
+    display.ax_, display.figure_ = ax, cast(Figure, ax.figure)
 
     return ax
 

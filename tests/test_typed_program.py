@@ -1,0 +1,60 @@
+"""Types as users meet them: mypy checks typed_program.py in test_style.py, and pyright here."""
+
+import json
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+import typed_program
+
+ROOT = Path(__file__).parents[1]
+CHAIN = """
+import numpy as np
+from skvae import VAETransformer
+reveal_type(VAETransformer(2).fit(np.zeros((9, 4))).transform(np.zeros((9, 4))))
+VAETransformer(2, n_component=3)
+VAETransformer(2, prior="normed")
+"""
+
+
+def test_the_package_says_that_it_has_types():
+    assert (files("skvae") / "py.typed").is_file()
+
+
+def test_the_program_does_what_its_types_say(tmp_path):
+    pytest.importorskip("matplotlib", reason="needs the extra 'plot'")
+    assert isinstance(typed_program.main(tmp_path), float)
+    assert {path.name for path in tmp_path.iterdir()} == {"explorer.html", "reconstruction.png"}
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory):
+    """What pyright says of the program and of a chain of calls, by file."""
+    pytest.importorskip("pyright", reason="needs the extra 'test'")
+    chain = tmp_path_factory.mktemp("pyright") / "chain.py"
+    chain.write_text(CHAIN)
+    result = subprocess.run(
+        [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable]
+        + ["tests/typed_program.py", str(chain)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    diagnostics = json.loads(result.stdout)["generalDiagnostics"]
+    return {
+        name: [d["message"] for d in diagnostics if d["file"].endswith(name)]
+        for name in ("typed_program.py", "chain.py")
+    }
+
+
+def test_pyright_finds_no_error_in_the_program(said):
+    assert said["typed_program.py"] == []
+
+
+def test_pyright_knows_what_transform_gives_and_which_parameters_there_are(said):
+    transformed, name, value = said["chain.py"]
+    assert "ndarray" in transformed and "floating" in transformed
+    assert 'No parameter named "n_component"' in name
+    assert "normed" in value and "mixture" in value
