@@ -1,12 +1,16 @@
 """What displays ask of an estimator with a latent space."""
 
+from typing import Any
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-__all__ = ["decode", "latent_points", "n_latent"]
+from skvae.vae.latent import LatentPrior
+
+__all__ = ["class_normal", "decode", "latent_points", "n_latent"]
 
 
-def latent_points(estimator, X):
+def latent_points(estimator: Any, X: Any) -> np.ndarray:
     """Latent points of rows, also where ``transform`` gives more than their means.
 
     Parameters
@@ -26,14 +30,24 @@ def latent_points(estimator, X):
     return Z[:, : Z.shape[1] // _parts(estimator)]
 
 
-def n_latent(estimator):
+def n_latent(estimator: Any) -> int:
     """Latent dimensions of a fitted estimator."""
     check_is_fitted(estimator)
 
     return len(estimator.get_feature_names_out()) // _parts(estimator)
 
 
-def decode(estimator, Z, **kwargs):
+def class_normal(estimator: Any, y: Any, d: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviations of p(z|y), (d,) each: N(0, I) where classes share the prior."""
+    prior = getattr(getattr(estimator, "fitted_", None), "prior", None)
+    if not isinstance(prior, LatentPrior) or not prior.of_classes:
+        return np.zeros(d), np.ones(d)
+    own = np.flatnonzero(estimator.classes_ == y)[0]
+
+    return prior.mixture.means[own], prior.scales[own]
+
+
+def decode(estimator: Any, Z: np.ndarray, **kwargs: Any) -> np.ndarray:
     """Rows of pixels of latent points, in the units of the data; ``kwargs`` go to the decoder."""
     if not hasattr(estimator, "inverse_transform"):
         raise TypeError(
@@ -44,6 +58,6 @@ def decode(estimator, Z, **kwargs):
     return np.asarray(estimator.inverse_transform(Z, **kwargs))
 
 
-def _parts(estimator):
+def _parts(estimator: Any) -> int:
     """2 where transform gives [mean | log_var]."""
     return 2 if getattr(estimator, "output", None) == "params" else 1
