@@ -76,7 +76,7 @@ def rows():
     settings = {"max_iter": 15, "learning_rate_init": 1e-3, "warm_up": 0.2, "random_state": 0}
     vae = VAETransformer(32, likelihood="bernoulli", **settings).fit(X)
     x, y, x_test, y_test = X[:N], y[:N], X_test[:N], y_test[:N]
-    model = load_arrays(VAE(**vae._architecture), vae.parameters_)
+    model = load_arrays(VAE(**vae.fitted_.architecture), vae.parameters_)
     Z, Z_test = vae.transform(x), vae.transform(x_test)
     yield judge("posterior means", Z / Z.std(0), Z_test / Z.std(0), y, y_test)
     with torch.no_grad():

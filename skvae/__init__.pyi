@@ -5,6 +5,7 @@ from . import displays as displays
 from . import exceptions as exceptions
 from . import fisher as fisher
 from . import mixture as mixture
+from . import parts as parts
 from . import recipes as recipes
 from .comparison.compare import compare_features as compare_features
 from .explorer.page import save_explorer as save_explorer

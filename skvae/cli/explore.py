@@ -8,7 +8,6 @@ from skvae import datasets
 from skvae.cli.arguments import Commands
 from skvae.data.writable import check_writable
 from skvae.persistence import load_estimator
-from skvae.vae.fitted import settled
 
 __all__ = ["add_command"]
 
@@ -57,7 +56,7 @@ def _explore(arguments: argparse.Namespace) -> int:
     X = y = names = None
     if arguments.dataset is not None:
         data = datasets.DATASETS[arguments.dataset](data_home=arguments.data_home)
-        white = arguments.max_value or settled(find_vae(estimator)[0], "max_value")
+        white = arguments.max_value or find_vae(estimator)[0].fitted_.scaling.max_value
         X = data.data[data.n_train :].astype(np.float32) * np.float32(white / data.max_value)
         y, names = data.target[data.n_train :], data.target_names
     save_explorer(

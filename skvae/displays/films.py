@@ -136,7 +136,7 @@ def _posterior_draws(vae: Any, X: Array) -> Any:
     """For each row one draw of z from q(z|x), and one of x given z."""
     Z = copy.copy(vae).set_params(output="sample").transform(X)
 
-    return vae._scaling.to_units(vae._infer("decode_draws", Z, vae.seed_))
+    return vae.fitted_.draw(Z, None, vae.seed_)
 
 
 def _save_map(Z: Array, classes: Array, names: Sequence[str], path: Path) -> None:

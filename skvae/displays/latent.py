@@ -6,8 +6,9 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._typing import Array, ArrayLike
+from skvae.vae.latent import LatentPrior
 
-__all__ = ["decode", "latent_points", "n_latent"]
+__all__ = ["class_normal", "decode", "latent_points", "n_latent"]
 
 
 def latent_points(estimator: Any, X: ArrayLike) -> Array:
@@ -35,6 +36,16 @@ def n_latent(estimator: Any) -> int:
     check_is_fitted(estimator)
 
     return len(estimator.get_feature_names_out()) // _parts(estimator)
+
+
+def class_normal(estimator: Any, y: object, d: int) -> tuple[Array, Array]:
+    """Mean and standard deviations of p(z|y), (d,) each: N(0, I) where classes share the prior."""
+    prior = getattr(getattr(estimator, "fitted_", None), "prior", None)
+    if not isinstance(prior, LatentPrior) or not prior.of_classes:
+        return np.zeros(d), np.ones(d)
+    own = np.flatnonzero(estimator.classes_ == y)[0]
+
+    return prior.mixture.means[own], prior.scales[own]
 
 
 def decode(estimator: Any, Z: Array, **kwargs: Any) -> Array:

@@ -7,7 +7,7 @@ import numpy as np
 
 from skvae._typing import Array, Axes
 from skvae.displays.canvas import Display, place, require_matplotlib
-from skvae.displays.latent import decode, n_latent
+from skvae.displays.latent import class_normal, decode, n_latent
 from skvae.displays.mosaic import as_images, draw_mosaic
 
 __all__ = ["ManifoldDisplay"]
@@ -101,10 +101,7 @@ class ManifoldDisplay(Display):
         d = n_latent(estimator)
         i, j = _check_dimensions(dimensions, d)
         label = {} if y is None else {"y": _check_class(estimator, y)}
-        mean, std = np.zeros(d), np.ones(d)
-        if label and hasattr(estimator, "class_means_"):
-            own = estimator.classes_ == y
-            mean, std = (moments[own][0].astype(float) for moments in estimator._class_normals())
+        mean, std = class_normal(estimator, y, d) if label else (np.zeros(d), np.ones(d))
         offsets = np.linspace(-limit, limit, n_steps)
         first, second = mean[i] + std[i] * offsets, mean[j] + std[j] * offsets
         Z = np.tile(mean, (n_steps, n_steps, 1))

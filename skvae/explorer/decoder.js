@@ -56,23 +56,24 @@ const LAYERS = {
     };
   },
 
+  residual({ layers }) {
+    const steps = makeSteps(layers);
+
+    return (x) => through(steps, x).map((value, i) => value + x[i]);
+  },
+
   channels_last: ({ shape: [nChannels, nPixels] }) => (x) =>
     x.map((_, i) => x[(i % nChannels) * nPixels + Math.floor(i / nChannels)]),
 };
 
-const MEANS = {
-  identity: (value) => value,
-  exp: Math.exp,
-  sigmoid: (value) => 1 / (1 + Math.exp(-value)),
-};
+const makeSteps = (layers) => layers.map((layer) => LAYERS[layer.kind](layer));
+const through = (steps, x) => steps.reduce((h, step) => step(h), x);
 
-// A decoder that knows classes sees z and the indicators of the class.
-function makeDecoder({ n_labels: nLabels, layers, mean, offset, scale }) {
-  const steps = layers.map((layer) => LAYERS[layer.kind](layer));
+// A decoder that knows classes sees z and the indicators of the class; the page defines meanOf before this.
+function makeDecoder({ n_labels: nLabels, layers, offset, scale }) {
+  const steps = makeSteps(layers);
   const indicators = (label) => Array.from({ length: nLabels }, (_, k) => Number(k === label));
 
   return (z, label) =>
-    steps
-      .reduce((x, step) => step(x), [...z, ...indicators(label)])
-      .map((x, i) => MEANS[mean](x) * scale[i] + offset[i]);
+    through(steps, [...z, ...indicators(label)]).map((x, i) => meanOf(x) * scale[i] + offset[i]);
 }

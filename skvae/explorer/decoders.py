@@ -1,46 +1,44 @@
 """A decoder as plain numbers, for a page that computes it."""
 
 import base64
+from collections.abc import Callable
 from math import prod
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from skvae.vae.fitted import FittedVAE
 from skvae.vae.nn.model import VAE, load_arrays
 from skvae.vae.nn.networks import ToRows
 
 __all__ = ["encode_floats", "export_decoder"]
 
-# What turns the network's output into the mean of x, by likelihood.
-_MEANS = {
-    "bernoulli": "sigmoid",
-    "gaussian": "identity",
-    "gaussian_diag": "identity",
-    "poisson": "exp",
-}
+Shape = tuple[int, ...]
+Layers = list[dict[str, Any]]
 
 
-def export_decoder(estimator):
+def export_decoder(fitted: FittedVAE) -> dict[str, Any]:
     """Layers, likelihood and units of a decoder, as values that JSON can hold.
 
     Parameters
     ----------
-    estimator : VAETransformer
-        Fitted.
+    fitted : FittedVAE
+        ``fitted_`` of an estimator.
 
     Returns
     -------
     decoder : dict
         ``n_labels``, inputs behind z that tell the class; ``layers``, a list of dicts; ``mean``,
-        the function behind them; ``offset`` and ``scale`` of each feature, which give the units of
-        X. Weights are float32 in base64.
+        the expression behind them; ``offset`` and ``scale`` of each feature, which give the units
+        of X. Weights are float32 in base64.
 
     Raises
     ------
     ValueError
-        If the network holds a layer that the page cannot compute, or the likelihood is the user's
-        own.
+        If the network holds a layer that the page cannot compute, or the likelihood has no mean
+        that it can.
 
     Examples
     --------
@@ -49,64 +47,90 @@ def export_decoder(estimator):
     >>> from skvae.explorer.decoders import export_decoder
     >>> X = np.random.default_rng(0).random((20, 6))
     >>> vae = VAETransformer(2, hidden_layer_sizes=(5,), likelihood="bernoulli", max_iter=1).fit(X)
-    >>> decoder = export_decoder(vae)
+    >>> decoder = export_decoder(vae.fitted_)
     >>> [layer["kind"] for layer in decoder["layers"]], decoder["mean"]
-    (['linear', 'relu', 'linear'], 'sigmoid')
+    (['linear', 'relu', 'linear'], '1 / (1 + Math.exp(-output))')
     """
-    if estimator.likelihood_ not in _MEANS:
-        raise ValueError(
-            f"The page knows the means of {', '.join(_MEANS)}, not that of likelihood="
-            f"{estimator.likelihood_!r}."
-        )
-    model = load_arrays(VAE(**estimator._architecture), estimator.parameters_)
+    mean = fitted.likelihood.page_expression()
+    model = load_arrays(VAE(**fitted.architecture), fitted.parameters).eval()
     n_labels = model.n_classes if model.labels_in_decoder else 0
-    layers, shape = [], (model.n_components + n_labels,)
-    for layer in _flat(model.decoder):
-        if type(layer) not in _LAYERS:
-            raise ValueError(
-                f"The decoder holds a {type(layer).__name__}, which the page cannot compute: it "
-                f"knows {', '.join(kind.__name__ for kind in _LAYERS)}, one after the other."
-            )
-        with torch.no_grad():
-            to_shape = tuple(layer(torch.zeros(1, *shape)).shape[1:])
-        layers += _LAYERS[type(layer)](layer, shape, to_shape)
-        shape = to_shape
-
-    standardised = estimator.mean_ is not None
+    layers, shape = _export(model.decoder, (model.n_components + (n_labels or 0),))
+    if shape != (model.n_features,):
+        raise ValueError(
+            f"The page knows likelihoods of one output for each feature; the decoder gives "
+            f"{prod(shape)} for {model.n_features}."
+        )
+    scaling: Any = fitted.scaling
+    standardised = scaling.mean is not None
     offset, scale = (
         np.broadcast_to(value, shape).tolist()
         for value in (
-            estimator.mean_ if standardised else 0.0,
-            estimator.scale_ if standardised else float(estimator._scaling.max_value),
+            scaling.mean if standardised else 0.0,
+            scaling.scale if standardised else float(scaling.max_value),
         )
     )
 
     return {
         "n_labels": n_labels,
         "layers": layers,
-        "mean": _MEANS[estimator.likelihood_],
+        "mean": mean,
         "offset": offset,
         "scale": scale,
     }
 
 
-def encode_floats(array):
+def encode_floats(array: np.ndarray) -> str:
     """An array as base64 of its numbers, little-endian float32, row by row."""
     return base64.b64encode(np.ascontiguousarray(array, "<f4").tobytes()).decode("ascii")
 
 
-def _flat(module):
+def _export(module: nn.Module, shape: Shape) -> tuple[Layers, Shape]:
+    """The layers of a network, from the shape of a row, and the shape of what it gives."""
+    layers: Layers = []
+    for layer in _flat(module):
+        own = getattr(layer, "page_layers", None)
+        if type(layer) not in _LAYERS and own is None:
+            raise ValueError(
+                f"The decoder holds a {type(layer).__name__}, which the page cannot compute: it "
+                f"knows {', '.join(kind.__name__ for kind in _LAYERS)}, one after the other, and "
+                "modules with page_layers()."
+            )
+        with torch.no_grad():
+            to_shape = tuple(layer(torch.zeros(1, *shape)).shape[1:])
+        layers += _own_layers(own(), shape) if own else _LAYERS[type(layer)](layer, shape, to_shape)
+        shape = to_shape
+
+    return layers, shape
+
+
+def _own_layers(parts: list[Any], shape: Shape) -> Layers:
+    """Layers that a module of the user's says it is: modules, or a residual of modules."""
+    layers: Layers = []
+    for part in parts:
+        if isinstance(part, nn.Module):
+            exported, shape = _export(part, shape)
+            layers += exported
+        else:
+            exported, to_shape = _export(nn.Sequential(*part["residual"]), shape)
+            if to_shape != shape:
+                raise ValueError(f"A residual goes from {shape} to {to_shape}; both must be equal.")
+            layers.append({"kind": "residual", "layers": exported})
+
+    return layers
+
+
+def _flat(module: nn.Module) -> list[nn.Module]:
     if type(module) is not nn.Sequential:
         return [module]
 
     return [layer for child in module for layer in _flat(child)]
 
 
-def _linear(layer, shape, to_shape):
+def _linear(layer: Any, shape: Shape, to_shape: Shape) -> Layers:
     return [{"kind": "linear", "shape": [*to_shape, *shape], **_weights(layer, to_shape[0])}]
 
 
-def _conv_transpose(layer, shape, to_shape):
+def _conv_transpose(layer: Any, shape: Shape, to_shape: Shape) -> Layers:
     if layer.groups != 1 or layer.dilation != (1, 1):
         raise ValueError("The page computes a ConvTranspose2d without groups or dilation only.")
     return [
@@ -122,17 +146,17 @@ def _conv_transpose(layer, shape, to_shape):
     ]
 
 
-def _weights(layer, n_out):
+def _weights(layer: Any, n_out: int) -> dict[str, str]:
     bias = np.zeros(n_out) if layer.bias is None else layer.bias.detach().numpy()
 
     return {"weight": encode_floats(layer.weight.detach().numpy()), "bias": encode_floats(bias)}
 
 
-def _channels_last(layer, shape, to_shape):
+def _channels_last(layer: Any, shape: Shape, to_shape: Shape) -> Layers:
     return [{"kind": "channels_last", "shape": [shape[0], prod(shape[1:])]}]
 
 
-_LAYERS = {
+_LAYERS: dict[type[nn.Module], Callable[[Any, Shape, Shape], Layers]] = {
     nn.Linear: _linear,
     nn.ReLU: lambda layer, shape, to_shape: [{"kind": "relu"}],
     nn.Tanh: lambda layer, shape, to_shape: [{"kind": "tanh"}],

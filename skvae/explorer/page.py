@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_consistent_length
 
 from skvae import __version__
 from skvae._pages import fill_page
@@ -15,7 +15,9 @@ from skvae._typing import ArrayLike, PathLike
 from skvae.data.images import shape_of_images
 from skvae.data.writable import replacing
 from skvae.explorer.decoders import encode_floats, export_decoder
-from skvae.vae.fitted import settled
+from skvae.vae.descriptions import network_of
+from skvae.vae.fitted import FittedVAE
+from skvae.vae.inputs import validate_rows
 from skvae.vae.labels import distinct_labels, encode_labels, split_labels
 from skvae.vae.transformer import VAETransformer
 
@@ -88,28 +90,27 @@ def save_explorer(
     True
     """
     vae, before = find_vae(estimator)
-    check_is_fitted(vae)
+    fitted = vae.fitted_
     means = None if X is None else _posterior_means(vae, before, X)
-    variational, conditional = settled(vae, "variational"), settled(vae, "conditional")
-    if means is None and not variational:
+    if means is None and not fitted.variational:
         raise ValueError(
             "variational=False has no prior that says where latent points lie: pass rows as X "
             "(--dataset)."
         )
     title = title or "Latent explorer"
     points, names = (None, {}) if means is None else _points(means, y, class_names)
-    prior = _prior(vae, names) if variational else None
+    prior = _prior(fitted, vae, names) if fitted.variational else None
     content = {
-        "decoder": export_decoder(vae),
+        "decoder": export_decoder(fitted),
         **_latent_space(vae, prior, means),
         "points": points,
         "prior": prior,
-        "labels": _marks(vae.classes_, names) if conditional == "decoder" else None,
+        "labels": _marks(vae.classes_, names) if fitted.labels_in_decoder else None,
         **_output(vae, means, image_shape),
     }
-    page = _fill(title, _describe(vae), content)
+    page = _fill(title, _describe(fitted), content)
     if len(page) > MAX_BYTES:
-        n_weights = sum(v.size for k, v in vae.parameters_.items() if k.startswith("decoder."))
+        n_weights = sum(v.size for k, v in fitted.parameters.items() if k.startswith("decoder."))
         raise ValueError(
             f"The page would take {len(page) / 1e6:.1f} MB, and {MAX_BYTES / 1e6:.0f} MB are the "
             f"limit: the decoder has {n_weights:,} weights of 5.3 bytes. Fit a smaller one "
@@ -119,7 +120,7 @@ def save_explorer(
         file.write(page)
 
 
-def find_vae(estimator):
+def find_vae(estimator: Any) -> tuple[VAETransformer, list[Any]]:
     """The VAE that an estimator is or has as a step, and the list of steps before it."""
     steps = (
         [step for _, step in estimator.steps] if isinstance(estimator, Pipeline) else [estimator]
@@ -134,18 +135,18 @@ def find_vae(estimator):
     return steps[places[0]], steps[: places[0]]
 
 
-def _posterior_means(vae, before, X):
+def _posterior_means(vae: VAETransformer, before: list[Any], X: Any) -> np.ndarray:
     if before:
         X = Pipeline([(str(i), step) for i, step in enumerate(before)]).transform(X)
 
-    return vae._encode(vae._check_rows(X))
+    fitted: FittedVAE = vae.fitted_
+
+    return fitted.encode(fitted.admit(validate_rows(vae, X, reset=False)))
 
 
-def _n_components(vae):
-    return vae._architecture["n_components"]
-
-
-def _latent_space(vae, prior, means):
+def _latent_space(
+    vae: VAETransformer, prior: dict[str, Any] | None, means: np.ndarray | None
+) -> dict[str, Any]:
     """Where each dimension may go, and which carries most."""
     ends = []
     if prior is not None:
@@ -153,13 +154,16 @@ def _latent_space(vae, prior, means):
         ends += [centers - reach, centers + reach]
     if means is not None:
         ends += list(np.percentile(means, [[0.5], [99.5]], axis=0))
-    ends = np.concatenate(ends)
-    low, high = ends.min(axis=0), ends.max(axis=0)
+    all_ends = np.concatenate(ends)
+    low, high = all_ends.min(axis=0), all_ends.max(axis=0)
     if len(low) == 2:  # one unit is as long in both directions of the map
         middle, half = (low + high) / 2, (high - low).max() / 2
         low, high = middle - half, middle + half
     nats = getattr(vae, "kl_per_dimension_", None)
-    weights = means.var(axis=0) if nats is None else nats
+    weights = nats
+    if weights is None:
+        assert means is not None  # the estimator is no variational one
+        weights = means.var(axis=0)
 
     return {
         "ranges": np.stack([low, high], axis=1).tolist(),
@@ -168,7 +172,9 @@ def _latent_space(vae, prior, means):
     }
 
 
-def _points(means, y, class_names):
+def _points(
+    means: np.ndarray, y: Any, class_names: list[str] | None
+) -> tuple[dict[str, Any], dict[Any, Any]]:
     """Latent points that the page knows, and the names of their classes by label."""
     rows = np.linspace(0, len(means) - 1, min(len(means), MAX_POINTS)).astype(int)
     points = {"z": encode_floats(means[rows]), "classes": None}
@@ -191,43 +197,44 @@ def _points(means, y, class_names):
     return points | {"classes": classes, "codes": codes[rows].tolist()}, names
 
 
-def _prior(vae, names):
+def _prior(fitted: FittedVAE, vae: VAETransformer, names: dict[Any, Any]) -> dict[str, Any]:
     """The prior as a mixture: of classes, of components of its own, or of one."""
-    if hasattr(vae, "class_means_"):
-        kind, classes, means = "Class", _marks(vae.classes_, names), vae.class_means_
-        weights, scales = vae._class_frequencies(), vae._class_normals()[1]
-    elif hasattr(vae, "prior_means_"):
-        kind, means, weights = "Component", vae.prior_means_, vae.prior_weights_
-        classes, scales = _marks(np.arange(1, len(means) + 1), {}), np.sqrt(vae.prior_variances_)
-    else:
-        kind, classes, weights = None, None, np.ones(1)
-        means, scales = np.zeros((1, _n_components(vae))), np.ones((1, _n_components(vae)))
+    prior = fitted.mixture_prior()
+    kind, classes = None, None
+    if prior.of_classes:
+        kind, classes = "Class", _marks(vae.classes_, names)
+    elif prior.n_components > 1:
+        kind, classes = "Component", _marks(np.arange(1, prior.n_components + 1), {})
 
     return {
         "kind": kind,
         "classes": classes,
-        "weights": weights.tolist(),
-        "means": means.tolist(),
-        "scales": scales.tolist(),
+        "weights": prior.mixture.weights.tolist(),
+        "means": prior.mixture.means.tolist(),
+        "scales": prior.scales.tolist(),
     }
 
 
-def _marks(labels, names):
+def _marks(labels: Any, names: dict[Any, Any]) -> list[dict[str, str]]:
     """A mark of at most two characters and a name for each class."""
     texts = [str(label) for label in labels]
     marks = texts if max(map(len, texts), default=0) <= 2 else [str(i) for i in range(len(texts))]
-    names = [str(names.get(label, label)) for label in labels]
+    written = [str(names.get(label, label)) for label in labels]
 
-    return [{"mark": mark, "name": name} for mark, name in zip(marks, names, strict=True)]
+    return [{"mark": mark, "name": name} for mark, name in zip(marks, written, strict=True)]
 
 
-def _output(vae, means, image_shape):
+def _output(vae: VAETransformer, means: np.ndarray | None, image_shape: Any) -> dict[str, Any]:
     """How to show x: an image and its darkest and brightest value, or features and their ends."""
-    shape = _image_shape(vae, image_shape)
-    rows = vae.sample(256) if settled(vae, "variational") else vae.inverse_transform(means[:256])
+    fitted, shape = vae.fitted_, _image_shape(vae, image_shape)
+    if fitted.variational:
+        rows = vae.sample(256)
+    else:
+        assert means is not None  # without a prior the page has rows
+        rows = vae.inverse_transform(means[:256])
     if shape is not None:
-        unit = vae.likelihood_ == "bernoulli"
-        ends = [0, vae._scaling.max_value] if unit else [rows.min(), rows.max()]
+        shares = fitted.likelihood.scaled
+        ends = [0, fitted.scaling.max_value] if shares else [rows.min(), rows.max()]
         return {"image": shape, "ends": ends}
     names = getattr(vae, "feature_names_in_", [f"x{i}" for i in range(rows.shape[1])])
     shown = np.sort(np.argsort(-rows.std(axis=0), kind="stable")[:MAX_FEATURES])
@@ -242,12 +249,12 @@ def _output(vae, means, image_shape):
     }
 
 
-def _image_shape(vae, image_shape):
+def _image_shape(vae: VAETransformer, image_shape: Any) -> tuple[int, ...] | None:
     n_features = vae.n_features_in_
     if image_shape is None:
         return None
     if image_shape == "auto":
-        image_shape = vae._architecture["image_shape"] or vae.image_shape
+        image_shape = vae.fitted_.architecture["image_shape"] or vae.image_shape
         square = round(n_features**0.5) ** 2 == n_features >= _MIN_PIXELS
         named = hasattr(vae, "feature_names_in_")
         if image_shape is None and (named or not square):
@@ -262,18 +269,19 @@ def _image_shape(vae, image_shape):
     return shape
 
 
-def _describe(vae):
-    widths = [_n_components(vae), *vae._architecture["hidden_layer_sizes"][::-1]]
-    network = vae._architecture["network"]
-    network = network if isinstance(network, str) else "its own network"
+def _describe(fitted: FittedVAE) -> str:
+    architecture = fitted.architecture
+    network = network_of(architecture["network"]).name
+    hidden = architecture["hidden_layer_sizes"][::-1]
+    widths = [fitted.n_components, *hidden, architecture["n_features"]]
 
     return (
-        f"VAETransformer ({network}), decoder {'-'.join(map(str, [*widths, vae.n_features_in_]))}, "
-        f"{vae.likelihood_} likelihood, skvae {__version__}"
+        f"VAETransformer ({network}), decoder {'-'.join(map(str, widths))}, "
+        f"{fitted.likelihood.name} likelihood, skvae {__version__}"
     )
 
 
-def _fill(title: str, description: str, content: dict[str, object]) -> bytes:
+def _fill(title: str, description: str, content: dict[str, Any]) -> bytes:
     """The template with its parts in place."""
     folder = files("skvae.explorer")
     library = folder.joinpath("vendor", "ml-matrix-6.15.1.umd.js").read_text("utf-8")
@@ -283,6 +291,7 @@ def _fill(title: str, description: str, content: dict[str, object]) -> bytes:
         title=title,
         description=description,
         content=content,
+        mean=content["decoder"]["mean"],
         style=folder.joinpath("page.css").read_text("utf-8"),
         licence=folder.joinpath("vendor", "LICENSE").read_text("utf-8"),
         library=re.sub(r"//# sourceMappingURL=.*", "", library),

@@ -13,7 +13,7 @@ from skvae._estimator import Estimator
 from skvae._refit import fitted_aside
 from skvae._sklearn import fit_context
 from skvae.vae.fitted import settled
-from skvae.vae.inputs import PreparedRows, evenly_spaced, output_dtype, part_of
+from skvae.vae.inputs import PreparedRows, evenly_spaced, output_dtype, part_of, validate_rows
 from skvae.vae.transformer import VAETransformer
 
 __all__ = ["FisherScores"]
@@ -140,7 +140,7 @@ class FisherScores(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
         with fitted_aside(self) as fitted:
             is_fitted = hasattr(self.vae, "parameters_")
             fitted.vae_ = self.vae if is_fitted else clone(self.vae).fit(X, y)
-            rows = fitted.vae_._check_rows(X)
+            rows = fitted._rows(X)
             some = part_of(rows, evenly_spaced(len(rows), _INFORMATION_ROWS))
             information = fitted._ask_model(fisher_information, some)
             if not np.isfinite(information).all():
@@ -174,13 +174,19 @@ class FisherScores(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
         check_is_fitted(self)
         from skvae.vae.nn.fisher_scores import fisher_scores
 
-        rows = self.vae_._check_rows(X)
+        rows = self._rows(X)
         scores = self._ask_model(fisher_scores, rows, self.fisher_information_)
 
-        return self.vae_._reached(scores, rows).astype(output_dtype(rows), copy=False)
+        return self.vae_.fitted_.reached(scores, rows).astype(output_dtype(rows), copy=False)
+
+    def _rows(self, X: ArrayLike) -> Any:
+        """Rows that the model can do with."""
+        return self.vae_.fitted_.admit(validate_rows(self.vae_, X, reset=False))
 
     def _ask_model(self, function: Callable[..., np.ndarray], rows: Any, *args: Any) -> np.ndarray:
         """What a function of the torch model says about validated rows."""
-        x = PreparedRows(rows, self.vae_._scaling.to_network)
+        fitted = self.vae_.fitted_
 
-        return self.vae_._with_model(function, x, *args)
+        return fitted.torch_model.apply(
+            function, PreparedRows(rows, fitted.scaling.to_network), *args
+        )

@@ -1,114 +1,280 @@
-"""What a fitted VAE estimator does with rows, whichever question it answers."""
+"""A fitted variational autoencoder as a value: what it encodes, decodes, draws and scores."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
-from skvae.compute.devices import gpu_or_none, resolve_device
-from skvae.compute.threads import single_threaded
-from skvae.vae import numpy_networks
-from skvae.vae.inputs import (
-    PreparedRows,
-    check_support,
-    validate_rows,
-    within_support,
-)
-from skvae.vae.labels import class_frequencies
+from skvae.compute.devices import gpu_or_none
+from skvae.vae.descriptions import Likelihood, likelihood_of
+from skvae.vae.inputs import PreparedRows, check_support, within_support
+from skvae.vae.latent import LatentPrior
+from skvae.vae.numpy_model import NumpyModel
 from skvae.vae.overflow import check_answer
 from skvae.vae.scaling import Scaling
+from skvae.vae.seeds import FEATURES, stream_seed
 
-__all__ = ["N_REFINEMENT", "FittedModel", "settled"]
+if TYPE_CHECKING:
+    from skvae.vae.nn.trained import TorchModel
+
+__all__ = ["N_REFINEMENT", "FittedVAE", "Inference", "settled"]
 
 # Draws per row by which the true posterior, and p(x|y) of a predicted class, are estimated.
 N_REFINEMENT = 50
 
 
-def settled(estimator, name):
+class Inference(Protocol):
+    """What numpy and torch both do with a trained model."""
+
+    def encode(self, x: Any, *, log_var: bool = True) -> np.ndarray:
+        """Posterior of each row as the network sees it, ``[mean | log_var]`` or means alone."""
+
+    def decode(self, Z: np.ndarray) -> np.ndarray:
+        """E[x] for each row of the decoder's input, in the units of the network."""
+
+
+def settled(estimator: Any, name: str) -> Any:
     """A parameter as it was in the fit, or as it is where there was none."""
     return vars(estimator).get("_settled", vars(estimator))[name]
 
 
-class FittedModel:
-    """Rows checked and scaled for the model of :class:`skvae.VAETransformer`, and the model called.
+@dataclass(frozen=True, eq=False)
+class FittedVAE:
+    """What a fit has left behind, and what can be asked of it.
 
-    The part that its mixins share.
+    Rows X are those that :func:`skvae.vae.inputs.validate_rows` gives, in the user's units; classes
+    y are class numbers, -1 where unknown. No method changes anything.
+
+    Parameters
+    ----------
+    architecture : dict
+        Arguments of :class:`skvae.vae.nn.model.VAE`.
+    parameters : dict of ndarray
+        Its weights.
+    scaling : Scaling
+        Units of X and of the network.
+    prior : LatentPrior or None
+        p(z) where it is a mixture.
+    class_frequencies : ndarray of shape (n_classes,) or None
+        p(y).
+    seed : int
+        From which all noise derives.
+    variational : bool, default=True
+        False is the plain autoencoder, which has no density.
+    feature_names : ndarray of str or None, default=None
+        For messages.
+    device : str or None, default=None
+        Where to compute.
+    n_jobs : int or None, default=None
+        Threads of torch.
     """
 
-    def _check_rows(self, X, *, scored=False):
-        check_is_fitted(self)
-        X = validate_rows(self, X, reset=False)
-        scaling = self._scaling
-        if self.likelihood_ == "poisson":  # whose encoder sees log(1 + x)
-            check_support(X, self.likelihood_, scaling.max_value)
-        elif self.likelihood_ == "bernoulli" and scored:
-            X = within_support(X, scaling.max_value, binary=scaling.binarize is None)
+    architecture: Mapping[str, Any]
+    parameters: Mapping[str, np.ndarray]
+    scaling: Scaling
+    prior: LatentPrior | None
+    class_frequencies: np.ndarray | None
+    seed: int
+    variational: bool = True
+    feature_names: np.ndarray | None = None
+    device: str | None = None
+    n_jobs: int | None = None
+
+    @property
+    def n_components(self) -> int:
+        """Latent dimensions."""
+        return self.architecture["n_components"]
+
+    @property
+    def n_classes(self) -> int | None:
+        """Number of classes, if there are any."""
+        return self.architecture["n_classes"]
+
+    @property
+    def labels_in_decoder(self) -> bool:
+        """Whether the decoder sees the class."""
+        return self.architecture["labels_in_decoder"]
+
+    @property
+    def likelihood(self) -> Likelihood:
+        """The description of p(x|z)."""
+        return likelihood_of(self.architecture["likelihood"])
+
+    @property
+    def torch_model(self) -> "TorchModel":
+        """The model in torch, which this imports."""
+        from skvae.vae.nn.trained import TorchModel
+
+        return TorchModel(
+            self.parameters,
+            self.architecture,
+            self.seed,
+            device=self.device,
+            n_jobs=self.n_jobs,
+        )
+
+    def mixture_prior(self) -> LatentPrior:
+        """The prior, if it is a mixture.
+
+        Raises
+        ------
+        ValueError
+            If the user's prior does not say which one.
+        """
+        if self.prior is None:
+            raise ValueError(
+                "The prior of this fit does not tell its mixture of Gaussians, from which latent "
+                "points could be drawn: its method mixture() gives None."
+            )
+        return self.prior
+
+    def admit(self, X: Any, *, scored: bool = False) -> Any:
+        """Rows after the fit, if the likelihood can do with them.
+
+        Parameters
+        ----------
+        X : ndarray, MappedRows or IteratedRows of shape (n, n_features)
+            Rows.
+        scored : bool, default=False
+            Whether their densities are asked for.
+
+        Returns
+        -------
+        X : ndarray, MappedRows, IteratedRows or PreparedRows of shape (n, n_features)
+
+        Raises
+        ------
+        ValueError
+            If the likelihood checks new rows, and these cannot come from it.
+        """
+        if self.likelihood.checks_new_rows:
+            check_support(X, self.architecture["likelihood"], self.scaling.max_value)
+        elif self.likelihood.binary and scored:
+            binary = self.scaling.binarize is None
+            X = within_support(X, self.scaling.max_value, binary=binary)
 
         return X
 
-    def _encode(self, X, log_var=False):
-        """Posterior means of validated rows, or ``[mean | log_var]``, float32."""
-        x = PreparedRows(X, self._scaling.to_network)
+    def encode(self, X: Any, *, log_var: bool = False) -> np.ndarray:
+        """Posterior means of rows, (n, d), or ``[mean | log_var]``, (n, 2 d), float32."""
+        x = PreparedRows(X, self.scaling.to_network)
 
-        return self._reached(self._infer("encode", x, log_var=log_var), X)
+        return self.reached(self._encoder().encode(x, log_var=log_var), X)
 
-    def _reached(self, answer, X):
-        """The answer about validated rows, if float32 could compute it."""
-        names = getattr(self, "feature_names_in_", None)
-        if self.mean_ is None:
-            return check_answer(answer, X, names)
+    def draw_posterior(self, X: Any, n_importance: int | None = None) -> np.ndarray:
+        """One draw of z from q(z|x) for each row, or the mean of p(z|x) by importance sampling.
 
-        return check_answer(answer, X, names, center=self.mean_, unit=self.scale_)
+        Parameters
+        ----------
+        X : ndarray, MappedRows or IteratedRows of shape (n, n_features)
+            Rows.
+        n_importance : int or None, default=None
+            Draws for the mean; None gives one draw.
 
-    @property
-    def _scaling(self):
-        units = settled(self, "max_value"), settled(self, "binarize")
+        Returns
+        -------
+        Z : ndarray of shape (n, d), float32
+        """
+        from skvae.vae.nn.inference import draw_posterior
 
-        return Scaling(self.mean_, self.scale_, *units)
+        seed = stream_seed(self.seed, FEATURES)
+        Z = self.torch_model.apply(
+            draw_posterior, X, self.scaling.to_network, seed, n_importance=n_importance
+        )
 
-    def _class_frequencies(self):
-        """p(y), (n_classes,)."""
-        return class_frequencies(self.class_counts_)
+        return self.reached(Z, X)
 
-    def _log_density(self, X, codes, n_importance):
-        """Bound on log p(x|y) of validated rows, in the units that the network sees."""
-        scaling = self._scaling
-        bound = self._infer(
-            "row_scores",
+    def decode(self, Z: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
+        """E[x|z, y] in the user's units, (n, n_features); the average over y where it is None."""
+        if y is None and self.labels_in_decoder:
+            assert self.class_frequencies is not None
+            return sum(
+                share * self.decode(Z, np.full(len(Z), k))
+                for k, share in enumerate(self.class_frequencies)
+            )
+        return self.to_units(self.decode_input(self.decoder_input(Z, y)))
+
+    def decode_input(self, h: np.ndarray) -> np.ndarray:
+        """E[x] of what the decoder sees, in the network's units, (n, n_features) float32."""
+        return self._decoder().decode(h)
+
+    def decoder_input(self, Z: np.ndarray, y: np.ndarray | None) -> np.ndarray:
+        """[z | indicator of the class], or z alone, float32."""
+        if self.labels_in_decoder:
+            assert self.n_classes is not None and y is not None
+            Z = np.hstack([Z, np.eye(self.n_classes)[y]])
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
+            return Z.astype(np.float32, copy=False)
+
+    def draw(self, Z: np.ndarray, y: np.ndarray | None, seed: int) -> np.ndarray:
+        """One draw of x for each latent point and class, in the user's units, (n, n_features)."""
+        from skvae.vae.nn.inference import decode_draws
+
+        x = self.torch_model.apply(decode_draws, self.decoder_input(Z, y), seed)
+
+        return self.scaling.to_units(x.astype(np.float64))
+
+    def draw_latent(
+        self, n_samples: int, y: np.ndarray | None, rng: np.random.Generator
+    ) -> np.ndarray:
+        """z from the prior p(z), or of the classes in y, (n_samples, d) float32."""
+        prior = self.mixture_prior()
+
+        return prior.draw(n_samples, y if prior.of_classes else None, rng)
+
+    def score_rows(self, X: Any, y: np.ndarray | None, n_importance: int | None) -> np.ndarray:
+        """Bound on log p(x|y) of each row, in nats, for densities in the user's units.
+
+        Parameters
+        ----------
+        X : ndarray, MappedRows, IteratedRows or PreparedRows of shape (n, n_features)
+            Admitted rows.
+        y : ndarray of shape (n,) or None
+            Class numbers; log p(x) where unknown.
+        n_importance : int or None
+            Samples of the importance-weighted bound; None is the evidence lower bound.
+
+        Returns
+        -------
+        log_density : ndarray of shape (n,), float64
+        """
+        return self.scaling.log_jacobian() + self.bound_rows(X, y, n_importance)
+
+    def bound_rows(self, X: Any, y: np.ndarray | None, n_importance: int | None) -> np.ndarray:
+        """Bound on log p(x|y) as :meth:`score_rows` gives it, in the network's units."""
+        from skvae.vae.nn.inference import row_scores
+
+        bound = self.torch_model.apply(
+            row_scores,
             X,
-            scaling.to_network,
-            codes,
-            self.seed_,
-            dynamic=scaling.dynamic,
+            self.scaling.to_network,
+            y,
+            self.seed,
+            dynamic=self.scaling.dynamic,
             n_importance=n_importance,
         )
 
-        return self._reached(bound, X)
+        return self.reached(bound, X)
 
-    def _is_plain_perceptron(self):
-        architecture = self._architecture
+    def to_units(self, x: np.ndarray) -> np.ndarray:
+        """What the network gives, in the user's units."""
+        return self.scaling.to_units(x)
 
-        return architecture["network"] == "mlp" and isinstance(architecture["likelihood"], str)
+    def reached(self, answer: np.ndarray, X: Any) -> np.ndarray:
+        """The answer about rows, if float32 could compute it."""
+        mean, scale = self.scaling.mean, self.scaling.scale
+        if mean is None:
+            return check_answer(answer, X, self.feature_names)
 
-    def _infer(self, name, *args, **kwargs):
-        """Call a function of ``skvae.vae.nn.inference``, without torch if it can."""
-        device = gpu_or_none(self.device)
-        if name in numpy_networks.__all__ and self._is_plain_perceptron() and not device:
-            # What overflows shows in the answer.
-            with single_threaded(), np.errstate(over="ignore", invalid="ignore"):
-                return getattr(numpy_networks, name)(
-                    self.parameters_, self._architecture, *args, **kwargs
-                )
-        from skvae.vae.nn import inference
+        return check_answer(answer, X, self.feature_names, center=mean, unit=scale)
 
-        return self._with_model(getattr(inference, name), *args, **kwargs)
+    def _encoder(self) -> Inference:
+        model = NumpyModel(self.parameters, self.architecture)
 
-    def _with_model(self, function, *args, **kwargs):
-        from skvae.compute.runtime import scoped_runtime
-        from skvae.vae.nn.draws import fixed_draws
-        from skvae.vae.nn.model import VAE, load_arrays
-        from skvae.vae.seeds import MODULES_IN_USE, stream_seed
+        return model if model.encodes and not gpu_or_none(self.device) else self.torch_model
 
-        with scoped_runtime(self.n_jobs), np.errstate(over="ignore", invalid="ignore"):
-            model = load_arrays(VAE(**self._architecture), self.parameters_).eval()
-            model = model.to(resolve_device(self.device))
-            with fixed_draws(model, stream_seed(self.seed_, MODULES_IN_USE)):
-                return function(model, *args, **kwargs)
+    def _decoder(self) -> Inference:
+        model = NumpyModel(self.parameters, self.architecture)
+
+        return model if model.decodes and not gpu_or_none(self.device) else self.torch_model

@@ -1,14 +1,17 @@
-"""The estimator's generative side: decoding, densities and samples."""
+"""The estimator's generative side: decoding, densities, samples and classes."""
+
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
 from skvae.compute.sizes import check_memory
 from skvae.data.containers import numbers
-from skvae.vae.fitted import FittedModel, settled
-from skvae.vae.inputs import output_dtype
+from skvae.vae.classification import log_class_probabilities
+from skvae.vae.fitted import N_REFINEMENT, FittedVAE, settled
+from skvae.vae.inputs import output_dtype, validate_rows
 from skvae.vae.labels import encode_labels
 from skvae.vae.overflow import check_answer
 from skvae.vae.seeds import SAMPLE, stream_seed
@@ -16,7 +19,7 @@ from skvae.vae.seeds import SAMPLE, stream_seed
 __all__ = ["GenerativeMixin"]
 
 
-def _is_generative(estimator):
+def _is_generative(estimator: Any) -> Literal[True]:
     if not settled(estimator, "variational"):
         raise AttributeError(
             "variational=False is a plain autoencoder, which has no density: score, "
@@ -25,16 +28,34 @@ def _is_generative(estimator):
     return True
 
 
-def _cast(x, dtype):
+def _has_classes(estimator: Any) -> Literal[True]:
+    if settled(estimator, "conditional") is None:
+        raise AttributeError(
+            "conditional=None knows no classes to predict; put a classifier behind the features "
+            "instead."
+        )
+    return True
+
+
+def _cast(x: np.ndarray, dtype: Any) -> np.ndarray:
     """Numbers in another type; what it cannot hold becomes infinite."""
     with np.errstate(over="ignore"):
         return x.astype(dtype, copy=False)
 
 
-class GenerativeMixin(FittedModel):
-    """Decoding, scores and samples of a fitted :class:`skvae.VAETransformer`."""
+class GenerativeMixin:
+    """Decoding, scores, samples and classes of a fitted :class:`skvae.VAETransformer`."""
 
-    def inverse_transform(self, X, y=None):
+    if TYPE_CHECKING:
+        output: str
+        n_features_in_: int
+        classes_: np.ndarray
+
+        @property
+        def fitted_(self) -> FittedVAE:
+            """The fit as a value."""
+
+    def inverse_transform(self, X: ArrayLike, y: Any = None) -> np.ndarray:
         """Decode latent points.
 
         Parameters
@@ -55,20 +76,20 @@ class GenerativeMixin(FittedModel):
         ValueError
             If float32 cannot decode a point.
         """
-        check_is_fitted(self)
+        fitted = self.fitted_
         Z = check_array(numbers(X), dtype=[np.float64, np.float32])
-        d = self._architecture["n_components"]
+        d = fitted.n_components
         if Z.shape[1] not in (d, 2 * d):
             raise ValueError(f"X has {Z.shape[1]} columns, but z has {d} (or {2 * d} as params).")
         codes = None
-        if self._architecture["labels_in_decoder"] and y is not None:
+        if fitted.labels_in_decoder and y is not None:
             codes = self._class_codes(y, len(Z))
 
         Z = Z[:, :d]
 
-        return check_answer(_cast(self._decode(Z, codes), Z.dtype), Z, name="the latent points")
+        return check_answer(_cast(fitted.decode(Z, codes), Z.dtype), Z, name="the latent points")
 
-    def reconstruct(self, X, y=None):
+    def reconstruct(self, X: ArrayLike, y: Any = None) -> np.ndarray:
         """Encode to the posterior mean and decode.
 
         Parameters
@@ -85,11 +106,21 @@ class GenerativeMixin(FittedModel):
         X_reconstructed : ndarray of shape (n_samples, n_features)
             In the units of the data.
         """
-        X = self._check_rows(X)
+        fitted = self.fitted_
+        rows = self._rows(X)
+        decoded = fitted.decode(*self._latent(rows, y))
 
-        return self._reached(_cast(self._decode(*self._latent(X, y)), output_dtype(X)), X)
+        return fitted.reached(_cast(decoded, output_dtype(rows)), rows)
 
-    def interpolate(self, X_a, X_b=None, n_steps=8, *, y_a=None, y_b=None):
+    def interpolate(
+        self,
+        X_a: ArrayLike,
+        X_b: ArrayLike | None = None,
+        n_steps: int = 8,
+        *,
+        y_a: Any = None,
+        y_b: Any = None,
+    ) -> np.ndarray:
         """Rows on the way from one row to another: a straight line of latent points, decoded.
 
         Parameters
@@ -116,31 +147,28 @@ class GenerativeMixin(FittedModel):
         conditional = settled(self, "conditional")
         if X_b is None and (y_b is None or conditional is None):
             raise ValueError("Without X_b, y_b has to name a class of a fit with conditional=.")
-        X_a = self._check_rows(X_a)
-        a, codes_a = self._latent(X_a, y_a)
+        fitted = self.fitted_
+        rows = self._rows(X_a)
+        a, codes_a = self._latent(rows, y_a)
+        codes_b: np.ndarray | None
         if X_b is None:
-            codes_b = self._class_codes(y_b, len(X_a))
-            b = a
+            b, codes_b = a, self._class_codes(y_b, len(rows))
             if conditional == "prior":
-                if y_a is None:
-                    codes_a = self._log_proba(X_a).argmax(axis=1)
-                else:
-                    codes_a = self._class_codes(y_a, len(X_a))
-                mu, std = self._class_normals()
-                b = mu[codes_b] + (a - mu[codes_a]) * (std[codes_b] / std[codes_a])
+                own = self._found(rows) if y_a is None else self._class_codes(y_a, len(rows))
+                b = fitted.mixture_prior().move(a, own, codes_b)
         else:
-            b, codes_b = self._latent(self._check_rows(X_b), y_b)
-            check_consistent_length(X_a, b)
-        ends = self._decoder_input(a, codes_a), self._decoder_input(b, codes_b)
+            b, codes_b = self._latent(self._rows(X_b), y_b)
+            check_consistent_length(rows, b)
+        ends = fitted.decoder_input(a, codes_a), fitted.decoder_input(b, codes_b)
         t = np.linspace(0, 1, n_steps, dtype=np.float32)[:, None]
         path = (1 - t) * ends[0][:, None] + t * ends[1][:, None]  # (n, n_steps, inputs)
-        decoded = self._scaling.to_units(self._infer("decode", path.reshape(-1, path.shape[2])))
-        decoded = _cast(decoded.reshape(len(path), n_steps, -1), output_dtype(X_a))
+        decoded = fitted.to_units(fitted.decode_input(path.reshape(-1, path.shape[2])))
+        decoded = _cast(decoded.reshape(len(path), n_steps, -1), output_dtype(rows))
 
-        return self._reached(decoded, X_a)
+        return fitted.reached(decoded, rows)
 
     @available_if(_is_generative)
-    def score_samples(self, X, y=None, n_importance=100):
+    def score_samples(self, X: ArrayLike, y: Any = None, n_importance: int = 100) -> np.ndarray:
         """Importance-weighted lower bound on log p(x) of each row [1]_.
 
         The noise of a row is a function of ``random_state`` and the row's values, not of its
@@ -179,7 +207,7 @@ class GenerativeMixin(FittedModel):
         return self._row_scores(X, y, n_importance)
 
     @available_if(_is_generative)
-    def score(self, X, y=None):
+    def score(self, X: ArrayLike, y: Any = None) -> float:
         """Mean evidence lower bound on log p(x), at a KL weight of 1 whatever ``beta`` is.
 
         Never an accuracy, although with ``conditional`` the model classifies as well: pass
@@ -200,7 +228,13 @@ class GenerativeMixin(FittedModel):
         return float(self._row_scores(X, y, None).mean())
 
     @available_if(_is_generative)
-    def sample(self, n_samples=1, y=None, draw=False, random_state=None):
+    def sample(
+        self,
+        n_samples: int = 1,
+        y: Any = None,
+        draw: bool = False,
+        random_state: Any = None,
+    ) -> np.ndarray:
         """Generate rows.
 
         Parameters
@@ -220,60 +254,104 @@ class GenerativeMixin(FittedModel):
         X : ndarray of shape (n_samples, n_features), float64
             In the units of the data.
         """
-        check_is_fitted(self)
+        fitted = self.fitted_
         if n_samples < 1:
             raise ValueError(f"n_samples must be at least 1, got {n_samples}.")
         check_memory(8 * n_samples * self.n_features_in_, f"n_samples={n_samples}")
-        seed = stream_seed(self.seed_, SAMPLE)
+        seed = stream_seed(fitted.seed, SAMPLE)
         if random_state is not None:
             seed = int(check_random_state(random_state).randint(2**31 - 1))
         rng = np.random.default_rng(seed)
         codes = self._classes_to_draw(n_samples, y, rng)
-        Z = self._draw_latent(n_samples if codes is None else len(codes), codes, rng)
-        Z = self._decoder_input(Z, codes)
-        x = self._infer("decode_draws", Z, seed) if draw else self._infer("decode", Z)
+        Z = fitted.draw_latent(n_samples if codes is None else len(codes), codes, rng)
+        if draw:
+            return fitted.draw(Z, codes, seed)
+        x = fitted.decode_input(fitted.decoder_input(Z, codes))
 
-        return self._scaling.to_units(x.astype(np.float64))
+        return fitted.to_units(x.astype(np.float64))
 
-    def _latent(self, X, y):
-        """Posterior means of validated rows, and their classes where the decoder needs them."""
-        Z = self._encode(X)
-        if not self._architecture["labels_in_decoder"]:
+    @available_if(_has_classes)
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
+        r"""Probability of each class, with the class frequencies of the fit as p(y).
+
+        With ``conditional="prior"`` the evidence lower bound on log p(x, y) depends on y through
+        the prior alone, so that in closed form
+
+        .. math:: p(y|x) \propto p(y) \exp(-KL(q(z|x) || p(z|y)))
+
+        which is :math:`p(y) \exp(-|E_q z - \mu_y|^2 / 2)` for class means without variances.
+
+        With ``conditional="decoder"`` it is :math:`p(y|x) \propto p(y) p(x|y)`, p(x|y) estimated
+        as in :meth:`score_samples` with 50 samples, the same for all classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes), float64
+            In the order of ``classes_``.
+        """
+        return np.exp(self._log_proba(self._rows(X)))
+
+    @available_if(_has_classes)
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Most probable class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Labels among ``classes_``.
+        """
+        best = self._found(self._rows(X))
+
+        return self.classes_[best]
+
+    def _rows(self, X: Any, *, scored: bool = False) -> Any:
+        """Rows validated, and admitted by the likelihood."""
+        fitted = self.fitted_
+
+        return fitted.admit(validate_rows(self, X, reset=False), scored=scored)
+
+    def _latent(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray | None]:
+        """Posterior means of admitted rows, and their classes where the decoder needs them."""
+        fitted = self.fitted_
+        Z = fitted.encode(X)
+        if not fitted.labels_in_decoder:
             return Z, None
-        if y is None:
-            return Z, self._log_proba(X).argmax(axis=1)
 
-        return Z, self._class_codes(y, len(X))
+        return Z, self._found(X) if y is None else self._class_codes(y, len(X))
 
-    def _decode(self, Z, codes):
-        """E[x|z, y] in the units of the data; the average over classes where there is no y."""
-        if codes is None and self._architecture["labels_in_decoder"]:
-            frequencies = self._class_frequencies()
-            return sum(
-                share * self._decode(Z, np.full(len(Z), k)) for k, share in enumerate(frequencies)
-            )
-        return self._scaling.to_units(self._infer("decode", self._decoder_input(Z, codes)))
+    def _log_proba(self, X: Any) -> np.ndarray:
+        return log_class_probabilities(self.fitted_, X, N_REFINEMENT)
 
-    def _decoder_input(self, Z, codes):
-        """[z | indicator of the class], or z alone, float32."""
-        if self._architecture["labels_in_decoder"]:
-            Z = np.hstack([Z, np.eye(len(self.classes_))[codes]])
+    def _found(self, X: Any) -> np.ndarray:
+        """Numbers of the most probable classes of admitted rows."""
+        return self._log_proba(X).argmax(axis=1)
 
-        return _cast(Z, np.float32)
-
-    def _classes_to_draw(self, n_samples, y, rng):
+    def _classes_to_draw(
+        self, n_samples: int, y: Any, rng: np.random.Generator
+    ) -> np.ndarray | None:
         """Class numbers of rows to generate, (n,), or None where there are no classes."""
-        if self._architecture["n_classes"] is None:
+        fitted = self.fitted_
+        if fitted.n_classes is None:
             if y is not None:
                 raise ValueError("sample(y=...) needs a fit with conditional=.")
 
             return None
         if y is None:
-            return rng.choice(len(self.classes_), n_samples, p=self._class_frequencies())
+            return rng.choice(fitted.n_classes, n_samples, p=fitted.class_frequencies)
 
         return self._class_codes(y, len(y) if np.ndim(y) and n_samples == 1 else n_samples)
 
-    def _class_codes(self, y, n_samples):
+    def _class_codes(self, y: Any, n_samples: int) -> np.ndarray:
         """Class numbers of a label for all rows, or of one for each, (n_samples,)."""
         codes = encode_labels([y] if np.ndim(y) == 0 else y, self.classes_)
         if np.ndim(y) == 0:
@@ -285,30 +363,11 @@ class GenerativeMixin(FittedModel):
 
         return codes
 
-    def _class_normals(self):
-        """Means and standard deviations of p(z|y), (n_classes, n_components) each."""
-        variances = getattr(self, "class_variances_", np.ones_like(self.class_means_))
-
-        return self.class_means_, np.sqrt(variances)
-
-    def _draw_latent(self, n_samples, codes, rng):
-        """z from the prior, of the classes in ``codes``, (n_samples, n_components) float32."""
-        means, stds = 0.0, 1.0
-        if hasattr(self, "class_means_"):
-            means, stds = (moments[codes] for moments in self._class_normals())
-        elif hasattr(self, "prior_means_"):
-            weights = self.prior_weights_.astype(np.float64)
-            drawn = rng.choice(len(weights), n_samples, p=weights / weights.sum())
-            means, stds = self.prior_means_[drawn], np.sqrt(self.prior_variances_[drawn])
-        noise = rng.standard_normal((n_samples, self._architecture["n_components"]))
-
-        return (means + stds * noise).astype(np.float32)
-
-    def _row_scores(self, X, y, n_importance):
-        X = self._check_rows(X, scored=True)
-        codes = None
-        if self._architecture["n_classes"] is not None and y is not None:
+    def _row_scores(self, X: Any, y: Any, n_importance: int | None) -> np.ndarray:
+        X = self._rows(X, scored=True)
+        fitted, codes = self.fitted_, None
+        if fitted.n_classes is not None and y is not None:
             codes = encode_labels(y, self.classes_)
             check_consistent_length(X, codes)
 
-        return self._scaling.log_jacobian() + self._log_density(X, codes, n_importance)
+        return fitted.score_rows(X, codes, n_importance)

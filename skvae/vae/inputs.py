@@ -1,6 +1,7 @@
 """From the user's rows to what a network sees."""
 
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.preprocessing import StandardScaler
@@ -11,6 +12,7 @@ from skvae._warnings import warn
 from skvae.data.containers import float_type, numbers, validate_numbers
 from skvae.data.iterables import BlockPasses, IteratedRows, yields_blocks
 from skvae.data.maps import MappedRows, memory_map_of, row_blocks
+from skvae.vae.descriptions import TOLERANCE, check_unit_range, is_unit_range, likelihood_of
 
 __all__ = [
     "PreparedRows",
@@ -27,9 +29,6 @@ __all__ = [
     "varies",
     "within_support",
 ]
-
-# MinMaxScaler overshoots 1 by a rounding error.
-_TOLERANCE = 1e-6
 
 # What rows may stay in memory; others become float32 where that is exact, else float64.
 _DTYPES = [np.float64, np.float32, np.uint8]
@@ -104,9 +103,7 @@ def varies(X):
 
 def in_unit_interval(X, max_value=1.0):
     """Whether all values lie in [0, max_value], up to rounding."""
-    low, high = value_range(X)
-
-    return bool(low >= -_TOLERANCE * max_value and high <= (1 + _TOLERANCE) * max_value)
+    return is_unit_range(*value_range(X), max_value)
 
 
 def kinds_of_values(X, max_value=1.0):
@@ -126,7 +123,7 @@ def kinds_of_values(X, max_value=1.0):
 
 def are_binary(X, max_value=1.0):
     """Whether each value of an array is 0 or ``max_value``, up to rounding."""
-    tolerance = _TOLERANCE * max_value
+    tolerance = TOLERANCE * max_value
     x = np.asarray(X, dtype=output_dtype(X))
 
     return bool(((np.abs(x) <= tolerance) | (np.abs(x - max_value) <= tolerance)).all())
@@ -134,13 +131,7 @@ def are_binary(X, max_value=1.0):
 
 def check_unit_interval(X, wanted_by, max_value=1.0):
     """Raise an error that says how to scale ``X`` unless it lies in [0, max_value]."""
-    if not in_unit_interval(X, max_value):
-        low, high = value_range(X)
-        raise ValueError(
-            f"{wanted_by} needs values in [0, {max_value:g}], got values between {low:.4g} and "
-            f"{high:.4g}. Set max_value=255 for pixels of 8 bits, or scale first: X / 255, "
-            "otherwise sklearn.preprocessing.MinMaxScaler(clip=True)."
-        )
+    check_unit_range(*value_range(X), wanted_by, max_value)
 
 
 def within_support(X, max_value, *, binary):
@@ -181,15 +172,18 @@ def within_support(X, max_value, *, binary):
 
 
 def check_support(X, likelihood, max_value=1.0):
-    """Raise an error unless the likelihood of that name can give rise to ``X``."""
-    if likelihood == "bernoulli":
-        check_unit_interval(X, "likelihood='bernoulli'", max_value)
-    elif likelihood == "poisson" and not all(_are_counts(block) for block in row_blocks(X)):
-        low, high = value_range(X)
-        raise ValueError(
-            "likelihood='poisson' needs counts: whole numbers from 0, got values between "
-            f"{low:.4g} and {high:.4g}. Use likelihood='gaussian' for other numbers."
-        )
+    """Raise an error unless the likelihood can give rise to ``X``, where it says what it can."""
+    check = likelihood_of(likelihood).check
+    if check is not None:
+        facts = [_Facts(b.min(), b.max(), (np.floor(b) == b).all()) for b in row_blocks(X)]
+        lows, highs, whole = (np.array(values) for values in zip(*facts, strict=True))
+        check(_Facts(lows.min() + 0.0, highs.max() + 0.0, bool(whole.all())), max_value)
+
+
+class _Facts(NamedTuple):
+    low: float
+    high: float
+    whole: bool
 
 
 def _are_counts(X):

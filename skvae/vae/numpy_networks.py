@@ -1,83 +1,82 @@
-"""Fitted perceptrons applied to rows in numpy: a process that only transforms needs no torch."""
+"""Layers of networks in numpy: a process that only transforms needs no torch.
+
+Rows are columns in every layer, which a product treats alike, whatever their place.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
 
-from skvae.data.tiles import map_framed_tiles
-
-__all__ = ["STD_FLOOR", "decode", "encode"]
+__all__ = ["STD_FLOOR", "Layer", "Linear", "mlp_layers"]
 
 # Keeps log_var finite where softplus underflows.
 STD_FLOOR = 1e-6
 
-_ACTIVATIONS = {"relu": lambda h: np.maximum(h, 0, out=h), "tanh": lambda h: np.tanh(h, out=h)}
-_ENCODER_INPUTS = {"poisson": np.log1p}
-_MEANS = {"bernoulli": expit, "poisson": np.exp}
+# From columns (n_inputs, n) to columns (n_outputs, n), float32; it may overwrite its argument
+# where that is not the network's input.
+Layer = Callable[[np.ndarray], np.ndarray]
+
+_ACTIVATIONS: dict[str, Layer] = {
+    "relu": lambda h: np.maximum(h, 0, out=h),
+    "tanh": lambda h: np.tanh(h, out=h),
+}
 
 
-def encode(parameters, architecture, x, *, log_var=True):
-    """Posterior of each row, as :func:`skvae.vae.nn.inference.encode`.
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """A linear layer.
 
     Parameters
     ----------
-    parameters : dict of ndarray
-        Weights of a :class:`skvae.vae.nn.model.VAE` with ``network="mlp"``.
-    architecture : dict
-        Its arguments.
-    x : ndarray or PreparedRows of shape (n, n_features)
-        Rows as the network sees them, float32.
-    log_var : bool, default=True
-        Whether log variances follow the means.
+    weight : ndarray of shape (n_outputs, n_inputs)
+        As torch has it.
+    bias : ndarray of shape (n_outputs,)
+        Added to each column.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.vae.numpy_networks import Linear
+    >>> Linear(np.eye(2), np.ones(2))(np.zeros((2, 3)))
+    array([[1., 1., 1.],
+           [1., 1., 1.]])
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+
+    def __call__(self, h: np.ndarray) -> np.ndarray:
+        """Columns of outputs, (n_outputs, n)."""
+        out = self.weight @ h
+        out += self.bias[:, None]
+
+        return out
+
+    def rows(self, outputs: slice) -> "Linear":
+        """The layer of some of the outputs alone."""
+        return Linear(self.weight[outputs], self.bias[outputs])
+
+
+def mlp_layers(weights: Mapping[str, np.ndarray], activation: str) -> list[Layer]:
+    """Linear layers with an activation between each two.
+
+    Parameters
+    ----------
+    weights : dict of ndarray
+        A matrix and a vector for each linear layer, in their order.
+    activation : {"relu", "tanh"}
+        Between two layers.
 
     Returns
     -------
-    posterior : ndarray of shape (n, d) or (n, 2 d), float32
-        Means, or ``[mean | log_var]``.
+    layers : list of callable
     """
-    d = architecture["n_components"]
-    scaled = _ENCODER_INPUTS.get(architecture["likelihood"], np.asarray)
-    hidden, (weight, bias) = _network(parameters, "encoder", architecture["activation"])
+    matrices = [w for w in weights.values() if w.ndim == 2]
+    biases = [w for w in weights.values() if w.ndim == 1]
+    layers: list[Layer] = []
+    for weight, bias in zip(matrices, biases, strict=True):
+        layers.append(Linear(weight, bias))
+        layers.append(_ACTIVATIONS[activation])
 
-    def function(tile):
-        h = hidden(scaled(tile))
-        mean = _linear(h, weight[:d], bias[:d]).T
-        if not log_var:
-            return mean
-        raw_scale = _linear(h, weight[d:], bias[d:]).T
-        std = np.logaddexp(0, raw_scale, dtype=np.float32) + np.float32(STD_FLOOR)
-
-        return np.hstack([mean, 2 * np.log(std)])
-
-    return map_framed_tiles(function, x)
-
-
-def decode(parameters, architecture, Z):
-    """E[x] for each row of Z, the decoder's input, (n, n_features), float32."""
-    mean = _MEANS.get(architecture["likelihood"], np.asarray)
-    hidden, last = _network(parameters, "decoder", architecture["activation"])
-
-    return map_framed_tiles(lambda tile: mean(_linear(hidden(tile), *last).T), Z)
-
-
-def _network(parameters, name, activation):
-    """The function from rows to the last hidden layer, (n_hidden, n), and the layer after it."""
-    weights = [w for key, w in parameters.items() if key.startswith(name) and w.ndim == 2]
-    biases = [b for key, b in parameters.items() if key.startswith(name) and b.ndim == 1]
-    *layers, last = list(zip(weights, biases, strict=True))
-    activate = _ACTIVATIONS[activation]
-
-    def hidden(x):
-        # Rows are columns here, which a product treats alike, whatever their place.
-        h = x.T
-        for weight, bias in layers:
-            h = activate(_linear(h, weight, bias))
-        return h
-
-    return hidden, last
-
-
-def _linear(h, weight, bias):
-    out = weight @ h
-    out += bias[:, None]
-
-    return out
+    return layers[:-1]

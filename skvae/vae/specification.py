@@ -9,6 +9,7 @@ from skvae._sklearn import plain
 from skvae._warnings import warn
 from skvae.compute.sizes import check_memory
 from skvae.data.images import shape_of_images
+from skvae.vae.descriptions import Network, likelihood_of, network_of, prior_of
 from skvae.vae.inputs import (
     check_support,
     check_unit_interval,
@@ -74,7 +75,7 @@ def check_training_rows(estimator, X, y, classes=None, *, reset):
     estimator._settled = _settled(estimator)
     if not reset or estimator.likelihood != "auto":  # which has looked at the values already
         check_support(X, estimator.likelihood_, estimator.max_value)
-    if estimator.likelihood_ != "bernoulli" and (not reset or estimator.mean_ is None):
+    if not likelihood_of(estimator.likelihood_).scaled and (not reset or estimator.mean_ is None):
         # Else the values are bounded: by 1, or by the root of their number.
         check_reach(X, estimator._scaling, getattr(estimator, "feature_names_in_", None))
     if estimator.conditional is None:
@@ -92,24 +93,33 @@ def _check_options(estimator):
         raise ValueError(
             f"hidden_layer_sizes must be positive integers, got {estimator.hidden_layer_sizes!r}."
         )
-    if not isinstance(estimator.network, str) and not (
+    if not isinstance(estimator.network, str | Network) and not (
         len(estimator.network) == 2 and all(map(callable, estimator.network))
     ):
         raise ValueError(
-            "network must be 'mlp', 'conv' or a pair of callables that make the encoder and the "
-            f"decoder, got {estimator.network!r}."
+            "network must be 'mlp', 'conv', a skvae.parts.Network or a pair of callables that make "
+            f"the encoder and the decoder, got {estimator.network!r}."
         )
-    if estimator.binarize is not None and estimator.likelihood not in ("auto", "bernoulli"):
+    known = None if estimator.likelihood == "auto" else likelihood_of(estimator.likelihood)
+    if estimator.binarize is not None and known is not None and not known.scaled:
         raise ValueError(f"binarize={estimator.binarize!r} needs likelihood='bernoulli'.")
-    as_they_are = estimator.likelihood == "poisson" or callable(estimator.likelihood)
+    as_they_are = known is not None and not (known.scaled or known.standardised)
     if as_they_are and estimator.max_value != 1:
         raise ValueError(
             f"likelihood={estimator.likelihood!r} describes values as they are; "
             f"max_value={estimator.max_value!r} would scale them. Leave it at 1."
         )
-    learned = {"prior": "mixture", "conditional": "prior"}.items()
-    for name, value in ((n, v) for n, v in learned if getattr(estimator, n) == v):
-        if not estimator.variational or estimator.beta == 0:
+    prior = prior_of(estimator.prior)
+    if estimator.conditional == "prior" and not prior.of_classes:
+        raise ValueError(
+            f"conditional='prior' learns a component of the prior for each class, which prior="
+            f"{prior.name!r} does not have: use prior='normal' or 'mixture'."
+        )
+    for name, value, learned in (
+        ("prior", prior.name, prior.learned),
+        ("conditional", "prior", estimator.conditional == "prior"),
+    ):
+        if learned and (not estimator.variational or estimator.beta == 0):
             without = "beta=0" if estimator.variational else "variational=False"
             raise ValueError(
                 f"{name}={value!r} is learned through the KL term, which {without} leaves out."
@@ -151,9 +161,9 @@ def _settle(estimator, X, y, classes):
     estimator.likelihood_ = estimator.likelihood
     if estimator.likelihood == "auto":
         estimator.likelihood_ = _suitable_likelihood(estimator, X)
-    gaussian = estimator.likelihood_ in ("gaussian", "gaussian_diag")
-    estimator.mean_, estimator.scale_ = standardisation(X) if gaussian else (None, None)
-    if gaussian:
+    standardised = likelihood_of(estimator.likelihood_).standardised
+    estimator.mean_, estimator.scale_ = standardisation(X) if standardised else (None, None)
+    if standardised:
         names = getattr(estimator, "feature_names_in_", None)
         check_moments(estimator.mean_, estimator.scale_, X, names)
     if len(X) > 1 and not varies(X):
@@ -211,6 +221,7 @@ def _architecture(estimator):
         "image_shape": _image_shape(estimator),
         "labels_in_decoder": estimator.conditional == "decoder",
         "n_prior_components": _n_prior_components(estimator),
+        "prior": estimator.prior,
     }
 
 
@@ -224,7 +235,7 @@ def _n_prior_components(estimator):
 
 
 def _image_shape(estimator):
-    if estimator.network != "conv":
+    if not network_of(estimator.network).of_images:
         return None
     return shape_of_images(np.empty((0, estimator.n_features_in_)), estimator.image_shape)
 

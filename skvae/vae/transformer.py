@@ -3,10 +3,11 @@
 import os
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, Self
 
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import ClassifierTags, Tags
+from sklearn.utils.validation import check_is_fitted
 
 from skvae._callbacks import FitTasks
 from skvae._estimator import Estimator
@@ -25,23 +26,21 @@ from skvae._typing import (
     RandomStateLike,
 )
 from skvae.compute.sizes import N_JOBS
-from skvae.vae.classification import ClassPredictionMixin
-from skvae.vae.fitted import N_REFINEMENT
+from skvae.vae.descriptions import LIKELIHOODS, NETWORKS, PRIORS, Likelihood, Network
+from skvae.vae.fitted import N_REFINEMENT, FittedVAE, settled
 from skvae.vae.generative import GenerativeMixin
 from skvae.vae.inputs import output_dtype
-from skvae.vae.seeds import FEATURES, stream_seed
+from skvae.vae.labels import class_frequencies
+from skvae.vae.latent import fitted_prior
+from skvae.vae.scaling import Scaling
 from skvae.vae.specification import check_training_rows
 
 __all__ = ["VAETransformer"]
 
-# The keys of likelihoods.LIKELIHOODS, which needs torch.
-Likelihood: TypeAlias = Literal["auto", "bernoulli", "gaussian", "gaussian_diag", "poisson"]
-
-LIKELIHOOD_NAMES = ("bernoulli", "gaussian", "gaussian_diag", "poisson")
+LikelihoodName: TypeAlias = Literal["auto", "bernoulli", "gaussian", "gaussian_diag", "poisson"]
 
 
 class VAETransformer(
-    ClassPredictionMixin,
     GenerativeMixin,
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
@@ -61,12 +60,13 @@ class VAETransformer(
     ----------
     n_components : int, default=32
         Latent dimensions d.
-    network : {"mlp", "conv"} or tuple of two callables, default="mlp"
+    network : {"mlp", "conv"}, Network or tuple of two callables, default="mlp"
         "mlp" is linear layers; "conv" two convolutions with stride 2 (32 and 64 channels) before
         them, for rows that are images. Two callables make modules of your own:
         ``encoder(n_features, 2 * n_components)``, whose output is [mean | raw scale], and
         ``decoder(n_components, n_features)``, which for ``conditional="decoder"`` has as many more
-        inputs as there are classes, one of them 1; to be pickled they need to be importable.
+        inputs as there are classes, one of them 1; to be pickled they need to be importable. A
+        ``skvae.parts.Network`` also says how numpy computes them.
     image_shape : tuple of int, default=None
         (height, width) or (height, width, channels) for ``network="conv"``; None means square
         grey images.
@@ -74,7 +74,7 @@ class VAETransformer(
         Widths of the encoder's hidden layers; the decoder has them in reverse. 16 means (16,).
     activation : {"relu", "tanh"}, default="relu"
         Nonlinearity of the hidden layers.
-    likelihood : str or callable, default="auto"
+    likelihood : str, Likelihood or callable, default="auto"
         Distribution of x given z. "bernoulli" needs values in [0, ``max_value``]; on grey levels
         its value is a cross-entropy, not a log-density, which scores say in a warning. "gaussian"
         standardises each feature and learns one noise scale, "gaussian_diag" one per feature.
@@ -85,7 +85,8 @@ class VAETransformer(
         Gaussian, with a warning if they are whole numbers, as counts are. A callable makes a module
         of your own from the number of features, which describes X as it is, with
         ``log_prob(x, output)``, ``mean(output)`` and ``sample(output, generator)``; to be pickled
-        it needs to be importable.
+        it needs to be importable. A ``skvae.parts.Likelihood`` also says what is known of it
+        without torch.
     max_value : float, default=1.0
         The value of X that means 1 to a Bernoulli likelihood, 255 for pixels of 8 bits: it
         describes X / ``max_value``. Everything that comes back is in the units of X again. Gaussian
@@ -101,9 +102,10 @@ class VAETransformer(
         Weight of -log q(y|x) of labelled rows in the loss, q(y|x) as in :meth:`predict_proba`
         (``conditional="prior"``) [7]_. Where most rows are unlabelled, the bound alone finds
         clusters that are not the classes.
-    prior : {"normal", "mixture"}, default="normal"
+    prior : {"normal", "mixture"} or callable, default="normal"
         Distribution of z: N(0, I), or a Gaussian mixture with diagonal covariances, learned with
-        the networks [4]_: without labels, or with a component for each class.
+        the networks [4]_: without labels, or with a component for each class. A callable makes a
+        ``skvae.parts.Prior`` of your own for the model, whose encoder it may use.
     n_prior_components : int, default=10
         Gaussians of ``prior="mixture"``, unless they are the classes (``conditional="prior"``).
     variational : bool, default=True
@@ -184,7 +186,7 @@ class VAETransformer(
     ----------
     parameters_ : dict of ndarray
         Weights.
-    likelihood_ : str or callable
+    likelihood_ : str, Likelihood or callable
         The likelihood in use.
     mean_, scale_ : ndarray of shape (n_features,) or None
         Internal standardisation (Gaussian likelihood).
@@ -197,7 +199,8 @@ class VAETransformer(
     class_variances_ : ndarray of shape (n_classes, n_components)
         Its variances (``conditional="prior"`` and ``prior="mixture"``), else 1.
     prior_weights_ : ndarray of shape (n_prior_components,)
-        Weights of the components (``prior="mixture"`` without classes).
+        Weights of the components (``prior="mixture"`` without classes, or a prior of your own
+        that is a mixture).
     prior_means_, prior_variances_ : ndarray of shape (n_prior_components, n_components)
         Their means and variances.
     history_ : dict of list
@@ -270,7 +273,7 @@ class VAETransformer(
     """
 
     parameters_: dict[str, Array]
-    likelihood_: str | Callable[..., Any]
+    likelihood_: str | Likelihood | Callable[..., Any]
     mean_: Array | None
     scale_: Array | None
     classes_: Array
@@ -285,7 +288,6 @@ class VAETransformer(
     loss_curve_: list[float]
     best_validation_score_: float
     n_iter_: int
-    fisher_information_: Array
     kl_per_dimension_: Array
     n_active_: int
     seed_: int
@@ -294,15 +296,15 @@ class VAETransformer(
 
     _parameter_constraints: Constraints = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "network": [StrOptions({"mlp", "conv"}), tuple, list],
+        "network": [StrOptions(set(NETWORKS)), Network, tuple, list],
         "image_shape": [tuple, list, None],
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions({"relu", "tanh"})],
-        "likelihood": [StrOptions({"auto", *LIKELIHOOD_NAMES}), callable],
+        "likelihood": [StrOptions({"auto", *LIKELIHOODS}), Likelihood, callable],
         "max_value": [Interval(Real, 1e-30, 1e30, closed="both")],  # as float32 divides by it
         "conditional": [StrOptions({"prior", "decoder"}), None],
         "label_weight": [Interval(Real, 0, None, closed="left")],
-        "prior": [StrOptions({"normal", "mixture"})],
+        "prior": [StrOptions(set(PRIORS)), callable],
         "n_prior_components": [Interval(Integral, 1, None, closed="left")],
         "variational": ["boolean"],
         "beta": [Interval(Real, 0, None, closed="left")],
@@ -335,15 +337,15 @@ class VAETransformer(
         self,
         n_components: int = 32,
         *,
-        network: Literal["mlp", "conv"] | tuple[Callable[..., Any], Callable[..., Any]] = "mlp",
+        network: Literal["mlp", "conv"] | Network | tuple[Callable[..., Any], ...] = "mlp",
         image_shape: Sequence[int] | None = None,
         hidden_layer_sizes: int | Sequence[int] | IntArray = (200, 200),
         activation: Literal["relu", "tanh"] = "relu",
-        likelihood: Likelihood | Callable[..., Any] = "auto",
+        likelihood: LikelihoodName | Likelihood | Callable[..., Any] = "auto",
         max_value: float = 1.0,
         conditional: Literal["prior", "decoder"] | None = None,
         label_weight: float = 0.0,
-        prior: Literal["normal", "mixture"] = "normal",
+        prior: Literal["normal", "mixture"] | Callable[..., Any] = "normal",
         n_prior_components: int = 10,
         variational: bool = True,
         beta: float = 1.0,
@@ -419,8 +421,36 @@ class VAETransformer(
         return tags
 
     @property
+    def fitted_(self) -> FittedVAE:
+        """The fit as a value, whose methods encode, decode, draw and score."""
+        check_is_fitted(self)
+        frequencies = None
+        if hasattr(self, "class_counts_"):
+            frequencies = class_frequencies(self.class_counts_)
+        variational = settled(self, "variational")
+
+        return FittedVAE(
+            architecture=self._architecture,
+            parameters=self.parameters_,
+            scaling=self._scaling,
+            prior=fitted_prior(self._architecture, vars(self), frequencies),
+            class_frequencies=frequencies,
+            seed=self.seed_,
+            variational=variational,
+            feature_names=getattr(self, "feature_names_in_", None),
+            device=self.device,
+            n_jobs=self.n_jobs,
+        )
+
+    @property
+    def _scaling(self) -> Scaling:
+        units = settled(self, "max_value"), settled(self, "binarize")
+
+        return Scaling(self.mean_, self.scale_, *units)
+
+    @property
     def _n_features_out(self):
-        return self._architecture["n_components"] * (2 if self.output == "params" else 1)
+        return self.fitted_.n_components * (2 if self.output == "params" else 1)
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: BlocksLike, y: ArrayLike | None = None) -> Self:
@@ -516,14 +546,11 @@ class VAETransformer(
             Latent points, or ``[mean | log_var]`` with ``output="params"``; float32 for X of
             float32 or of numbers that are exact in it, such as uint8, else float64.
         """
-        X = self._check_rows(X)
+        fitted = self.fitted_
+        X = self._rows(X)
         if self.output in ("sample", "refined"):
-            n_importance = N_REFINEMENT if self.output == "refined" else None
-            seed = stream_seed(self.seed_, FEATURES)
-            Z = self._infer(
-                "draw_posterior", X, self._scaling.to_network, seed, n_importance=n_importance
-            )
-            return self._reached(Z, X).astype(output_dtype(X), copy=False)
-        Z = self._encode(X, log_var=self.output == "params")
+            Z = fitted.draw_posterior(X, N_REFINEMENT if self.output == "refined" else None)
+        else:
+            Z = fitted.encode(X, log_var=self.output == "params")
 
         return Z.astype(output_dtype(X), copy=False)

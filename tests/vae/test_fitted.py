@@ -84,7 +84,7 @@ FOLLOWS = {("output", "transform")}
 
 def answers(fitted):
     Z = fitted.transform(16 * X[:5])[:, :3]
-    page = export_decoder(fitted)
+    page = export_decoder(fitted.fitted_)
     return {
         "transform": fitted.transform(16 * X[:5]),
         "inverse_transform": fitted.inverse_transform(Z),
@@ -147,11 +147,12 @@ def test_densities_are_in_the_units_of_the_data(likelihood):
     """Rescaled rows lose log of the scale for each feature, unless they are binary."""
     fitted = vae(likelihood=likelihood, max_value=1.0).fit(X)
     if likelihood == "bernoulli":
-        assert fitted._scaling.log_jacobian() == 0
+        assert fitted.fitted_.scaling.log_jacobian() == 0
         return
     rescaled = vae(likelihood=likelihood).fit(1000 * X)
     varying = X.std(axis=0) > 0
 
-    assert rescaled._scaling.log_jacobian() - fitted._scaling.log_jacobian() == pytest.approx(
-        -varying.sum() * np.log(1000)
+    assert (
+        rescaled.fitted_.scaling.log_jacobian() - fitted.fitted_.scaling.log_jacobian()
+        == pytest.approx(-varying.sum() * np.log(1000))
     )

@@ -242,7 +242,7 @@ def test_sampling_a_class(name, request):
 
 def test_samples_come_from_the_learned_mixture(fitted):
     model = vae(prior="mixture", n_prior_components=3, max_iter=60, batch_size=20).fit(X)
-    Z = model._draw_latent(50_000, None, np.random.default_rng(0))
+    Z = model.fitted_.draw_latent(50_000, None, np.random.default_rng(0))
     mean = model.prior_weights_ @ model.prior_means_
     second = model.prior_weights_ @ (model.prior_means_**2 + model.prior_variances_)
 
@@ -362,7 +362,7 @@ def test_classes_with_variances():
     line = vae.interpolate(X[:3], y_a=Y[:3], y_b=4)
     np.testing.assert_allclose(line[:, -1], vae.inverse_transform(moved), rtol=1e-4)
 
-    Z = vae._draw_latent(100_000, np.full(100_000, 4), np.random.default_rng(0))
+    Z = vae.fitted_.draw_latent(100_000, np.full(100_000, 4), np.random.default_rng(0))
     np.testing.assert_allclose(Z.mean(0), mu[4], atol=0.02)
     np.testing.assert_allclose(Z.std(0), std[4], rtol=0.02)
 

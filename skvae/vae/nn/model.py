@@ -1,8 +1,10 @@
 """The composition of encoder, decoder, likelihood and prior, and its form as numpy arrays."""
 
 import math
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -10,13 +12,24 @@ from torch import nn
 from torch.nn import functional
 
 from skvae.compute.products import output
+from skvae.vae.descriptions import (
+    Likelihood,
+    Network,
+    NetworkSizes,
+    likelihood_of,
+    network_of,
+    prior_of,
+)
 from skvae.vae.nn.draws import ModuleDraws
 from skvae.vae.nn.likelihoods import build_likelihood
 from skvae.vae.nn.networks import build_networks, initialize, least_rows
 from skvae.vae.nn.posteriors import DiagonalNormal
-from skvae.vae.nn.priors import ClassMeans, ClassNormals, Mixture, StandardNormal, log_marginal
+from skvae.vae.nn.prior_bases import log_marginal
+from skvae.vae.nn.priors import build_prior
 
 __all__ = ["VAE", "load_arrays", "to_arrays"]
+
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
 class VAE(nn.Module):
@@ -30,18 +43,20 @@ class VAE(nn.Module):
         Widths of the encoder's hidden layers; the decoder has them reversed.
     activation : {"relu", "tanh"}
         Nonlinearity of the hidden layers.
-    likelihood : str or callable
+    likelihood : str, Likelihood or callable
         As in :func:`skvae.vae.nn.likelihoods.build_likelihood`.
     n_classes : int or None
         Number of classes; None is a model without labels.
-    network : {"mlp", "conv"} or pair of callables, default="mlp"
+    network : str, Network or pair of callables, default="mlp"
         As in :func:`skvae.vae.nn.networks.build_networks`.
     image_shape : tuple of int or None, default=None
         (height, width, channels), for ``"conv"``.
     n_prior_components : int or None, default=None
-        Gaussians of a learned mixture as the prior; those of classes have variances.
+        Gaussians of ``prior="mixture"``.
     labels_in_decoder : bool, default=False
-        Whether the decoder sees [z | indicator of the class]; else the prior has class means.
+        Whether the decoder sees [z | indicator of the class]; else the prior knows the classes.
+    prior : str or callable, default="normal"
+        As in :func:`skvae.vae.nn.priors.build_prior`.
 
     Examples
     --------
@@ -53,62 +68,70 @@ class VAE(nn.Module):
     torch.Size([3, 2])
     """
 
+    encoder: Any
+    decoder: Any
+    likelihood: Any
+    prior: Any
+    log_frequencies: torch.Tensor
+
     def __init__(
         self,
-        n_features,
-        n_components,
-        hidden_layer_sizes,
-        activation,
-        likelihood,
-        n_classes,
-        network="mlp",
-        image_shape=None,
-        n_prior_components=None,
-        labels_in_decoder=False,
-    ):
+        n_features: int,
+        n_components: int,
+        hidden_layer_sizes: Sequence[int],
+        activation: str,
+        likelihood: str | Likelihood | Callable[[int], Any],
+        n_classes: int | None,
+        network: str | Network | Sequence[Callable[[int, int], Any]] = "mlp",
+        image_shape: Sequence[int] | None = None,
+        n_prior_components: int | None = None,
+        labels_in_decoder: bool = False,
+        prior: str | Callable[[Any], Any] = "normal",
+    ) -> None:
         super().__init__()
         self.n_features = n_features
         self.n_components = n_components
         self.n_classes = n_classes
+        self.n_prior_components = n_prior_components
         self.labels_in_decoder = labels_in_decoder
-        self._networks = partial(
-            build_networks,
-            network,
+        self._sizes = partial(
+            NetworkSizes,
             n_features,
             n_components,
             hidden_layer_sizes,
             activation,
             image_shape,
-            n_classes if labels_in_decoder else 0,
+            self._n_labels(),
         )
-        self._likelihood = partial(build_likelihood, likelihood, n_features)
-        self._own_networks = not isinstance(network, str)
-        self._own_likelihood = not isinstance(likelihood, str)
-        self.own_parts = self._own_networks or self._own_likelihood
+        self._parts = likelihood, network, prior
+        self._own_networks = network_of(network).modules is not None
+        self._own_likelihood = likelihood_of(likelihood).module is not None
+        own_prior = prior_of(prior).module is not None
+        self.own_parts = self._own_networks or self._own_likelihood or own_prior
         self._build(0)
-        if n_classes is not None and not labels_in_decoder:
-            of_classes = ClassMeans if n_prior_components is None else ClassNormals
-            self.prior = of_classes(n_classes, n_components)
-        elif n_prior_components is not None:
-            self.prior = Mixture(n_prior_components, n_components)
-        else:
-            self.prior = StandardNormal()
         if labels_in_decoder:
+            assert n_classes is not None
             uniform = torch.full((n_classes,), -math.log(n_classes), dtype=torch.float32)
             self.register_buffer("log_frequencies", uniform)
 
-    def _build(self, seed):
+    def _build(self, seed: int) -> None:
         # The user's modules draw their first weights from torch's global generator.
         draws = ModuleDraws(torch.device("cpu"), seed)() if self.own_parts else nullcontext()
+        likelihood, network, prior = self._parts
         with draws:
-            self.likelihood = self._likelihood()
+            self.likelihood = build_likelihood(likelihood, self.n_features)
             n_outputs = getattr(self.likelihood, "outputs_per_feature", 1)
-            self.encoder, self.decoder = self._networks(outputs_per_feature=n_outputs)
+            sizes = self._sizes(outputs_per_feature=n_outputs)
+            self.encoder, self.decoder = build_networks(network, sizes)
+            self.prior = build_prior(prior, self)
 
-    def _decoder_width(self):
-        return self.n_components + (self.n_classes if self.labels_in_decoder else 0)
+    def _n_labels(self) -> int:
+        return (self.n_classes or 0) if self.labels_in_decoder else 0
 
-    def least_rows(self):
+    def _decoder_width(self) -> int:
+        return self.n_components + self._n_labels()
+
+    def least_rows(self) -> int:
         """Rows that a step of training needs: 2 where the user's modules normalise over a batch."""
         if not self._own_networks:
             return 1
@@ -119,9 +142,9 @@ class VAE(nn.Module):
             )
 
     @torch.no_grad()
-    def draws_in_use(self):
+    def draws_in_use(self) -> bool:
         """Whether the user's modules draw random numbers of their own when they are not trained."""
-        parts = (self.encoder, self.decoder, self.likelihood) if self.own_parts else ()
+        parts = (self.encoder, self.decoder, self.likelihood, self.prior) if self.own_parts else ()
         modules = (type(module).__module__ for part in parts for module in part.modules())
         if all(name.startswith(("torch.nn.", "skvae.")) for name in modules):
             return False  # none of those does
@@ -138,7 +161,7 @@ class VAE(nn.Module):
 
         return not draws.untouched
 
-    def draw_parameters(self, generator):
+    def draw_parameters(self, generator: torch.Generator) -> None:
         """Set the initial weights and prior; the user's own modules are made anew."""
         if self.own_parts:
             self._build(generator.initial_seed())
@@ -148,63 +171,66 @@ class VAE(nn.Module):
         self.prior.draw_parameters(generator)
 
     @property
-    def begins_at_mean(self):
+    def begins_at_mean(self) -> bool:
         """Whether the likelihood says where to begin, and one bias per feature can."""
         linear = not self._own_networks and isinstance(self.decoder[-1], nn.Linear)
 
         return linear and hasattr(self.likelihood, "output_of_mean")
 
-    def start_at(self, mean):
+    def start_at(self, mean: torch.Tensor) -> None:
         """Let the decoder begin at the mean of the rows, (n_features,)."""
         self.decoder[-1].bias.data.copy_(self.likelihood.output_of_mean(mean))
 
-    def posterior(self, x):
+    def posterior(self, x: torch.Tensor) -> DiagonalNormal:
         """q(z|x) for rows x of shape (n, n_features)."""
         return DiagonalNormal.from_network(self._output(self.encoder, self.encoder_input(x)))
 
-    def encoder_input(self, x):
+    def encoder_input(self, x: torch.Tensor) -> torch.Tensor:
         """What the encoder sees of rows that the likelihood describes."""
         scaled = getattr(self.likelihood, "encoder_input", None)
 
         return x if scaled is None else scaled(x)
 
-    def set_class_frequencies(self, frequencies):
+    def set_class_frequencies(self, frequencies: np.ndarray) -> None:
         """Set p(y) from an array of shape (n_classes,)."""
         owner = self if self.labels_in_decoder else self.prior
         smallest = np.finfo(np.float32).tiny
         owner.log_frequencies.copy_(torch.from_numpy(np.log(np.maximum(frequencies, smallest))))
 
-    def decoder_input(self, z, y=None):
+    def decoder_input(self, z: torch.Tensor, y: torch.Tensor | None = None) -> torch.Tensor:
         """What the decoder sees of z, (n, d), and of known classes y, (n,)."""
         if not self.labels_in_decoder:
             return z
+        assert y is not None and self.n_classes is not None
         return torch.cat([z, functional.one_hot(y, self.n_classes).to(z.dtype)], dim=1)
 
-    def log_likelihood(self, x, z, y=None):
+    def log_likelihood(
+        self, x: torch.Tensor, z: torch.Tensor, y: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """log p(x|z, y) in nats, (n,); log sum_y p(y) p(x|z, y) where the decoder lacks y."""
         if not self.labels_in_decoder or (y is not None and bool((y >= 0).all())):
             return self.likelihood.log_prob(x, self._output(self.decoder, self.decoder_input(z, y)))
-        classes = torch.arange(self.n_classes, device=z.device)[:, None].expand(-1, len(z))
+        classes = torch.arange(self._n_labels(), device=z.device)[:, None].expand(-1, len(z))
         by_class = torch.stack([self.log_likelihood(x, z, k) for k in classes], dim=1)
 
         return log_marginal(by_class, self.log_frequencies, y)
 
-    def decode(self, z):
+    def decode(self, z: torch.Tensor) -> torch.Tensor:
         """E[x] for rows of what the decoder sees, (n, n_features)."""
         return self.likelihood.mean(self._output(self.decoder, z))
 
-    def _output(self, network, h):
+    def _output(self, network: nn.Module, h: torch.Tensor) -> torch.Tensor:
         return network(h) if self._own_networks else output(network, h)
 
 
-def to_arrays(module):
+def to_arrays(module: nn.Module) -> dict[str, np.ndarray]:
     """Copy a module's state into numpy arrays, name -> ndarray."""
     return {
         name: value.detach().cpu().numpy().copy() for name, value in module.state_dict().items()
     }
 
 
-def load_arrays(module, arrays):
+def load_arrays(module: AnyModule, arrays: Mapping[str, np.ndarray]) -> AnyModule:
     """Copy numpy arrays, read-only ones too, into a module; returns it."""
     module.load_state_dict({name: torch.tensor(np.asarray(a)) for name, a in arrays.items()})
 

@@ -1,11 +1,19 @@
 """Encoders and decoders, initialised as Glorot and Bengio (2010) from a private generator."""
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
 import torch
 from torch import nn
 from torch.func import functional_call
 
+from skvae.vae.descriptions import Network, NetworkSizes, network_of
+from skvae.vae.numpy_networks import Layer
+
 __all__ = [
     "ACTIVATIONS",
+    "MODULES",
     "ToRows",
     "build_networks",
     "convolutional",
@@ -14,13 +22,15 @@ __all__ = [
     "mlp",
 ]
 
-ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
+ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}
+
+_NAMES = "encoder", "decoder"
 
 # Of the convolutions, each of which halves height and width.
 _CHANNELS = 32, 64
 
 
-def mlp(sizes, activation):
+def mlp(sizes: Sequence[int], activation: str) -> nn.Sequential:
     """Linear layers of the given widths with an activation between each two.
 
     The weights are left unset: see :func:`initialize`. torch's global generator is not touched.
@@ -44,7 +54,7 @@ def mlp(sizes, activation):
     >>> mlp([784, 200, 64], "relu")(torch.zeros(5, 784)).shape
     torch.Size([5, 64])
     """
-    layers = []
+    layers: list[nn.Module] = []
     for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
         layers += [_unset(nn.Linear, n_in, n_out), ACTIVATIONS[activation]()]
 
@@ -52,8 +62,13 @@ def mlp(sizes, activation):
 
 
 def convolutional(
-    image_shape, hidden_layer_sizes, n_components, activation, n_labels=0, outputs_per_feature=1
-):
+    image_shape: Sequence[int],
+    hidden_layer_sizes: Sequence[int],
+    n_components: int,
+    activation: str,
+    n_labels: int = 0,
+    outputs_per_feature: int = 1,
+) -> tuple[nn.Sequential, nn.Sequential]:
     """Encoder and decoder of images: two convolutions with stride 2, and linear layers.
 
     Parameters
@@ -87,7 +102,8 @@ def convolutional(
     height, width, n_channels = image_shape
     channels = [n_channels, *_CHANNELS]
     sizes = [(height, width)]
-    encoder, decoder = [_ToImage(image_shape)], []
+    encoder: list[nn.Module] = [_ToImage(image_shape)]
+    decoder: list[nn.Module] = []
     for n_in, n_out in zip(channels[:-1], channels[1:], strict=True):
         h, w = sizes[-1]
         sizes.append((-(-h // 2), -(-w // 2)))
@@ -110,51 +126,68 @@ def convolutional(
 class _ToImage(nn.Module):
     """Rows of pixels, channels last, to (n, c, h, w)."""
 
-    def __init__(self, image_shape):
+    def __init__(self, image_shape: Sequence[int]) -> None:
         super().__init__()
         self.image_shape = tuple(image_shape)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x.reshape(-1, *self.image_shape).permute(0, 3, 1, 2)
 
 
 class ToRows(nn.Module):
     """(n, c, h, w) to rows of pixels, channels last."""
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x.permute(0, 2, 3, 1).flatten(1)
 
 
-def _unset(layer, *args, **kwargs):
+def _unset(layer: type[nn.Module], *args: int, **kwargs: Any) -> Any:
     return nn.utils.skip_init(layer, *args, dtype=torch.float32, **kwargs)
 
 
+def _mlps(sizes: NetworkSizes) -> list[nn.Module]:
+    hidden = list(sizes.hidden_layer_sizes)
+    (n_in, n_posterior), (n_latent, n_out) = sizes.of_encoder, sizes.of_decoder
+
+    return [
+        mlp([n_in, *hidden, n_posterior], sizes.activation),
+        mlp([n_latent, *hidden[::-1], n_out], sizes.activation),
+    ]
+
+
+def _convolutions(sizes: NetworkSizes) -> Sequence[nn.Module]:
+    assert sizes.image_shape is not None
+    return convolutional(
+        sizes.image_shape,
+        sizes.hidden_layer_sizes,
+        sizes.n_components,
+        sizes.activation,
+        sizes.n_labels,
+        sizes.outputs_per_feature,
+    )
+
+
+# By name: what makes encoder and decoder, their weights unset.
+MODULES: dict[str, Callable[[NetworkSizes], Sequence[nn.Module]]] = {
+    "mlp": _mlps,
+    "conv": _convolutions,
+}
+
+
 def build_networks(
-    network,
-    n_features,
-    n_components,
-    hidden_layer_sizes,
-    activation,
-    image_shape,
-    n_labels=0,
-    outputs_per_feature=1,
-):
+    network: str | Network | Sequence[Callable[[int, int], Any]], sizes: NetworkSizes
+) -> list[nn.Module]:
     """Encoder and decoder that the ``network`` parameter means.
 
     Parameters
     ----------
-    network : {"mlp", "conv"} or pair of callables
-        A pair makes the modules itself: ``encoder(n_features, 2 * n_components)`` and
+    network : str, Network or pair of callables
+        A key of :data:`MODULES`, a description, or a pair that makes the modules:
+        ``encoder(n_features, 2 * n_components)`` and
         ``decoder(n_components + n_labels, n_features * outputs_per_feature)``, each of which maps
         rows to rows.
-    n_features, n_components : int
-        Dimensions of x and z.
-    hidden_layer_sizes, activation, image_shape
-        As for :func:`mlp` and :func:`convolutional`.
-    n_labels : int, default=0
-        Inputs of the decoder behind z.
-    outputs_per_feature : int, default=1
-        Outputs of the decoder for each feature, next to each other.
+    sizes : NetworkSizes
+        What they have to fit.
 
     Returns
     -------
@@ -163,35 +196,47 @@ def build_networks(
     Raises
     ------
     TypeError
-        If the pair does not make modules.
+        If the user's part does not make modules.
     ValueError
-        If a module of the user's takes or gives rows of another width.
+        If a module of the user's takes or gives rows of another width, or other numbers than the
+        layers in numpy.
     """
-    hidden = list(hidden_layer_sizes)
-    decoder_sizes = n_components + n_labels, n_features * outputs_per_feature
-    if network == "mlp":
-        encoder = mlp([n_features, *hidden, 2 * n_components], activation)
-        return encoder, mlp([decoder_sizes[0], *hidden[::-1], decoder_sizes[1]], activation)
-    if network == "conv":
-        return convolutional(
-            image_shape, hidden, n_components, activation, n_labels, outputs_per_feature
-        )
-    encoder, decoder = network
+    description = network_of(network)
+    if description.modules is None:
+        return list(MODULES[description.name](sizes))
+    if not isinstance(network, Network):
+        _refuse_modules(network, sizes)
+    modules, widths = [], (sizes.of_encoder, sizes.of_decoder)
+    # One after the other: a pair of callables makes the decoder when the encoder is measured.
+    for name, module, (n_in, n_out) in zip(_NAMES, description.modules(sizes), widths, strict=True):
+        _measure(name, module, n_in, n_out)
+        if description.numpy_layers is not None:
+            _check_layers(name, module, n_in, description.numpy_layers, sizes.activation)
+        modules.append(module.train())
 
-    return [
-        _own("encoder", encoder, n_features, 2 * n_components),
-        _own("decoder", decoder, *decoder_sizes),
-    ]
+    return modules
 
 
-def _own(name, make, n_in, n_out):
-    """A module of the user's, measured."""
-    module = make if isinstance(make, nn.Module) else make(n_in, n_out)
-    if module is make or not isinstance(module, nn.Module):
-        raise TypeError(
-            f"The {name} of network= must be a callable that makes a torch.nn.Module of "
-            f"({n_in}, {n_out}), such as a class of modules, got {make!r}."
-        )
+def _refuse_modules(network: Sequence[Any], sizes: NetworkSizes) -> None:
+    """Raise an error where a pair holds modules, whose weights would be those of another fit."""
+    for name, part, widths in zip(
+        _NAMES, network, (sizes.of_encoder, sizes.of_decoder), strict=True
+    ):
+        if isinstance(part, nn.Module):
+            raise _no_module(name, part, *widths)
+
+
+def _no_module(name: str, found: Any, n_in: int, n_out: int) -> TypeError:
+    return TypeError(
+        f"The {name} of network= must be a callable that makes a torch.nn.Module of "
+        f"({n_in}, {n_out}), such as a class of modules, got {found!r}."
+    )
+
+
+def _measure(name: str, module: Any, n_in: int, n_out: int) -> None:
+    """Raise an error unless a module of the user's takes and gives rows of the right width."""
+    if not isinstance(module, nn.Module):
+        raise _no_module(name, module, n_in, n_out)
     x = torch.zeros(2, n_in, dtype=torch.float32)
     try:
         with torch.no_grad():
@@ -205,11 +250,31 @@ def _own(name, make, n_in, n_out):
             f"The {name} of network= maps rows of {n_in} numbers to shape {shape} for two rows; "
             f"it must give (2, {n_out})."
         )
-    return module.train()
 
 
 @torch.no_grad()
-def least_rows(module, n_in):
+def _check_layers(
+    name: str,
+    module: nn.Module,
+    n_in: int,
+    numpy_layers: Callable[[Mapping[str, np.ndarray], str], list[Layer]],
+    activation: str,
+) -> None:
+    """Raise an error unless layers in numpy give what a module of the user's gives."""
+    x = torch.linspace(-1, 1, 2 * n_in, dtype=torch.float32).view(2, n_in)
+    right, h = module(x).numpy(), x.numpy().T.copy()
+    weights = {key: value.numpy() for key, value in module.state_dict().items()}
+    for layer in numpy_layers(weights, activation):
+        h = layer(h)
+    if h.T.shape != right.shape or not np.allclose(h.T, right, rtol=1e-3, atol=1e-3):
+        raise ValueError(
+            f"numpy_layers of network= do not agree with the {name}: they give "
+            f"{h.T.ravel()[:3]} where the module says {right.ravel()[:3]}."
+        )
+
+
+@torch.no_grad()
+def least_rows(module: nn.Module, n_in: int) -> int:
     """Rows that a module needs in training at least: 2 where it normalises over a batch, else 1.
 
     It is tried, with draws from torch's global generator.
@@ -238,7 +303,7 @@ def least_rows(module, n_in):
     return 2 if _works_on(module, x) and not _works_on(module, x[:1]) else 1
 
 
-def _works_on(module, x):
+def _works_on(module: nn.Module, x: torch.Tensor) -> bool:
     buffers = {name: buffer.clone() for name, buffer in module.named_buffers()}
     try:
         return bool(functional_call(module.train(), buffers, x).isfinite().all())
@@ -247,7 +312,7 @@ def _works_on(module, x):
 
 
 @torch.no_grad()
-def initialize(network, generator):
+def initialize(network: nn.Module, generator: torch.Generator) -> None:
     """Draw Xavier-uniform weights and set biases to zero, in place.
 
     Parameters
@@ -265,4 +330,5 @@ def initialize(network, generator):
     for layer in network.modules():
         if isinstance(layer, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
             nn.init.xavier_uniform_(layer.weight, generator=generator)
+            assert layer.bias is not None  # of the library's own networks
             nn.init.zeros_(layer.bias)

@@ -27,33 +27,33 @@ class DiagonalNormal:
     tensor([1.5000, 1.5000])
     """
 
-    def __init__(self, mean, std):
+    def __init__(self, mean: torch.Tensor, std: torch.Tensor) -> None:
         self.mean = mean
         self.std = std
 
     @classmethod
-    def from_network(cls, output):
+    def from_network(cls, output: torch.Tensor) -> "DiagonalNormal":
         """Read an encoder's output of shape (n, 2 d) as ``[mean | raw scale]``, std = softplus."""
         mean, raw_scale = output.chunk(2, dim=-1)
 
         return cls(mean, functional.softplus(raw_scale) + STD_FLOOR)
 
     @property
-    def log_var(self):
+    def log_var(self) -> torch.Tensor:
         """Log variance, (n, d)."""
         return 2 * self.std.log()
 
-    def rsample(self, noise):
+    def rsample(self, noise: torch.Tensor) -> torch.Tensor:
         """Turn standard normal ``noise`` of shape (n, d) into a differentiable sample of z."""
         return self.mean + self.std * noise
 
-    def log_prob(self, z):
+    def log_prob(self, z: torch.Tensor) -> torch.Tensor:
         """log q(z|x) in nats, (n,)."""
         u = (z - self.mean) / self.std
 
         return -(0.5 * u**2 + self.std.log() + 0.5 * math.log(2 * math.pi)).sum(-1)
 
-    def kl_to_unit_normal(self, prior_mean):
+    def kl_to_unit_normal(self, prior_mean: torch.Tensor | float) -> torch.Tensor:
         """KL(q || N(prior_mean, I)) in nats for each dimension, (n, d).
 
         Kingma and Welling, "Auto-encoding variational Bayes", ICLR 2014, appendix B, with the

@@ -1,35 +1,30 @@
-"""Priors p(z), with or without labels.
-
-A prior answers ``kl(posterior, y)``, ``kl_per_dimension(posterior, y)`` and ``log_prob(z, y)`` for
-each row, has a ``unit()`` of length in z, and names what a fit learns of it in
-``fitted_attributes``; ``lr_ratio`` is the length of its steps relative to the networks'. Labels are
-class numbers; -1, or ``y=None`` for all rows, means unknown. A prior that knows no classes gives
-the same answers whatever they are.
-
-Components of a mixture enter by one function: for z ~ N(m, diag v) the expectation of
-log N(z; m_k, diag s_k^2) is linear in (1, m, m^2 + v), and v = 0 gives the density.
-"""
+"""The priors p(z) that the library brings, with and without labels."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
-__all__ = ["ClassMeans", "ClassNormals", "Mixture", "StandardNormal", "log_marginal"]
+from skvae.vae.descriptions import prior_of
+from skvae.vae.nn.posteriors import DiagonalNormal
+from skvae.vae.nn.prior_bases import (
+    GaussianMixturePrior,
+    Labels,
+    Prior,
+    Weight,
+    to_array,
+    writes_kl_gradient,
+)
+from skvae.vae.nn.written_out import add_weighted, check_written_out
+
+__all__ = ["MODULES", "ClassMeans", "ClassNormals", "Mixture", "StandardNormal", "build_prior"]
 
 
-def log_marginal(log_probs, log_weights, y=None):
-    """log p(.|y) of each row, (n,), from log p(.|k), (n, K); log sum_k w_k p(.|k) without a y."""
-    marginal = (log_probs + log_weights).logsumexp(1)
-    if y is None:
-        return marginal
-    own = log_probs.gather(1, y.clamp(min=0)[:, None])[:, 0]
-
-    return torch.where(y < 0, marginal, own)
-
-
-class StandardNormal(nn.Module):
+class StandardNormal(Prior):
     """The prior N(0, I), which knows no labels.
 
     Examples
@@ -40,123 +35,42 @@ class StandardNormal(nn.Module):
     tensor([-1.8379])
     """
 
-    lr_ratio = 1.0
-
-    def draw_parameters(self, generator):
-        """There are none."""
-
-    def fitted_attributes(self):
-        """Nothing is learned."""
-        return {}
-
-    def unit(self):
-        """Standard deviation of z, (d,) or 1."""
-        return 1.0
-
-    def kl_per_dimension(self, posterior, y=None):
-        """KL(q || p) in nats for each row and dimension, (n, d)."""
+    def kl_per_dimension(self, posterior: DiagonalNormal, y: Labels = None) -> torch.Tensor:
+        """KL(q || p) in nats for each row and dimension, (n, d), in closed form."""
         return posterior.kl_to_unit_normal(0.0)
 
-    def kl(self, posterior, y=None):
-        """KL(q || p) in nats for each row, (n,), in closed form."""
-        return self.kl_per_dimension(posterior).sum(-1)
+    def add_kl_gradient(
+        self,
+        mean: torch.Tensor,
+        std: torch.Tensor,
+        y: Labels,
+        beta: Weight,
+        d_mean: torch.Tensor,
+        d_std: torch.Tensor,
+    ) -> torch.Tensor:
+        """KL(q || p), summed over rows, whose gradients are added."""
+        return _add_unit_kl_gradient(mean, std, beta, d_mean, d_std)
 
-    def log_prob(self, z, y=None):
+    def log_prob(self, z: torch.Tensor, y: Labels = None) -> torch.Tensor:
         """log p(z) in nats, (n,)."""
         return -0.5 * (z**2 + math.log(2 * math.pi)).sum(-1)
 
 
-class _GaussianMixture(nn.Module):
-    """sum_k w_k N(m_k, diag s_k^2), from ``log_weights()``, ``means`` and ``scales()``."""
-
-    def known_components(self, y):
-        """Number of each row's component where the label tells it, -1 elsewhere, or None."""
-        return None  # noqa: RET501, it is an answer
-
-    def unit(self):
-        """Standard deviation of z within a component, root mean square over components, (d,)."""
-        return (self.log_weights().exp() @ self.scales() ** 2).sqrt()
-
-    def expected_log_prob(self, mean, variance):
-        """E log N(z; m_k, diag s_k^2) under z ~ N(mean, diag variance), in nats, (n, K)."""
-        scales = self.scales()
-        precisions = scales**-2
-        squares = (mean**2 + variance) @ precisions.T - 2 * mean @ (self.means * precisions).T
-        squares = squares + (self.means**2 * precisions).sum(1)
-        log_scales = (2 * scales.log() + math.log(2 * math.pi)).sum(1)
-
-        return -0.5 * (squares + log_scales)
-
-    def log_responsibilities(self, posterior):
-        """log q(k|x), (n, K), where no label is known."""
-        by_component = self.expected_log_prob(posterior.mean, posterior.std**2)
-
-        return (by_component + self.log_weights()).log_softmax(1)
-
-    def responsibilities(self, posterior, y=None):
-        r"""q(k|x) that makes the bound of :meth:`kl` tightest, (n, K); a known component's alone.
-
-        Proportional to w_k exp(-KL(q || N(m_k, diag s_k^2))).
-        """
-        shares = self.log_responsibilities(posterior).exp()
-        known = self.known_components(y)
-        if known is None:
-            return shares
-        own = functional.one_hot(known.clamp(min=0), shares.shape[1]).to(shares.dtype)
-
-        return torch.where((known < 0)[:, None], shares, own)
-
-    def kl_per_dimension(self, posterior, y=None):
-        """sum_k q(k|x) KL(q(z_j|x) || N(m_kj, s_kj^2)) in nats, (n, d)."""
-        shares, scales = self.responsibilities(posterior, y), self.scales()
-        precisions = scales**-2
-        squares = (posterior.mean**2 + posterior.std**2) * (shares @ precisions)
-        squares = squares - 2 * posterior.mean * (shares @ (self.means * precisions))
-        squares = squares + shares @ (self.means**2 * precisions)
-
-        return 0.5 * (squares - 1) + shares @ scales.log() - posterior.std.log()
-
-    def kl(self, posterior, y=None):
-        r"""KL(q(z|x) || p(z|y)) in nats, (n,), or an upper bound of it where y is unknown.
-
-        The bound :math:`-\log \sum_k w_k \exp(-KL(q || p_k))` is the divergence with the component
-        as a latent variable beside z, KL(q(z|x) q(k|x) || p(z, k)), at the best q(k|x) [1]_. One
-        component, or components far apart, make it exact.
-
-        References
-        ----------
-        .. [1] J. R. Hershey and P. A. Olsen, "Approximating the Kullback Leibler divergence between
-           Gaussian mixture models", ICASSP 2007, section 7.
-        """
-        entropy = (posterior.std.log() + 0.5 * math.log(2 * math.pi * math.e)).sum(1)
-
-        by_component = self.expected_log_prob(posterior.mean, posterior.std**2)
-        known = self.known_components(y)
-
-        return -entropy - log_marginal(by_component, self.log_weights(), known)
-
-    def log_prob(self, z, y=None):
-        """log p(z|y) in nats, (n,); the whole mixture where the label is unknown."""
-        known = self.known_components(y)
-
-        return log_marginal(self.expected_log_prob(z, 0.0), self.log_weights(), known)
-
-
-class _LearnedScales(_GaussianMixture):
+class _LearnedScales(GaussianMixturePrior):
     """A mixture that learns its standard deviations, above a floor."""
 
     scale_floor = 1e-2
 
-    def _start_scales(self, shape, scale):
+    def _start_scales(self, shape: tuple[int, int], scale: float) -> None:
         raw_scale = math.log(math.expm1(scale - self.scale_floor))
         self.raw_scales = nn.Parameter(torch.full(shape, raw_scale, dtype=torch.float32))
 
-    def scales(self):
+    def scales(self) -> torch.Tensor:
         """Standard deviations, (K, d)."""
         return self.scale_floor + functional.softplus(self.raw_scales)
 
 
-class ClassMeans(_GaussianMixture):
+class ClassMeans(GaussianMixturePrior):
     """The prior N(mu_y, I) with one learned mean for each class.
 
     Without a label it is the mixture sum_y p(y) N(mu_y, I), p(y) the class frequencies. Only the
@@ -182,29 +96,45 @@ class ClassMeans(_GaussianMixture):
 
     # The means travel several units, weights a fraction of one, and a step is about the rate.
     lr_ratio = 10.0
+    gradient_needs_labels = True
+    log_frequencies: torch.Tensor
 
-    def __init__(self, n_classes, n_components):
+    def __init__(self, n_classes: int, n_components: int) -> None:
         super().__init__()
         self.means = nn.Parameter(torch.zeros(n_classes, n_components, dtype=torch.float32))
         uniform = torch.full((n_classes,), -math.log(n_classes), dtype=torch.float32)
         self.register_buffer("log_frequencies", uniform)
 
-    def draw_parameters(self, generator):
-        """The means start at zero."""
-
-    def fitted_attributes(self):
+    def fitted_attributes(self) -> dict[str, np.ndarray]:
         """``class_means_``."""
-        return {"class_means_": _to_array(self.means)}
+        return {"class_means_": to_array(self.means)}
 
-    def known_components(self, y):
+    def add_kl_gradient(
+        self,
+        mean: torch.Tensor,
+        std: torch.Tensor,
+        y: Labels,
+        beta: Weight,
+        d_mean: torch.Tensor,
+        d_std: torch.Tensor,
+    ) -> torch.Tensor:
+        """KL(q || p(z|y)), summed over rows; its gradients are added, that of the means is set."""
+        u = mean - self.means[y]
+        kl = _add_unit_kl_gradient(u, std, beta, d_mean, d_std)
+        if beta is not None:
+            self.means.grad.zero_().index_add_(0, y, u * -beta)
+
+        return kl
+
+    def known_components(self, y: Labels) -> Labels:
         """A class is a component."""
         return y
 
-    def log_weights(self):
+    def log_weights(self) -> torch.Tensor:
         """log p(y), (K,)."""
         return self.log_frequencies
 
-    def scales(self):
+    def scales(self) -> torch.Tensor:
         """Ones, (K, d)."""
         return torch.ones_like(self.means)
 
@@ -224,14 +154,15 @@ class ClassNormals(_LearnedScales, ClassMeans):
     """
 
     lr_ratio = 3.0
+    add_kl_gradient: Any = None  # that of variances is left to autograd
 
-    def __init__(self, n_classes, n_components):
+    def __init__(self, n_classes: int, n_components: int) -> None:
         super().__init__(n_classes, n_components)
         self._start_scales((n_classes, n_components), 1.0)
 
-    def fitted_attributes(self):
+    def fitted_attributes(self) -> dict[str, np.ndarray]:
         """``class_means_`` and ``class_variances_``."""
-        variances = _to_array(self.scales() ** 2)
+        variances = to_array(self.scales() ** 2)
 
         return super().fitted_attributes() | {"class_variances_": variances}
 
@@ -271,29 +202,117 @@ class Mixture(_LearnedScales):
     # Steps as long as those of class means let one component win all codes while these are alike.
     lr_ratio = 1.0
 
-    def __init__(self, n_prior_components, n_components):
+    def __init__(self, n_prior_components: int, n_components: int) -> None:
         super().__init__()
         shape = n_prior_components, n_components
         self.logits = nn.Parameter(torch.zeros(n_prior_components, dtype=torch.float32))
         self.means = nn.Parameter(torch.zeros(shape, dtype=torch.float32))
         self._start_scales(shape, math.sqrt(0.5))
 
-    def draw_parameters(self, generator):
+    def draw_parameters(self, generator: torch.Generator) -> None:
         """Draw the means from N(0, I / 2), half of the variance; the scales have the other half."""
         nn.init.normal_(self.means, std=math.sqrt(0.5), generator=generator)
 
-    def fitted_attributes(self):
-        """``prior_weights_``, ``prior_means_`` and ``prior_variances_``."""
-        return {
-            "prior_weights_": _to_array(self.log_weights().exp()),
-            "prior_means_": _to_array(self.means),
-            "prior_variances_": _to_array(self.scales() ** 2),
-        }
-
-    def log_weights(self):
+    def log_weights(self) -> torch.Tensor:
         """log w_k, (K,)."""
         return self.logits.log_softmax(0)
 
 
-def _to_array(tensor):
-    return tensor.detach().cpu().numpy().copy()
+def _normal(model: Any) -> Prior:
+    return ClassMeans(model.n_classes, model.n_components) if _by_class(model) else StandardNormal()
+
+
+def _mixture(model: Any) -> Prior:
+    if _by_class(model):
+        return ClassNormals(model.n_classes, model.n_components)
+
+    return Mixture(model.n_prior_components, model.n_components)
+
+
+def _by_class(model: Any) -> bool:
+    return model.n_classes is not None and not model.labels_in_decoder
+
+
+# By name: what makes one for a model.
+MODULES: dict[str, Callable[[Any], Prior]] = {"normal": _normal, "mixture": _mixture}
+
+
+def build_prior(prior: str | Callable[[Any], Any], model: Any) -> Prior:
+    """The module that the ``prior`` parameter means.
+
+    Parameters
+    ----------
+    prior : str or callable
+        A key of :data:`MODULES`, or what makes a :class:`Prior` for a model.
+    model : VAE
+        With encoder, decoder and likelihood. A prior may keep its method ``posterior``, which
+        encodes rows, and its numbers such as ``n_features`` and ``n_components``.
+
+    Returns
+    -------
+    module : Prior
+
+    Raises
+    ------
+    TypeError
+        If what the user's callable makes is no prior.
+    ValueError
+        If one of its methods gives another shape.
+    """
+    description = prior_of(prior)
+    if description.module is None:
+        return MODULES[description.name](model)
+    module = description.module(model)
+    if not isinstance(module, Prior):
+        raise TypeError(
+            "prior= must be a callable that makes a skvae.parts.Prior for a model, such as its "
+            f"class; got a {type(module).__name__}."
+        )
+    _measure(module, model.n_components)
+
+    return module
+
+
+def _measure(prior: Prior, n_components: int) -> None:
+    """Raise an error unless answers of the user's prior have the right shapes and agree."""
+    z = torch.linspace(-1, 1, 2 * n_components, dtype=torch.float32).view(2, n_components)
+    posterior = DiagonalNormal(z, 1.5 + z)
+    with torch.no_grad():
+        for name, answer, wanted in (
+            ("kl", prior.kl(posterior), z.shape[:1]),
+            ("kl_per_dimension", prior.kl_per_dimension(posterior), z.shape),
+            ("log_prob", prior.log_prob(z), z.shape[:1]),
+        ):
+            if answer.shape != wanted:
+                raise ValueError(
+                    f"{name} of prior= gives shape {tuple(answer.shape)} for two rows; it must "
+                    f"give {tuple(wanted)}."
+                )
+    if writes_kl_gradient(prior, None):
+        check_written_out(
+            "add_kl_gradient of prior=",
+            lambda mean, std: prior.kl(DiagonalNormal(mean, std)).sum(),
+            lambda mean, std: _kl_and_gradients(prior, mean, std),
+            [posterior.mean, posterior.std],
+            prior,
+        )
+
+
+def _kl_and_gradients(
+    prior: Any, mean: torch.Tensor, std: torch.Tensor
+) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    gradients = [torch.zeros_like(mean), torch.zeros_like(std)]
+
+    return prior.add_kl_gradient(mean, std, None, 1.0, *gradients), gradients
+
+
+def _add_unit_kl_gradient(
+    u: torch.Tensor, std: torch.Tensor, beta: Weight, d_mean: torch.Tensor, d_std: torch.Tensor
+) -> torch.Tensor:
+    """KL(N(u, diag std^2) || N(0, I)), summed over rows, and its gradients added."""
+    if beta is not None:
+        add_weighted(d_mean, u, beta)
+        add_weighted(d_std, std - std.reciprocal(), beta)
+    squares = std.square().addcmul_(u, u)
+
+    return 0.5 * (squares.sum() - u.numel()) - std.log().sum()

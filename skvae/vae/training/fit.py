@@ -9,6 +9,7 @@ from torch.nn.utils import clip_grad_norm_
 from skvae.compute.devices import resolve_device
 from skvae.compute.runtime import scoped_runtime
 from skvae.vae.inputs import PreparedRows, evenly_spaced, part_of, standardisation
+from skvae.vae.labels import class_frequencies
 from skvae.vae.nn.draws import fixed_draws
 from skvae.vae.nn.inference import posterior_summary, row_scores
 from skvae.vae.nn.model import VAE, load_arrays, to_arrays
@@ -174,7 +175,7 @@ def _model(estimator, X, resume):
         if model.begins_at_mean:
             model.start_at(torch.from_numpy(standardisation(X)[0]))
     if estimator.conditional is not None:
-        model.set_class_frequencies(estimator._class_frequencies())
+        model.set_class_frequencies(class_frequencies(estimator.class_counts_))
 
     return model.to(resolve_device(estimator.device))
 

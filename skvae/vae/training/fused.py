@@ -1,28 +1,35 @@
 """One step of training with the gradients written out.
 
-Autograd spends a fifth of a small network's step on its records. For multi-layer perceptrons with
-the library's own likelihoods and priors the chain rule is short enough to state, and every gradient
-is written where the optimizer looks for it. Other models take the generic step, which this one
-equals.
+Autograd spends a fifth of a small network's step on its records. For multi-layer perceptrons the
+chain rule is short enough to state; likelihoods, priors and other layers may state theirs. Every
+gradient is written where the optimizer looks for it. Other models take the generic step, which this
+one equals.
+
+A layer states it by ``forward_and_kept(h)``, which gives its output and what it needs later, and
+``backward(kept, d_output)``, which gives the gradient of its input and sets the ``.grad`` of its
+parameters.
 """
 
-import math
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 from skvae.compute.products import linear, product
-from skvae.vae.nn.likelihoods import Bernoulli, Gaussian, Poisson
+from skvae.vae.nn.likelihoods import writes_gradient
 from skvae.vae.nn.model import VAE
 from skvae.vae.nn.objectives import Objective
 from skvae.vae.nn.posteriors import DiagonalNormal
-from skvae.vae.nn.priors import ClassMeans, StandardNormal
+from skvae.vae.nn.prior_bases import writes_kl_gradient
+from skvae.vae.nn.written_out import add_weighted, is_written_out
 from skvae.vae.numpy_networks import STD_FLOOR
 
 __all__ = ["FusedStep"]
+
+# Two sums over rows, and gradients of what lies behind the prior.
+PenaltyAndKL = tuple[torch.Tensor, torch.Tensor, Sequence[torch.Tensor]]
 
 
 class FusedStep:
@@ -41,36 +48,52 @@ class FusedStep:
 
     Notes
     -----
-    N(0, I) and class means of labelled rows are written out; the KL terms of other priors and other
-    objectives, which are small beside the networks, go through autograd.
+    The KL terms of priors that do not write out their gradients, and other objectives, which are
+    small beside the networks, go through autograd.
     """
 
-    def __init__(self, model, optimizer, objective=Objective(), y=None):  # noqa: B008, it is frozen
+    model: Any
+
+    def __init__(
+        self,
+        model: VAE,
+        optimizer: torch.optim.Optimizer,
+        objective: Objective = Objective(),  # noqa: B008, it is frozen
+        y: torch.Tensor | None = None,
+    ) -> None:
         self.model, self.optimizer, self.objective = model, optimizer, objective
-        self._class_means = type(model.prior) is ClassMeans
-        self._closed = objective == Objective() and (
-            type(model.prior) is StandardNormal or (self._class_means and _all_known(y))
-        )
+        self._closed = objective == Objective() and writes_kl_gradient(model.prior, y)
+        self._of_prior = list(model.prior.parameters())
+        self._behind_prior = _behind_prior(model, self._of_prior)
         for theta in model.parameters():
             if theta.grad is None:
                 theta.grad = torch.zeros_like(theta)
         self._encoder, self._decoder = _layers(model.encoder), _layers(model.decoder)
 
     @staticmethod
-    def supports(model, objective=Objective(), y=None):  # noqa: B008, it is frozen
-        """Whether the gradients of networks, likelihood and objective are written here."""
-        networks = model.encoder, model.decoder
-        if type(model) is not VAE or not all(type(n) is nn.Sequential for n in networks):
-            return False
-        layers = (layer for network in networks for layer in network)
+    def supports(
+        model: VAE,
+        objective: Objective = Objective(),  # noqa: B008, it is frozen
+        y: torch.Tensor | None = None,
+    ) -> bool:
+        """Whether the gradients of networks and likelihood are written out."""
         return (
-            all(type(part) in (nn.Linear, *_ACTIVATIONS) for part in layers)
-            and type(model.likelihood) in _LIKELIHOODS
-            and (_all_known(y) or not model.labels_in_decoder)
+            type(model) is VAE
+            and _is_known_network(model.encoder)
+            and _is_known_network(model.decoder)
+            and writes_gradient(model.likelihood)
+            and (not model.labels_in_decoder or y is None or bool((y >= 0).all()))
         )
 
     @torch.no_grad()
-    def __call__(self, x, noise, y, beta, u=None):
+    def __call__(
+        self,
+        x: torch.Tensor,
+        noise: torch.Tensor,
+        y: torch.Tensor | None,
+        beta: float | torch.Tensor | None,
+        u: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """Take one step.
 
         Parameters
@@ -91,91 +114,151 @@ class FusedStep:
         sums : tensor of shape (3,)
             Of loss, reconstruction and KL over the rows, in nats, before the step.
         """
-        model = self.model
+        model: Any = self.model
+        late: Sequence[torch.Tensor]
         output, encoder_kept = _forward(self._encoder, model.encoder_input(x))
         mean, raw_scale = output.chunk(2, dim=1)
         std = functional.softplus(raw_scale).add_(STD_FLOOR)
         several = self.objective.n_importance > 1
         if several:
+            assert beta is not None  # there is a density
             posterior = DiagonalNormal(mean, std)
             noise, weight, sums = self.objective.choose(model, posterior, x, noise, y, beta, u)
         z = torch.addcmul(mean, std, noise)
         decoded, decoder_kept = _forward(self._decoder, model.decoder_input(z, y))
 
-        loss_of = _LIKELIHOODS[type(model.likelihood)]
-        reconstruction, d_decoded = loss_of(model.likelihood, x, decoded)
+        reconstruction, d_decoded = model.likelihood.log_prob_and_gradient(x, decoded)
         d_z = _backward(self._decoder, decoder_kept, d_decoded, wanted=True)
         d_z = d_z[:, : model.n_components]
         if several:
-            self._add_densities(z, noise / std, y, beta, d_z)
+            assert beta is not None
+            late = self._add_densities(z, noise / std, y, beta, d_z)
             d_z.mul_((1 - beta + beta * weight)[:, None])
             d_std = d_z * noise
         else:
             d_std = d_z * noise
             add_gradients = self._written_out if self._closed else self._by_autograd
-            penalty, kl = add_gradients(mean, std, y, beta, d_z, d_std)
+            penalty, kl, late = add_gradients(mean, std, y, beta, d_z, d_std)
             sums = penalty - reconstruction, reconstruction, kl
         d_output = torch.cat([d_z, d_std.mul_(raw_scale.sigmoid())], dim=1)
         _backward(self._encoder, encoder_kept, d_output, wanted=False)
+        for theta, gradient in zip(self._behind_prior, late, strict=True):
+            _gradient_of(theta).add_(gradient)
         self.optimizer.step()
 
         return torch.stack(sums)
 
-    def _add_densities(self, z, u, y, beta, d_z):
+    def _add_densities(
+        self,
+        z: torch.Tensor,
+        u: torch.Tensor,
+        y: torch.Tensor | None,
+        beta: float | torch.Tensor,
+        d_z: torch.Tensor,
+    ) -> Sequence[torch.Tensor]:
         """Add the gradient by z of beta (log q(z|x) - log p(z|y)), and set those of the prior.
 
-        u is (z - mean) / variance, q(z|x) counts as fixed: its own gradient has the mean 0.
+        u is (z - mean) / variance, q(z|x) counts as fixed: its own gradient has the mean 0. Returns
+        the gradients of what lies behind the prior.
         """
-        parameters = list(self.model.prior.parameters())
         with torch.enable_grad():
             z = z.detach().requires_grad_()
             log_prior = self.model.prior.log_prob(z, y).sum()
-            gradients = torch.autograd.grad(log_prior, [z, *parameters])
-        _add(d_z, -(gradients[0] + u), beta)
-        for theta, gradient in zip(parameters, gradients[1:], strict=True):
-            theta.grad.copy_(gradient).mul_(-beta)
+            asked = [z, *self._of_prior, *self._behind_prior]
+            d_prior, *gradients = torch.autograd.grad(log_prior, asked)
+        add_weighted(d_z, -(d_prior + u), beta)
+        late = gradients[len(self._of_prior) :]
+        for theta, gradient in zip(self._of_prior, gradients, strict=False):
+            _gradient_of(theta).copy_(gradient).mul_(-beta)
 
-    def _written_out(self, mean, std, y, beta, d_mean, d_std):
-        """Penalty and KL, sums over rows; gradients are added, or set for class means."""
-        u = mean - self.model.prior.means[y] if self._class_means else mean
-        if beta is not None:
-            _add(d_mean, u, beta)
-            _add(d_std, std - std.reciprocal(), beta)
-            if self._class_means:
-                self.model.prior.means.grad.zero_().index_add_(0, y, u * -beta)
+        return [gradient.mul(-beta) for gradient in late]
 
-        squares = std.square().addcmul_(u, u)
-        kl = 0.5 * (squares.sum() - u.numel()) - std.log().sum()
+    def _written_out(
+        self,
+        mean: torch.Tensor,
+        std: torch.Tensor,
+        y: torch.Tensor | None,
+        beta: float | torch.Tensor | None,
+        d_mean: torch.Tensor,
+        d_std: torch.Tensor,
+    ) -> PenaltyAndKL:
+        """Penalty and KL, sums over rows, with the gradients that the prior states."""
+        kl = self.model.prior.add_kl_gradient(mean, std, y, beta, d_mean, d_std)
 
-        return torch.zeros_like(kl) if beta is None else beta * kl, kl
+        return torch.zeros_like(kl) if beta is None else beta * kl, kl, self._nothing()
 
-    def _by_autograd(self, mean, std, y, beta, d_mean, d_std):
-        """The same for any prior and objective."""
-        parameters = list(self.model.prior.parameters())
+    def _by_autograd(
+        self,
+        mean: torch.Tensor,
+        std: torch.Tensor,
+        y: torch.Tensor | None,
+        beta: float | torch.Tensor | None,
+        d_mean: torch.Tensor,
+        d_std: torch.Tensor,
+    ) -> PenaltyAndKL:
+        """Penalty and KL, sums over rows, of any prior and objective."""
         with torch.enable_grad():
             inputs = [mean.detach().requires_grad_(), std.detach().requires_grad_()]
             penalty, kl = self.objective.penalty(self.model.prior, DiagonalNormal(*inputs), y, beta)
             if beta is not None:
-                gradients = torch.autograd.grad(penalty, inputs + parameters)
+                asked = [*inputs, *self._of_prior, *self._behind_prior]
+                gradients = torch.autograd.grad(penalty, asked)
+        late: Sequence[torch.Tensor] = self._nothing()
         if beta is not None:
             d_mean.add_(gradients[0])
             d_std.add_(gradients[1])
-            for theta, gradient in zip(parameters, gradients[2:], strict=True):
-                theta.grad.copy_(gradient)
+            for theta, gradient in zip(self._of_prior, gradients[2:], strict=False):
+                _gradient_of(theta).copy_(gradient)
+            late = gradients[2 + len(self._of_prior) :]
 
-        return penalty.detach(), kl.detach()
+        return penalty.detach(), kl.detach(), late
 
-
-def _add(total, term, weight):
-    """Add a weighted term in place; the weight of a step on a GPU stays there, as a tensor."""
-    if isinstance(weight, torch.Tensor):
-        total.addcmul_(term, weight)
-    else:
-        total.add_(term, alpha=weight)
+    def _nothing(self) -> list[torch.Tensor]:
+        """Gradients of what lies behind a prior that adds none."""
+        return [torch.zeros_like(theta) for theta in self._behind_prior]
 
 
-def _all_known(y):
-    return y is None or bool((y >= 0).all())
+def _behind_prior(model: VAE, of_prior: list[nn.Parameter]) -> list[nn.Parameter]:
+    """Parameters of other parts that a prior depends on, such as one that uses the encoder."""
+    known = set(map(id, of_prior))
+    others = [theta for theta in model.parameters() if id(theta) not in known]
+    with torch.enable_grad():
+        log_prior = model.prior.log_prob(others[0].new_zeros(1, model.n_components)).sum()
+        if not log_prior.requires_grad:
+            return []
+        gradients = torch.autograd.grad(log_prior, others, allow_unused=True)
+
+    return [
+        theta for theta, gradient in zip(others, gradients, strict=True) if gradient is not None
+    ]
+
+
+def _gradient_of(theta: torch.Tensor) -> torch.Tensor:
+    assert theta.grad is not None  # made before the first step
+
+    return theta.grad
+
+
+def _modules(network: nn.Module) -> list[nn.Module]:
+    """The layers of a network, one after the other."""
+    return list(network) if type(network) is nn.Sequential else [network]
+
+
+def _is_known_network(network: nn.Module) -> bool:
+    layers = _modules(network)
+    # An activation overwrites its input, and what follows a network may overwrite its output.
+    ends = {type(layer) for layer in (*layers[:1], *layers[-1:])}
+
+    return bool(layers) and all(map(_is_known, layers)) and ends.isdisjoint(_ACTIVATIONS)
+
+
+def _is_known(layer: nn.Module) -> bool:
+    known = type(layer) is nn.Linear or type(layer) in _ACTIVATIONS
+
+    return known or (
+        is_written_out(layer, "forward_and_kept", "forward")
+        and is_written_out(layer, "backward", "forward_and_kept")
+    )
 
 
 class _Linear(NamedTuple):
@@ -194,29 +277,32 @@ class _Activation(NamedTuple):
     chain_rule: Callable
 
 
-def _layers(network):
+def _layers(network: nn.Module) -> list[Any]:
     """What a step needs of each layer, so that it does not ask modules for it each time."""
     return [
-        _Linear(layer.weight, layer.bias, layer.weight.grad, layer.bias.grad)
-        if isinstance(layer, nn.Linear)
-        else _ACTIVATIONS[type(layer)]
-        for layer in network
+        _Linear(layer.weight, layer.bias, _gradient_of(layer.weight), _gradient_of(layer.bias))
+        if type(layer) is nn.Linear
+        else _ACTIVATIONS.get(type(layer), layer)
+        for layer in _modules(network)
     ]
 
 
-def _forward(layers, h):
-    """Output of a network, and what is needed of each layer: input of a linear one, else output."""
+def _forward(layers: list[Any], h: torch.Tensor) -> tuple[torch.Tensor, list[Any]]:
+    """Output of a network, and what is kept of each layer: of a linear one its input."""
     kept = []
     for layer in layers:
         if isinstance(layer, _Linear):
             kept.append(h)
             h = linear(h, layer.weight, layer.bias)
-        else:
+        elif isinstance(layer, _Activation):
             kept.append(layer.function(h))
+        else:
+            h, own = layer.forward_and_kept(h)
+            kept.append(own)
     return h, kept
 
 
-def _backward(layers, kept, d_h, *, wanted):
+def _backward(layers: list[Any], kept: list[Any], d_h: torch.Tensor, *, wanted: bool) -> Any:
     """Set the gradients of a network's parameters; that of its input is returned if ``wanted``."""
     for number in reversed(range(len(layers))):
         layer, h = layers[number], kept[number]
@@ -225,37 +311,14 @@ def _backward(layers, kept, d_h, *, wanted):
             torch.sum(d_h, dim=0, out=layer.d_bias)
             if number or wanted:
                 d_h = product(d_h, layer.weight)
-        else:
+        elif isinstance(layer, _Activation):
             layer.chain_rule(d_h, h)
+        else:
+            d_h = layer.backward(h, d_h)
     return d_h
 
 
-def _bernoulli(likelihood, x, logits):
-    """Sum of log p(x|z), and the gradient of its negative."""
-    log_p = torch.dot(x.reshape(-1), logits.reshape(-1)) - functional.softplus(logits).sum()
-    return log_p, logits.sigmoid_().sub_(x)
-
-
-def _gaussian(likelihood, x, mean):
-    scale = likelihood.scale
-    u = mean.sub_(x).div_(scale)
-    squares = u.square().sum(0)
-    log_scale = scale.log().expand(x.shape[1])
-    log_p = -0.5 * squares.sum() - len(x) * (log_scale + 0.5 * math.log(2 * math.pi)).sum()
-    d_scale = (len(x) - squares) / scale
-    d_scale = d_scale if scale.ndim else d_scale.sum()
-    likelihood.raw_scale.grad.copy_(d_scale * likelihood.raw_scale.sigmoid())
-    return log_p, u.div_(scale)
-
-
-def _poisson(likelihood, x, log_rate):
-    rate = log_rate.exp()
-    log_p = torch.dot(x.reshape(-1), log_rate.reshape(-1)) - rate.sum() - torch.lgamma(x + 1).sum()
-    return log_p, rate.sub_(x)
-
-
-_ACTIVATIONS = {
+_ACTIVATIONS: dict[type[nn.Module], _Activation] = {
     nn.ReLU: _Activation(torch.relu_, lambda d_h, h: d_h.mul_(h.sign())),
     nn.Tanh: _Activation(torch.tanh_, lambda d_h, h: d_h.addcmul_(d_h * h, h, value=-1)),
 }
-_LIKELIHOODS = {Bernoulli: _bernoulli, Gaussian: _gaussian, Poisson: _poisson}

@@ -133,7 +133,7 @@ def test_summary_is_the_mean_kl_and_the_variance_of_means(model):
 
 
 def test_variances_are_in_units_of_a_learned_prior():
-    model = VAE(9, 3, (4,), "relu", "bernoulli", None, n_prior_components=2)
+    model = VAE(9, 3, (4,), "relu", "bernoulli", None, n_prior_components=2, prior="mixture")
     model.draw_parameters(torch.Generator().manual_seed(0))
     model.prior.raw_scales.data.normal_(generator=torch.Generator().manual_seed(1))
     unit = (model.prior.scales() ** 2).mean(0).sqrt().detach().numpy()

@@ -3,8 +3,8 @@ import pytest
 import torch
 from scipy import stats
 
-from skvae.vae.nn.likelihoods import LIKELIHOODS, Bernoulli, Gaussian, Poisson, build_likelihood
-from skvae.vae.transformer import LIKELIHOOD_NAMES
+from skvae.vae.descriptions import LIKELIHOODS
+from skvae.vae.nn.likelihoods import MODULES, Bernoulli, Gaussian, Poisson, build_likelihood
 
 OUTPUT = torch.randn(5, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 
@@ -52,8 +52,8 @@ def test_poisson_equals_scipy():
     assert torch.equal(Poisson().encoder_input(x), torch.log1p(x))
 
 
-def test_names_are_those_of_the_estimator():
-    assert set(LIKELIHOODS) == set(LIKELIHOOD_NAMES)
+def test_each_description_has_a_module():
+    assert set(MODULES) == set(LIKELIHOODS)
 
 
 def test_gaussian_scale_starts_at_one_and_has_a_floor():
@@ -67,7 +67,7 @@ def test_gaussian_scale_starts_at_one_and_has_a_floor():
 
 @pytest.mark.parametrize("name", sorted(LIKELIHOODS))
 def test_draws_have_the_mean(name):
-    likelihood = LIKELIHOODS[name](3).double()
+    likelihood = MODULES[name](3).double()
     output = torch.tensor([[-1.0, 0.0, 2.0]], dtype=torch.float64).expand(50_000, 3)
     draws = likelihood.sample(output, torch.Generator().manual_seed(0))
 

@@ -3,7 +3,10 @@ import math
 import pytest
 import torch
 
+from skvae.vae.descriptions import NetworkSizes
 from skvae.vae.nn.networks import build_networks, convolutional, initialize, least_rows, mlp
+
+SIZES = NetworkSizes(6, 4, (), "relu")
 
 
 def generator(seed=0):
@@ -79,7 +82,7 @@ def test_outputs_of_a_feature_stand_next_to_each_other():
     images = decoder[:-1](z)  # (n, 3 * 2, h, w)
     outputs = decoder(z).unflatten(1, (4, 5, 3, 2))
     assert torch.equal(outputs[5, 3, 4, 2], images[5, 4:6, 3, 4])
-    _, decoder = build_networks("mlp", 6, 2, (), "relu", None, n_labels=3, outputs_per_feature=2)
+    _, decoder = build_networks("mlp", NetworkSizes(6, 2, (), "relu", None, 3, 2))
     assert decoder(torch.zeros(1, 5)).shape == (1, 12)
 
 
@@ -118,7 +121,7 @@ def test_convolutions_see_a_pixel_in_its_neighbourhood_only():
 )
 def test_modules_of_the_user_that_do_not_fit(encoder, error, message):
     with pytest.raises(error, match=message):
-        build_networks((encoder, torch.nn.Linear), 6, 4, (), "relu", None)
+        build_networks((encoder, torch.nn.Linear), SIZES)
 
 
 class Standardised(torch.nn.Module):
@@ -144,7 +147,7 @@ def test_normalising_over_a_batch_takes_two_rows():
 def test_modules_of_the_user_are_measured():
     wide = (lambda n, m: torch.nn.Linear(n, m + 1), torch.nn.Linear)
     with pytest.raises(ValueError, match=r"encoder of network= .* must give \(2, 8\)"):
-        build_networks(wide, 6, 4, (), "relu", None)
+        build_networks(wide, SIZES)
     narrow = (torch.nn.Linear, lambda n, m: torch.nn.Linear(n, m - 1))
     with pytest.raises(ValueError, match=r"decoder of network= .* must give \(2, 6\)"):
-        build_networks(narrow, 6, 4, (), "relu", None)
+        build_networks(narrow, SIZES)

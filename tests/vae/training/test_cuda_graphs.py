@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from skvae import VAETransformer
+from skvae.vae.descriptions import LIKELIHOODS
 from skvae.vae.nn.model import VAE, to_arrays
 from skvae.vae.nn.objectives import Objective
 from skvae.vae.training import cuda_graphs
@@ -13,7 +14,6 @@ from skvae.vae.training.cuda_graphs import GraphedStep
 from skvae.vae.training.fused import FusedStep
 from skvae.vae.training.loop import Schedule, step_of, train
 from skvae.vae.training.optimizers import OPTIMIZERS, flatten
-from skvae.vae.transformer import LIKELIHOOD_NAMES
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA GPU")
 
@@ -27,7 +27,7 @@ def kernels_of_adam(monkeypatch):
 
 
 @pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
-@pytest.mark.parametrize("likelihood", LIKELIHOOD_NAMES)
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
 @pytest.mark.parametrize("network", ["mlp", "conv"])
 @pytest.mark.parametrize(
     ("n_classes", "n_prior_components", "objective"),
@@ -46,7 +46,8 @@ def test_steps_never_ask_for_a_value(
     network, likelihood, n_classes, n_prior_components, objective, optimizer, kernels_of_adam
 ):
     model = VAE(
-        9, 3, (7,), "tanh", likelihood, n_classes, network, (3, 3, 1), n_prior_components
+        *(9, 3, (7,), "tanh", likelihood, n_classes, network, (3, 3, 1), n_prior_components),
+        prior="normal" if n_prior_components is None else "mixture",
     ).to("meta")
     y = None if n_classes is None else torch.tensor([0, -1, 3, 1])
     descent = OPTIMIZERS[optimizer]([torch.nn.Parameter(torch.empty(1))], lr=1e-3)

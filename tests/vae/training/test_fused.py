@@ -2,17 +2,18 @@ import pytest
 import torch
 from torch import nn
 
+from skvae.vae.descriptions import LIKELIHOODS
 from skvae.vae.nn.model import VAE
 from skvae.vae.nn.objectives import Objective
 from skvae.vae.training.fused import FusedStep
 from skvae.vae.training.optimizers import OPTIMIZERS
-from skvae.vae.transformer import LIKELIHOOD_NAMES
 
 
 def make(
     likelihood="bernoulli", activation="relu", n_classes=None, hidden=(7, 6), dtype=None, **options
 ):
-    model = VAE(9, 3, hidden, activation, likelihood, n_classes, **options)
+    prior = "normal" if options.get("n_prior_components") is None else "mixture"
+    model = VAE(9, 3, hidden, activation, likelihood, n_classes, prior=prior, **options)
     model.draw_parameters(torch.Generator().manual_seed(0))
     if n_classes is not None and not model.labels_in_decoder:
         model.prior.means.data.normal_(generator=torch.Generator().manual_seed(1))
@@ -40,7 +41,7 @@ def by_autograd(model, optimizer, x, noise, y, beta, objective=Objective(), u=No
     return torch.stack(sums).detach()
 
 
-@pytest.mark.parametrize("likelihood", LIKELIHOOD_NAMES)
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("n_classes", [None, 4])
 @pytest.mark.parametrize("hidden", [(), (7,), (7, 6, 5)])
@@ -101,7 +102,7 @@ def test_unlabelled_rows_mixtures_and_objectives(n_classes, n_prior_components, 
         assert torch.allclose(theta.grad, gradient, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("likelihood", LIKELIHOOD_NAMES)
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
 @pytest.mark.parametrize(("n_classes", "n_prior_components"), [(None, None), (4, None), (None, 5)])
 @pytest.mark.parametrize("beta", [0.0, 0.4, 1.0])
 def test_gradients_at_a_chosen_sample(likelihood, n_classes, n_prior_components, beta):
@@ -122,7 +123,7 @@ def test_gradients_at_a_chosen_sample(likelihood, n_classes, n_prior_components,
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
-@pytest.mark.parametrize("likelihood", LIKELIHOOD_NAMES)
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_a_hundred_steps_stay_together(optimizer, likelihood):
     models = [make(likelihood, n_classes=4, hidden=(20, 20)) for _ in range(2)]
     a, b = (OPTIMIZERS[optimizer](m.parameters(), 1e-3) for m in models)
@@ -133,7 +134,7 @@ def test_a_hundred_steps_stay_together(optimizer, likelihood):
         assert torch.allclose(found, expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("likelihood", LIKELIHOOD_NAMES)
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_a_hundred_steps_with_importance_samples_stay_together(likelihood):
     models = [make(likelihood, n_classes=4, hidden=(20, 20)) for _ in range(2)]
     a, b = (OPTIMIZERS["adam"](m.parameters(), 1e-3) for m in models)
@@ -153,6 +154,14 @@ def test_rows_are_not_changed():
     FusedStep(model, torch.optim.SGD(model.parameters(), lr=0.1))(x, noise, None, 1.0)
     assert torch.equal(x, before[0])
     assert torch.equal(noise, before[1])
+
+
+@pytest.mark.parametrize("place", [0, 5])
+def test_activations_at_an_end_of_a_network_are_left_to_autograd(place):
+    """They work in place, so that rows or outputs that others still need would change."""
+    model = make(hidden=(7, 6))
+    model.decoder.insert(place, nn.Tanh())
+    assert not FusedStep.supports(model)
 
 
 def test_other_parts_are_left_to_autograd():

@@ -9,10 +9,10 @@ from sklearn.datasets import load_digits
 
 from skvae import VAETransformer
 from skvae.compute.threads import single_threaded
-from skvae.vae import numpy_networks
+from skvae.vae.descriptions import LIKELIHOODS
 from skvae.vae.nn import inference
 from skvae.vae.nn.model import VAE, to_arrays
-from skvae.vae.transformer import LIKELIHOOD_NAMES
+from skvae.vae.numpy_model import NumpyModel
 
 
 def make(likelihood="bernoulli", activation="relu", hidden=(200, 200), n_features=30, d=5):
@@ -33,18 +33,18 @@ def rows(n, d, seed=0):
     return np.random.default_rng(seed).random((n, d), dtype=np.float32)
 
 
-@pytest.mark.parametrize("likelihood", LIKELIHOOD_NAMES)
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("hidden", [(), (1,), (200, 100, 50)])
 def test_numbers_are_those_of_torch(likelihood, activation, hidden):
     model, *fitted = make(likelihood, activation, hidden)
     x, z = rows(40, 30), 4 * rows(40, 5) - 2
     for log_var in (False, True):
-        found = numpy_networks.encode(*fitted, x, log_var=log_var)
+        found = NumpyModel(*fitted).encode(x, log_var=log_var)
         assert found.dtype == np.float32
         right = inference.encode(model, x, log_var=log_var)
         np.testing.assert_allclose(found, right, rtol=1e-5, atol=1e-5)
-    found, right = numpy_networks.decode(*fitted, z), inference.decode(model, z)
+    found, right = NumpyModel(*fitted).decode(z), inference.decode(model, z)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, right, rtol=1e-5, atol=1e-5)
 
@@ -53,7 +53,7 @@ def test_logits_of_any_size_are_decoded():
     _, parameters, architecture = make(hidden=())
     parameters["decoder.0.weight"] *= 1e4
     with np.errstate(all="raise", under="ignore"):
-        x = numpy_networks.decode(parameters, architecture, rows(9, 5))
+        x = NumpyModel(parameters, architecture).decode(rows(9, 5))
     assert x.min() >= 0 and x.max() == 1
 
 
@@ -65,12 +65,13 @@ def test_logits_of_any_size_are_decoded():
 def test_each_row_is_on_its_own_bitwise(hidden, n_features, d, likelihood):
     _, *fitted = make(likelihood, hidden=hidden, n_features=n_features, d=d)
     x, order = rows(700, n_features), np.random.default_rng(1).permutation(700)
-    for function, X in ((numpy_networks.encode, x), (numpy_networks.decode, x[:, :d])):
+    model = NumpyModel(*fitted)
+    for function, X in ((model.encode, x), (model.decode, x[:, :d])):
         with single_threaded():
-            whole = function(*fitted, X)
-            assert np.array_equal(whole[order], function(*fitted, X[order]))
+            whole = function(X)
+            assert np.array_equal(whole[order], function(X[order]))
             for part in ([0], [699], [303, 304], list(range(7, 330))):
-                assert np.array_equal(whole[part], function(*fitted, X[part]))
+                assert np.array_equal(whole[part], function(X[part]))
 
 
 @pytest.mark.slow

@@ -1,0 +1,341 @@
+"""What is known of likelihoods, networks and priors without torch.
+
+A part has two halves: a description here, and modules of torch in :mod:`skvae.vae.nn`. What a
+description leaves out, torch computes or nobody: a missing function switches off the path that
+needs it, and never means identity.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+from scipy.special import expit
+
+from skvae.vae.numpy_networks import Layer, mlp_layers
+
+__all__ = [
+    "LIKELIHOODS",
+    "NETWORKS",
+    "PRIORS",
+    "TOLERANCE",
+    "Likelihood",
+    "Network",
+    "NetworkSizes",
+    "Prior",
+    "ValueFacts",
+    "check_unit_range",
+    "is_unit_range",
+    "likelihood_of",
+    "network_of",
+    "prior_of",
+]
+
+# MinMaxScaler overshoots 1 by a rounding error.
+TOLERANCE = 1e-6
+
+# An expression of the page's: it can compute with ``output`` and do nothing else.
+_PAGE_TOKENS = re.compile(
+    r"(\s+|\d+\.?\d*(e[+-]?\d+)?|\.\d+|[-+*/%()<>?:,]|output\b|Math\.(PI|E|abs|atan|cos|cosh|exp|"
+    r"expm1|log|log1p|max|min|pow|sign|sin|sinh|sqrt|tanh)\b)*"
+)
+
+ArrayFunction = Callable[[np.ndarray], np.ndarray]
+
+
+class ValueFacts(Protocol):
+    """What all values of X are."""
+
+    @property
+    def low(self) -> float:
+        """The least one."""
+
+    @property
+    def high(self) -> float:
+        """The greatest one."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether they are whole numbers."""
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """A distribution of x given z, as far as it can be told without torch.
+
+    Parameters
+    ----------
+    name : str
+        Names it in messages and on pages.
+    module : callable or None, default=None
+        Makes the ``torch.nn.Module`` from the number of features; to be pickled it has to be
+        importable. None means the one of that name in ``skvae.vae.nn.likelihoods``.
+    standardised : bool, default=False
+        Whether it describes features of mean 0 and variance 1, which a fit makes them.
+    scaled : bool, default=False
+        Whether it describes X / ``max_value``, shares of 1 that ``binarize`` may make binary. Its
+        values count as discrete: their log-probability has no units.
+    binary : bool, default=False
+        Whether it is a probability of 0 and 1 alone, so that scores of other values come with a
+        warning.
+    check : callable or None, default=None
+        ``check(facts, max_value)`` raises a ValueError that says what to do where X cannot come
+        from it, the ``low``, ``high`` and ``whole`` of X in ``facts``.
+    checks_new_rows : bool, default=False
+        Whether rows are checked after the fit as well, as where the encoder sees a function of them
+        that is defined on the support alone.
+    to_encoder : callable or None, default=None
+        What the encoder sees of rows, (n, n_features) float32, in numpy. None leaves encoding to
+        torch.
+    to_mean : callable or None, default=None
+        E[x|z] from the decoder's output, in numpy. None leaves decoding to torch.
+    page_mean : str or None, default=None
+        The same of one feature as an expression of JavaScript in ``output``, numbers, operators and
+        functions of ``Math``, for the explorer's page. None means that there can be no page.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.parts import Likelihood
+    >>> Likelihood("exponential", to_mean=np.exp, page_mean="Math.exp(output)")
+    Likelihood(name='exponential')
+    """
+
+    name: str
+    module: Callable[[int], Any] | None = field(default=None, repr=False)
+    standardised: bool = field(default=False, repr=False)
+    scaled: bool = field(default=False, repr=False)
+    binary: bool = field(default=False, repr=False)
+    check: Callable[[ValueFacts, float], None] | None = field(default=None, repr=False)
+    checks_new_rows: bool = field(default=False, repr=False)
+    to_encoder: ArrayFunction | None = field(default=None, repr=False)
+    to_mean: ArrayFunction | None = field(default=None, repr=False)
+    page_mean: str | None = field(default=None, repr=False)
+
+    def page_expression(self) -> str:
+        """``page_mean``, if it is one that may stand in a page.
+
+        Raises
+        ------
+        ValueError
+            If there is none, or it does more than to compute with ``output``.
+        """
+        if self.page_mean is None:
+            raise ValueError(
+                f"The page cannot compute the mean of likelihood={self.name!r}: its description "
+                "has no page_mean."
+            )
+        if not _PAGE_TOKENS.fullmatch(self.page_mean):
+            raise ValueError(
+                f"page_mean of likelihood={self.name!r} may hold output, numbers, operators and "
+                f"functions of Math, such as 'Math.exp(output)'; got {self.page_mean!r}."
+            )
+        return self.page_mean
+
+
+@dataclass(frozen=True)
+class NetworkSizes:
+    """What encoder and decoder have to fit.
+
+    Parameters
+    ----------
+    n_features, n_components : int
+        Dimensions of x and z.
+    hidden_layer_sizes : sequence of int
+        The parameter of the estimator.
+    activation : {"relu", "tanh"}
+        The parameter of the estimator.
+    image_shape : tuple of int or None, default=None
+        (height, width, channels), where rows are images.
+    n_labels : int, default=0
+        Inputs of the decoder behind z.
+    outputs_per_feature : int, default=1
+        Outputs of the decoder for each feature, next to each other.
+    """
+
+    n_features: int
+    n_components: int
+    hidden_layer_sizes: Sequence[int]
+    activation: str
+    image_shape: Sequence[int] | None = None
+    n_labels: int = 0
+    outputs_per_feature: int = 1
+
+    @property
+    def of_encoder(self) -> tuple[int, int]:
+        """Widths of the encoder's input and of its output, ``[mean | raw scale]``."""
+        return self.n_features, 2 * self.n_components
+
+    @property
+    def of_decoder(self) -> tuple[int, int]:
+        """Widths of the decoder's input and of its output."""
+        return self.n_components + self.n_labels, self.n_features * self.outputs_per_feature
+
+
+@dataclass(frozen=True)
+class Network:
+    """Encoder and decoder, as far as they can be told without torch.
+
+    Parameters
+    ----------
+    name : str
+        Names them in messages and on pages.
+    modules : callable or None, default=None
+        Makes the two ``torch.nn.Module`` from ``NetworkSizes``; to be pickled it has to be
+        importable. None means those of that name in ``skvae.vae.nn.networks``.
+    numpy_layers : callable or None, default=None
+        ``numpy_layers(weights, activation)`` gives the layers of either network in numpy, functions
+        of columns (n_inputs, n) float32, from its weights by their names in the module's
+        ``state_dict``. A ``Linear`` at the end lets ``transform``
+        leave out the scales. None leaves all to torch.
+    of_images : bool, default=False
+        Whether they need ``image_shape``.
+    """
+
+    name: str
+    modules: Callable[[NetworkSizes], Iterable[Any]] | None = field(default=None, repr=False)
+    numpy_layers: Callable[[Mapping[str, np.ndarray], str], list[Layer]] | None = field(
+        default=None, repr=False
+    )
+    of_images: bool = field(default=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Prior:
+    """A distribution of z, as far as it can be told without torch.
+
+    Parameters
+    ----------
+    name : str
+        Names it in messages.
+    module : callable or None, default=None
+        Makes the ``torch.nn.Module`` from the model, whose encoder it may use. None means the one
+        of that name in ``skvae.vae.nn.priors``.
+    learned : bool, default=True
+        Whether training moves it, which the KL term alone does.
+    of_classes : bool, default=False
+        Whether it has a form for ``conditional="prior"``.
+    """
+
+    name: str
+    module: Callable[[Any], Any] | None = field(default=None, repr=False)
+    learned: bool = field(default=True, repr=False)
+    of_classes: bool = field(default=False, repr=False)
+
+
+def likelihood_of(part: str | Likelihood | Callable[[int], Any]) -> Likelihood:
+    """The description of a ``likelihood`` parameter; all that a bare callable tells is a module."""
+    if isinstance(part, Likelihood):
+        return part
+    if isinstance(part, str):
+        return LIKELIHOODS[part]
+
+    return Likelihood(_name_of(part), part)
+
+
+def network_of(part: str | Network | Sequence[Callable[[int, int], Any]]) -> Network:
+    """The description of a ``network`` parameter, of which a pair of callables tells no more."""
+    if isinstance(part, Network):
+        return part
+    if isinstance(part, str):
+        return NETWORKS[part]
+    encoder, decoder = part
+
+    return Network("its own network", partial(_pair, encoder, decoder))
+
+
+def prior_of(part: str | Callable[[Any], Any]) -> Prior:
+    """The description of a ``prior`` parameter."""
+    return PRIORS[part] if isinstance(part, str) else Prior(_name_of(part), part)
+
+
+def _name_of(part: Any) -> str:
+    return getattr(part, "__name__", type(part).__name__)
+
+
+def _pair(
+    encoder: Callable[[int, int], Any], decoder: Callable[[int, int], Any], sizes: NetworkSizes
+) -> Iterator[Any]:
+    yield encoder(*sizes.of_encoder)
+    yield decoder(*sizes.of_decoder)
+
+
+def is_unit_range(low: float, high: float, max_value: float = 1.0) -> bool:
+    """Whether values from ``low`` to ``high`` lie in [0, max_value], up to rounding."""
+    return bool(low >= -TOLERANCE * max_value and high <= (1 + TOLERANCE) * max_value)
+
+
+def check_unit_range(low: float, high: float, wanted_by: str, max_value: float = 1.0) -> None:
+    """Raise an error that says how to scale X unless its values lie in [0, max_value]."""
+    if not is_unit_range(low, high, max_value):
+        raise ValueError(
+            f"{wanted_by} needs values in [0, {max_value:g}], got values between {low:.4g} and "
+            f"{high:.4g}. Set max_value=255 for pixels of 8 bits, or scale first: X / 255, "
+            "otherwise sklearn.preprocessing.MinMaxScaler(clip=True)."
+        )
+
+
+def _check_shares(facts: ValueFacts, max_value: float) -> None:
+    check_unit_range(facts.low, facts.high, "likelihood='bernoulli'", max_value)
+
+
+def _check_counts(facts: ValueFacts, max_value: float) -> None:
+    if facts.low < 0 or not facts.whole:
+        raise ValueError(
+            "likelihood='poisson' needs counts: whole numbers from 0, got values between "
+            f"{facts.low:.4g} and {facts.high:.4g}. Use likelihood='gaussian' for other numbers."
+        )
+
+
+def _as_it_is(x: np.ndarray) -> np.ndarray:
+    return x
+
+
+def _gaussian(name: str) -> Likelihood:
+    return Likelihood(
+        name, standardised=True, to_encoder=_as_it_is, to_mean=_as_it_is, page_mean="output"
+    )
+
+
+LIKELIHOODS = {
+    description.name: description
+    for description in (
+        Likelihood(
+            "bernoulli",
+            scaled=True,
+            binary=True,
+            check=_check_shares,
+            to_encoder=_as_it_is,
+            to_mean=expit,
+            page_mean="1 / (1 + Math.exp(-output))",
+        ),
+        _gaussian("gaussian"),
+        _gaussian("gaussian_diag"),
+        Likelihood(
+            "poisson",
+            check=_check_counts,
+            checks_new_rows=True,
+            to_encoder=np.log1p,
+            to_mean=np.exp,
+            page_mean="Math.exp(output)",
+        ),
+    )
+}
+
+NETWORKS = {
+    description.name: description
+    for description in (
+        Network("mlp", numpy_layers=mlp_layers),
+        Network("conv", of_images=True),
+    )
+}
+
+PRIORS = {
+    description.name: description
+    for description in (
+        Prior("normal", learned=False, of_classes=True),
+        Prior("mixture", of_classes=True),
+    )
+}

@@ -1,0 +1,71 @@
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from skvae.vae.descriptions import (
+    LIKELIHOODS,
+    NETWORKS,
+    PRIORS,
+    Likelihood,
+    Network,
+    NetworkSizes,
+    likelihood_of,
+    network_of,
+    prior_of,
+)
+from skvae.vae.nn import likelihoods, networks, priors
+
+
+@pytest.mark.parametrize(
+    ("descriptions", "modules"),
+    [
+        (LIKELIHOODS, likelihoods.MODULES),
+        (NETWORKS, networks.MODULES),
+        (PRIORS, priors.MODULES),
+    ],
+)
+def test_each_description_has_modules(descriptions, modules):
+    assert descriptions.keys() == modules.keys()
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_numpy_and_torch_say_the_same_of_a_likelihood(name):
+    description, module = LIKELIHOODS[name], likelihoods.MODULES[name](3)
+    output = torch.linspace(-5, 5, 12).view(4, 3)
+    np.testing.assert_allclose(description.to_mean(output.numpy()), module.mean(output), rtol=1e-5)
+    x = output.abs()
+    seen = getattr(module, "encoder_input", lambda x: x)(x)
+    np.testing.assert_allclose(description.to_encoder(x.numpy()), seen, rtol=1e-5)
+
+
+def test_a_likelihood_without_a_description_is_never_taken_for_another():
+    with pytest.raises(KeyError):
+        likelihood_of("normal")
+    bare = likelihood_of(likelihoods.Bernoulli)
+    assert bare.name == "Bernoulli"
+    assert bare.to_encoder is bare.to_mean is bare.page_mean is None
+    with pytest.raises(ValueError, match="its description has no page_mean"):
+        bare.page_expression()
+
+
+def test_descriptions_of_the_user_pass_through():
+    own = Likelihood("own", likelihoods.Bernoulli), Network("own", networks.MODULES["mlp"])
+    assert likelihood_of(own[0]) is own[0]
+    assert network_of(own[1]) is own[1]
+    assert pickle.loads(pickle.dumps(own)) == own
+    assert prior_of(priors.StandardNormal).learned
+
+
+def test_a_pair_makes_encoder_and_decoder_of_the_sizes():
+    sizes = NetworkSizes(6, 2, (5,), "relu", n_labels=3, outputs_per_feature=2)
+    pair = network_of((torch.nn.Linear, torch.nn.Linear))
+    encoder, decoder = pair.modules(sizes)
+    assert encoder.weight.shape == (4, 6)
+    assert decoder.weight.shape == (12, 5)
+
+
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_means_for_the_page_only_compute(name):
+    assert LIKELIHOODS[name].page_expression() == LIKELIHOODS[name].page_mean
