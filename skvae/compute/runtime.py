@@ -1,11 +1,11 @@
 """How torch computes: threads and denormal numbers, scoped."""
 
-import math
 import os
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache, partial
-from time import perf_counter
+from typing import Any
 
 import torch
 from threadpoolctl import ThreadpoolController
@@ -13,10 +13,10 @@ from threadpoolctl import ThreadpoolController
 from skvae.compute.process import at_the_end, is_forked
 from skvae.compute.sizes import n_workers
 
-__all__ = ["FasterThreads", "scoped_runtime"]
+__all__ = ["scoped_runtime"]
 
 
-def _flushes_denormals():
+def _flushes_denormals() -> bool:
     """Whether this thread rounds subnormal floats to zero; torch cannot be asked."""
     smallest_normal = torch.tensor([2.0**-126], dtype=torch.float32)
 
@@ -29,17 +29,19 @@ class _TorchThreads:
     So a thread that comes to torch while others have limited themselves would keep their limit.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._forget()
         self._known = threading.local()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget)
 
-    def _forget(self):
-        self._lock, self._limits, self._before = threading.RLock(), {}, None
+    def _forget(self) -> None:
+        self._lock = threading.RLock()
+        self._limits: dict[object, int] = {}
+        self._before = 1
 
     @contextmanager
-    def at(self, n):
+    def at(self, n: int) -> Iterator[None]:
         """Context in which this thread has ``n``."""
         entry = object()
         with self._lock:
@@ -50,7 +52,7 @@ class _TorchThreads:
                 torch.set_num_threads(n)
             yield
 
-    def _own(self):
+    def _own(self) -> int:
         own = torch.get_num_threads()
         if not self._limits:
             self._before = own
@@ -60,7 +62,7 @@ class _TorchThreads:
 
         return own
 
-    def _leave(self, entry, own):
+    def _leave(self, entry: object, own: int) -> None:
         with self._lock:
             torch.set_num_threads(own)
             self._limits.pop(entry, None)
@@ -73,7 +75,7 @@ _PAUSE_HARD = 2
 
 
 @cache
-def _enders_of_teams():
+def _enders_of_teams() -> list[Any]:
     """Functions that end the threads that this one has for parallel work; it gets new ones."""
     libraries = ThreadpoolController().select(user_api="openmp").lib_controllers
     # In LLVM's library the threads are those of all.
@@ -82,7 +84,7 @@ def _enders_of_teams():
     return [d.omp_pause_resource_all for d in found if hasattr(d, "omp_pause_resource_all")]
 
 
-def _restore_denormals(flushed, n_threads):
+def _restore_denormals(flushed: bool, n_threads: int) -> None:
     torch.set_flush_denormal(flushed)
     if n_threads > 1 and not flushed:  # threads made meanwhile would go on flushing
         for end in _enders_of_teams():
@@ -90,7 +92,7 @@ def _restore_denormals(flushed, n_threads):
 
 
 @contextmanager
-def scoped_runtime(n_jobs=None):
+def scoped_runtime(n_jobs: int | None = None) -> Iterator[None]:
     """Limit torch's threads and flush denormal floats, and restore both afterwards.
 
     Small networks gain little from threads and lose a hundredfold when cores are busy. Adam's
@@ -107,64 +109,3 @@ def scoped_runtime(n_jobs=None):
     with at_the_end(restore), _THREADS.at(n):
         torch.set_flush_denormal(True)
         yield
-
-
-class FasterThreads:
-    """All of torch's threads or one, whichever takes steps faster at the time.
-
-    The threads of a small product wait for each other: where another process has one of their
-    cores, two are several times slower than one. So many are left for one as soon as ten steps take
-    longer than ten with one last did, and come back after a wait that doubles each time. After 64
-    times ten steps there is a look at one, and the wait halves.
-
-    Parameters
-    ----------
-    n_threads : int
-        At most so many.
-    clock : callable, default=time.perf_counter
-        Seconds now.
-
-    Examples
-    --------
-    >>> from skvae.compute.runtime import FasterThreads
-    >>> threads = FasterThreads(1)
-    >>> with threads.step():
-    ...     pass
-    """
-
-    _SLICE = 10  # steps
-    _LOOK, _LONGEST_WAIT = 64, 512  # slices
-
-    def __init__(self, n_threads, clock=perf_counter):
-        self._many = self._current = n_threads
-        self._clock = clock
-        self._n_steps, self._seconds, self._seconds_of_one = 0, 0.0, math.inf
-        self._left = self._wait = 1  # slices
-
-    @contextmanager
-    def step(self):
-        """What is done inside is one step."""
-        if self._many == 1:
-            yield
-            return
-        torch.set_num_threads(self._current)
-        start = self._clock()
-        yield
-        self._seconds += self._clock() - start
-        self._n_steps += 1
-        if self._n_steps == self._SLICE:
-            self._choose(self._seconds)
-            self._n_steps, self._seconds = 0, 0.0
-
-    def _choose(self, seconds):
-        self._left -= 1
-        if self._current == 1:
-            self._seconds_of_one = seconds
-            if self._left == 0:
-                self._current, self._left = self._many, self._LOOK
-        elif seconds > self._seconds_of_one:
-            self._wait = min(2 * self._wait, self._LONGEST_WAIT)
-            self._current, self._left = 1, self._wait
-        elif self._left == 0:
-            self._wait = max(self._wait // 2, 1)
-            self._current, self._left = 1, 1

@@ -5,16 +5,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from skvae.compute.devices import gpu_or_none, resolve_device
 from skvae.compute.threads import single_threaded
+from skvae.data.rows import PreparedRows, facts_of, validate_rows
 from skvae.vae import numpy_networks
-from skvae.vae.inputs import (
-    PreparedRows,
-    check_support,
-    validate_rows,
-    within_support,
-)
 from skvae.vae.labels import class_frequencies
 from skvae.vae.overflow import check_answer
 from skvae.vae.scaling import Scaling
+from skvae.vae.support import check_support, within_support
 
 __all__ = ["FittedModel", "settled"]
 
@@ -35,7 +31,7 @@ class FittedModel:
         X = validate_rows(self, X, reset=False)
         scaling = self._scaling
         if self.likelihood_ == "poisson":  # whose encoder sees log(1 + x)
-            check_support(X, self.likelihood_, scaling.max_value)
+            check_support(facts_of(X), self.likelihood_, scaling.max_value)
         elif self.likelihood_ == "bernoulli" and scored:
             X = within_support(X, scaling.max_value, binary=scaling.binarize is None)
 

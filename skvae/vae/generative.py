@@ -7,8 +7,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skvae.compute.sizes import check_memory
 from skvae.data.containers import numbers
+from skvae.data.rows import output_dtype
 from skvae.vae.fitted import FittedModel, settled
-from skvae.vae.inputs import output_dtype
 from skvae.vae.labels import encode_labels
 from skvae.vae.overflow import check_answer
 from skvae.vae.seeds import SAMPLE, stream_seed
