@@ -17,7 +17,9 @@ from torch.nn import functional
 
 from skvae.compute.runtime import scoped_runtime
 from skvae.vae.nn.model import VAE
-from skvae.vae.training.loop import Schedule, train
+from skvae.vae.schedule import Schedule
+from skvae.vae.training.batches import Batches, Noise
+from skvae.vae.training.loop import train
 from skvae.vae.training.optimizers import OPTIMIZERS, flatten
 
 BATCH, LATENT, RATE = 64, 100, 1e-3
@@ -67,14 +69,15 @@ class Skvae:
         self.progress = train(
             model,
             OPTIMIZERS[optimizer]([flatten(list(model.parameters()))], RATE),
-            torch.from_numpy(rows).to(device),
-            None,
+            Batches(
+                torch.from_numpy(rows).to(device),
+                None,
+                Noise(LATENT),
+                batch_size=BATCH,
+                seed=0,
+                steps_per_epoch=10**6,
+            ),
             Schedule(10**9, RATE, cosine=True, beta=1.0, warm_up=0.0),
-            batch_size=BATCH,
-            dynamic=False,
-            variational=True,
-            seed=0,
-            steps_per_epoch=10**6,
         )
 
     def __call__(self, n_steps):

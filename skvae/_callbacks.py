@@ -1,12 +1,15 @@
 """A fit and its epochs, as scikit-learn's callbacks are told of them."""
 
+from collections.abc import Callable
+from typing import Any
+
 from skvae._sklearn import callback_context
 
 __all__ = ["FitTasks"]
 
 
 class FitTasks:
-    """A fit and its epochs, as the tasks of which callbacks are told.
+    """A fit and its epochs, as the tasks of which scikit-learn's callbacks are told.
 
     Parameters
     ----------
@@ -20,25 +23,26 @@ class FitTasks:
         As the user gave them.
     """
 
-    def __init__(self, estimator, name, n_epochs, X, y):
+    def __init__(self, estimator: Any, name: str, n_epochs: int, X: Any, y: Any):
         self._context = callback_context(estimator, name, n_epochs)
         self._arguments = {"estimator": estimator, "X": X, "y": y}
-        self._n_left, self._epoch = n_epochs, None
+        self.n_epochs = self._n_left = n_epochs
+        self._epoch: Any = None
 
-    def begin(self, n_done=0):
-        """The fit begins, and with it its first epoch unless ``n_done`` are all."""
+    def begin(self, n_left: int | None = None) -> None:
+        """The fit begins, and with it the first of the epochs that are left, by default all."""
         if self._context is not None:
-            self._n_left -= n_done
+            self._n_left = self._n_left if n_left is None else n_left
             self._context.call_on_fit_task_begin(**self._arguments)
             self._begin_epoch()
 
-    def _begin_epoch(self):
+    def _begin_epoch(self) -> None:
         if self._n_left:
             self._n_left -= 1
             self._epoch = self._context.subcontext(task_name="epoch")
             self._epoch.call_on_fit_task_begin(**self._arguments)
 
-    def end_epoch(self, attributes, stop):
+    def end_epoch(self, attributes: Callable[[], dict[str, Any]], stop: bool) -> bool:
         """An epoch ends, and the next one begins unless ``stop``.
 
         Parameters
@@ -61,7 +65,7 @@ class FitTasks:
 
         return bool(stop)
 
-    def end(self, attributes):
+    def end(self, attributes: Callable[[], dict[str, Any]]) -> None:
         """The fit ends."""
         if self._context is not None:
             arguments = {**self._arguments, "reconstruction_attributes": attributes}

@@ -1,12 +1,10 @@
 """How torch computes: threads and denormal numbers, scoped."""
 
-import math
 import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
-from time import perf_counter
 
 import torch
 from threadpoolctl import ThreadpoolController
@@ -14,7 +12,7 @@ from threadpoolctl import ThreadpoolController
 from skvae.compute.process import at_the_end, is_forked
 from skvae.compute.sizes import n_workers
 
-__all__ = ["FasterThreads", "scoped_runtime"]
+__all__ = ["scoped_runtime"]
 
 
 def _flushes_denormals() -> bool:
@@ -110,64 +108,3 @@ def scoped_runtime(n_jobs: int | None = None) -> Iterator[None]:
     with at_the_end(restore), _THREADS.at(n):
         torch.set_flush_denormal(True)
         yield
-
-
-class FasterThreads:
-    """All of torch's threads or one, whichever takes steps faster at the time.
-
-    The threads of a small product wait for each other: where another process has one of their
-    cores, two are several times slower than one. So many are left for one as soon as ten steps take
-    longer than ten with one last did, and come back after a wait that doubles each time. After 64
-    times ten steps there is a look at one, and the wait halves.
-
-    Parameters
-    ----------
-    n_threads : int
-        At most so many.
-    clock : callable, default=time.perf_counter
-        Seconds now.
-
-    Examples
-    --------
-    >>> from skvae.compute.runtime import FasterThreads
-    >>> threads = FasterThreads(1)
-    >>> with threads.step():
-    ...     pass
-    """
-
-    _SLICE = 10  # steps
-    _LOOK, _LONGEST_WAIT = 64, 512  # slices
-
-    def __init__(self, n_threads: int, clock: Callable[[], float] = perf_counter) -> None:
-        self._many = self._current = n_threads
-        self._clock = clock
-        self._n_steps, self._seconds, self._seconds_of_one = 0, 0.0, math.inf
-        self._left = self._wait = 1  # slices
-
-    @contextmanager
-    def step(self) -> Iterator[None]:
-        """What is done inside is one step."""
-        if self._many == 1:
-            yield
-            return
-        torch.set_num_threads(self._current)
-        start = self._clock()
-        yield
-        self._seconds += self._clock() - start
-        self._n_steps += 1
-        if self._n_steps == self._SLICE:
-            self._choose(self._seconds)
-            self._n_steps, self._seconds = 0, 0.0
-
-    def _choose(self, seconds: float) -> None:
-        self._left -= 1
-        if self._current == 1:
-            self._seconds_of_one = seconds
-            if self._left == 0:
-                self._current, self._left = self._many, self._LOOK
-        elif seconds > self._seconds_of_one:
-            self._wait = min(2 * self._wait, self._LONGEST_WAIT)
-            self._current, self._left = 1, self._wait
-        elif self._left == 0:
-            self._wait = max(self._wait // 2, 1)
-            self._current, self._left = 1, 1

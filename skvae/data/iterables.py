@@ -1,7 +1,8 @@
 """Rows that an iterable yields in blocks, every time that it is iterated over."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import copy
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ __all__ = ["BlockPasses", "IteratedRows", "check_block", "yields_blocks"]
 _ANEW = "Pass an object whose __iter__ starts anew, or call partial_fit for every block."
 
 
-def yields_blocks(X, reader, instead=_ANEW):
+def yields_blocks(X: Any, reader: str, instead: str = _ANEW) -> bool:
     """Whether X is an iterable of blocks, and neither an array nor like one.
 
     Parameters
@@ -48,7 +49,7 @@ def yields_blocks(X, reader, instead=_ANEW):
     return not arrays and not hasattr(X, "shape") and hasattr(X, "__iter__")
 
 
-def check_block(block, n_features, dtypes):
+def check_block(block: Any, n_features: int, dtypes: list) -> np.ndarray:
     """Validate a block, whose features the blocks before it have counted."""
     block = check_numbers(_whole(block), kept=dtypes, ensure_min_samples=0)
     if block.shape[1] != n_features:
@@ -81,16 +82,16 @@ class BlockPasses:
         What blocks may stay; others become float32 where that is exact, else float64.
     """
 
-    def __init__(self, X, dtypes):
+    def __init__(self, X: Any, dtypes: list):
         self.X, self._dtypes = X, dtypes
-        self._n = None
+        self._n: int | None = None
         self.first = _whole(next(iter(X), None))
         if self.first is None:
             raise ValueError("X yields no block.")
         self.head = check_numbers(self.first, kept=dtypes, ensure_min_samples=0)
         self.dtype = self.head.dtype
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[np.ndarray]:
         n = 0
         for block in self.X:
             block = check_block(block, self.head.shape[1], self._dtypes)
@@ -113,6 +114,8 @@ class IteratedRows:
     ----------
     blocks : BlockPasses
         Read once, to count the rows.
+    look : callable or None, default=None
+        Called with every block of that pass.
 
     Examples
     --------
@@ -124,18 +127,26 @@ class IteratedRows:
     (5, array([0., 1., 1.]))
     """
 
-    def __init__(self, blocks):
-        kinds = [(len(block), block.dtype) for block in blocks]
-        self._blocks, self._places = blocks, None
+    is_in_memory = False
+
+    def __init__(self, blocks: BlockPasses, look: Callable[[np.ndarray], None] | None = None):
+        kinds = []
+        for block in blocks:
+            kinds.append((len(block), block.dtype))
+            if look is not None:
+                look(block)
+        self._blocks = blocks
+        self._places: np.ndarray | None = None
+        self._last: tuple[np.ndarray, np.ndarray]
         self._n = sum(n for n, _ in kinds)
         self.shape = (self._n, blocks.head.shape[1])
         self.dtype = np.result_type(*(dtype for _, dtype in kinds))
         self._rewind()
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, rows):
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
         """Rows of a slice, or of an array of ascending numbers, as an array."""
         if isinstance(rows, slice):
             rows = np.arange(*rows.indices(len(self)))
@@ -167,14 +178,14 @@ class IteratedRows:
             for _ in self._reader:  # tells whether there are more rows than on the first pass
                 pass
 
-    def anew(self):
+    def anew(self) -> "IteratedRows":
         """The same rows, which a new pass will read."""
         rows = copy(self)
         rows._rewind()
 
         return rows
 
-    def part(self, places):
+    def part(self, places: np.ndarray) -> "IteratedRows":
         """The rows with these ascending numbers, still to be read."""
         part = self.anew()
         part._places = places if self._places is None else self._places[places]

@@ -1,11 +1,13 @@
 """Rows of memory maps, read a few at a time, their pages given back as soon as they are read."""
 
 import mmap
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from sklearn.utils import gen_batches
 
-__all__ = ["MappedRows", "give_pages_back", "memory_map_of", "row_blocks"]
+__all__ = ["MappedRows", "give_pages_back", "memory_map_of", "row_blocks", "rows_per_block"]
 
 # Rows gathered at a time: each of them may map 2 MB around it.
 _GATHERED = 64
@@ -13,21 +15,22 @@ _GATHERED = 64
 _BLOCK_BYTES = 2**24
 
 
-def memory_map_of(X):
+def memory_map_of(X: Any) -> np.memmap | None:
     """The ``numpy.memmap`` that the array X is a view of, or None."""
     while X is not None and not isinstance(getattr(X, "base", None), mmap.mmap):
         X = getattr(X, "base", None)
     return X if isinstance(X, np.memmap) else None
 
 
-def give_pages_back(mapped):
+def give_pages_back(mapped: np.memmap) -> None:
     """Let go of the pages of a memory map.
 
     They count as memory of the process until then. Pages of a map in mode "c" are kept: changes
     would be lost.
     """
+    base: Any = mapped.base
     if mapped.mode in ("r", "r+") and hasattr(mmap, "MADV_DONTNEED"):
-        mapped.base.madvise(mmap.MADV_DONTNEED)
+        base.madvise(mmap.MADV_DONTNEED)
 
 
 class MappedRows:
@@ -52,16 +55,19 @@ class MappedRows:
            [4, 5]])
     """
 
-    def __init__(self, X, places=None):
-        self.X, self._map = X, memory_map_of(X)
+    is_in_memory = False
+
+    def __init__(self, X: np.ndarray, places: np.ndarray | None = None):
+        self.X = X
+        self._map: Any = memory_map_of(X)
         self._places = places
         self.dtype = X.dtype
         self.shape = (len(X) if places is None else len(places), *X.shape[1:])
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, rows):
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
         """Rows of a slice, or of an array of numbers, as an array of their own."""
         if self._places is not None:
             rows = self._places[rows]
@@ -75,11 +81,16 @@ class MappedRows:
             give_pages_back(self._map)
         return out
 
-    def part(self, places):
+    def part(self, places: np.ndarray) -> "MappedRows":
         """The rows with these numbers, still in the file."""
         return MappedRows(self.X, places if self._places is None else self._places[places])
 
 
-def row_blocks(X):
-    """Blocks of rows of an array or of :class:`MappedRows`, a few megabytes each."""
-    return (X[rows] for rows in gen_batches(len(X), max(1, _BLOCK_BYTES // (8 * X.shape[1]))))
+def rows_per_block(n_features: int) -> int:
+    """Rows of a block of a few megabytes."""
+    return max(1, _BLOCK_BYTES // (8 * n_features))
+
+
+def row_blocks(X: Any) -> Iterator[np.ndarray]:
+    """Blocks of rows of an array or any other source of rows, a few megabytes each."""
+    return (X[rows] for rows in gen_batches(len(X), rows_per_block(X.shape[1])))

@@ -13,11 +13,11 @@ from skvae import __version__
 from skvae._pages import fill_page
 from skvae._typing import ArrayLike, PathLike
 from skvae.data.images import shape_of_images
+from skvae.data.rows import validate_rows
 from skvae.data.writable import replacing
 from skvae.explorer.decoders import encode_floats, export_decoder
 from skvae.vae.descriptions import network_of
 from skvae.vae.fitted import FittedVAE
-from skvae.vae.inputs import validate_rows
 from skvae.vae.labels import distinct_labels, encode_labels, split_labels
 from skvae.vae.transformer import VAETransformer
 

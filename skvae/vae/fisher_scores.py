@@ -12,8 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 from skvae._estimator import Estimator
 from skvae._refit import fitted_aside
 from skvae._sklearn import fit_context
+from skvae.data.rows import PreparedRows, evenly_spaced, output_dtype, read_rows, validate_rows
 from skvae.vae.fitted import settled
-from skvae.vae.inputs import PreparedRows, evenly_spaced, output_dtype, part_of, validate_rows
 from skvae.vae.transformer import VAETransformer
 
 __all__ = ["FisherScores"]
@@ -140,8 +140,8 @@ class FisherScores(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
         with fitted_aside(self) as fitted:
             is_fitted = hasattr(self.vae, "parameters_")
             fitted.vae_ = self.vae if is_fitted else clone(self.vae).fit(X, y)
-            rows = fitted._rows(X)
-            some = part_of(rows, evenly_spaced(len(rows), _INFORMATION_ROWS))
+            rows, _ = read_rows(fitted.vae_, X, reset=False)
+            some = fitted.vae_.fitted_.admit(rows).part(evenly_spaced(len(rows), _INFORMATION_ROWS))
             information = fitted._ask_model(fisher_information, some)
             if not np.isfinite(information).all():
                 raise ValueError(

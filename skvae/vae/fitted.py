@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from skvae.compute.devices import gpu_or_none
+from skvae.data.rows import PreparedRows, facts_of
 from skvae.vae.descriptions import Likelihood, likelihood_of
-from skvae.vae.inputs import PreparedRows, check_support, within_support
 from skvae.vae.latent import LatentPrior
 from skvae.vae.numpy_model import NumpyModel
 from skvae.vae.overflow import check_answer
 from skvae.vae.scaling import Scaling
 from skvae.vae.seeds import FEATURES, stream_seed
+from skvae.vae.support import check_support, within_support
 
 if TYPE_CHECKING:
     from skvae.vae.nn.trained import TorchModel
@@ -43,7 +44,7 @@ def settled(estimator: Any, name: str) -> Any:
 class FittedVAE:
     """What a fit has left behind, and what can be asked of it.
 
-    Rows X are those that :func:`skvae.vae.inputs.validate_rows` gives, in the user's units; classes
+    Rows X are those that :func:`skvae.data.rows.validate_rows` gives, in the user's units; classes
     y are class numbers, -1 where unknown. No method changes anything.
 
     Parameters
@@ -149,7 +150,7 @@ class FittedVAE:
             If the likelihood checks new rows, and these cannot come from it.
         """
         if self.likelihood.checks_new_rows:
-            check_support(X, self.architecture["likelihood"], self.scaling.max_value)
+            check_support(facts_of(X), self.likelihood, self.scaling.max_value)
         elif self.likelihood.binary and scored:
             binary = self.scaling.binarize is None
             X = within_support(X, self.scaling.max_value, binary=binary)

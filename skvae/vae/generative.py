@@ -9,9 +9,9 @@ from sklearn.utils.metaestimators import available_if
 
 from skvae.compute.sizes import check_memory
 from skvae.data.containers import numbers
+from skvae.data.rows import output_dtype, validate_rows
 from skvae.vae.classification import log_class_probabilities
 from skvae.vae.fitted import N_REFINEMENT, FittedVAE, settled
-from skvae.vae.inputs import output_dtype, validate_rows
 from skvae.vae.labels import encode_labels
 from skvae.vae.overflow import check_answer
 from skvae.vae.seeds import SAMPLE, stream_seed

@@ -1,11 +1,15 @@
 """Labels of classes, of which rows may lack one."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from sklearn.exceptions import DataConversionWarning
 
 from skvae._warnings import warn
 
 __all__ = [
+    "Labels",
     "announced_classes",
     "class_frequencies",
     "distinct_labels",
@@ -23,7 +27,49 @@ _MARKS = (UNLABELLED, str(UNLABELLED), "")
 _MANY_CLASSES = 20
 
 
-def split_labels(y, classes=None):
+@dataclass(frozen=True)
+class Labels:
+    """The labels of a fit's rows.
+
+    Parameters
+    ----------
+    numbers : ndarray of shape (n,), int64
+        Class numbers, -1 where unknown.
+    classes : ndarray of shape (n_classes,)
+        What they number, sorted.
+    counts : ndarray of shape (n_classes,), int64
+        Labelled rows of each class, in this fit and in those that it continues.
+    """
+
+    numbers: np.ndarray
+    classes: np.ndarray
+    counts: np.ndarray
+
+    @classmethod
+    def of(cls, y: Any, classes: np.ndarray, counts: np.ndarray | None = None) -> "Labels":
+        """Number the labels of some rows.
+
+        Parameters
+        ----------
+        y : array-like of shape (n,)
+            As for :func:`split_labels`.
+        classes : ndarray of shape (n_classes,)
+            Sorted.
+        counts : ndarray of shape (n_classes,) or None, default=None
+            Of the rows before.
+        """
+        numbers = encode_labels(y, classes)
+        new = np.bincount(numbers[numbers >= 0], minlength=len(classes))
+
+        return cls(numbers, classes, new if counts is None else counts + new)
+
+    @property
+    def frequencies(self) -> np.ndarray:
+        """Share of each class among the labelled rows, (n_classes,)."""
+        return class_frequencies(self.counts)
+
+
+def split_labels(y: Any, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Labels, and which rows have one.
 
     Parameters
@@ -67,14 +113,14 @@ def split_labels(y, classes=None):
     return y[labelled], labelled
 
 
-def _are_signs(values):
+def _are_signs(values: np.ndarray) -> bool:
     """Whether -1 and 1 are all that there is: two classes, for a single one would tell nothing."""
     return set(values.tolist()) == {-1, 1}
 
 
-def _as_vector(y):
+def _as_vector(y: Any) -> np.ndarray:
     if isinstance(y, np.ma.MaskedArray):
-        y = np.where(np.ma.getmaskarray(y), None, y.data)
+        y = np.where(np.ma.getmaskarray(y), np.array(None, object), y.data)
     elif isinstance(y, list | tuple):  # numpy would make text of numbers beside text
         y = np.array(y, dtype=object)
     elif hasattr(y, "to_numpy"):
@@ -94,12 +140,12 @@ def _as_vector(y):
     return y
 
 
-def _is_missing(value):
+def _is_missing(value: Any) -> bool:
     """Whether a label is None, NaN, NaT or pandas.NA, which is not even true to differ."""
     return value is None or type(value).__name__ == "NAType" or bool(value != value)  # noqa: PLR0124
 
 
-def _of_one_type(labels):
+def _of_one_type(labels: list) -> np.ndarray:
     """An array of the labels' own type, in which every label is what it was."""
     if len({isinstance(label, str) for label in labels}) > 1:
         raise ValueError("y mixes text and numbers: labels have to be all of one kind.")
@@ -112,7 +158,7 @@ def _of_one_type(labels):
     return array
 
 
-def known_classes(y):
+def known_classes(y: Any) -> np.ndarray:
     """The sorted labels in ``y``.
 
     Parameters
@@ -151,7 +197,7 @@ def known_classes(y):
     return classes
 
 
-def announced_classes(classes):
+def announced_classes(classes: Any) -> np.ndarray:
     """The sorted classes that a user names, none of which may mean unlabelled."""
     labels, labelled = split_labels(classes)
     if not labelled.all():
@@ -163,7 +209,7 @@ def announced_classes(classes):
     return distinct_labels(labels)
 
 
-def distinct_labels(labels):
+def distinct_labels(labels: np.ndarray) -> np.ndarray:
     """Sorted labels of :func:`split_labels`, unless they are measurements."""
     if labels.dtype.kind == "f":
         if np.isinf(labels).any():
@@ -178,7 +224,7 @@ def distinct_labels(labels):
     return np.unique(labels)
 
 
-def encode_labels(y, classes):
+def encode_labels(y: Any, classes: np.ndarray) -> np.ndarray:
     """Replace labels by their place in ``classes``, and what means unlabelled by -1.
 
     Parameters
@@ -213,7 +259,7 @@ def encode_labels(y, classes):
     return codes
 
 
-def class_frequencies(counts):
+def class_frequencies(counts: np.ndarray) -> np.ndarray:
     """Shares of classes, (n_classes,), from their counts; equal ones before the first label.
 
     Examples

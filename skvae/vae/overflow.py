@@ -1,8 +1,11 @@
 """Finite values that float32 cannot compute with: refused by their column and size."""
 
+from typing import Any
+
 import numpy as np
 
-from skvae.data.maps import row_blocks
+from skvae.data.rows import RowFacts
+from skvae.vae.scaling import Scaling
 
 __all__ = ["check_answer", "check_moments", "check_reach"]
 
@@ -12,67 +15,75 @@ _FARTHEST_STANDARDISED = 1e6
 _FARTHEST = 1e15
 
 
-def check_moments(mean, scale, X, names):
-    """Raise an error unless the mean and scale of every column of X are finite.
+def check_moments(facts: RowFacts, names: np.ndarray | None) -> None:
+    """Raise an error unless the mean and scale of every column are finite.
 
     Parameters
     ----------
-    mean, scale : ndarray of shape (n_features,)
-        Of the standardisation.
-    X : ndarray, MappedRows or IteratedRows of shape (n, n_features)
-        Rows.
-    names : sequence of str or None
+    facts : RowFacts
+        With moments.
+    names : ndarray of shape (n_features,) or None
         Names of the columns.
     """
-    bad = ~(np.isfinite(mean) & np.isfinite(scale))
+    assert facts.mean is not None and facts.scale is not None
+    bad = ~(np.isfinite(facts.mean) & np.isfinite(facts.scale))
     if bad.any():
         column = int(bad.argmax())
-        size = max(np.abs(block[:, column]).max() for block in row_blocks(X))
+        size = max(-facts.lows[column], facts.highs[column])
         raise ValueError(
             f"The variance of {_column(column, names)} of X, with values up to {size:.3g}, is too "
             "large for a float. Divide the column by a constant first."
         )
 
 
-def check_reach(X, scaling, names):
-    """Raise an error at a row from which a training in float32 could not learn.
+def check_reach(facts: RowFacts, scaling: Scaling, names: np.ndarray | None) -> None:
+    """Raise an error at rows from which a training in float32 could not learn.
 
     Parameters
     ----------
-    X : ndarray, MappedRows or IteratedRows of shape (n, n_features)
-        Rows in the user's units.
+    facts : RowFacts
+        Of the rows in the user's units.
     scaling : Scaling
         What the network sees of them.
-    names : sequence of str or None
+    names : ndarray of shape (n_features,) or None
         Names of the columns.
     """
     standardised = scaling.mean is not None
     farthest = _FARTHEST_STANDARDISED if standardised else _FARTHEST
+    extremes = np.stack([facts.lows, facts.highs])
     with np.errstate(over="ignore"):
-        for block in row_blocks(X):
-            x = np.abs(scaling.to_network(block))
-            if x.max() > farthest:
-                row, column = np.unravel_index(x.argmax(), x.shape)
-                place = f"{_column(column, names)} of X has the value {block[row, column]:.3g}"
-                if standardised:
-                    raise ValueError(
-                        f"{place}, more than {farthest:.0e} standard deviations from the mean of "
-                        "the first data. Leave such rows out, or clip them."
-                    )
-                raise ValueError(
-                    f"{place}; more than {farthest:.0e} is out of the reach of float32. Divide the "
-                    "column by a constant first."
-                )
+        x = np.abs(scaling.to_network(extremes))
+    if x.max() <= farthest:
+        return
+    end, column = np.unravel_index(x.argmax(), x.shape)
+    place = f"{_column(int(column), names)} of X has the value {extremes[end, column]:.3g}"
+    if standardised:
+        raise ValueError(
+            f"{place}, more than {farthest:.0e} standard deviations from the mean of the first "
+            "data. Leave such rows out, or clip them."
+        )
+    raise ValueError(
+        f"{place}; more than {farthest:.0e} is out of the reach of float32. Divide the column by a "
+        "constant first."
+    )
 
 
-def check_answer(answer, X, names=None, *, name="X", center=0.0, unit=1.0):
+def check_answer(
+    answer: np.ndarray,
+    X: Any,
+    names: np.ndarray | None = None,
+    *,
+    name: str = "X",
+    center: np.ndarray | float = 0.0,
+    unit: np.ndarray | float = 1.0,
+) -> np.ndarray:
     """The answer about rows, if every number of it is finite.
 
     Parameters
     ----------
     answer : ndarray of shape (n, ...)
         A row for each row of X.
-    X : ndarray, MappedRows or IteratedRows of shape (n, n_features)
+    X : ndarray or Rows of shape (n, n_features)
         Finite rows.
     names : sequence of str or None
         Names of the columns.
@@ -104,5 +115,5 @@ def check_answer(answer, X, names=None, *, name="X", center=0.0, unit=1.0):
     )
 
 
-def _column(column, names):
+def _column(column: int, names: np.ndarray | None) -> str:
     return f"column {column}" if names is None else f"column {column} ({names[column]})"

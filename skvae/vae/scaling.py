@@ -4,9 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skvae.vae.inputs import network_input
-
-__all__ = ["Scaling"]
+__all__ = ["Scaling", "network_input"]
 
 
 @dataclass(frozen=True)
@@ -37,20 +35,53 @@ class Scaling:
     binarize: str | None
 
     @property
-    def dynamic(self):
+    def dynamic(self) -> bool:
         """Whether rows are probabilities, from which scores and training draw binary rows."""
         return self.binarize == "dynamic"
 
-    def to_network(self, X):
+    def to_network(self, X: np.ndarray) -> np.ndarray:
         """Rows as the network sees them, float32."""
         threshold = self.binarize == "threshold"
 
         return network_input(X, self.mean, self.scale, self.max_value, threshold)
 
-    def to_units(self, x):
+    def to_units(self, x: np.ndarray) -> np.ndarray:
         """What the network gives, in the units of X."""
         return x * self.max_value if self.mean is None else x * self.scale + self.mean
 
-    def log_jacobian(self):
+    def log_jacobian(self) -> float:
         """log |d standardised x / d x|."""
         return 0.0 if self.scale is None else -float(np.log(self.scale).sum())
+
+
+def network_input(
+    X: np.ndarray,
+    mean: np.ndarray | None,
+    scale: np.ndarray | None,
+    max_value: float,
+    threshold: bool,
+) -> np.ndarray:
+    """Rows as the network sees them.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, n_features)
+        In the user's units.
+    mean, scale : ndarray of shape (n_features,), or None
+        Standardisation, computed in float64.
+    max_value : float
+        What becomes 1, without standardisation.
+    threshold : bool
+        Whether to replace X by X > 0.5, once scaled.
+
+    Returns
+    -------
+    x : ndarray of shape (n, n_features), float32
+    """
+    if mean is not None:
+        return ((X - mean) / scale).astype(np.float32)
+    if threshold:
+        return (0.5 * max_value < X).astype(np.float32)
+    x = X.astype(np.float32, copy=False)
+
+    return x if max_value == 1 else x / np.float32(max_value)

@@ -20,7 +20,7 @@ __all__ = [
 INIT, EPOCH, SAMPLE, FEATURES, ORDER, MODULES, MODULES_IN_USE = range(7)
 
 
-def stream_seed(seed, *stream):
+def stream_seed(seed: int, *stream: int) -> int:
     """Derive an independent 63-bit seed for a numbered stream.
 
     Parameters
@@ -43,7 +43,7 @@ def stream_seed(seed, *stream):
     return int(np.random.SeedSequence((seed, *stream)).generate_state(1, np.uint64)[0] >> 1)
 
 
-def row_generators(X, seed):
+def row_generators(X: np.ndarray, seed: int) -> list[np.random.Generator]:
     """One generator for each row, keyed by the row's values and the seed.
 
     Equal rows share their numbers, wherever they stand and in whatever float type they come.

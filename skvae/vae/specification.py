@@ -1,181 +1,346 @@
-"""What a fit checks, and what its first data decide, before any training."""
+"""What a fit is to be: parameters and what the data decide, as values; nonsense is refused."""
 
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any, TypedDict
 
 import numpy as np
-from sklearn.utils import check_consistent_length, check_random_state
 
 from skvae._sklearn import plain
 from skvae._warnings import warn
 from skvae.compute.sizes import check_memory
 from skvae.data.images import shape_of_images
-from skvae.vae.descriptions import Network, likelihood_of, network_of, prior_of
-from skvae.vae.inputs import (
-    check_support,
-    check_unit_interval,
-    kinds_of_values,
-    standardisation,
-    validate_rows,
-    varies,
-)
-from skvae.vae.labels import announced_classes, encode_labels, known_classes
+from skvae.data.rows import RowFacts
+from skvae.vae.descriptions import likelihood_of, network_of
+from skvae.vae.labels import Labels
 from skvae.vae.overflow import check_moments, check_reach
+from skvae.vae.scaling import Scaling
+from skvae.vae.schedule import Schedule
+from skvae.vae.support import check_support, check_unit_interval, in_unit_interval
 
-__all__ = ["check_training_rows"]
+__all__ = [
+    "Architecture",
+    "Holdout",
+    "Settled",
+    "Specification",
+    "settled_parameters",
+]
+
+Parameters = Mapping[str, Any]
 
 # Parameters that say what rows and labels mean.
 _UNITS = ("max_value", "binarize", "conditional")
 
-# Fitted attributes that not every fit sets, so that a new one must forget them.
-_OPTIONAL = (
-    "best_validation_score_",
-    "class_counts_",
-    "class_means_",
-    "class_variances_",
-    "classes_",
-    "kl_curves_",
-    "kl_per_dimension_",
-    "prior_means_",
-    "prior_variances_",
-    "prior_weights_",
-    "_optimizer_state",
-)
+# Least and most rows of an automatic batch.
+_AUTO_BATCH = 32, 128
+
+# An automatic learning rate grows with the batch between these sizes. At 16e-3, for batches of
+# 8,192, a fit of MNIST collapsed.
+_RATED_BATCHES = 32, 512
 
 
-def check_training_rows(estimator, X, y, classes=None, *, reset):
-    """Validate what a fit is given; a fresh fit also settles what the data decide.
+class Architecture(TypedDict):
+    """Arguments of :class:`skvae.vae.nn.model.VAE`, as plain values."""
+
+    n_features: int
+    n_components: int
+    hidden_layer_sizes: list[int]
+    activation: str
+    likelihood: Any
+    n_classes: int | None
+    network: Any
+    image_shape: tuple[int, ...] | None
+    labels_in_decoder: bool
+    n_prior_components: int | None
+    prior: str | Callable
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What an earlier fit has settled, that fits which continue it keep.
 
     Parameters
     ----------
-    estimator : VAETransformer
-        Gets ``seed_``, ``likelihood_``, ``mean_``, ``scale_`` and the classes.
-    X, y, classes : array-like
-        As given to ``fit`` or ``partial_fit``.
-    reset : bool
-        Whether the fit is a fresh one.
-
-    Returns
-    -------
-    X : ndarray, MappedRows or IteratedRows of shape (n, n_features)
-        Rows in the user's units.
-    y : ndarray of shape (n,) or None
-        Class numbers, -1 where unknown.
+    architecture : Architecture
+        Of its model.
+    mean, scale : ndarray of shape (n_features,) or None
+        Of its standardisation.
+    parameters : dict
+        What :func:`settled_parameters` gave.
     """
-    _check_options(estimator)
-    if estimator.conditional is not None and y is None:
-        raise ValueError(
-            f"conditional={estimator.conditional!r} learns from labels: VAETransformer requires y "
-            "to be passed, but the target y is None. Use conditional=None to fit without labels."
-        )
-    X = validate_rows(estimator, X, reset=reset)
-    if reset:
-        _settle(estimator, X, y, classes)
-    else:
-        _check_unchanged(estimator)
-    estimator._settled = _settled(estimator)
-    if not reset or estimator.likelihood != "auto":  # which has looked at the values already
-        check_support(X, estimator.likelihood_, estimator.max_value)
-    if not likelihood_of(estimator.likelihood_).scaled and (not reset or estimator.mean_ is None):
-        # Else the values are bounded: by 1, or by the root of their number.
-        check_reach(X, estimator._scaling, getattr(estimator, "feature_names_in_", None))
-    if estimator.conditional is None:
-        return X, None
-    codes = _count_labels(estimator, y)
-    check_consistent_length(X, codes)
 
-    return X, codes
+    architecture: Architecture
+    mean: np.ndarray | None
+    scale: np.ndarray | None
+    parameters: Parameters
 
 
-def _check_options(estimator):
-    """Refuse combinations of options that have no meaning."""
-    sizes = np.atleast_1d(estimator.hidden_layer_sizes)
-    if sizes.size and (sizes.dtype.kind not in "iu" or sizes.ndim != 1 or sizes.min() < 1):
-        raise ValueError(
-            f"hidden_layer_sizes must be positive integers, got {estimator.hidden_layer_sizes!r}."
-        )
-    if not isinstance(estimator.network, str | Network) and not (
-        len(estimator.network) == 2 and all(map(callable, estimator.network))
-    ):
-        raise ValueError(
-            "network must be 'mlp', 'conv', a skvae.parts.Network or a pair of callables that make "
-            f"the encoder and the decoder, got {estimator.network!r}."
-        )
-    known = None if estimator.likelihood == "auto" else likelihood_of(estimator.likelihood)
-    if estimator.binarize is not None and known is not None and not known.scaled:
-        raise ValueError(f"binarize={estimator.binarize!r} needs likelihood='bernoulli'.")
-    as_they_are = known is not None and not (known.scaled or known.standardised)
-    if as_they_are and estimator.max_value != 1:
-        raise ValueError(
-            f"likelihood={estimator.likelihood!r} describes values as they are; "
-            f"max_value={estimator.max_value!r} would scale them. Leave it at 1."
-        )
-    prior = prior_of(estimator.prior)
-    if estimator.conditional == "prior" and not prior.of_classes:
-        raise ValueError(
-            f"conditional='prior' learns a component of the prior for each class, which prior="
-            f"{prior.name!r} does not have: use prior='normal' or 'mixture'."
-        )
-    for name, value, learned in (
-        ("prior", prior.name, prior.learned),
-        ("conditional", "prior", estimator.conditional == "prior"),
-    ):
-        if learned and (not estimator.variational or estimator.beta == 0):
-            without = "beta=0" if estimator.variational else "variational=False"
-            raise ValueError(
-                f"{name}={value!r} is learned through the KL term, which {without} leaves out."
-            )
-    for name, value, idle in (
-        ("free_bits", estimator.free_bits, 0),
-        ("n_importance", estimator.n_importance, 1),
-    ):
-        if value != idle and not estimator.variational:
-            raise ValueError(f"{name}={value!r} needs variational=True.")
-    if estimator.label_weight and (estimator.conditional != "prior" or estimator.n_importance > 1):
-        raise ValueError(
-            f"label_weight={estimator.label_weight!r} weighs the class that conditional='prior' "
-            "predicts from q(z|x), in the evidence lower bound: it needs both, and n_importance=1."
-        )
-    if estimator.n_importance > 1 and (estimator.beta != 1 or estimator.free_bits):
-        raise ValueError(
-            f"n_importance={estimator.n_importance!r} trains the importance-weighted bound on "
-            "log p(x), which beta other than 1 and free_bits would make a bound on nothing. Use "
-            "beta=1 and free_bits=0, or n_importance=1; a warm-up is no obstacle."
-        )
-    if not estimator.variational and estimator.conditional == "decoder":
-        raise ValueError(
-            "conditional='decoder' weighs classes by the density of x, which a plain autoencoder "
-            "does not have. Use variational=True."
-        )
-    if not estimator.variational and estimator.output != "mean":
-        raise ValueError(
-            f"output={estimator.output!r} needs variational=True: without it there is no variance."
-        )
+@dataclass(frozen=True)
+class Holdout:
+    """Rows held out to stop early by, and for how long to wait.
+
+    Parameters
+    ----------
+    n_rows : int
+        How many.
+    n_iter_no_change : int
+        Epochs to wait for a rise.
+    tol : float
+        Smallest rise that counts, in nats per row.
+    """
+
+    n_rows: int
+    n_iter_no_change: int
+    tol: float
 
 
-def _settle(estimator, X, y, classes):
-    for name in _OPTIONAL:
-        vars(estimator).pop(name, None)
-    estimator.seed_ = int(check_random_state(estimator.random_state).randint(2**31 - 1))
-    if estimator.binarize is not None:
-        check_unit_interval(X, f"binarize={estimator.binarize!r}", estimator.max_value)
-    estimator.likelihood_ = estimator.likelihood
-    if estimator.likelihood == "auto":
-        estimator.likelihood_ = _suitable_likelihood(estimator, X)
-    standardised = likelihood_of(estimator.likelihood_).standardised
-    estimator.mean_, estimator.scale_ = standardisation(X) if standardised else (None, None)
-    if standardised:
-        names = getattr(estimator, "feature_names_in_", None)
-        check_moments(estimator.mean_, estimator.scale_, X, names)
-    if len(X) > 1 and not varies(X):
+@dataclass(frozen=True)
+class Specification:
+    """All that decides the weights of a fit, but for the rows, the labels and where it starts.
+
+    Two fits of equal specifications are the same fit, whatever parameters led to them.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        Of the model.
+    scaling : Scaling
+        From the units of X to those of the network.
+    objective : dict
+        Arguments of :class:`skvae.vae.nn.objectives.Objective`.
+    schedule : Schedule
+        Of the steps.
+    batch_size, steps_per_epoch : int
+        Rows of a step, and steps of an epoch; the last epoch may have fewer.
+    optimizer : str
+        A name of :data:`skvae.vae.training.optimizers.OPTIMIZERS`.
+    max_grad_norm : float or None
+        Bound on the length of gradients.
+    holdout : Holdout or None
+        None trains on all rows, to the end.
+    """
+
+    architecture: Architecture
+    scaling: Scaling
+    objective: dict[str, Any]
+    schedule: Schedule
+    batch_size: int
+    steps_per_epoch: int
+    optimizer: str
+    max_grad_norm: float | None
+    holdout: Holdout | None
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs of the whole fit."""
+        return math.ceil(self.schedule.n_steps / self.steps_per_epoch)
+
+    @classmethod
+    def of(
+        cls,
+        parameters: Parameters,
+        facts: RowFacts,
+        labels: Labels | None,
+        *,
+        settled: Settled | None = None,
+        names: np.ndarray | None = None,
+        n_steps: int | None = None,
+    ) -> "Specification":
+        """What parameters mean for these data.
+
+        Parameters
+        ----------
+        parameters : dict
+            Of a ``VAETransformer``, which :func:`skvae.vae.options.check_options` accepts.
+        facts : RowFacts
+            Of the rows, with moments unless a likelihood is given that needs none.
+        labels : Labels or None
+            Of the rows.
+        settled : Settled or None, default=None
+            Of the fit that this one continues; what has no effect then is left out.
+        names : ndarray of shape (n_features,) or None, default=None
+            Of the columns, for messages.
+        n_steps : int or None, default=None
+            None means ``max_iter`` epochs.
+
+        Returns
+        -------
+        specification : Specification
+
+        Raises
+        ------
+        ValueError
+            If the data cannot be described so, the model does not fit into memory, or differs from
+            that of the fit that is to go on.
+        """
+        p = SimpleNamespace(**parameters)
+        if settled is None:
+            likelihood = _likelihood(p, facts)
+            scaling = _scaling(p, *_moments(likelihood, facts, names))
+            architecture = _architecture(p, likelihood, facts, labels)
+            _check_size(architecture)
+        else:
+            architecture = settled.architecture
+            likelihood = architecture["likelihood"]
+            scaling = _scaling(p, settled.mean, settled.scale)
+            _check_unchanged(p, settled, facts, labels)
+        if settled is not None or p.likelihood != "auto":
+            check_support(facts, likelihood_of(likelihood), p.max_value)
+        if not likelihood_of(likelihood).scaled and (settled is not None or scaling.mean is None):
+            # Else the values are bounded: by 1, or by the root of their number.
+            check_reach(facts, scaling, names)
+        holdout = _holdout(p, facts.n_rows) if p.early_stopping else None
+
+        return _planned(p, architecture, scaling, holdout, facts.n_rows, n_steps, settled is None)
+
+
+def settled_parameters(parameters: Parameters) -> dict[str, Any]:
+    """Parameters that stay with a fit beside the architecture, as plain values."""
+    return {name: plain(parameters[name]) for name in (*_UNITS, "variational")}
+
+
+def _planned(
+    p: SimpleNamespace,
+    architecture: Architecture,
+    scaling: Scaling,
+    holdout: Holdout | None,
+    n_rows: int,
+    n_steps: int | None,
+    is_first: bool,
+) -> Specification:
+    n_rows -= 0 if holdout is None else holdout.n_rows
+    batch_size = p.batch_size
+    if batch_size == "auto":
+        batch_size = int(np.clip(n_rows // 100, *_AUTO_BATCH))
+    rate = p.learning_rate_init
+    if rate == "auto":
+        least, most = _RATED_BATCHES
+        rate = 1e-3 * math.sqrt(np.clip(batch_size, least, most) / least)
+    steps_per_epoch = p.steps_per_epoch or math.ceil(n_rows / batch_size)
+    beta = p.beta if p.variational else None
+    schedule = Schedule(
+        n_steps or p.max_iter * steps_per_epoch,
+        rate,
+        cosine=p.learning_rate == "cosine",
+        beta=beta,
+        warm_up=p.warm_up if beta and is_first else 0.0,
+    )
+    names = ("free_bits", "n_importance", "label_weight")
+    objective = {name: getattr(p, name) for name in names}
+
+    return Specification(
+        architecture,
+        scaling,
+        objective,
+        schedule,
+        batch_size,
+        steps_per_epoch,
+        p.optimizer,
+        p.max_grad_norm,
+        holdout,
+    )
+
+
+def _holdout(p: SimpleNamespace, n_rows: int) -> Holdout:
+    n_validation = max(1, int(p.validation_fraction * n_rows))
+    if n_validation >= n_rows:
+        raise ValueError(
+            f"early_stopping=True holds out {n_validation} rows, which leaves none to train on: "
+            f"n_samples={n_rows}."
+        )
+    return Holdout(n_validation, p.n_iter_no_change, p.tol)
+
+
+def _likelihood(p: SimpleNamespace, facts: RowFacts) -> Any:
+    """The likelihood in use; no cross-entropy of grey levels unless their range is stated."""
+    if p.binarize is not None:
+        check_unit_interval(facts, f"binarize={p.binarize!r}", p.max_value)
+    if p.likelihood != "auto":
+        return p.likelihood
+    stated = p.max_value != 1 and in_unit_interval(facts, p.max_value)
+    if p.binarize is not None or facts.binary or stated:
+        return "bernoulli"
+    if facts.whole and facts.low >= 0 and facts.varies:
+        warn(
+            "X holds whole numbers from 0, which likelihood='auto' takes for real ones. Set "
+            "likelihood='poisson' for counts, max_value= for pixels (255 if they have 8 bits), or "
+            "likelihood='gaussian' if this is meant."
+        )
+    return "gaussian"
+
+
+def _moments(
+    likelihood: Any, facts: RowFacts, names: np.ndarray | None
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Mean and scale that a likelihood has features standardised by."""
+    if facts.n_rows > 1 and not facts.varies:
         warn("No feature of X varies: there is nothing to learn.")
-    if estimator.conditional is not None:
-        estimator.classes_ = known_classes(y) if classes is None else announced_classes(classes)
-        estimator.class_counts_ = np.zeros(len(estimator.classes_), np.int64)
-    estimator._architecture = _architecture(estimator)
-    _check_size(estimator._architecture)
+    if not likelihood_of(likelihood).standardised:
+        return None, None
+    check_moments(facts, names)
+
+    return facts.mean, facts.scale
 
 
-def _check_size(architecture):
+def _scaling(p: SimpleNamespace, mean: np.ndarray | None, scale: np.ndarray | None) -> Scaling:
+    return Scaling(mean, scale, float(p.max_value) if mean is None else 1.0, p.binarize)
+
+
+def _architecture(
+    p: SimpleNamespace, likelihood: Any, facts: RowFacts, labels: Labels | None
+) -> Architecture:
+    n_classes = None if labels is None else len(labels.classes)
+    n_prior_components = None
+    if p.prior == "mixture":
+        of_classes = p.conditional == "prior"
+        n_prior_components = n_classes if of_classes else int(p.n_prior_components)
+    image_shape = None
+    if network_of(p.network).of_images:
+        image_shape = shape_of_images(np.empty((0, facts.n_features)), p.image_shape)
+
+    sizes, activation = [int(n) for n in np.atleast_1d(p.hidden_layer_sizes)], p.activation
+    if isinstance(p.network, tuple | list):  # which then say nothing
+        sizes, activation = [], "relu"
+
+    return {
+        "n_features": facts.n_features,
+        "n_components": int(p.n_components),
+        "hidden_layer_sizes": sizes,
+        "activation": activation,
+        "likelihood": likelihood,
+        "n_classes": n_classes,
+        "network": p.network,
+        "image_shape": image_shape,
+        "labels_in_decoder": p.conditional == "decoder",
+        "n_prior_components": n_prior_components,
+        "prior": p.prior,
+    }
+
+
+def _check_unchanged(
+    p: SimpleNamespace, settled: Settled, facts: RowFacts, labels: Labels | None
+) -> None:
+    """Refuse to continue with options that need other weights, or rows in other units."""
+    now, before = settled_parameters(vars(p)), settled.parameters
+    changed = [name for name in _UNITS if now[name] != before[name]]
+    likelihood = settled.architecture["likelihood"]
+    if p.likelihood not in ("auto", likelihood):
+        changed.append("likelihood")
+    if not changed:
+        wanted = _architecture(p, likelihood, facts, labels)
+        earlier = dict(settled.architecture)
+        changed = [name for name, value in wanted.items() if value != earlier[name]]
+    if changed:
+        raise ValueError(
+            f"{' and '.join(changed)} cannot change between fits that continue each other. Fit a "
+            "clone instead."
+        )
+
+
+def _check_size(architecture: Architecture) -> None:
     """Refuse a model that memory cannot hold while it learns."""
     d, n_classes = architecture["n_components"], architecture["n_classes"] or 0
     n_prior = architecture["n_prior_components"] or 0
@@ -190,81 +355,3 @@ def _check_size(architecture):
         f"A model with n_components={d}, hidden_layer_sizes={architecture['hidden_layer_sizes']} "
         f"and {n_prior} components of the prior (n_prior_components)",
     )
-
-
-def _suitable_likelihood(estimator, X):
-    """What "auto" means: no cross-entropy of grey levels unless their range is stated."""
-    if estimator.binarize is not None:
-        return "bernoulli"
-    binary, unit, counts = kinds_of_values(X, estimator.max_value)
-    if binary or (unit and estimator.max_value != 1):
-        return "bernoulli"
-    if counts and varies(X):
-        warn(
-            "X holds whole numbers from 0, which likelihood='auto' takes for real ones. Set "
-            "likelihood='poisson' for counts, max_value= for pixels (255 if they have 8 bits), or "
-            "likelihood='gaussian' if this is meant."
-        )
-    return "gaussian"
-
-
-def _architecture(estimator):
-    """Arguments of the model, as plain values."""
-    return {
-        "n_features": estimator.n_features_in_,
-        "n_components": int(estimator.n_components),
-        "hidden_layer_sizes": [int(n) for n in np.atleast_1d(estimator.hidden_layer_sizes)],
-        "activation": estimator.activation,
-        "likelihood": estimator.likelihood_,
-        "n_classes": None if estimator.conditional is None else len(estimator.classes_),
-        "network": estimator.network,
-        "image_shape": _image_shape(estimator),
-        "labels_in_decoder": estimator.conditional == "decoder",
-        "n_prior_components": _n_prior_components(estimator),
-        "prior": estimator.prior,
-    }
-
-
-def _n_prior_components(estimator):
-    if estimator.prior != "mixture":
-        return None
-    if estimator.conditional == "prior":  # a component is a class
-        return len(estimator.classes_)
-
-    return int(estimator.n_prior_components)
-
-
-def _image_shape(estimator):
-    if not network_of(estimator.network).of_images:
-        return None
-    return shape_of_images(np.empty((0, estimator.n_features_in_)), estimator.image_shape)
-
-
-def _settled(estimator):
-    """Parameters that stay with the fit beside the architecture, as plain values."""
-    return {name: plain(getattr(estimator, name)) for name in (*_UNITS, "variational")}
-
-
-def _check_unchanged(estimator):
-    """Refuse to continue with options that need other weights, or rows in other units."""
-    before, now = estimator._settled, _settled(estimator)
-    changed = [name for name in _UNITS if now[name] != before[name]]
-    if estimator.likelihood not in ("auto", estimator.likelihood_):
-        changed.append("likelihood")
-    if not changed:
-        before, now = estimator._architecture, _architecture(estimator)
-        changed = [name for name in now if now[name] != before[name]]
-    if changed:
-        raise ValueError(
-            f"{' and '.join(changed)} cannot change between fits that continue each other. Fit a "
-            "clone instead."
-        )
-
-
-def _count_labels(estimator, y):
-    """Labels as class numbers; their counts are added to those of earlier calls."""
-    codes = encode_labels(y, estimator.classes_)
-    n_new = np.bincount(codes[codes >= 0], minlength=len(estimator.classes_))
-    estimator.class_counts_ = estimator.class_counts_ + n_new
-
-    return codes

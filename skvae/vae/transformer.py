@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Callable, Sequence
+from copy import copy
 from numbers import Integral, Real
 from typing import Any, Literal, Self, TypeAlias
 
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import ClassifierTags, Tags
+from sklearn.utils import ClassifierTags, Tags, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._callbacks import FitTasks
@@ -25,19 +26,34 @@ from skvae._typing import (
     PathLike,
     RandomStateLike,
 )
+from skvae.compute.devices import resolve_device
 from skvae.compute.sizes import N_JOBS
+from skvae.data.rows import output_dtype, read_rows
 from skvae.vae.descriptions import LIKELIHOODS, NETWORKS, PRIORS, Likelihood, Network
+from skvae.vae.epochs import Arrays, Epoch, Fit, Listener, Start
 from skvae.vae.fitted import N_REFINEMENT, FittedVAE, settled
 from skvae.vae.generative import GenerativeMixin
-from skvae.vae.inputs import output_dtype
-from skvae.vae.labels import class_frequencies
+from skvae.vae.labels import Labels, announced_classes, class_frequencies, known_classes
 from skvae.vae.latent import fitted_prior
+from skvae.vae.options import check_options
 from skvae.vae.scaling import Scaling
-from skvae.vae.specification import check_training_rows
+from skvae.vae.specification import Settled, Specification, settled_parameters
 
-__all__ = ["VAETransformer"]
+__all__ = ["VAETransformer", "fit_told"]
 
 LikelihoodName: TypeAlias = Literal["auto", "bernoulli", "gaussian", "gaussian_diag", "poisson"]
+
+# Attributes that fits learn, beside those whose names end in an underscore.
+_LEARNED = {"_architecture", "_optimizer_state", "_settled"}
+
+# What partial_fit means by parameters of the whole fit.
+_ONE_EPOCH = {
+    "max_iter": 1,
+    "learning_rate": "constant",
+    "warm_up": 0.0,
+    "early_stopping": False,
+    "checkpoint": None,
+}
 
 
 class VAETransformer(
@@ -166,13 +182,12 @@ class VAETransformer(
         Folder into which ``fit`` writes its state, ``checkpoint-....npz``: the name stands for all
         that decides the weights (parameters, data and seed). If the state of this very fit is
         there, ``fit`` goes on from it, and ends with the bits of an uninterrupted one. Other fits,
-        as those of a cross-validation, may share the folder.
-    checkpoint_every : int, default=1
-        Epochs between two checkpoints; the end of the fit is written too.
+        as those of a cross-validation, may share the folder. It is written after the first epoch,
+        then once a minute, and at the end.
     n_jobs : int or None, default=None
-        Threads of torch, inside the methods only. None means 1. ``fit`` takes one instead of many
-        for as long as that is faster, which cores that others use decide; the last bits may then
-        differ from fit to fit, while those of one thread never do. A forked process takes one.
+        Threads of torch, inside the methods only. None means 1. Their number decides the last bits
+        of a fit. Where others use the same cores, several threads can be slower than one: each step
+        waits for the last of them. A forked process takes one.
     device : {None, "cpu", "auto", "cuda"}, default=None
         Where to compute. None is the CPU; "auto" a GPU where there is one. Never part of the
         fitted state.
@@ -326,7 +341,6 @@ class VAETransformer(
         "tol": [Interval(Real, 0, None, closed="left")],
         "warm_start": ["boolean"],
         "checkpoint": [str, os.PathLike, None],
-        "checkpoint_every": [Interval(Integral, 1, None, closed="left")],
         "n_jobs": N_JOBS,
         "device": [StrOptions({"cpu", "auto", "cuda"}), None],
         "random_state": ["random_state"],
@@ -367,7 +381,6 @@ class VAETransformer(
         tol: float = 1e-3,
         warm_start: bool = False,
         checkpoint: PathLike | None = None,
-        checkpoint_every: int = 1,
         n_jobs: int | None = None,
         device: Device = None,
         random_state: RandomStateLike = None,
@@ -404,7 +417,6 @@ class VAETransformer(
         self.tol = tol
         self.warm_start = warm_start
         self.checkpoint = checkpoint
-        self.checkpoint_every = checkpoint_every
         self.n_jobs = n_jobs
         self.device = device
         self.random_state = random_state
@@ -481,15 +493,7 @@ class VAETransformer(
         TypeError
             If X can be read only once.
         """
-        from skvae.vae.training.fit import fit_model
-
-        resume = self.warm_start and hasattr(self, "parameters_")
-        tasks = FitTasks(self, "fit", self.max_iter, X, y)
-        with fitted_aside(self) as fitted:
-            X, codes = check_training_rows(fitted, X, y, reset=not resume)
-            fit_model(fitted, X, codes, resume=resume, tasks=tasks)
-
-        return self
+        return _fit(self, X, y)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
@@ -519,15 +523,7 @@ class VAETransformer(
             If X or y cannot be used, X has values more than a million standard deviations from the
             first data, or parameters have changed that stay with the fit. The model is then kept.
         """
-        from skvae.vae.training.fit import partial_fit_model
-
-        resume = hasattr(self, "parameters_")
-        tasks = FitTasks(self, "partial_fit", 1, X, y)
-        with fitted_aside(self) as fitted:
-            X, codes = check_training_rows(fitted, X, y, classes, reset=not resume)
-            partial_fit_model(fitted, X, codes, resume=resume, tasks=tasks)
-
-        return self
+        return _partial_fit(self, X, y, classes)
 
     def transform(self, X: ArrayLike) -> FloatArray:
         """Encode rows; deterministic, and each row on its own, whatever ``output`` is.
@@ -554,3 +550,237 @@ class VAETransformer(
             Z = fitted.encode(X, log_var=self.output == "params")
 
         return Z.astype(output_dtype(X), copy=False)
+
+
+@fit_context(prefer_skip_nested_validation=True)
+def fit_told(
+    vae: VAETransformer,
+    X: Any,
+    y: Any = None,
+    *,
+    listeners: Sequence[Listener],
+    n_steps: int | None = None,
+) -> VAETransformer:
+    """Fit an estimator as its ``fit`` does, and tell listeners of it.
+
+    Parameters
+    ----------
+    vae : VAETransformer
+        Fitted in place.
+    X, y : array-like
+        As for its ``fit``.
+    listeners : sequence of Listener
+        Told of every epoch, with ``fitted`` in it, before the checkpoint is written.
+    n_steps : int or None, default=None
+        Steps in all, which may end within an epoch; None means ``max_iter`` epochs.
+
+    Returns
+    -------
+    vae : VAETransformer
+    """
+    return _fit(vae, X, y, listeners, n_steps)
+
+
+def _fit(
+    vae: VAETransformer,
+    X: Any,
+    y: Any,
+    listeners: Sequence[Listener] = (),
+    n_steps: int | None = None,
+) -> VAETransformer:
+    tasks = FitTasks(vae, "fit", vae.max_iter, X, y)
+    with fitted_aside(vae) as aside:
+        if not aside.warm_start:
+            _forget(aside)
+        parameters = aside.get_params(deep=False)
+        _train(aside, parameters, X, y, [*listeners, _Tasks(tasks)], n_steps=n_steps)
+        tasks.end(lambda: vars(aside))
+
+    return vae
+
+
+def _partial_fit(vae: VAETransformer, X: Any, y: Any, classes: Any) -> VAETransformer:
+    from skvae.vae.training.optimizers import check_state
+
+    tasks = FitTasks(vae, "partial_fit", 1, X, y)
+    with fitted_aside(vae) as aside:
+        parameters = aside.get_params(deep=False) | _ONE_EPOCH
+        optimizer = vars(aside).get("_optimizer_state")
+        fit = _train(aside, parameters, X, y, [_Tasks(tasks)], classes=classes, optimizer=optimizer)
+        if fit.optimizer is not None:
+            check_state(fit.optimizer)
+            aside._optimizer_state = fit.optimizer
+        tasks.end(lambda: vars(aside))
+
+    return vae
+
+
+def _forget(vae: VAETransformer) -> None:
+    """Take all that fits have learned from an estimator."""
+    for name in [*vars(vae)]:
+        if name in _LEARNED or (name.endswith("_") and not name.startswith("_")):
+            delattr(vae, name)
+
+
+def _train(
+    aside: VAETransformer,
+    parameters: dict[str, Any],
+    X: Any,
+    y: Any,
+    listeners: Sequence[Listener],
+    *,
+    classes: Any = None,
+    optimizer: Arrays | None = None,
+    n_steps: int | None = None,
+) -> Fit:
+    """Train from what an estimator has learned, to which what is learned is added."""
+    from skvae.compute.runtime import scoped_runtime
+    from skvae.vae.training.checkpoints import CheckpointFile, description_of
+    from skvae.vae.training.fit import train_vae
+    from skvae.vae.training.listeners import EpochReport
+
+    check_options(parameters)
+    _check_labelled(parameters["conditional"], y)
+    settled = _settled(aside)
+    rows, facts = read_rows(
+        aside,
+        X,
+        reset=settled is None,
+        unit=parameters["max_value"],
+        moments=settled is None and parameters["likelihood"] != "bernoulli",
+    )
+    labels = _labels(aside, parameters["conditional"], y, classes)
+    check_consistent_length(rows, None if labels is None else labels.numbers)
+    names = getattr(aside, "feature_names_in_", None)
+    specification = Specification.of(
+        parameters, facts, labels, settled=settled, names=names, n_steps=n_steps
+    )
+    start = _start(aside, optimizer)
+    checkpoint = None
+    if parameters["checkpoint"] is not None:
+        seeded = parameters["random_state"] is not None
+        description = description_of(specification, rows, labels, start, seeded=seeded)
+        checkpoint = CheckpointFile(parameters["checkpoint"], description)
+    aside.__dict__.update(_decided(parameters, specification, labels))
+    report = EpochReport(specification.n_epochs, parameters["verbose"])
+    with scoped_runtime(parameters["n_jobs"]):
+        fit = train_vae(
+            specification,
+            rows,
+            facts,
+            labels,
+            start,
+            device=resolve_device(parameters["device"]),
+            checkpoint=checkpoint,
+            listeners=[report, _Fitted(aside), *listeners],
+        )
+    aside.__dict__.update(_learned(fit, fit.seed), n_active_=fit.n_active)
+    if fit.kl_per_dimension is not None:
+        aside.kl_per_dimension_ = fit.kl_per_dimension
+    if fit.best_score is not None:
+        aside.best_validation_score_ = fit.best_score
+
+    return fit
+
+
+def _check_labelled(conditional: str | None, y: Any) -> None:
+    if conditional is not None and y is None:
+        raise ValueError(
+            f"conditional={conditional!r} learns from labels: VAETransformer requires y to be "
+            "passed, but the target y is None. Use conditional=None to fit without labels."
+        )
+
+
+def _labels(vae: VAETransformer, conditional: str | None, y: Any, classes: Any) -> Labels | None:
+    """Labels as class numbers; their counts are added to those of earlier calls."""
+    if conditional is None:
+        return None
+    if hasattr(vae, "classes_"):
+        return Labels.of(y, vae.classes_, vae.class_counts_)
+
+    return Labels.of(y, known_classes(y) if classes is None else announced_classes(classes))
+
+
+def _settled(vae: VAETransformer) -> Settled | None:
+    """What the fits before have settled."""
+    if not hasattr(vae, "parameters_"):
+        return None
+
+    return Settled(vae._architecture, vae.mean_, vae.scale_, vae._settled)
+
+
+def _start(vae: VAETransformer, optimizer: Arrays | None) -> Start:
+    """Where a fit starts: from what has been learned, or anew."""
+    if not hasattr(vae, "parameters_"):
+        return Start(int(check_random_state(vae.random_state).randint(2**31 - 1)))
+    curves = getattr(vae, "kl_curves_", None)
+
+    return Start(vae.seed_, vae.parameters_, vae.history_, curves, optimizer=optimizer)
+
+
+def _decided(
+    parameters: dict[str, Any], specification: Specification, labels: Labels | None
+) -> dict[str, Any]:
+    """Attributes that are known before the training."""
+    scaling, architecture = specification.scaling, specification.architecture
+    attributes: dict[str, Any] = {
+        "likelihood_": architecture["likelihood"],
+        "mean_": scaling.mean,
+        "scale_": scaling.scale,
+        "_architecture": architecture,
+        "_settled": settled_parameters(parameters),
+    }
+    if labels is not None:
+        attributes |= {"classes_": labels.classes, "class_counts_": labels.counts}
+
+    return attributes
+
+
+def _learned(state: Fit | Epoch, seed: int) -> dict[str, Any]:
+    """Attributes that a fit has given, or an epoch if it was the last."""
+    loss_curve = state.history["loss"]
+    attributes: dict[str, Any] = {
+        **state.prior,
+        "seed_": seed,
+        "parameters_": state.parameters,
+        "history_": state.history,
+        "loss_curve_": loss_curve,
+        "n_iter_": len(loss_curve),
+    }
+    if state.kl_curves is not None:
+        attributes["kl_curves_"] = state.kl_curves
+
+    return attributes
+
+
+class _Fitted(Listener):
+    """Says of every epoch what estimator it would leave."""
+
+    def __init__(self, aside: VAETransformer):
+        self._aside = aside
+
+    def fit_began(self, start: Start) -> None:
+        self._seed = start.seed
+
+    def epoch_ended(self, epoch: Epoch) -> None:
+        def fitted() -> VAETransformer:
+            vae = copy(self._aside)
+            vae.__dict__.update(_learned(epoch, self._seed))
+            return vae
+
+        epoch.fitted = fitted
+
+
+class _Tasks(Listener):
+    """Tells scikit-learn's callbacks of the epochs."""
+
+    def __init__(self, tasks: FitTasks):
+        self._tasks = tasks
+
+    def fit_began(self, start: Start) -> None:
+        self._tasks.begin(start.n_left(self._tasks.n_epochs))
+
+    def epoch_ended(self, epoch: Epoch) -> None:
+        if epoch.fitted is not None:
+            fitted = epoch.fitted
+            epoch.stop = self._tasks.end_epoch(lambda: vars(fitted()), epoch.stop)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from skvae.compute import runtime
-from skvae.compute.runtime import FasterThreads, scoped_runtime
+from skvae.compute.runtime import scoped_runtime
 
 SMALLEST = torch.tensor([2.0**-126], dtype=torch.float32)
 
@@ -168,47 +168,3 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_child_does_not_wait_for_threads_it_does_not_have():
     assert run(FORKED) == "0\n"
-
-
-class Machine:
-    """Seconds go by as steps are taken, by the number of threads that torch has."""
-
-    def __init__(self, seconds_by_threads):
-        self.now, self.seconds_by_threads = 0.0, seconds_by_threads
-        self.threads = FasterThreads(max(seconds_by_threads), clock=lambda: self.now)
-
-    def seconds(self, n_steps):
-        start = self.now
-        for _ in range(n_steps):
-            with self.threads.step():
-                self.now += self.seconds_by_threads[torch.get_num_threads()]
-        return self.now - start
-
-
-@pytest.mark.parametrize("idle", [True, False])
-def test_steps_cost_little_more_than_with_the_better_number_of_threads(restore, idle):
-    machine = Machine({1: 1.0, 2: 0.7 if idle else 3.0})
-
-    assert machine.seconds(20_000) < 1.02 * 20_000 * min(machine.seconds_by_threads.values())
-
-
-@pytest.mark.parametrize("was_idle", [True, False])
-def test_a_change_of_the_cores_is_noticed(restore, was_idle):
-    paces = {True: {1: 1.0, 2: 0.7}, False: {1: 1.0, 2: 3.0}}
-    machine = Machine(paces[was_idle])
-    machine.seconds(5000)
-    machine.seconds_by_threads = paces[not was_idle]
-    machine.seconds(6000)
-
-    assert machine.seconds(1000) < 1.05 * 1000 * min(paces[not was_idle].values())
-
-
-def test_cores_that_are_busy_now_and_then_cost_little(restore):
-    machine = Machine({1: 1.0, 2: 0.7})
-    rng = np.random.default_rng(0)
-    seconds = 0.0
-    for _ in range(1000):
-        machine.seconds_by_threads = {1: 1.0, 2: rng.choice([0.7, 3.0])}
-        seconds += machine.seconds(20)
-
-    assert seconds < 1.05 * 20_000

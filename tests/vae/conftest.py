@@ -17,8 +17,12 @@ def one_thread():
 
 @pytest.fixture
 def power_cut(monkeypatch):
-    """A context in which the training fails in the middle of an epoch, after some whole ones."""
+    """A context in which the training fails in the middle of an epoch, after some whole ones.
+
+    Checkpoints are written after all of them.
+    """
     from skvae.vae.training import fit
+    from skvae.vae.training.checkpoints import CheckpointFile
 
     @contextmanager
     def after(n_epochs):
@@ -33,6 +37,7 @@ def power_cut(monkeypatch):
 
         with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="power cut"):
             patch.setattr(fit, "train", broken)
+            patch.setattr(CheckpointFile, "INTERVAL", 0.0)
             yield
 
     return after

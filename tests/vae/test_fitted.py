@@ -72,7 +72,6 @@ OTHER = {
     "tol": 0.1,
     "warm_start": True,
     "checkpoint": "elsewhere",
-    "checkpoint_every": 3,
     "n_jobs": 2,
     "device": "cpu",
     "random_state": 1,

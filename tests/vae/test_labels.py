@@ -5,6 +5,7 @@ import pytest
 from sklearn.exceptions import DataConversionWarning
 
 from skvae.vae.labels import (
+    Labels,
     announced_classes,
     class_frequencies,
     encode_labels,
@@ -167,3 +168,16 @@ def test_unseen_labels_are_refused(y):
 def test_frequencies_are_shares_or_equal_before_the_first_label():
     assert class_frequencies(np.array([1, 3])).tolist() == [0.25, 0.75]
     assert class_frequencies(np.array([0, 0])).tolist() == [0.5, 0.5]
+
+
+def test_labels_are_numbered_and_counted_over_calls():
+    y = np.arange(20) % 4
+    classes = announced_classes([2, 0, 1, 9])
+    labels = Labels.of(np.where(y == 3, -1, y), classes)
+    again = Labels.of(np.full(5, 9), classes, labels.counts)
+
+    assert labels.classes.tolist() == [0, 1, 2, 9]
+    assert labels.counts.tolist() == [5, 5, 5, 0]
+    assert np.array_equal(labels.numbers, np.where(y == 3, -1, y))
+    assert again.counts.tolist() == [5, 5, 5, 5]
+    assert again.frequencies.tolist() == [0.25] * 4

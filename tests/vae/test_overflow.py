@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from skvae import VAETransformer
+from skvae.data.rows import RowFacts, facts_of
 from skvae.vae.overflow import check_answer, check_moments, check_reach
 from skvae.vae.scaling import Scaling
 
@@ -108,19 +109,20 @@ def test_a_variance_too_large_for_a_float_is_refused_by_name():
     X.loc[7, "c"] = 1e200
     with pytest.raises(ValueError, match=r"variance of column 2 \(c\) .* up to 1e\+200"):
         vae().fit(X)
+    facts = [*vars(facts_of(np.array([[5.0], [-9.0]]))).values()]
     with pytest.raises(ValueError, match=r"column 0 of X, with values up to 9"):
-        check_moments(np.array([np.inf]), np.ones(1), np.array([[5.0], [-9.0]]), None)
+        check_moments(RowFacts(*facts[:-2], np.array([np.inf]), np.ones(1)), None)
 
 
 def test_what_training_can_reach_depends_on_the_units():
     standard = Scaling(np.zeros(2), np.ones(2), 1.0, None)
     raw = Scaling(None, None, 1.0, None)
-    check_reach(np.array([[0.0, 9e5]]), standard, None)
-    check_reach(np.array([[0.0, 9e14]]), raw, None)
+    check_reach(facts_of(np.array([[0.0, 9e5]])), standard, None)
+    check_reach(facts_of(np.array([[0.0, 9e14]])), raw, None)
     with pytest.raises(ValueError, match=r"column 1 .* -2e\+06.*standard deviations"):
-        check_reach(np.array([[0.0, -2e6]]), standard, None)
+        check_reach(facts_of(np.array([[0.0, -2e6]])), standard, None)
     with pytest.raises(ValueError, match=r"column 1 \(b\) .* 2e\+15.*Divide"):
-        check_reach(np.array([[0.0, 2e15]]), raw, ["a", "b"])
+        check_reach(facts_of(np.array([[0.0, 2e15]])), raw, ["a", "b"])
 
 
 def test_the_column_named_is_the_strangest_and_not_the_largest():

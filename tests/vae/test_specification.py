@@ -2,9 +2,12 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 
 from skvae import VAETransformer
-from skvae.vae.specification import check_training_rows
+from skvae.data.rows import facts_of
+from skvae.vae.labels import Labels, known_classes
+from skvae.vae.specification import Specification
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.random((20, 3))
@@ -12,10 +15,16 @@ REALS = RNG.normal(size=(20, 3))
 Y = np.arange(20) % 4
 
 
-def settle(X, y=None, classes=None, **options):
-    estimator = VAETransformer(**options)
-    X, codes = check_training_rows(estimator, X, y, classes, reset=True)
-    return estimator, X, codes
+def specify(X, **options):
+    """The specification of a fit of rows without labels."""
+    facts = facts_of(X, unit=options.get("max_value", 1.0), moments=True)
+    return Specification.of(VAETransformer(**options).get_params(), facts, None)
+
+
+def fit(X, y=None, **options):
+    """One epoch of a small model, whose attributes the data decide."""
+    small = {"hidden_layer_sizes": (4,), "max_iter": 1, "n_components": 2, "random_state": 0}
+    return VAETransformer(**small | options).fit(X, y)
 
 
 @pytest.mark.parametrize(
@@ -35,11 +44,11 @@ def settle(X, y=None, classes=None, **options):
 def test_auto_is_bernoulli_where_that_is_a_density_or_the_range_is_stated(X, options, name):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        estimator, _, codes = settle(X, **options)
+        specification = specify(X, **options)
 
-    assert estimator.likelihood_ == name
-    assert (estimator.mean_ is None) == (name == "bernoulli")
-    assert codes is None
+    assert specification.architecture["likelihood"] == name
+    assert (specification.scaling.mean is None) == (name == "bernoulli")
+    assert specification.architecture["n_classes"] is None
 
 
 @pytest.mark.parametrize(
@@ -73,7 +82,7 @@ def test_auto_is_bernoulli_where_that_is_a_density_or_the_range_is_stated(X, opt
 )
 def test_bad_input_is_refused(X, options, message):
     with pytest.raises(ValueError, match=message):
-        settle(X, **options)
+        fit(X, **options)
 
 
 @pytest.mark.parametrize(
@@ -82,15 +91,15 @@ def test_bad_input_is_refused(X, options, message):
 )
 def test_bad_labels_are_refused_if_used(y, message):
     with pytest.raises(ValueError, match=message):
-        settle(PIXELS, y, conditional="prior")
-    settle(PIXELS, y, conditional=None)
+        fit(PIXELS, y, conditional="prior")
+    fit(PIXELS, y, conditional=None)
 
 
 @pytest.mark.parametrize("learned", [{"conditional": "prior"}, {"prior": "mixture"}])
 @pytest.mark.parametrize("options", [{"variational": False}, {"beta": 0.0}])
 def test_a_learned_prior_needs_a_kl_term(learned, options):
     with pytest.raises(ValueError, match="KL term"):
-        settle(PIXELS, Y, **learned, **options)
+        fit(PIXELS, Y, **learned, **options)
 
 
 @pytest.mark.parametrize(
@@ -105,39 +114,32 @@ def test_a_learned_prior_needs_a_kl_term(learned, options):
 )
 def test_objectives_that_mean_nothing_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
-        settle(PIXELS, **options)
+        fit(PIXELS, **options)
 
 
 def test_classes_in_the_decoder_need_a_density():
     with pytest.raises(ValueError, match="plain autoencoder"):
-        settle(PIXELS, Y, conditional="decoder", variational=False)
+        fit(PIXELS, Y, conditional="decoder", variational=False)
 
 
 def test_the_components_of_a_mixture_can_be_the_classes():
-    estimator, *_ = settle(PIXELS, Y, conditional="prior", prior="mixture")
+    parameters = VAETransformer(conditional="prior", prior="mixture").get_params()
+    labels = Labels.of(Y, known_classes(Y))
+    specification = Specification.of(parameters, facts_of(PIXELS, moments=True), labels)
 
-    assert estimator._architecture["n_prior_components"] == len(np.unique(Y)) != 10
-
-
-def test_classes_and_counts():
-    y = np.where(Y == 3, -1, Y)
-    estimator, _, codes = settle(PIXELS, y, conditional="prior", classes=[2, 0, 1, 9])
-
-    assert estimator.classes_.tolist() == [0, 1, 2, 9]
-    assert estimator.class_counts_.tolist() == [5, 5, 5, 0]
-    assert np.array_equal(codes, y)
+    assert specification.architecture["n_prior_components"] == len(np.unique(Y)) != 10
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.uint8, np.int64])
 def test_counts_are_not_taken_for_real_numbers_in_silence(dtype):
     counts = RNG.poisson(3.0, (20, 3)).astype(dtype)
     with pytest.warns(UserWarning, match="whole numbers from 0.*likelihood='poisson'"):
-        estimator, *_ = settle(counts)
-    assert estimator.likelihood_ == "gaussian"
+        specification = specify(counts)
+    assert specification.architecture["likelihood"] == "gaussian"
     for likelihood in ("gaussian", "poisson"):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            settle(counts, likelihood=likelihood)
+            specify(counts, likelihood=likelihood)
 
 
 def test_no_warning_unless_nothing_varies():
@@ -145,9 +147,9 @@ def test_no_warning_unless_nothing_varies():
     X[:, 1] = 5.0
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        settle(X)
+        specify(X)
     with pytest.warns(UserWarning, match="nothing to learn") as record:
-        settle(np.full((20, 3), 5.0))
+        specify(np.full((20, 3), 5.0))
     assert len(record) == 1
 
 
@@ -163,8 +165,65 @@ def test_no_warning_unless_nothing_varies():
     ],
 )
 def test_a_continued_fit_keeps_its_architecture(change):
-    estimator, *_ = settle(PIXELS, n_components=2)
-    estimator.set_params(**change)
+    estimator = fit(PIXELS)
+    estimator.set_params(warm_start=True, **change)
+    before = estimator.parameters_
+    for again in (estimator.fit, estimator.partial_fit):
+        with pytest.raises(ValueError, match="cannot change between fits"):
+            again(PIXELS, Y)
 
-    with pytest.raises(ValueError, match="cannot change between fits"):
-        check_training_rows(estimator, PIXELS, Y, reset=False)
+    assert estimator.parameters_ is before
+
+
+def plan(n, **options):
+    """The specification of a fit of n rows with one feature."""
+    return specify(np.arange(n)[:, None] / n, **options)
+
+
+@pytest.mark.parametrize(("n", "size"), [(10, 32), (3200, 32), (5000, 50), (60_000, 128)])
+def test_automatic_batch_size(n, size):
+    assert plan(n).batch_size == size
+    assert plan(n, batch_size=7).batch_size == 7
+
+
+@pytest.mark.parametrize(("n", "rate"), [(10, 1e-3), (3200, 1e-3), (60_000, 2e-3)])
+def test_automatic_rate_grows_with_the_root_of_the_batch(n, rate):
+    assert plan(n).schedule.learning_rate_init == pytest.approx(rate)
+    assert plan(n, learning_rate_init=0.5).schedule.learning_rate_init == 0.5
+
+
+def test_automatic_rate_has_limits():
+    sizes = 1, 32, 512, 10_000
+    rates = [plan(9, batch_size=n).schedule.learning_rate_init for n in sizes]
+
+    assert rates == pytest.approx([1e-3, 1e-3, 4e-3, 4e-3])
+
+
+def test_steps_are_those_of_the_rows_that_are_not_held_out():
+    held_out = plan(330, early_stopping=True, batch_size=10, max_iter=3)
+
+    assert held_out.holdout.n_rows == 33
+    assert (held_out.steps_per_epoch, held_out.schedule.n_steps, held_out.n_epochs) == (30, 90, 3)
+    assert plan(330, batch_size=10, steps_per_epoch=7, max_iter=3).schedule.n_steps == 21
+
+
+def test_an_epoch_may_be_cut_short():
+    parameters = VAETransformer(steps_per_epoch=20).get_params()
+    specification = Specification.of(parameters, facts_of(PIXELS, moments=True), None, n_steps=50)
+
+    assert (specification.schedule.n_steps, specification.n_epochs) == (50, 3)
+
+
+def test_what_has_no_effect_is_not_part_of_it():
+    """Compared as checkpoints compare them."""
+    pair = (torch.nn.Linear, torch.nn.Linear)
+    for options, inert in (
+        ({"variational": False}, {"beta": 3.0, "warm_up": 0.1}),
+        ({"beta": 0.0}, {"warm_up": 0.9}),
+        ({"likelihood": "gaussian"}, {"max_value": 7.0}),
+        ({"network": pair}, {"hidden_layer_sizes": (3,), "activation": "tanh"}),
+        ({}, {"tol": 9.0, "n_iter_no_change": 2, "validation_fraction": 0.5}),
+    ):
+        a, b = (specify(REALS, **options, **more) for more in ({}, inert))
+        assert repr(a) == repr(b)
+        assert repr(a) != repr(specify(REALS, **options | {"batch_size": 3}))

@@ -1,16 +1,28 @@
 """Training rows as tensors: all of them at once, or batch by batch from where they lie."""
 
 import math
-from itertools import count
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count, islice
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from skvae.data.iterables import IteratedRows
-from skvae.vae.inputs import PreparedRows
-from skvae.vae.seeds import stream_seed
+from skvae.data.rows import PreparedRows, Rows, SequentialRows
+from skvae.vae.seeds import EPOCH, stream_seed
 
-__all__ = ["StoredRows", "StreamedRows", "batch_bounds", "training_rows"]
+__all__ = [
+    "Batch",
+    "Batches",
+    "Noise",
+    "StoredRows",
+    "StreamedRows",
+    "batch_bounds",
+    "training_rows",
+]
+
+Prepare = Callable[[np.ndarray], np.ndarray]
 
 # Bytes of a window of rows, in float64.
 _WINDOW_BYTES = 2**26
@@ -19,7 +31,7 @@ _WINDOW_BYTES = 2**26
 _FLOATS_ON_GPU = 2**30
 
 
-def batch_bounds(batch, n_rows, size, least=1):
+def batch_bounds(batch: int, n_rows: int, size: int, least: int = 1) -> tuple[int, int]:
     """First and last row of a batch in a pass over rows; the last one as of ``range``.
 
     Parameters
@@ -41,7 +53,7 @@ def batch_bounds(batch, n_rows, size, least=1):
     """
     start, stop = batch * size, min((batch + 1) * size, n_rows)
     if least > n_rows % size == 1 and 2 < size < n_rows:
-        start, stop = (bound - (bound == n_rows - 1) for bound in (start, stop))
+        start, stop = start - (start == n_rows - 1), stop - (stop == n_rows - 1)
 
     return start, stop
 
@@ -59,13 +71,13 @@ class StoredRows:
 
     dtype = torch.float32
 
-    def __init__(self, rows, device):
+    def __init__(self, rows: PreparedRows, device: torch.device):
         self._rows, self.device = rows, device
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, rows):
+    def __getitem__(self, rows: torch.Tensor) -> torch.Tensor:
         """The rows with the numbers in a tensor."""
         return torch.from_numpy(self._rows[rows.cpu().numpy()]).to(self.device)
 
@@ -79,8 +91,8 @@ class StreamedRows:
 
     Parameters
     ----------
-    X : IteratedRows of shape (n, n_features)
-        In the user's units.
+    X : Rows of shape (n, n_features)
+        Sequential ones, in the user's units.
     prepare : callable
         From rows to what the network sees, float32.
     device : torch.device
@@ -91,14 +103,14 @@ class StreamedRows:
 
     dtype = torch.float32
 
-    def __init__(self, X, prepare, device, seed):
+    def __init__(self, X: SequentialRows, prepare: Prepare, device: torch.device, seed: int):
         self._X, self._prepare, self.device, self._seed = X, prepare, device, seed
-        self._n_passes = self._first = self._order = None
+        self._n_passes = self._first = -1
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._X)
 
-    def batches(self, size, step, least=1):
+    def batches(self, size: int, step: int, least: int = 1) -> Iterator[torch.Tensor]:
         """Numbers of the rows of each batch, without end, from a step of the fit on.
 
         Parameters
@@ -118,7 +130,7 @@ class StreamedRows:
                 self._read(n_passes, first, len(self) if alone else first + window)
             yield first + self._order[start - first : stop - first]
 
-    def _read(self, n_passes, first, last):
+    def _read(self, n_passes: int, first: int, last: int) -> None:
         if n_passes != self._n_passes:
             self._X = self._X.anew()
         self._window = StoredRows(PreparedRows(self._X[first:last], self._prepare), self.device)
@@ -126,17 +138,19 @@ class StreamedRows:
         order = torch.randperm(len(self._window), generator=generator)
         self._n_passes, self._first, self._order = n_passes, first, order.to(self.device)
 
-    def __getitem__(self, rows):
+    def __getitem__(self, rows: torch.Tensor) -> torch.Tensor:
         """The rows of a batch, the latest, in a tensor."""
         return self._window[rows - self._first]
 
 
-def training_rows(X, prepare, device, seed):
-    """What :func:`skvae.vae.training.loop.train` takes batches of.
+def training_rows(
+    X: Rows, prepare: Prepare, device: torch.device, seed: int
+) -> torch.Tensor | StoredRows | StreamedRows:
+    """What :class:`Batches` takes rows of.
 
     Parameters
     ----------
-    X : ndarray, MappedRows or IteratedRows of shape (n, n_features)
+    X : Rows of shape (n, n_features)
         In the user's units. Float arrays are prepared once; pixels of 8 bits and what is not in
         memory stay what they are, and a batch is prepared when its turn comes, to the same bits.
         On a GPU, pixels that take up to 4 GiB as floats are prepared once too.
@@ -151,10 +165,138 @@ def training_rows(X, prepare, device, seed):
     -------
     rows : tensor, StoredRows or StreamedRows
     """
-    fits = X.dtype != np.uint8 or (device.type != "cpu" and X.size <= _FLOATS_ON_GPU)
-    if isinstance(X, np.ndarray) and fits:
-        return torch.from_numpy(np.require(prepare(X), requirements=["C", "W"])).to(device)
-    if isinstance(X, IteratedRows):
+    size = X.shape[0] * X.shape[1]
+    fits = X.dtype != np.uint8 or (device.type != "cpu" and size <= _FLOATS_ON_GPU)
+    if X.is_in_memory and fits:
+        return torch.from_numpy(np.require(prepare(X[:]), requirements=["C", "W"])).to(device)
+    if isinstance(X, SequentialRows):
         return StreamedRows(X, prepare, device, seed)
 
     return StoredRows(PreparedRows(X, prepare), device)
+
+
+class Batch(NamedTuple):
+    """What a step of training takes, its arrays on one device."""
+
+    x: torch.Tensor  # (n, n_features)
+    noise: torch.Tensor  # (n_importance * n, n_components), standard normal
+    y: torch.Tensor | None  # (n,), class numbers, -1 where unknown
+    u: torch.Tensor | None  # (n,), uniform, where one of several samples is to be chosen
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What is drawn for a batch beside its rows.
+
+    Parameters
+    ----------
+    n_components : int
+        Latent dimensions.
+    n_importance : int, default=1
+        Samples of z per row.
+    is_zero : bool, default=False
+        Whether z is the posterior mean.
+    chooses : bool, default=False
+        Whether a number is drawn for each row that chooses among its samples.
+    """
+
+    n_components: int
+    n_importance: int = 1
+    is_zero: bool = False
+    chooses: bool = False
+
+
+class Batches:
+    """The batches of a fit, epoch by epoch, in random order and with their noise.
+
+    Each epoch draws from a generator of its own, so that a fit that goes on draws what an
+    uninterrupted one would have drawn.
+
+    Parameters
+    ----------
+    x : tensor, StoredRows or StreamedRows of shape (n, n_features)
+        Rows as the network sees them.
+    y : tensor of shape (n,) or None
+        Class numbers, -1 where unknown.
+    noise : Noise
+        What else is drawn.
+    batch_size : int
+        Rows per step; the last batch of a pass over the rows may be smaller.
+    seed : int
+        The estimator's seed.
+    n_before : int, default=0
+        Epochs of the fits that this one continues.
+    steps_per_epoch : int or None, default=None
+        None means one pass over the rows.
+    dynamic : bool, default=False
+        Whether rows are Bernoulli probabilities to draw binary rows from, anew in each epoch.
+    least_rows : {1, 2}, default=1
+        Rows that a batch has at least: the one before the last gives it a row.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skvae.vae.training.batches import Batches, Noise
+    >>> batches = Batches(torch.zeros(5, 3), None, Noise(2), batch_size=4, seed=0)
+    >>> [tuple(batch.noise.shape) for batch in batches.of_epoch(0)]
+    [(4, 2), (1, 2)]
+    """
+
+    def __init__(
+        self,
+        x: torch.Tensor | StoredRows | StreamedRows,
+        y: torch.Tensor | None,
+        noise: Noise,
+        *,
+        batch_size: int,
+        seed: int,
+        n_before: int = 0,
+        steps_per_epoch: int | None = None,
+        dynamic: bool = False,
+        least_rows: int = 1,
+    ):
+        self.x, self.y, self._noise = x, y, noise
+        self._batch_size, self._least_rows, self._dynamic = batch_size, least_rows, dynamic
+        self._seed, self._n_before = seed, n_before
+        self.steps_per_epoch = steps_per_epoch or math.ceil(len(x) / batch_size)
+
+    def seed_of(self, stream: int, epoch: int) -> int:
+        """Seed of a stream in epoch 0, 1, ... of this fit."""
+        return stream_seed(self._seed, stream, self._n_before + epoch)
+
+    def of_epoch(self, epoch: int) -> Iterator[Batch]:
+        """The batches of epoch 0, 1, ..."""
+        generator = torch.Generator(self.x.device).manual_seed(self.seed_of(EPOCH, epoch))
+        first_step = epoch * self.steps_per_epoch
+        for rows in islice(self._orders(generator, first_step), self.steps_per_epoch):
+            if len(rows) < self._least_rows:
+                raise ValueError(
+                    f"A module of network= needs {self._least_rows} rows at a time, as BatchNorm "
+                    f"does, and batch_size={self._batch_size} leaves one of {len(self.x)} alone. "
+                    "Use another batch_size or more rows."
+                )
+            yield self._batch(rows, generator)
+
+    def _orders(self, generator: torch.Generator, first_step: int) -> Iterator[torch.Tensor]:
+        """Row numbers of batches, one random order of all rows after another, or a stream's."""
+        x, size, least = self.x, self._batch_size, self._least_rows
+        if isinstance(x, StreamedRows):
+            yield from x.batches(size, first_step, least)
+        for _ in count():
+            order = torch.randperm(len(x), generator=generator, device=generator.device)
+            for batch in range(math.ceil(len(x) / size)):
+                yield order[slice(*batch_bounds(batch, len(x), size, least))]
+
+    def _batch(self, rows: torch.Tensor, generator: torch.Generator) -> Batch:
+        shape = self._noise.n_importance * len(rows), self._noise.n_components
+        noise = torch.zeros(shape, dtype=self.x.dtype, device=self.x.device)
+        if not self._noise.is_zero:
+            noise.normal_(generator=generator)
+        x = self.x.index_select(0, rows) if isinstance(self.x, torch.Tensor) else self.x[rows]
+        if self._dynamic:
+            x = (torch.empty_like(x).uniform_(generator=generator) < x).to(x.dtype)
+        u = None
+        if self._noise.chooses:
+            u = noise.new_empty(len(rows)).uniform_(generator=generator)
+
+        return Batch(x, noise, None if self.y is None else self.y[rows], u)

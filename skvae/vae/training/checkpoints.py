@@ -1,11 +1,16 @@
 """The state of a fit on disk, to go on from with the same bits."""
 
 import pickle
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import fields, is_dataclass
 from hashlib import blake2b
 from itertools import chain
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
+import torch
 
 from skvae.data.archive import (
     check_same,
@@ -14,199 +19,260 @@ from skvae.data.archive import (
     read_checkpoint,
     write_checkpoint,
 )
-from skvae.data.iterables import IteratedRows
 from skvae.data.maps import row_blocks
-from skvae.vae.nn.model import load_arrays, to_arrays
-from skvae.vae.training.optimizers import load_state, state_to_arrays
+from skvae.data.rows import Rows, SequentialRows
+from skvae.vae.epochs import Epoch, Listener, Start
+from skvae.vae.labels import Labels
+from skvae.vae.specification import Specification
+from skvae.vae.training.listeners import EarlyStopping
+from skvae.vae.training.optimizers import state_to_arrays
 
-__all__ = ["FitCheckpoint", "data_of"]
-
-# Parameters that decide nothing about the weights, and the seed, which is told as such.
-_WITHOUT_EFFECT = {
-    "checkpoint",
-    "checkpoint_every",
-    "device",
-    "n_jobs",
-    "output",
-    "random_state",
-    "verbose",
-    "warm_start",
-}
+__all__ = ["Checkpoint", "CheckpointFile", "data_of", "description_of"]
 
 _SEED = "random_state's seed"
 
 
-class FitCheckpoint:
-    """The checkpoint of a fit, found in the estimator's folder or yet to be written there.
-
-    What decides the weights is part of its name, so that fits of other parameters, data or weights
-    to begin with, as those of a cross-validation, have others.
+def description_of(
+    specification: Specification, rows: Rows, labels: Labels | None, start: Start, *, seeded: bool
+) -> dict[str, Any]:
+    """What tells a fit from all others, in plain values.
 
     Parameters
     ----------
-    estimator : VAETransformer
-        Its parameters and ``seed_`` belong to what decides the weights.
-    X, y : ndarray
+    specification : Specification
+        Of the fit.
+    rows, labels
         All data of the fit.
-    resume : bool
-        Whether it continues from the estimator's weights.
+    start : Start
+        Where it starts.
+    seeded : bool
+        Whether the seed is the user's; one that was drawn for this fit tells nothing.
+
+    Returns
+    -------
+    description : dict
+        What JSON can hold.
+    """
+    described = _described(specification)
+    if specification.schedule.is_open_ended:  # a longer fit takes the same steps first
+        del described["n_steps"]
+    described |= data_of(rows, None if labels is None else labels.numbers)
+    if start.parameters is not None:
+        before = [*start.parameters.values(), *([] if labels is None else [labels.counts])]
+        described["weights before"] = _digest(before)
+    if seeded or start.parameters is not None:
+        described[_SEED] = int(start.seed)
+
+    return described
+
+
+def data_of(X: Any, y: np.ndarray | None) -> dict[str, Any]:
+    """What tells these rows and class numbers from others: their number, order and a digest."""
+    blocks: Iterable[np.ndarray] = (np.asarray(block, np.float64) for block in row_blocks(X))
+    digest = _digest(blocks if y is None else chain(blocks, [y]))
+    told = {"shape of X": list(X.shape), "digest of the data": digest}
+
+    return told | {"X in blocks": True} if isinstance(X, SequentialRows) else told
+
+
+class CheckpointFile:
+    """The checkpoint of a fit in a folder, where fits of other descriptions have files too.
+
+    Parameters
+    ----------
+    folder : path
+        Made if it is not there.
+    description : dict
+        Of :func:`description_of`; its digest is part of the name.
+    interval : float or None, default=None
+        Seconds between two writings, by default a minute. A fit that is killed has to take the
+        steps of them again.
 
     Raises
     ------
-    ValueError
-        If the checkpoint found is damaged.
     OSError
         If the folder cannot be made or written.
     """
 
-    def __init__(self, estimator, X, y, *, resume):
-        self._estimator, self.seed = estimator, estimator.seed_
-        self._n_before = len(estimator.history_.get("loss", [])) if resume else 0
-        self._fit = {**_configuration(estimator, resume), **data_of(X, y)}
-        if resume:
-            self._fit["weights before"] = _digest(_weights_of(estimator))
-        if estimator.random_state is not None or resume:
-            self._fit[_SEED] = int(self.seed)
-        self._path = checkpoint_path(estimator.checkpoint, self._fit)
-        self.found = self._path.exists()
-        if self.found:
-            self._arrays, self._state = read_checkpoint(self._path)
-            check_same(self._path, self._state.get("fit"), self._fit)
-            with damage_of(self._path):
-                self._check()
-            self.seed = self._state["seed"]
+    INTERVAL = 60.0
 
-    def _check(self):
-        """Raise an error unless the plain values are such as this class writes."""
-        state, n_epochs = self._state, self._n_before + self._n_done()
-        lengths = {len(values) for values in state["history"].values()}
-        kinds = {type(value) for values in state["history"].values() for value in values}
-        if lengths != {n_epochs} or not kinds <= {int, float}:
+    def __init__(self, folder: Any, description: dict[str, Any], interval: float | None = None):
+        self.description = description
+        self.interval = self.INTERVAL if interval is None else interval
+        self.path = checkpoint_path(folder, description)
+
+    def found(self, specification: Specification, start: Start) -> Start:
+        """Where the fit goes on: what the file says, or ``start`` where there is none.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged, or of another fit.
+        """
+        if not self.path.exists():
+            return start
+        arrays, state = read_checkpoint(self.path)
+        check_same(self.path, state.get("fit"), self.description)
+        with damage_of(self.path):
+            found = self._start(specification, start, arrays, state)
+        # A file of more epochs than this fit has is that of a longer one.
+        return start if found.n_done > specification.n_epochs else found
+
+    def _start(
+        self, specification: Specification, start: Start, arrays: dict, state: dict
+    ) -> Start:
+        """What the file holds, if such values are written."""
+        history, seed, is_finished = state["history"], state["seed"], state["finished"]
+        n_epochs = len(history["loss"])
+        kinds = {type(value) for values in history.values() for value in values}
+        if {*map(len, history.values())} != {n_epochs} or not kinds <= {int, float}:
             raise ValueError(f"its history is not of {n_epochs} epochs")
-        done = range(1, self._estimator.max_iter + state["finished"])
-        if type(state["finished"]) is not bool or self._n_done() not in done:
-            raise ValueError(f"{self._n_done()} epochs are done")
-        seed = state["seed"]
-        if type(seed) is not int or not 0 <= seed < 2**31 or seed != self._fit.get(_SEED, seed):
+        n_done = n_epochs - start.n_epochs
+        most = specification.n_epochs + is_finished
+        if type(is_finished) is not bool or n_done < 1:
+            raise ValueError(f"{n_done} epochs are done")
+        if n_done >= most and not specification.schedule.is_open_ended:
+            raise ValueError(f"{n_done} epochs are done")
+        if type(seed) is not int or not 0 <= seed < 2**31:
             raise ValueError(f"its seed is {seed!r}")
-        if self._estimator.variational:
-            shape = n_epochs, self._estimator._architecture["n_components"]
-            curves = self._arrays["curves"]["kl"]
+        if seed != self.description.get(_SEED, seed):
+            raise ValueError(f"its seed is {seed!r}")
+        curves = None
+        if specification.schedule.beta is not None:
+            shape = n_epochs, specification.architecture["n_components"]
+            curves = arrays["curves"]["kl"]
             if curves.shape != shape or curves.dtype != np.float64:
                 raise ValueError(f"its KL curves are of shape {curves.shape}, not {shape}")
+        optimizer = None if is_finished else arrays["optimizer"]
+        if specification.holdout is not None and state["stopper"] is None:
+            raise ValueError("it has no early stopping")
 
-    def restore(self, model, optimizer, stopper):
-        """Continue from what was found; returns the epochs done, all of them if it was the end."""
-        state, arrays = self._state, self._arrays
-        with damage_of(self._path):
-            if stopper is not None:
-                best = arrays.get("best")
-                if best is not None:
-                    _load(model, best)
-                stopper.restore(state["stopper"], best)
-            _load(model, arrays["parameters"])
-            if not state["finished"]:
-                load_state(optimizer, arrays["optimizer"])
-        self._estimator.history_ = state["history"]
-        if self._estimator.variational:
-            self._estimator.kl_curves_ = arrays["curves"]["kl"]
+        return Start(
+            seed,
+            arrays["parameters"],
+            history,
+            curves,
+            n_done,
+            optimizer,
+            state["stopper"],
+            arrays.get("best"),
+            is_finished,
+            self.path,
+        )
 
-        return self._estimator.max_iter if state["finished"] else self._n_done()
-
-    def _n_done(self):
-        return len(self._state["history"]["loss"]) - self._n_before
-
-    def end_epoch(self, parameters, optimizer, stopper, stop):
-        """Write, if it is time; the end of a fit without what only going on needs."""
-        n_done = len(self._estimator.history_["loss"]) - self._n_before
-        finished = bool(stop) or n_done == self._estimator.max_iter
-        if not finished and n_done % self._estimator.checkpoint_every:
-            return
-        arrays = {"parameters": parameters}
-        if not finished:
-            arrays["optimizer"] = state_to_arrays(optimizer)
-        if stopper is not None and stopper.best_parameters is not None:
-            arrays["best"] = stopper.best_parameters
-        if self._estimator.variational:
-            arrays["curves"] = {"kl": self._estimator.kl_curves_}
+    def write(self, start: Start) -> None:
+        """Replace the file by one to go on from here, without what an end does not need."""
+        arrays = {"parameters": start.parameters}
+        if not start.is_finished:
+            arrays["optimizer"] = start.optimizer
+        if start.best is not None:
+            arrays["best"] = start.best
+        if start.kl_curves is not None:
+            arrays["curves"] = {"kl": start.kl_curves}
         state = {
-            "fit": self._fit,
-            "seed": self.seed,
-            "finished": finished,
-            "history": self._estimator.history_,
-            "stopper": None if stopper is None else stopper.state(),
+            "fit": self.description,
+            "seed": start.seed,
+            "finished": start.is_finished,
+            "history": start.history,
+            "stopper": start.stopper,
         }
-        write_checkpoint(self._path, arrays, state)
+        write_checkpoint(self.path, arrays, state)
 
 
-def _load(model, arrays):
-    """Put arrays into a model that has such ones, and finite."""
-    wanted = {name: (a.shape, a.dtype) for name, a in to_arrays(model).items()}
-    if {name: (a.shape, a.dtype) for name, a in arrays.items()} != wanted:
-        raise ValueError("its weights are not those of this model")
-    if not all(np.isfinite(a).all() for a in arrays.values()):
-        raise ValueError("a weight is infinite or NaN")
-    load_arrays(model, arrays)
+class Checkpoint(Listener):
+    """Writes the state of a fit after its first epoch, its last one, and now and then in between.
+
+    Parameters
+    ----------
+    file : CheckpointFile
+        Where to.
+    specification : Specification
+        Of the fit.
+    optimizer : torch.optim.Optimizer
+        Whose state is written too.
+    stopper : EarlyStopping or None
+        The same, if there is early stopping.
+    clock : callable, default=time.monotonic
+        Seconds now.
+    """
+
+    def __init__(
+        self,
+        file: CheckpointFile,
+        specification: Specification,
+        optimizer: torch.optim.Optimizer,
+        stopper: EarlyStopping | None,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self._file, self._optimizer, self._stopper = file, optimizer, stopper
+        schedule = specification.schedule
+        self._is_open_ended = schedule.is_open_ended
+        # From an epoch cut short, no longer fit could go on.
+        self._n_whole = schedule.n_steps // specification.steps_per_epoch
+        self._clock = clock
+        self._due = -np.inf
+
+    def fit_began(self, start: Start) -> None:
+        """Go on with the seed of the fit."""
+        self._seed = start.seed
+
+    def epoch_ended(self, epoch: Epoch) -> None:
+        """Write, if it is time."""
+        is_last = epoch.number == self._n_whole
+        if not epoch.is_whole or epoch.number > self._n_whole:
+            return
+        if not (is_last or epoch.stop or self._clock() >= self._due):
+            return
+        stopper = self._stopper
+        is_finished = epoch.stop or (is_last and not self._is_open_ended)
+        state = Start(
+            self._seed,
+            epoch.parameters,
+            epoch.history,
+            epoch.kl_curves,
+            epoch.number,
+            None if is_finished else state_to_arrays(self._optimizer),
+            None if stopper is None else stopper.state(),
+            None if stopper is None else stopper.best_parameters,
+            is_finished,
+        )
+        self._file.write(state)
+        self._due = self._clock() + self._file.interval
 
 
-def _configuration(estimator, resume):
-    """Every parameter that the weights depend on, as plain values."""
-    standardised, own_networks = estimator.mean_ is not None, not isinstance(estimator.network, str)
-    of_classes = estimator.conditional == "prior"
-    has_warm_up = estimator.variational and estimator.beta > 0 and not resume
-    without_effect = {
-        "activation": own_networks,
-        "beta": not estimator.variational,
-        "hidden_layer_sizes": own_networks,
-        "image_shape": estimator.network != "conv",
-        "max_value": standardised,
-        "n_iter_no_change": not estimator.early_stopping,
-        "n_prior_components": estimator.prior != "mixture" or of_classes,
-        "tol": not estimator.early_stopping,
-        "validation_fraction": not estimator.early_stopping,
-        "warm_up": not has_warm_up,
-    }
-    configuration = {
-        name: _plain(value)
-        for name, value in estimator.get_params(deep=False).items()
-        if name not in _WITHOUT_EFFECT and not without_effect.get(name)
-    }
-
-    return configuration | {"likelihood": _plain(estimator.likelihood_)}
-
-
-def data_of(X, y):
-    """What tells these rows and class numbers from others: their number, order and a digest."""
-    blocks = (np.asarray(block, np.float64) for block in row_blocks(X))
-    digest = _digest(blocks if y is None else chain(blocks, [y]))
-    told = {"shape of X": list(X.shape), "digest of the data": digest}
-
-    return told | {"X in blocks": True} if isinstance(X, IteratedRows) else told
-
-
-def _digest(arrays):
+def _digest(arrays: Iterable[np.ndarray]) -> str:
     digest = blake2b(digest_size=8)
     for array in arrays:
-        digest.update(np.ascontiguousarray(array))
+        digest.update(np.ascontiguousarray(array).data)
 
     return digest.hexdigest()
 
 
-def _weights_of(estimator):
-    """Arrays of a fitted estimator that a fit goes on from."""
-    others = (getattr(estimator, name, None) for name in ("mean_", "scale_", "class_counts_"))
+def _described(values: Any) -> dict[str, Any]:
+    """The fields of a specification, and of the values in it, as plain ones."""
+    described: dict[str, Any] = {}
+    for field in fields(values):
+        value = getattr(values, field.name)
+        if is_dataclass(value):
+            described |= _described(value)
+        elif isinstance(value, dict):
+            described |= {name: _plain(item) for name, item in value.items()}
+        else:
+            described[field.name] = _plain(value)
 
-    return [*estimator.parameters_.values(), *(a for a in others if a is not None)]
+    return described
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, Integral):
         return int(value)
     if isinstance(value, Real):
         return float(value)
-    if isinstance(value, list | tuple | np.ndarray):
+    if isinstance(value, np.ndarray):
+        return _digest([value])
+    if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
@@ -214,7 +280,7 @@ def _plain(value):
     return f"{type(value).__module__}.{type(value).__qualname__} {_state_of(value)}"
 
 
-def _state_of(value):
+def _state_of(value: Any) -> str:
     """Digest of what an object holds, of a partial function for instance, if it can be pickled."""
     try:
         return blake2b(pickle.dumps(value, protocol=5), digest_size=8).hexdigest()

@@ -1,36 +1,33 @@
-"""An estimator's fit: model, optimizer and training loop put together, results stored."""
+"""A fit: model, optimizer and training loop put together, from values to values."""
 
-import math
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 from torch.nn.utils import clip_grad_norm_
 
-from skvae.compute.devices import resolve_device
-from skvae.compute.runtime import scoped_runtime
-from skvae.vae.inputs import PreparedRows, evenly_spaced, part_of, standardisation
-from skvae.vae.labels import class_frequencies
+from skvae.data.archive import damage_of
+from skvae.data.rows import PreparedRows, RowFacts, Rows, evenly_spaced, facts_of
+from skvae.vae.epochs import Arrays, Fit, Listener, Start
+from skvae.vae.labels import Labels
 from skvae.vae.nn.draws import fixed_draws
 from skvae.vae.nn.inference import posterior_summary, row_scores
 from skvae.vae.nn.model import VAE, load_arrays, to_arrays
 from skvae.vae.nn.objectives import Objective, elbo_terms
 from skvae.vae.seeds import INIT, MODULES_IN_USE, ORDER, stream_seed
-from skvae.vae.training.batches import training_rows
-from skvae.vae.training.checkpoints import FitCheckpoint
-from skvae.vae.training.listeners import (
-    EarlyStopping,
-    EpochReport,
-    run_epochs,
-    warn_if_worse,
-    warn_of_collapse,
-)
-from skvae.vae.training.loop import Schedule, train
+from skvae.vae.specification import Specification
+from skvae.vae.training.batches import Batches, training_rows
+from skvae.vae.training.checkpoints import Checkpoint, CheckpointFile
+from skvae.vae.training.listeners import EarlyStopping, KLCurves, Records, Units, Validation
+from skvae.vae.training.loop import noise_of, train
 from skvae.vae.training.optimizers import OPTIMIZERS, flatten, load_state, state_to_arrays
+from skvae.vae.training.outcome import count_active, warn_if_worse, warn_of_collapse
+from skvae.vae.training.run import Kept, run_epochs
 
-__all__ = ["fit_model", "partial_fit_model"]
-
-# Variance of the posterior mean above which a dimension counts (Burda et al. 2016, section 5.2).
-_ACTIVE = 0.01
+__all__ = ["described_rows", "split", "train_vae"]
 
 # Rows by which the fitted posterior is described.
 _SUMMARY_ROWS = 10_000
@@ -38,360 +35,332 @@ _SUMMARY_ROWS = 10_000
 # Least and most rows by which it is followed from epoch to epoch: one of thirty in between.
 _WATCHED_ROWS = 30, 1000
 
-# Least and most rows of an automatic batch.
-_AUTO_BATCH = 32, 128
-
-# An automatic learning rate grows with the batch between these sizes. At 16e-3, for batches of
-# 8,192, a fit of MNIST collapsed.
-_RATED_BATCHES = 32, 512
+Numbers = np.ndarray | None  # of classes
+Pair = tuple[Rows, Numbers]
+Watched = tuple[np.ndarray, Numbers]  # as the network sees rows
 
 
-def fit_model(estimator, X, y, *, resume, tasks):
+def train_vae(
+    specification: Specification,
+    rows: Rows,
+    facts: RowFacts,
+    labels: Labels | None,
+    start: Start,
+    *,
+    device: torch.device,
+    checkpoint: CheckpointFile | None = None,
+    listeners: Sequence[Listener] = (),
+) -> Fit:
     """Run a whole fit, or the rest of one from its checkpoint.
 
     Parameters
     ----------
-    estimator : VAETransformer
-        Changed in place.
-    X : ndarray, MappedRows or IteratedRows of shape (n, n_features)
-        Validated rows, in the user's units.
-    y : ndarray of shape (n,) or None
-        Class numbers, -1 where unknown.
-    resume : bool
-        Whether to continue from the estimator's weights.
-    tasks : FitTasks
-        Told of the epochs.
+    specification : Specification
+        What is to be trained, and how.
+    rows : Rows of shape (n, n_features)
+        In the user's units.
+    facts : RowFacts
+        Of the rows.
+    labels : Labels or None
+        Of the rows.
+    start : Start
+        From where.
+    device : torch.device
+        Where to compute.
+    checkpoint : CheckpointFile or None, default=None
+        To go on from, and to write.
+    listeners : sequence of Listener
+        Told of every epoch once its record is complete, and before the checkpoint is written.
 
     Returns
     -------
-    estimator : VAETransformer
+    fit : Fit
+
+    Raises
+    ------
+    ValueError
+        If the loss is not finite from the start, or the checkpoint is damaged.
     """
-    checkpoint = None
-    if estimator.checkpoint is not None:
-        checkpoint = FitCheckpoint(estimator, X, y, resume=resume)
-        estimator.seed_ = checkpoint.seed
-    held_out, stopper = None, None
-    if estimator.early_stopping:
-        X, y, held_out = _hold_out(estimator, X, y)
-        stopper = EarlyStopping(estimator.n_iter_no_change, estimator.tol)
-    schedule = Schedule(
-        estimator.max_iter * _steps_per_epoch(estimator, X),
-        _learning_rate(estimator, X),
-        cosine=estimator.learning_rate == "cosine",
-        beta=estimator.beta,
-        warm_up=0.0 if resume else estimator.warm_up,
-    )
-    with scoped_runtime(estimator.n_jobs):
-        model = _model(estimator, X, resume)
-        optimizer = _optimizer(estimator, model, schedule)
-        run = _Run(estimator, model, optimizer, schedule, tasks, resume)
-        run.held_out, run.stopper, run.checkpoint = held_out, stopper, checkpoint
-        run.go(X, y)
-        if stopper is not None and stopper.best_parameters is not None:
-            estimator.best_validation_score_ = stopper.best_score
-            load_arrays(model, stopper.best_parameters)
-        _store(estimator, model, X, y)
-    tasks.end(lambda: vars(estimator))
+    if checkpoint is not None:
+        start = checkpoint.found(specification, start)
+    numbers = None if labels is None else labels.numbers
+    training, held_out = split(rows, numbers, specification, start.seed)
+    mean = facts.mean if held_out is None else None
+    with nullcontext() if start.path is None else damage_of(start.path):
+        model = _model(specification, training[0], mean, labels, start).to(device)
+        optimizer = _optimizer(specification, model, start)
+        stopper = _stopper(specification, start)
+    watched = _watched(training, specification)
+    own = _own_listeners(specification, watched, held_out, stopper, start.seed)
+    told = [*own, *listeners]
+    if checkpoint is not None:
+        told.append(Checkpoint(checkpoint, specification, optimizer, stopper))
+    kept = _run(specification, model, optimizer, training, watched, start, told)
+    if stopper is not None and stopper.best_parameters is not None:
+        load_arrays(model, stopper.best_parameters)
+    optimizer_state = None if kept.diverged else state_to_arrays(optimizer)
 
-    return estimator
+    return _fit(specification, model, training, start, kept, stopper, optimizer_state)
 
 
-def partial_fit_model(estimator, X, y, *, resume, tasks):
-    """Run one epoch at constant KL weight and rate; parameters as for :func:`fit_model`."""
-    schedule = Schedule(
-        _steps_per_epoch(estimator, X),
-        _learning_rate(estimator, X),
-        cosine=False,
-        beta=estimator.beta,
-        warm_up=0.0,
-    )
-    with scoped_runtime(estimator.n_jobs):
-        model = _model(estimator, X, resume)
-        optimizer = _optimizer(estimator, model, schedule)
-        if hasattr(estimator, "_optimizer_state"):
-            load_state(optimizer, estimator._optimizer_state)
-        kept = _Run(estimator, model, optimizer, schedule, tasks, resume).go(X, y)
-        if not kept.diverged:
-            estimator._optimizer_state = state_to_arrays(optimizer)
-            _check_optimizer(estimator._optimizer_state)
-        _store(estimator, model, X, y)
-    tasks.end(lambda: vars(estimator))
+def split(
+    rows: Rows, numbers: Numbers, specification: Specification, seed: int
+) -> tuple[Pair, Pair | None]:
+    """Rows and class numbers to train on, and those held out."""
+    if specification.holdout is None:
+        return (rows, numbers), None
+    order = np.random.default_rng(stream_seed(seed, INIT)).permutation(len(rows))
+    n = specification.holdout.n_rows
+    kept, out = np.sort(order[n:]), np.sort(order[:n])
 
-    return estimator
+    return _part((rows, numbers), kept), _part((rows, numbers), out)
 
 
-def _check_optimizer(state):
-    """Refuse to keep a model whose next steps would have no length."""
-    if not all(np.isfinite(value).all() for value in state.values()):
-        raise ValueError(
-            "The square of a gradient was too large for float32, after which the model could learn "
-            "no more; it is kept as it was before. Scale X, or leave out extreme rows."
-        )
+def _part(pair: Pair, places: np.ndarray) -> Pair:
+    rows, numbers = pair
+
+    return rows.part(places), None if numbers is None else numbers[places]
 
 
-def _batch_size(estimator, X):
-    if estimator.batch_size == "auto":
-        return int(np.clip(len(X) // 100, *_AUTO_BATCH))
-
-    return estimator.batch_size
+def _some_rows(pair: Pair, n: int) -> Pair:
+    return _part(pair, evenly_spaced(len(pair[0]), n))
 
 
-def _learning_rate(estimator, X):
-    if estimator.learning_rate_init == "auto":
-        least, most = _RATED_BATCHES
-        return 1e-3 * math.sqrt(np.clip(_batch_size(estimator, X), least, most) / least)
+def _model(
+    specification: Specification,
+    rows: Rows,
+    mean: np.ndarray | None,
+    labels: Labels | None,
+    start: Start,
+) -> VAE:
+    """A model with the weights that the fit starts from."""
+    model = VAE(**specification.architecture)
+    if start.n_before == 0:
+        model.draw_parameters(torch.Generator().manual_seed(stream_seed(start.seed, INIT)))
+    if start.parameters is not None:
+        if start.best is not None:
+            _load(model, start.best)
+        _load(model, start.parameters)
+    elif model.begins_at_mean:
+        mean = facts_of(rows, moments=True).mean if mean is None else mean
+        model.start_at(torch.from_numpy(mean))
+    if labels is not None:
+        model.set_class_frequencies(labels.frequencies)
 
-    return estimator.learning_rate_init
-
-
-def _steps_per_epoch(estimator, X):
-    return estimator.steps_per_epoch or math.ceil(len(X) / _batch_size(estimator, X))
-
-
-def _hold_out(estimator, X, y):
-    """Split into training rows and labels, and the held-out pair of both."""
-    n_validation = max(1, int(estimator.validation_fraction * len(X)))
-    if n_validation >= len(X):
-        raise ValueError(
-            f"early_stopping=True holds out {n_validation} rows, which leaves none to train on: "
-            f"n_samples={len(X)}."
-        )
-    order = np.random.default_rng(stream_seed(estimator.seed_, INIT)).permutation(len(X))
-    out, kept = np.sort(order[:n_validation]), np.sort(order[n_validation:])
-    if y is None:
-        return part_of(X, kept), None, (part_of(X, out), None)
-
-    return part_of(X, kept), y[kept], (part_of(X, out), y[out])
+    return model
 
 
-def _model(estimator, X, resume):
-    """A model on the device, its weights new or the estimator's."""
-    model = VAE(**estimator._architecture)
-    if resume:
-        load_arrays(model, estimator.parameters_)
-    else:
-        estimator.history_ = {}
-        model.draw_parameters(torch.Generator().manual_seed(stream_seed(estimator.seed_, INIT)))
-        if model.begins_at_mean:
-            model.start_at(torch.from_numpy(standardisation(X)[0]))
-    if estimator.conditional is not None:
-        model.set_class_frequencies(class_frequencies(estimator.class_counts_))
-
-    return model.to(resolve_device(estimator.device))
+def _load(model: VAE, arrays: Arrays) -> None:
+    """Put arrays into a model that has such ones, and finite."""
+    wanted = {name: (a.shape, a.dtype) for name, a in to_arrays(model).items()}
+    if {name: (a.shape, a.dtype) for name, a in arrays.items()} != wanted:
+        raise ValueError("its weights are not those of this model")
+    if not all(np.isfinite(a).all() for a in arrays.values()):
+        raise ValueError("a weight is infinite or NaN")
+    load_arrays(model, arrays)
 
 
-def _optimizer(estimator, model, schedule):
+def _optimizer(specification: Specification, model: VAE, start: Start) -> torch.optim.Optimizer:
     prior = list(model.prior.parameters())
     others = [theta for theta in model.parameters() if all(theta is not p for p in prior)]
-    groups = [{"params": [flatten(others)]}]
+    groups: list[dict[str, Any]] = [{"params": [flatten(others)]}]
     if prior:
         groups.append({"params": [flatten(prior)], "lr_ratio": model.prior.lr_ratio})
-
-    optimizer = OPTIMIZERS[estimator.optimizer](groups, lr=schedule.learning_rate_init)
-    if estimator.max_grad_norm is not None:
-        _clip_before_steps(optimizer, model, estimator.max_grad_norm)
+    rate = specification.schedule.learning_rate_init
+    optimizer = OPTIMIZERS[specification.optimizer](groups, lr=rate)
+    if start.optimizer is not None:
+        load_state(optimizer, start.optimizer)
+    if specification.max_grad_norm is not None:
+        _clip_before_steps(optimizer, model, specification.max_grad_norm)
 
     return optimizer
 
 
-def _clip_before_steps(optimizer, model, max_norm):
+def _clip_before_steps(optimizer: torch.optim.Optimizer, model: VAE, max_norm: float) -> None:
     """Bound the norm of the gradients, whether they were computed by hand or by autograd."""
 
-    def clip(*_):
+    def clip(*_: Any) -> None:
         clip_grad_norm_(model.parameters(), max_norm)
 
     optimizer.register_step_pre_hook(clip)
 
 
-class _Run:
-    """The training loop, and what happens when an epoch ends."""
+def _stopper(specification: Specification, start: Start) -> EarlyStopping | None:
+    holdout = specification.holdout
+    if holdout is None:
+        return None
+    stopper = EarlyStopping(holdout.n_iter_no_change, holdout.tol)
+    if start.stopper is not None:
+        stopper.restore(start.stopper, start.best)
 
-    def __init__(self, estimator, model, optimizer, schedule, tasks, resume):
-        self.estimator, self.model, self.optimizer = estimator, model, optimizer
-        self.schedule, self.tasks = schedule, tasks
-        self.before = estimator.parameters_ if resume else None
-        self.held_out = self.stopper = self.checkpoint = None
-
-    def go(self, X, y):
-        """Train; returns what is kept."""
-        estimator = self.estimator
-        device = resolve_device(estimator.device)
-        self.watched = _watched_rows(estimator, X, y)
-        n_before, n_done = _n_epochs(estimator), 0
-        if self.checkpoint is not None and self.checkpoint.found:
-            n_done = self.checkpoint.restore(self.model, self.optimizer, self.stopper)
-            self.before = to_arrays(self.model)
-        progress = train(
-            self.model,
-            self.optimizer,
-            training_rows(
-                X,
-                estimator._scaling.to_network,
-                device,
-                stream_seed(estimator.seed_, ORDER, n_before),
-            ),
-            None if y is None else torch.from_numpy(y).to(device),
-            self.schedule,
-            batch_size=_batch_size(estimator, X),
-            dynamic=estimator._scaling.dynamic,
-            variational=estimator.variational,
-            seed=estimator.seed_,
-            steps_per_epoch=estimator.steps_per_epoch,
-            n_before=n_before,
-            objective=Objective(
-                estimator.free_bits, estimator.n_importance, estimator.label_weight
-            ),
-            n_done=n_done,
-        )
-        n_epochs = self.schedule.n_steps // _steps_per_epoch(estimator, X)
-        self.tasks.begin(n_done)
-        with EpochReport(n_epochs, n_done, estimator.verbose) as self.report:
-            start = self._bound_at_start() if self.before is None else None
-            self.model.train()
-            kept = run_epochs(
-                self.report.watch(progress), self.model, self.after_epoch, before=self.before
-            )
-        self.model.eval()
-        if start is not None and not kept.diverged:
-            warn_if_worse(start, self._bound(kept.history[-1]), estimator.n_features_in_)
-
-        return kept
-
-    def _bound(self, record):
-        """What is maximised in the end, of an epoch's record."""
-        kl = self.estimator.beta * record["kl"] if self.estimator.variational else 0.0
-
-        return record["reconstruction"] - kl
-
-    @torch.no_grad()
-    def _bound_at_start(self):
-        """The same of the untrained network, at the posterior means of some rows."""
-        self.model.eval()
-        device = next(self.model.parameters()).device
-        x, y = (None if a is None else torch.tensor(a, device=device) for a in self.watched)
-        noise = x.new_zeros(len(x), self.model.n_components)
-        with _fixed_draws(self.estimator, self.model):
-            terms = elbo_terms(self.model, x, noise, y)
-        reconstruction, kl = (term.mean().item() for term in terms)
-        record = {
-            "reconstruction": reconstruction + self.estimator._scaling.log_jacobian(),
-            "kl": kl,
-        }
-
-        return self._bound(record)
-
-    def after_epoch(self, record, parameters, whole=True):
-        """Complete the record and tell it to everyone; returns whether to stop."""
-        self.model.eval()
-        estimator = self.estimator
-        log_jacobian = estimator._scaling.log_jacobian()
-        for name in {"elbo", "reconstruction"} & record.keys():
-            record[name] += log_jacobian
-        record["loss"] -= log_jacobian
-        if estimator.variational:
-            self._follow(record)
-        stop = self.held_out is not None and self._validate(record, parameters)
-        estimator.history_ = _appended(estimator.history_, record)
-        self.report.end_epoch(record)
-        stop = self.tasks.end_epoch(lambda: _attributes(estimator, self.model), stop)
-        if self.checkpoint is not None and whole:  # the optimizer has gone on to where it diverged
-            self.checkpoint.end_epoch(parameters, self.optimizer, self.stopper, stop)
-        self.model.train()
-
-        return stop
-
-    def _follow(self, record):
-        """Note what each latent dimension carries by now."""
-        with _fixed_draws(self.estimator, self.model):
-            kl, variance = posterior_summary(self.model, *self.watched)
-        record["n_active"] = _n_active(variance)
-        curves = np.full((_n_epochs(self.estimator) + 1, len(kl)), np.nan)
-        known = getattr(self.estimator, "kl_curves_", curves[:0])
-        curves[: len(known)], curves[-1] = known, kl
-        self.estimator.kl_curves_ = curves
-
-    def _validate(self, record, parameters):
-        estimator = self.estimator
-        name = "validation_elbo" if estimator.variational else "validation_reconstruction"
-        record[name] = _validation_score(estimator, self.model, *self.held_out)
-        warm = not estimator.variational or record["kl_weight"] >= estimator.beta
-
-        return warm and self.stopper.update(record[name], parameters)
+    return stopper
 
 
-def _n_epochs(estimator):
-    return len(estimator.history_.get("loss", []))
+def _own_listeners(
+    specification: Specification,
+    watched: Watched,
+    held_out: Pair | None,
+    stopper: EarlyStopping | None,
+    seed: int,
+) -> list[Listener]:
+    """Those that complete the record of an epoch, in their order."""
+    scaling, beta = specification.scaling, specification.schedule.beta
+    own: list[Listener] = [Units(scaling.log_jacobian())]
+    if beta is not None:
+        own.append(KLCurves(*watched, stream_seed(seed, MODULES_IN_USE)))
+    if held_out is not None and stopper is not None:
+        name = "validation_reconstruction" if beta is None else "validation_elbo"
+        score = partial(_validation_score, specification, held_out, seed)
+        own.append(Validation(name, score, stopper, beta))
+
+    return [*own, Records()]
 
 
-def _appended(history, record):
-    """A history with one more record; what only some epochs have is NaN in the others."""
-    n = len(history.get("loss", []))
-
-    return {
-        name: [*history.get(name, [np.nan] * n), record.get(name, np.nan)]
-        for name in dict.fromkeys([*history, *record])
-    }
-
-
-def _attributes(estimator, model):
-    """The estimator's attributes, with the weights that the model has now."""
-    loss_curve = estimator.history_["loss"]
-
-    return {
-        **vars(estimator),
-        **model.prior.fitted_attributes(),
-        "parameters_": to_arrays(model),
-        "loss_curve_": loss_curve,
-        "n_iter_": len(loss_curve),
-    }
-
-
-def _fixed_draws(estimator, model):
-    return fixed_draws(model, stream_seed(estimator.seed_, MODULES_IN_USE))
-
-
-def _validation_score(estimator, model, X, y):
-    with _fixed_draws(estimator, model):
+def _validation_score(specification: Specification, held_out: Pair, seed: int, model: VAE) -> float:
+    scaling = specification.scaling
+    with _fixed_draws(model, seed):
         scores = row_scores(
             model,
-            X,
-            estimator._scaling.to_network,
-            y,
-            estimator.seed_,
-            dynamic=estimator._scaling.dynamic,
-            variational=estimator.variational,
+            held_out[0],
+            scaling.to_network,
+            held_out[1],
+            seed,
+            dynamic=scaling.dynamic,
+            variational=specification.schedule.beta is not None,
         )
 
-    return float(scores.mean()) + estimator._scaling.log_jacobian()
+    return float(scores.mean()) + scaling.log_jacobian()
 
 
-def _some_rows(X, y, n):
-    places = evenly_spaced(len(X), n)
-
-    return part_of(X, places), None if y is None else y[places]
-
-
-def _watched_rows(estimator, X, y):
+def _watched(training: Pair, specification: Specification) -> Watched:
     """A few rows as the network sees them, and their class numbers."""
-    X, y = _some_rows(X, y, np.clip(len(X) // 30, *_WATCHED_ROWS))
+    n = int(np.clip(len(training[0]) // 30, *_WATCHED_ROWS))
+    rows, numbers = _some_rows(training, n)
 
-    return estimator._scaling.to_network(X[:]), y
-
-
-def _n_active(variance_of_means):
-    return int((variance_of_means > _ACTIVE).sum())
+    return specification.scaling.to_network(rows[:]), numbers
 
 
-def _store(estimator, model, X, y):
-    """Set the fitted attributes, and warn of a collapse."""
-    vars(estimator).update(_attributes(estimator, model))
-    rare_labels = y is not None and (y < 0).any()
-    if len(X) > _SUMMARY_ROWS and not rare_labels:
-        X, y = _some_rows(X, y, _SUMMARY_ROWS)
-    x = PreparedRows(X, estimator._scaling.to_network)
-    with _fixed_draws(estimator, model):
-        kl, variance = posterior_summary(model, x, y)
-    estimator.n_active_ = _n_active(variance)
-    if estimator.variational:
-        estimator.kl_per_dimension_ = kl
-        warn_of_collapse(estimator.n_active_, kl, estimator.likelihood_)
+def _run(
+    specification: Specification,
+    model: VAE,
+    optimizer: torch.optim.Optimizer,
+    training: Pair,
+    watched: Watched,
+    start: Start,
+    listeners: Sequence[Listener],
+) -> Kept:
+    """Train, and tell all listeners."""
+    objective = Objective(**specification.objective)
+    n_done = specification.n_epochs - start.n_left(specification.n_epochs)
+    batches = _batches(specification, model, objective, training, start)
+    progress = train(model, optimizer, batches, specification.schedule, objective, n_done=n_done)
+    try:
+        for listener in listeners:
+            listener.fit_began(start)
+        before = None
+        if start.parameters is None:
+            before = _bound_at_start(specification, model, watched, start.seed)
+        kept = run_epochs(progress, model, listeners, n_done=n_done, before=start.parameters)
+    finally:
+        for listener in listeners:
+            listener.fit_ended()
+    if before is not None and kept.last is not None and not kept.diverged:
+        warn_if_worse(before, _bound(specification, kept.last.record), model.n_features)
+
+    return kept
+
+
+def _batches(
+    specification: Specification,
+    model: VAE,
+    objective: Objective,
+    training: Pair,
+    start: Start,
+) -> Batches:
+    device = next(model.parameters()).device
+    seed = stream_seed(start.seed, ORDER, start.n_before)
+    x = training_rows(training[0], specification.scaling.to_network, device, seed)
+    y = None if training[1] is None else torch.from_numpy(training[1]).to(device)
+
+    return Batches(
+        x,
+        y,
+        noise_of(model, objective, y, is_zero=specification.schedule.beta is None),
+        batch_size=specification.batch_size,
+        seed=start.seed,
+        n_before=start.n_before,
+        steps_per_epoch=specification.steps_per_epoch,
+        dynamic=specification.scaling.dynamic,
+        least_rows=model.least_rows(),
+    )
+
+
+def _bound(specification: Specification, record: dict[str, float]) -> float:
+    """What is maximised in the end, of an epoch's record."""
+    beta = specification.schedule.beta
+
+    return record["reconstruction"] - (0.0 if beta is None else beta * record["kl"])
+
+
+@torch.no_grad()
+def _bound_at_start(specification: Specification, model: VAE, watched: Watched, seed: int) -> float:
+    """What is maximised in the end, of the untrained network, at posterior means of some rows."""
+    model.eval()
+    device = next(model.parameters()).device
+    x, y = (None if a is None else torch.tensor(a, device=device) for a in watched)
+    assert x is not None
+    with _fixed_draws(model, seed):
+        terms = elbo_terms(model, x, x.new_zeros(len(x), model.n_components), y)
+    reconstruction, kl = (term.mean().item() for term in terms)
+    reconstruction += specification.scaling.log_jacobian()
+
+    return _bound(specification, {"reconstruction": reconstruction, "kl": kl})
+
+
+def _fit(
+    specification: Specification,
+    model: VAE,
+    training: Pair,
+    start: Start,
+    kept: Kept,
+    stopper: EarlyStopping | None,
+    optimizer: Arrays | None,
+) -> Fit:
+    """What has been learned; a collapse is warned of."""
+    rows, numbers = described_rows(*training)
+    with _fixed_draws(model, start.seed):
+        x = PreparedRows(rows, specification.scaling.to_network)
+        kl, variance = posterior_summary(model, x, numbers)
+    n_active = count_active(variance)
+    is_variational = specification.schedule.beta is not None
+    if is_variational:
+        warn_of_collapse(n_active, kl, specification.architecture["likelihood"])
+    history, curves = start.history, start.kl_curves
+    if kept.last is not None:
+        history = kept.last.history
+        curves = curves if kept.last.kl_curves is None else kept.last.kl_curves
+
+    return Fit(
+        start.seed,
+        to_arrays(model),
+        model.prior.fitted_attributes(),
+        history,
+        curves,
+        kl if is_variational else None,
+        n_active,
+        None if stopper is None or stopper.best_parameters is None else stopper.best_score,
+        optimizer,
+    )
+
+
+def _fixed_draws(model: VAE, seed: int) -> AbstractContextManager:
+    return fixed_draws(model, stream_seed(seed, MODULES_IN_USE))
+
+
+def described_rows(rows: Rows, numbers: Numbers) -> Pair:
+    """Rows and class numbers by which a fitted model is described: some of them, if all can be."""
+    has_unlabelled = numbers is not None and bool((numbers < 0).any())
+    if len(rows) > _SUMMARY_ROWS and not has_unlabelled:
+        return _some_rows((rows, numbers), _SUMMARY_ROWS)
+
+    return rows, numbers

@@ -1,33 +1,126 @@
-"""What surrounds the training loop: early stopping, interruption, divergence, the history."""
+"""What is made of every epoch: its history, curves of the dimensions, early stopping, a report."""
 
 import sys
 import time
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 from skvae._progress import ProgressBar, format_progress, is_live
-from skvae._warnings import warn
-from skvae.exceptions import FitInterruptedWarning, PosteriorCollapseWarning
-from skvae.vae.nn.model import load_arrays, to_arrays
+from skvae.vae.epochs import Arrays, Epoch, History, Listener, Progress, Start
+from skvae.vae.nn.draws import fixed_draws
+from skvae.vae.nn.inference import posterior_summary
+from skvae.vae.nn.model import VAE
+from skvae.vae.training.outcome import count_active
 
-__all__ = [
-    "EarlyStopping",
-    "EpochReport",
-    "Kept",
-    "run_epochs",
-    "warn_if_worse",
-    "warn_of_collapse",
-]
+__all__ = ["EarlyStopping", "EpochReport", "KLCurves", "Records", "Units", "Validation"]
 
-_ADVICE = (
-    "Try a smaller learning_rate_init, max_grad_norm, or scaling the features of X to similar "
-    "ranges."
-)
 
-# A share of active dimensions, and nats in all of them, that are next to nothing.
-_FEW_ACTIVE, _LITTLE = 0.1, 1.0
+class Units(Listener):
+    """Puts the record of an epoch into the units of X.
+
+    Parameters
+    ----------
+    log_jacobian : float
+        What log-densities in those units have more, in nats.
+    """
+
+    def __init__(self, log_jacobian: float):
+        self._log_jacobian = log_jacobian
+
+    def epoch_ended(self, epoch: Epoch) -> None:
+        """Shift the log-densities."""
+        for name in {"elbo", "reconstruction"} & epoch.record.keys():
+            epoch.record[name] += self._log_jacobian
+        epoch.record["loss"] -= self._log_jacobian
+
+
+class KLCurves(Listener):
+    """Follows what each latent dimension carries of some rows.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, n_features), float32
+        Rows as the network sees them.
+    y : ndarray of shape (n,) or None
+        Class numbers, -1 where unknown.
+    seed : int
+        For modules of the user's that always draw.
+    """
+
+    def __init__(self, x: np.ndarray, y: np.ndarray | None, seed: int):
+        self._x, self._y, self._seed = x, y, seed
+
+    def fit_began(self, start: Start) -> None:
+        """Go on with the curves that there are."""
+        self._curves, self._n_before = start.kl_curves, start.n_before
+
+    def epoch_ended(self, epoch: Epoch) -> None:
+        """Note what the dimensions carry by now; epochs without such a note have NaN."""
+        with fixed_draws(epoch.model, self._seed):
+            kl, variance = posterior_summary(epoch.model, self._x, self._y)
+        epoch.record["n_active"] = count_active(variance)
+        curves = np.full((self._n_before + epoch.number, len(kl)), np.nan)
+        if self._curves is not None:
+            curves[: len(self._curves)] = self._curves
+        curves[-1] = kl
+        self._curves = epoch.kl_curves = curves
+
+
+class Validation(Listener):
+    """Scores the rows held out, and stops when the score no longer rises.
+
+    Parameters
+    ----------
+    name : str
+        Of the score in the history.
+    score : callable
+        From a model to the mean score of the rows.
+    stopper : EarlyStopping
+        What it is told, epoch by epoch.
+    kl_weight : float or None
+        It is told from the epoch on that has this weight; None means all epochs.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        score: Callable[[VAE], float],
+        stopper: "EarlyStopping",
+        kl_weight: float | None,
+    ):
+        self._name, self._score = name, score
+        self._stopper, self._kl_weight = stopper, kl_weight
+
+    def epoch_ended(self, epoch: Epoch) -> None:
+        """Score, and stop if it is time."""
+        epoch.record[self._name] = self._score(epoch.model)
+        is_warm = self._kl_weight is None or epoch.record["kl_weight"] >= self._kl_weight
+        if is_warm and self._stopper.update(epoch.record[self._name], epoch.parameters):
+            epoch.stop = True
+
+
+class Records(Listener):
+    """Collects the records of all epochs into a history."""
+
+    def fit_began(self, start: Start) -> None:
+        """Go on with the history that there is."""
+        self._history = start.history
+
+    def epoch_ended(self, epoch: Epoch) -> None:
+        """Append the record."""
+        self._history = epoch.history = _appended(self._history, epoch.record)
+
+
+def _appended(history: History, record: dict[str, float]) -> History:
+    """A history with one more record; what only some epochs have is NaN in the others."""
+    n = len(history.get("loss", []))
+
+    return {
+        name: [*history.get(name, [np.nan] * n), record.get(name, np.nan)]
+        for name in dict.fromkeys([*history, *record])
+    }
 
 
 class EarlyStopping:
@@ -48,15 +141,15 @@ class EarlyStopping:
     [False, False, False, True]
     """
 
-    def __init__(self, n_iter_no_change, tol):
+    def __init__(self, n_iter_no_change: int, tol: float):
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.best_score = -np.inf
-        self.best_parameters = None
+        self.best_parameters: Arrays | None = None
         self._reference = -np.inf
         self._n_waited = 0
 
-    def update(self, score, parameters):
+    def update(self, score: float, parameters: Arrays) -> bool:
         """Take note of an epoch; returns whether to stop."""
         if score > self.best_score:
             self.best_score, self.best_parameters = score, parameters
@@ -67,7 +160,7 @@ class EarlyStopping:
 
         return self._n_waited >= self.n_iter_no_change
 
-    def state(self):
+    def state(self) -> dict[str, Any]:
         """All but the parameters, as plain values."""
         return {
             "best_score": self.best_score,
@@ -75,53 +168,47 @@ class EarlyStopping:
             "n_waited": self._n_waited,
         }
 
-    def restore(self, state, best_parameters):
+    def restore(self, state: dict[str, Any], best_parameters: Arrays | None) -> None:
         """Go on from a state and the best parameters, or None."""
         self.best_score, self._reference = float(state["best_score"]), float(state["reference"])
         self._n_waited, self.best_parameters = int(state["n_waited"]), best_parameters
 
 
-class EpochReport:
+class EpochReport(Listener):
     """What a user sees of the epochs: one live bar where there can be one, else a line for each.
 
     Parameters
     ----------
     n_epochs : int
         Epochs of the fit.
-    n_done : int
-        How many of them are done already.
     verbose : int
         0 shows nothing.
     """
 
-    def __init__(self, n_epochs, n_done, verbose):
-        self._n_epochs, self._epoch, self._verbose = n_epochs, n_done, verbose
-        live = verbose and is_live(sys.stdout)
-        self._bar = ProgressBar(n_epochs, sys.stdout, n_done, unit="epoch") if live else None
-        self._start, self._n_before = time.monotonic(), n_done
+    def __init__(self, n_epochs: int, verbose: int):
+        self._n_epochs, self._verbose = n_epochs, verbose
+        self._bar: ProgressBar | None = None
         self._last = ""
 
-    def __enter__(self):
-        return self
+    def fit_began(self, start: Start) -> None:
+        """Begin with the epochs that are done."""
+        self._epoch = self._n_before = self._n_epochs - start.n_left(self._n_epochs)
+        self._start = time.monotonic()
+        if self._verbose and is_live(sys.stdout):
+            self._bar = ProgressBar(self._n_epochs, sys.stdout, self._epoch, unit="epoch")
 
-    def __exit__(self, *_):
+    def progressed(self, progress: Progress) -> None:
+        """Draw how far the epoch has come."""
         if self._bar is not None:
-            self._bar.close()
+            epoch = min(self._epoch + 1, self._n_epochs)
+            text = f"epoch {epoch}/{self._n_epochs}  {self._last}"
+            self._bar.update(self._epoch + progress.step / progress.n_steps, text)
 
-    def watch(self, progress):
-        """Pass the progress of the training loop on, and draw it."""
-        for item in progress:
-            if self._bar is not None:
-                epoch = min(self._epoch + 1, self._n_epochs)
-                text = f"epoch {epoch}/{self._n_epochs}  {self._last}"
-                self._bar.update(self._epoch + item.step / item.n_steps, text)
-            yield item
-
-    def end_epoch(self, record):
-        """Tell a whole epoch's record."""
+    def epoch_ended(self, epoch: Epoch) -> None:
+        """Tell its record."""
         self._epoch += 1
-        values = {name: f"{name} {value:.4g}" for name, value in record.items()}
-        shown = ("elbo", "validation_elbo") if "elbo" in record else ("loss",)
+        values = {name: f"{name} {value:.4g}" for name, value in epoch.record.items()}
+        shown = ("elbo", "validation_elbo") if "elbo" in epoch.record else ("loss",)
         self._last = "  ".join(values[name] for name in shown if name in values)
         if self._verbose and self._bar is None:
             seconds = time.monotonic() - self._start
@@ -130,137 +217,7 @@ class EpochReport:
             )
             print(count, *values.values(), sep="  ", flush=True)
 
-
-class Kept(NamedTuple):
-    """What a run of the training loop leaves."""
-
-    parameters: dict  # weights
-    history: list  # the records of the epochs kept
-    diverged: bool
-
-
-def run_epochs(progress, model, after_epoch, *, before=None):
-    """Drain the training loop, keeping the weights of the last whole finite epoch.
-
-    If the first epoch diverges, the weights of its last finite stretch of steps are kept instead,
-    with a record of the steps until then; or else those from ``before``.
-
-    Parameters
-    ----------
-    progress : iterator of Progress
-        Trains ``model`` a stretch of steps at a time.
-    model : VAE
-        Read after each stretch, left with the weights kept.
-    after_epoch : callable
-        Called with the record of an epoch, which it may extend, and the parameters; returns
-        whether to stop. ``whole=False`` says that the epoch diverged after that.
-    before : dict of ndarray or None
-        Trained weights that the loop started from.
-
-    Returns
-    -------
-    kept : Kept
-
-    Raises
-    ------
-    ValueError
-        If the loop diverges at once, with nothing to keep.
-    """
-    parameters, history, part = before, [], None
-    try:
-        for step, n_steps, record in progress:
-            candidate = to_arrays(model)
-            if not _is_finite(record, candidate):
-                kept, parameters, records = _last_finite(before, parameters, history, part)
-                _warn_of_divergence(len(history) + 1, step, kept)
-                load_arrays(model, parameters)
-                for record in records:
-                    after_epoch(record, parameters, whole=False)
-                return Kept(parameters, history + records, diverged=True)
-            if step < n_steps:
-                part = step, candidate, record
-                continue
-            stop = after_epoch(record, candidate)
-            parameters, history = candidate, [*history, record]
-            if stop:
-                break
-    except KeyboardInterrupt:
-        if not history:
-            raise
-        warn(
-            f"The fit was interrupted; the model of epoch {len(history)} is kept.",
-            FitInterruptedWarning,
-        )
-    if parameters is not None:
-        load_arrays(model, parameters)
-
-    return Kept(parameters, history, diverged=False)
-
-
-def _is_finite(record, parameters):
-    return np.isfinite(record["loss"]) and all(np.isfinite(a).all() for a in parameters.values())
-
-
-def _last_finite(before, parameters, history, part):
-    """Of a diverging fit: a name for what is kept, its weights, and records not yet reported."""
-    if history:
-        return f"the model of epoch {len(history)} is kept", parameters, []
-    if part is not None:
-        step, parameters, record = part
-        return f"the model of step {step} is kept", parameters, [record]
-    if before is not None:
-        return "the model is kept as it was before", before, []
-    return None, None, []
-
-
-def _warn_of_divergence(epoch, step, kept):
-    what = f"The loss or a weight became infinite or NaN in epoch {epoch}, by step {step}"
-    if kept is None:
-        raise ValueError(f"{what}. {_ADVICE}")
-    warn(f"{what}; {kept}. {_ADVICE}", ConvergenceWarning)
-
-
-def warn_if_worse(start, end, n_features):
-    """Warn of a fit that ended far below where it began, which finite losses do not show.
-
-    Parameters
-    ----------
-    start, end : float
-        What is maximised, in nats per row, of the untrained network and of the last epoch.
-    n_features : int
-        A nat for each of them is no reason to warn.
-    """
-    if end < start - abs(start) - n_features:
-        warn(
-            f"The fit ended at {end:.3g} nats per row, after {start:.3g} of the untrained network: "
-            f"it diverged. {_ADVICE}",
-            ConvergenceWarning,
-        )
-
-
-def warn_of_collapse(n_active, kl, likelihood):
-    """Warn of a fit whose posterior is next to the prior, whatever the row.
-
-    Parameters
-    ----------
-    n_active : int
-        Latent dimensions that depend on the input.
-    kl : ndarray of shape (d,)
-        What each carries, in nats.
-    likelihood : str or callable
-        Decides what helps.
-    """
-    nearly = n_active <= _FEW_ACTIVE * len(kl) and kl.sum() < _LITTLE
-    if n_active and not nearly:
-        return
-    remedies = (
-        "Counts that are few in a row need one hidden layer and a KL weight that rises slowly: "
-        "hidden_layer_sizes=(200,), warm_up=1.0; or a smaller beta."
-        if likelihood == "poisson"
-        else "Try more epochs (max_iter), a longer warm_up, a smaller beta or other units of X."
-    )
-    warn(
-        f"Posterior collapse: the input moves {n_active or 'none'} of {len(kl)} latent dimensions, "
-        f"and z carries {kl.sum():.2g} nats of a row. {remedies}",
-        PosteriorCollapseWarning,
-    )
+    def fit_ended(self) -> None:
+        """End the line of the bar."""
+        if self._bar is not None:
+            self._bar.close()

@@ -1,11 +1,16 @@
 """Optimizers by name, and their state as numpy arrays."""
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
 import torch
 
 __all__ = [
     "OPTIMIZERS",
     "Adam",
     "RMSPropTF1",
+    "check_state",
     "flatten",
     "load_state",
     "set_rate",
@@ -14,7 +19,7 @@ __all__ = [
 
 
 @torch.no_grad()
-def flatten(parameters):
+def flatten(parameters: Sequence[torch.nn.Parameter]) -> torch.nn.Parameter:
     """Lay parameters, and their gradients, into one vector each, of which they become views.
 
     An optimizer of the vector steps through one long array instead of many short ones. Gradients
@@ -84,11 +89,13 @@ class RMSPropTF1(torch.optim.Optimizer):
 
     slots = ("mean_square",)
 
-    def __init__(self, params, lr=1e-3, decay=0.9, epsilon=1e-10):
+    def __init__(
+        self, params: Iterable, lr: float = 1e-3, decay: float = 0.9, epsilon: float = 1e-10
+    ):
         super().__init__(params, {"lr": lr, "decay": decay, "epsilon": epsilon})
 
     @torch.no_grad()
-    def step(self):
+    def step(self) -> None:  # type: ignore[override]
         """Take one step along the gradients."""
         for group in self.param_groups:
             for theta in group["params"]:
@@ -128,11 +135,11 @@ class Adam(torch.optim.Adam):
 
     slots = ("step", "exp_avg", "exp_avg_sq")
 
-    def __init__(self, params, lr=1e-3):
+    def __init__(self, params: Iterable, lr: float = 1e-3):
         super().__init__(params, lr=lr, fused=True)
 
     @torch.no_grad()
-    def step(self):
+    def step(self) -> None:  # type: ignore[override]
         """Take one step along the gradients."""
         for group in self.param_groups:
             beta1, beta2 = group["betas"]
@@ -160,7 +167,7 @@ class Adam(torch.optim.Adam):
                 )
 
 
-def set_rate(optimizer, rate):
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     """Set the rate of the next step; that of a group is its ``lr_ratio`` times as long."""
     for group in optimizer.param_groups:
         own = rate * group.get("lr_ratio", 1.0)
@@ -173,7 +180,7 @@ def set_rate(optimizer, rate):
 OPTIMIZERS = {"adam": Adam, "rmsprop": RMSPropTF1}
 
 
-def state_to_arrays(optimizer):
+def state_to_arrays(optimizer: torch.optim.Optimizer) -> dict[str, np.ndarray]:
     """Copy an optimizer's state into numpy arrays, ``"parameter number.name"`` -> ndarray."""
     return {
         f"{number}.{name}": value.detach().cpu().numpy().copy()
@@ -182,7 +189,7 @@ def state_to_arrays(optimizer):
     }
 
 
-def load_state(optimizer, arrays):
+def load_state(optimizer: Any, arrays: dict[str, np.ndarray]) -> None:
     """Continue from the state that :func:`state_to_arrays` copied.
 
     Raises
@@ -209,3 +216,12 @@ def load_state(optimizer, arrays):
         state.setdefault(int(number), {})[name] = torch.tensor(value)
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def check_state(arrays: dict[str, np.ndarray]) -> None:
+    """Refuse a state after which no step would have a length."""
+    if not all(np.isfinite(value).all() for value in arrays.values()):
+        raise ValueError(
+            "The square of a gradient was too large for float32, after which the model could learn "
+            "no more; it is kept as it was before. Scale X, or leave out extreme rows."
+        )

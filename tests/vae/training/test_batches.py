@@ -12,8 +12,11 @@ from reiterable import Blocks
 from sklearn.datasets import load_digits
 
 from skvae import VAETransformer
+from skvae.data import maps
 from skvae.data.iterables import BlockPasses, IteratedRows
 from skvae.data.maps import MappedRows
+from skvae.data.rows import ArrayRows
+from skvae.vae.training import batches
 from skvae.vae.training.batches import StoredRows, StreamedRows, batch_bounds, training_rows
 
 PIXELS, Y = load_digits(return_X_y=True)
@@ -40,7 +43,7 @@ def cut(X, size):
 
 
 def streamed(monkeypatch, window, seed=0, X=PIXELS):
-    monkeypatch.setattr("skvae.vae.training.batches._WINDOW_BYTES", 8 * X.shape[1] * window)
+    monkeypatch.setattr(batches, "_WINDOW_BYTES", 8 * X.shape[1] * window)
     rows = IteratedRows(BlockPasses(cut(X, 7), [X.dtype]))
     return StreamedRows(rows, lambda X: X.astype(np.float32), torch.device("cpu"), seed)
 
@@ -51,19 +54,19 @@ def test_floats_in_memory_are_prepared_at_once_and_others_when_asked_for(tmp_pat
 
     cpu = torch.device("cpu")
     numbers = torch.tensor([4, 1])
-    for X in (PIXELS, MappedRows(on_disk(PIXELS.astype(float), tmp_path))):
+    for X in (ArrayRows(PIXELS), MappedRows(on_disk(PIXELS.astype(float), tmp_path))):
         rows = training_rows(X, halved, cpu, 0)
         assert isinstance(rows, StoredRows) and len(rows) == 300
         assert torch.equal(rows[numbers], torch.from_numpy(halved(PIXELS[[4, 1]])))
-    assert isinstance(training_rows(PIXELS.astype(float), halved, cpu, 0), torch.Tensor)
+    assert isinstance(training_rows(ArrayRows(PIXELS.astype(float)), halved, cpu, 0), torch.Tensor)
 
 
 def test_pixels_go_to_a_gpu_at_once_unless_they_are_many(monkeypatch):
     elsewhere = torch.device("meta")
-    rows = training_rows(PIXELS, np.float32, elsewhere, 0)
+    rows = training_rows(ArrayRows(PIXELS), np.float32, elsewhere, 0)
     assert isinstance(rows, torch.Tensor) and rows.device == elsewhere
-    monkeypatch.setattr("skvae.vae.training.batches._FLOATS_ON_GPU", PIXELS.size - 1)
-    assert isinstance(training_rows(PIXELS, np.float32, elsewhere, 0), StoredRows)
+    monkeypatch.setattr(batches, "_FLOATS_ON_GPU", PIXELS.size - 1)
+    assert isinstance(training_rows(ArrayRows(PIXELS), np.float32, elsewhere, 0), StoredRows)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +105,7 @@ def test_memory_maps_give_the_bits_of_memory(tmp_path, dtype, options):
 )
 def test_the_blocks_of_an_iterable_make_no_difference(monkeypatch, options):
     """Windows of 128 rows here, so that a pass has several."""
-    monkeypatch.setattr("skvae.vae.training.batches._WINDOW_BYTES", 8 * 64 * 128)
+    monkeypatch.setattr(batches, "_WINDOW_BYTES", 8 * 64 * 128)
     first, *others = (vae(**options).fit(cut(PIXELS, size), Y) for size in (300, 31, 128, 1))
     for other in others:
         assert same_weights(first, other)
@@ -119,11 +122,11 @@ def test_the_blocks_of_an_iterable_make_no_difference(monkeypatch, options):
 def test_a_pass_visits_every_row_once_wherever_epochs_end(monkeypatch, size):
     rows = streamed(monkeypatch, 64)
     per_pass = -(-300 // size)
-    numbers, batches = [], rows.batches(size, 0)
+    numbers, order = [], rows.batches(size, 0)
     for step in range(3 * per_pass):
         if step % 5 == 0:  # a new epoch
-            batches = rows.batches(size, step)
-        batch = next(batches)
+            order = rows.batches(size, step)
+        batch = next(order)
         assert np.array_equal(rows[batch], PIXELS[batch.numpy()])
         numbers.append(batch)
     passes = [torch.cat(numbers[k : k + per_pass]) for k in range(0, 3 * per_pass, per_pass)]
@@ -150,10 +153,10 @@ def test_no_row_is_left_alone_in_the_last_batch(monkeypatch, n, size):
     else:
         assert set(lengths[:-1]) <= {size}
     rows = streamed(monkeypatch, 64, X=PIXELS[:n])
-    batches = list(islice(rows.batches(size, 0, 2), 2 * len(bounds)))
+    found = list(islice(rows.batches(size, 0, 2), 2 * len(bounds)))
 
-    assert [len(batch) for batch in batches] == 2 * lengths
-    for half in (batches[: len(bounds)], batches[len(bounds) :]):
+    assert [len(batch) for batch in found] == 2 * lengths
+    for half in (found[: len(bounds)], found[len(bounds) :]):
         assert torch.equal(torch.cat(half).sort().values, torch.arange(n))
 
 
@@ -167,19 +170,28 @@ def test_order_is_random_within_windows_only(monkeypatch):
     assert not np.array_equal(order, other)
 
 
-def test_each_epoch_reads_the_iterable_once(monkeypatch):
-    """Others see what it is, count, see the range, pick rows to watch, and describe the model."""
-    monkeypatch.setattr("skvae.data.maps._BLOCK_BYTES", 8 * 64 * 20)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_value": 255},
+        {"likelihood": "bernoulli", "max_value": 255, "conditional": "prior"},
+        {"likelihood": "gaussian"},
+        {"likelihood": "poisson"},
+    ],
+)
+def test_each_epoch_reads_the_iterable_once(monkeypatch, options):
+    """Others see what it is, count and describe it, pick rows to watch, and describe the model."""
+    monkeypatch.setattr(maps, "_BLOCK_BYTES", 8 * 64 * 20)
     n_passes = []
     for max_iter in (1, 5):
         blocks = cut(PIXELS, 50)
-        vae(max_iter=max_iter, max_value=255).fit(blocks)
+        vae(max_iter=max_iter, **options).fit(blocks, Y)
         n_passes.append(blocks.n_passes)
-    assert n_passes == [5 + 1, 5 + 5]
+    assert n_passes == [4 + 1, 4 + 5]
 
 
 def test_an_iterable_trains_as_well_as_an_array(monkeypatch):
-    monkeypatch.setattr("skvae.vae.training.batches._WINDOW_BYTES", 8 * 64 * 100)
+    monkeypatch.setattr(batches, "_WINDOW_BYTES", 8 * 64 * 100)
     options = {"max_iter": 40, "n_components": 6, "hidden_layer_sizes": (32,), "batch_size": 10}
     options["likelihood"] = "bernoulli"
     X = PIXELS / 255
@@ -192,7 +204,7 @@ def test_an_iterable_trains_as_well_as_an_array(monkeypatch):
 def test_a_fit_of_blocks_goes_on_with_the_same_bits(
     monkeypatch, power_cut, tmp_path, steps_per_epoch
 ):
-    monkeypatch.setattr("skvae.vae.training.batches._WINDOW_BYTES", 8 * 64 * 64)
+    monkeypatch.setattr(batches, "_WINDOW_BYTES", 8 * 64 * 64)
     options = {"likelihood": "gaussian", "steps_per_epoch": steps_per_epoch, "early_stopping": True}
     straight = vae(max_iter=5, **options).fit(cut(PIXELS, 50))
     with power_cut(3):
@@ -291,6 +303,7 @@ def test_a_file_larger_than_the_memory_in_use(tmp_path, form):
 import resource
 import numpy as np
 from skvae import VAETransformer
+from skvae.data import maps
 
 
 class Blocks:

@@ -14,8 +14,11 @@ from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 
 from skvae import VAETransformer
 from skvae.data.archive import read_checkpoint, write_checkpoint
+from skvae.data.rows import ArrayRows, facts_of
+from skvae.vae.epochs import Epoch, Start
+from skvae.vae.specification import Specification
 from skvae.vae.training import fit
-from skvae.vae.training.checkpoints import data_of
+from skvae.vae.training.checkpoints import Checkpoint, CheckpointFile, data_of, description_of
 
 X, Y = load_digits(return_X_y=True)
 X = X[:200] / 16
@@ -49,7 +52,8 @@ def file_in(folder):
         {"optimizer": "rmsprop", "likelihood": "gaussian", "max_grad_norm": 50.0},
         {"early_stopping": True, "warm_up": 0.0, "steps_per_epoch": 4},
         {"early_stopping": True, "warm_up": 0.0, "n_iter_no_change": 4, "tol": 1e9},
-        {"hidden_layer_sizes": (), "variational": False, "checkpoint_every": 2},
+        {"hidden_layer_sizes": (), "variational": False},
+        {"optimizer": "rmsprop", "learning_rate": "constant", "warm_up": 0.0},
     ],
 )
 def test_the_same_bits(power_cut, tmp_path, options):
@@ -88,19 +92,44 @@ def test_a_finished_fit_is_not_run_again(monkeypatch, tmp_path, options):
     assert np.array_equal(first.kl_per_dimension_, again.kl_per_dimension_)
 
 
-def test_every_n_epochs_and_at_the_end(monkeypatch, tmp_path):
-    epochs = []
-    original = fit.FitCheckpoint.end_epoch
+def written(folder, seconds_per_epoch, interval, **options):
+    """Epochs after which a fit of seven has been written, its clock set by hand."""
+    parameters = vae(max_iter=7, **options).get_params()
+    facts = facts_of(X, moments=True)
+    specification = Specification.of(parameters, facts, None)
+    start, rows = Start(0), ArrayRows(X)
+    description = description_of(specification, rows, None, start, seeded=True)
+    file = CheckpointFile(folder, description, interval)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])
+    now, numbers = [0.0], []
+    writer = Checkpoint(file, specification, optimizer, None, clock=lambda: now[0])
+    writer.fit_began(start)
+    for number in range(1, 8):
+        now[0] += seconds_per_epoch
+        file.path.unlink(missing_ok=True)
+        epoch = Epoch(number, {}, {"a": np.zeros(1)}, None, history={"loss": [0.0] * number})
+        writer.epoch_ended(epoch)
+        if file.path.exists():
+            numbers.append(number)
+    return numbers
 
-    def spy(self, *args):
-        original(self, *args)
-        files = list(tmp_path.iterdir())
-        epochs.append(len(read_checkpoint(*files)[1]["history"]["loss"]) if files else 0)
 
-    monkeypatch.setattr(fit.FitCheckpoint, "end_epoch", spy)
-    vae(max_iter=5, checkpoint=tmp_path, checkpoint_every=2).fit(X)
+@pytest.mark.parametrize(
+    ("interval", "numbers"), [(0.0, [*range(1, 8)]), (20.0, [1, 3, 5, 7]), (1e9, [1, 7])]
+)
+def test_it_is_written_at_first_at_the_end_and_when_some_time_has_passed(
+    tmp_path, interval, numbers
+):
+    assert written(tmp_path, 10.0, interval) == numbers
 
-    assert epochs == [0, 2, 2, 4, 5]
+
+def test_a_fit_of_constant_rate_can_be_made_longer(tmp_path):
+    options = {"learning_rate": "constant", "warm_up": 0.0}
+    short = vae(**options, max_iter=3, checkpoint=tmp_path).fit(X)
+    longer = vae(**options, max_iter=5, checkpoint=tmp_path).fit(X)
+    assert len(list(tmp_path.iterdir())) == 1
+    assert same(longer, vae(**options, max_iter=5).fit(X))
+    assert same(short, vae(**options, max_iter=3, checkpoint=tmp_path).fit(X))
 
 
 def test_a_continued_fit_goes_on_too(power_cut, tmp_path):
@@ -168,7 +197,7 @@ def test_a_file_of_another_fit_is_refused(tmp_path):
     path = file_in(tmp_path)
     vae(checkpoint=tmp_path / "other", optimizer="rmsprop", batch_size=5).fit(X)
     file_in(tmp_path / "other").replace(path)
-    message = "checkpoint of another fit: batch_size was 5 and is 'auto'; optimizer was .*own, or"
+    message = "checkpoint of another fit: .*batch_size was 5 and is 32; .*optimizer was .*own, or"
     with pytest.raises(ValueError, match=message):
         vae(checkpoint=tmp_path).fit(X)
 
@@ -185,6 +214,8 @@ def test_a_file_of_another_fit_is_refused(tmp_path):
                 "n_prior_components": 3,
                 "image_shape": (8, 8),
                 "likelihood": "gaussian",
+                "batch_size": 32,
+                "learning_rate_init": 1e-3,
             },
         ),
         ({"likelihood": "gaussian"}, {"max_value": 7.0}),
@@ -200,7 +231,7 @@ def test_a_file_of_another_fit_is_refused(tmp_path):
 @pytest.mark.filterwarnings("ignore:Posterior collapse")
 def test_what_does_not_matter_may_change(tmp_path, options, inert):
     """The first fit is read again: the second call trains nothing and writes nothing."""
-    inert = inert | {"verbose": 1, "n_jobs": 2, "output": "params", "checkpoint_every": 3}
+    inert = inert | {"verbose": 1, "n_jobs": 2, "output": "params"}
     if options.get("variational") is False:
         del inert["output"]
     first = vae(checkpoint=tmp_path, max_iter=2, **options).fit(X, Y)
@@ -335,20 +366,35 @@ def test_labels_are_data():
     assert data_of(X, None) == data_of(X.copy(), None) != data_of(X, Y) != data_of(X, Y[::-1])
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-def test_killed_in_the_middle(tmp_path):
-    code = """
+KILLED = """
 import numpy as np
+import torch
 from skvae import VAETransformer
+from skvae.data.rows import ArrayRows, facts_of
+from skvae.vae.epochs import Start
+from skvae.vae.specification import Specification
+from skvae.vae.training.checkpoints import CheckpointFile, description_of
+from skvae.vae.training.fit import train_vae
 
 X = np.random.default_rng(0).random((1500, 20))
-vae = VAETransformer(
-    3, hidden_layer_sizes=(16,), max_iter=40, checkpoint="state", random_state=0
+vae = VAETransformer(3, hidden_layer_sizes=(16,), max_iter=40, random_state=0)
+facts, rows = facts_of(X, moments=True), ArrayRows(X)
+specification = Specification.of(vae.get_params(), facts, None)
+start = Start(int(np.random.RandomState(0).randint(2**31 - 1)))
+description = description_of(specification, rows, None, start, seeded=True)
+file = CheckpointFile("state", description, interval=0.0)
+torch.set_flush_denormal(True)
+fit = train_vae(
+    specification, rows, facts, None, start, device=torch.device("cpu"), checkpoint=file
 )
-np.savez("result.npz", **vae.fit(X).parameters_)
+np.savez("result.npz", **fit.parameters)
 """
-    command = [sys.executable, "-c", code]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_killed_in_the_middle(tmp_path):
+    """Written after every epoch, so that it may be killed while it writes."""
+    command = [sys.executable, "-c", KILLED]
     process = subprocess.Popen(command, cwd=tmp_path)
     while not list(tmp_path.glob("state/*.npz")):
         assert process.poll() is None
@@ -359,7 +405,10 @@ np.savez("result.npz", **vae.fit(X).parameters_)
     assert 0 < n_done < 40
     subprocess.run(command, cwd=tmp_path, check=True)
     straight = VAETransformer(3, hidden_layer_sizes=(16,), max_iter=40, random_state=0)
-    straight.fit(np.random.default_rng(0).random((1500, 20)))
+    straight.set_params(checkpoint=tmp_path / "state")
+    rows = np.random.default_rng(0).random((1500, 20))
+    assert same(straight.fit(rows), straight.set_params(checkpoint=None).fit(rows))
 
+    assert len(list(tmp_path.glob("state/*.npz"))) == 1
     with np.load(tmp_path / "result.npz") as result:
         assert all(np.array_equal(result[k], a) for k, a in straight.parameters_.items())

@@ -9,10 +9,12 @@ from skvae import VAETransformer
 from skvae.vae.descriptions import LIKELIHOODS
 from skvae.vae.nn.model import VAE, to_arrays
 from skvae.vae.nn.objectives import Objective
+from skvae.vae.schedule import Schedule
 from skvae.vae.training import cuda_graphs
+from skvae.vae.training.batches import Batches
 from skvae.vae.training.cuda_graphs import GraphedStep
 from skvae.vae.training.fused import FusedStep
-from skvae.vae.training.loop import Schedule, step_of, train
+from skvae.vae.training.loop import noise_of, step_of, train
 from skvae.vae.training.optimizers import OPTIMIZERS, flatten
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA GPU")
@@ -92,17 +94,15 @@ def trained(optimizer="adam", n_importance=1, n_classes=None, variational=True):
     x = torch.rand(50, 6, generator=generator)
     y = None if n_classes is None else torch.arange(50) % n_classes
     groups = [{"params": [flatten(list(model.parameters()))], "lr_ratio": 2.0}]
+    objective = Objective(n_importance=n_importance)
+    noise = noise_of(model, objective, y, is_zero=not variational)
+    beta = 1.0 if variational else None
     progress = train(
         model,
         OPTIMIZERS[optimizer](groups, lr=1e-2),
-        x,
-        y,
-        Schedule(12, 1e-2, cosine=True, beta=1.0, warm_up=0.5),
-        batch_size=16,
-        dynamic=True,
-        variational=variational,
-        seed=5,
-        objective=Objective(n_importance=n_importance),
+        Batches(x, y, noise, batch_size=16, seed=5, dynamic=True),
+        Schedule(12, 1e-2, cosine=True, beta=beta, warm_up=0.5),
+        objective,
     )
     return [list(record.values()) for *_, record in progress], to_arrays(model)
 

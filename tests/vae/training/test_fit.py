@@ -66,25 +66,6 @@ def test_history_stays_aligned_when_fits_differ():
     ]
 
 
-@pytest.mark.parametrize(("n", "size"), [(10, 32), (3200, 32), (5000, 50), (60_000, 128)])
-def test_automatic_batch_size(n, size):
-    assert fit._batch_size(vae(), np.empty((n, 1))) == size
-    assert fit._batch_size(vae(batch_size=7), np.empty((n, 1))) == 7
-
-
-@pytest.mark.parametrize(("n", "rate"), [(10, 1e-3), (3200, 1e-3), (60_000, 2e-3)])
-def test_automatic_rate_grows_with_the_root_of_the_batch(n, rate):
-    assert fit._learning_rate(vae(), np.empty((n, 1))) == pytest.approx(rate)
-    assert fit._learning_rate(vae(learning_rate_init=0.5), np.empty((n, 1))) == 0.5
-
-
-def test_automatic_rate_has_limits():
-    sizes = 1, 32, 512, 10_000
-    rates = [fit._learning_rate(vae(batch_size=n), np.empty((9, 1))) for n in sizes]
-
-    assert rates == pytest.approx([1e-3, 1e-3, 4e-3, 4e-3])
-
-
 def test_automatic_rate_is_used():
     rated = {n: vae(batch_size=n, learning_rate_init=1e-3).fit(X) for n in (32, 64)}
 
@@ -226,9 +207,9 @@ def test_early_stopping_scores_rows_it_does_not_train_on(monkeypatch):
     seen = {}
     original = fit.train
 
-    def spy(model, optimizer, x, *args, **kwargs):
-        seen["n"] = len(x)
-        return original(model, optimizer, x, *args, **kwargs)
+    def spy(model, optimizer, batches, *args, **kwargs):
+        seen["n"] = len(batches.x)
+        return original(model, optimizer, batches, *args, **kwargs)
 
     monkeypatch.setattr(fit, "train", spy)
     vae(early_stopping=True, validation_fraction=0.25).fit(X)
@@ -245,14 +226,14 @@ def test_early_stopping_works_for_a_plain_autoencoder_and_for_labels():
 
 def test_validation_elbo_is_the_score_of_the_held_out_rows(monkeypatch):
     seen = {}
-    original = fit._hold_out
+    original = fit.split
 
     def spy(*args):
         result = original(*args)
-        seen["X"] = result[2][0]
+        seen["X"] = result[1][0][:]
         return result
 
-    monkeypatch.setattr(fit, "_hold_out", spy)
+    monkeypatch.setattr(fit, "split", spy)
     fitted = vae(early_stopping=True, beta=0.5, likelihood="gaussian").fit(X)
 
     assert fitted.score(seen["X"]) == pytest.approx(fitted.best_validation_score_, abs=1e-6)

@@ -1,81 +1,9 @@
-import warnings
-
-import numpy as np
-import pytest
-from sklearn.exceptions import ConvergenceWarning
-from torch import nn
-
-from skvae.exceptions import FitInterruptedWarning, PosteriorCollapseWarning
-from skvae.vae.training.listeners import EarlyStopping, run_epochs, warn_of_collapse
-from skvae.vae.training.loop import Progress
+from skvae.vae.epochs import Epoch, Start
+from skvae.vae.training.listeners import EarlyStopping, Records, Units, Validation
 
 
-def scripted(losses, model, weight=float, n_steps=1):
-    """Stretch i sets the weight to i; a loss may be an exception to raise instead."""
-    for stretch, loss in enumerate(losses):
-        if isinstance(loss, BaseException):
-            model.weight.data.fill_(-1)
-            raise loss
-        model.weight.data.fill_(weight(stretch))
-        yield Progress(stretch % n_steps + 1, n_steps, {"loss": loss})
-
-
-def run(losses, stop_at=None, weight=float, n_steps=1, before=None):
-    model = nn.utils.skip_init(nn.Linear, 1, 1, bias=False)
-    seen = []
-
-    def after_epoch(record, parameters, whole=True):
-        seen.append(record["loss"])
-        return len(seen) == stop_at
-
-    progress = scripted(losses, model, weight, n_steps)
-    kept = run_epochs(progress, model, after_epoch, before=before)
-    history = [record["loss"] for record in kept.history]
-    assert model.weight.item() == kept.parameters["weight"].item()
-    assert seen == history
-    return kept.parameters["weight"].item(), history
-
-
-def test_the_last_epoch_is_kept():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert run([3.0, 2.0, 1.0]) == (2, [3.0, 2.0, 1.0])
-        assert run([3.0, 2.0, 1.0], stop_at=2) == (1, [3.0, 2.0])
-        assert run([4.0, 3.0, 2.0, 1.0], n_steps=2) == (3, [3.0, 1.0])
-
-
-def test_interruption_keeps_the_last_whole_epoch():
-    with pytest.warns(FitInterruptedWarning, match="epoch 2 is kept"):
-        assert run([3.0, 2.0, KeyboardInterrupt()]) == (1, [3.0, 2.0])
-    with pytest.warns(FitInterruptedWarning, match="epoch 1 is kept"):
-        assert run([3.0, 2.0, 1.0, KeyboardInterrupt()], n_steps=2) == (1, [2.0])
-    with pytest.raises(KeyboardInterrupt):
-        run([3.0, KeyboardInterrupt()], n_steps=2)
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_divergence_keeps_the_last_finite_epoch(bad):
-    with pytest.warns(ConvergenceWarning, match="epoch 3.*the model of epoch 2.*learning_rate"):
-        assert run([3.0, 2.0, bad, 1.0]) == (1, [3.0, 2.0])
-    with pytest.warns(ConvergenceWarning, match="epoch 2, by step 2; the model of epoch 1"):
-        assert run([3.0, 2.0, 1.0, bad, 1.0], n_steps=2) == (1, [2.0])
-
-
-def test_divergence_within_the_first_epoch_keeps_its_finite_steps():
-    with pytest.warns(ConvergenceWarning, match="epoch 1, by step 3; the model of step 2 is kept"):
-        assert run([3.0, 2.0, np.nan, 1.0], n_steps=9) == (1, [2.0])
-
-
-def test_divergence_at_once_leaves_nothing_to_keep_but_what_was_before():
-    with pytest.raises(ValueError, match="epoch 1, by step 1.*learning_rate_init"):
-        run([np.nan])
-    with pytest.warns(ConvergenceWarning, match="kept as it was before"):
-        assert run([np.nan], before={"weight": np.array([[7.0]])}) == (7, [])
-
-
-def test_a_bad_weight_is_divergence_too():
-    with pytest.warns(ConvergenceWarning):
-        assert run([3.0, 2.0], weight=lambda epoch: np.nan if epoch else 0.0) == (0, [3.0])
+def epoch_of(number=1, **record):
+    return Epoch(number, record, {"number": number}, None)
 
 
 def test_early_stopping_returns_to_the_best_though_within_tol():
@@ -93,17 +21,31 @@ def test_slow_rises_add_up():
     assert not any(stopper.update(0.2 * epoch, None) for epoch in range(50))
 
 
-@pytest.mark.parametrize(
-    ("n_active", "nats", "said"),
-    [(0, 0.0, "none of 32"), (0, 5.0, "none of 32"), (1, 0.9, "1 of 32"), (3, 0.9, "3 of 32")],
-)
-def test_a_posterior_next_to_the_prior_is_a_collapse(n_active, nats, said):
-    with pytest.warns(PosteriorCollapseWarning, match=f"{said} latent dimensions.*smaller beta"):
-        warn_of_collapse(n_active, np.full(32, nats / 32), "gaussian")
+def test_the_units_of_a_record_are_those_of_densities():
+    epoch = epoch_of(loss=3.0, reconstruction=-2.0, elbo=-3.0, kl=1.0)
+    Units(0.5).epoch_ended(epoch)
+
+    assert epoch.record == {"loss": 2.5, "reconstruction": -1.5, "elbo": -2.5, "kl": 1.0}
 
 
-@pytest.mark.parametrize(("n_active", "nats"), [(1, 2.0), (4, 0.9), (32, 0.1)])
-def test_few_dimensions_that_carry_something_are_none(n_active, nats):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        warn_of_collapse(n_active, np.full(32, nats / 32), "poisson")
+def test_a_history_goes_on_and_has_nan_where_epochs_lack_something():
+    records = Records()
+    records.fit_began(Start(0, history={"loss": [1.0], "kl": [2.0]}))
+    epoch = epoch_of(loss=3.0, validation_elbo=4.0)
+    records.epoch_ended(epoch)
+
+    assert repr(epoch.history) == (
+        "{'loss': [1.0, 3.0], 'kl': [2.0, nan], 'validation_elbo': [nan, 4.0]}"
+    )
+
+
+def test_validation_waits_for_the_whole_kl_weight():
+    stopper = EarlyStopping(n_iter_no_change=1, tol=0.0)
+    validation = Validation("score", lambda model: -1.0, stopper, kl_weight=1.0)
+    epochs = [epoch_of(number, kl_weight=weight) for number, weight in enumerate((0.5, 1, 1), 1)]
+    for epoch in epochs:
+        validation.epoch_ended(epoch)
+
+    assert [epoch.stop for epoch in epochs] == [False, False, True]
+    assert all(epoch.record["score"] == -1 for epoch in epochs)
+    assert stopper.best_parameters == {"number": 2}

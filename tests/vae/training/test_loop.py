@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from skvae.vae.nn.model import VAE, to_arrays
-from skvae.vae.training.loop import Schedule, train
+from skvae.vae.schedule import Schedule
+from skvae.vae.training.batches import Batches, Noise
+from skvae.vae.training.loop import train
 from skvae.vae.training.optimizers import OPTIMIZERS
 
 
@@ -16,49 +18,25 @@ def setting(n=50, likelihood="bernoulli"):
     return model, torch.rand(n, 6, generator=generator)
 
 
-def run(model, x, n_epochs=3, n_before=0, optimizer=None, beta=1.0, **options):
+def stretches(model, x, schedule, optimizer, n_done=0, **options):
+    """Progress of a training."""
+    options = {"batch_size": 16, "seed": 5} | options
+    noise = Noise(2, is_zero=schedule.beta is None)
+    return train(model, optimizer, Batches(x, None, noise, **options), schedule, n_done=n_done)
+
+
+def run(model, x, n_epochs=3, optimizer=None, beta=1.0, **options):
     """Records of whole epochs."""
-    options = {
-        "batch_size": 16,
-        "dynamic": False,
-        "variational": True,
-        "seed": 5,
-        "n_before": n_before,
-    } | options
+    options = {"batch_size": 16} | options
     n_batches = options.get("steps_per_epoch") or -(-len(x) // options["batch_size"])
     schedule = Schedule(n_epochs * n_batches, 1e-2, cosine=False, beta=beta, warm_up=0.0)
     optimizer = optimizer or OPTIMIZERS["adam"](model.parameters(), lr=1e-2)
-    progress = train(model, optimizer, x, None, schedule, **options)
+    progress = stretches(model, x, schedule, optimizer, **options)
     return [record for step, n_steps, record in progress if step == n_steps]
 
 
 def equal(a, b):
     return all(np.array_equal(a[name], b[name]) for name in a)
-
-
-def test_schedule_of_the_kl_weight():
-    schedule = Schedule(100, 1e-3, cosine=False, beta=4.0, warm_up=0.2)
-    weights = np.array([schedule.kl_weight(step) for step in range(100)])
-
-    np.testing.assert_allclose(weights[:20], 4 * np.arange(1, 21) / 20)
-    assert (weights[19:] == 4).all()
-
-
-@pytest.mark.parametrize("warm_up", [0.0, 0.2, 1.0])
-@pytest.mark.parametrize("n_steps", [1, 7])
-def test_the_shortest_fit_reaches_beta(n_steps, warm_up):
-    schedule = Schedule(n_steps, 1e-3, cosine=True, beta=0.7, warm_up=warm_up)
-
-    assert schedule.kl_weight(n_steps - 1) == 0.7
-
-
-def test_cosine_falls_from_the_rate_towards_zero():
-    schedule = Schedule(1000, 1e-2, cosine=True, beta=1.0, warm_up=0.0)
-    rates = np.array([schedule.learning_rate(step) for step in range(1000)])
-
-    assert rates[0] == 1e-2 and rates[500] == pytest.approx(5e-3) and rates[-1] < 1e-7
-    assert (np.diff(rates) < 0).all()
-    assert Schedule(9, 1e-2, cosine=False, beta=1.0, warm_up=0.0).learning_rate(8) == 1e-2
 
 
 def test_steps_per_epoch_cut_passes_short_or_go_on_to_the_next():
@@ -83,6 +61,18 @@ def test_steps_per_epoch_cut_passes_short_or_go_on_to_the_next():
     assert not torch.equal(*epochs)
 
 
+def test_the_last_epoch_may_be_shorter():
+    model, x = setting(50)
+    schedule = Schedule(10, 1e-2, cosine=False, beta=1.0, warm_up=0.0)
+    optimizer = OPTIMIZERS["adam"](model.parameters(), lr=1e-2)
+    told = [(step, n_steps) for step, n_steps, _ in stretches(model, x, schedule, optimizer)]
+    straight, _ = setting(50)
+    run(straight, x, 1, steps_per_epoch=10)
+
+    assert told == [(4, 4), (4, 4), (2, 2)]
+    assert not equal(to_arrays(model), to_arrays(straight))  # each epoch has its own noise
+
+
 def test_a_schedule_goes_on_where_it_stopped():
     results = []
     for parts in ([(0, 4)], [(0, 3), (3, 4)]):
@@ -90,18 +80,7 @@ def test_a_schedule_goes_on_where_it_stopped():
         optimizer = OPTIMIZERS["adam"](model.parameters(), lr=1e-2)
         for n_done, stop in parts:
             schedule = Schedule(16, 1e-2, cosine=True, beta=1.0, warm_up=0.5)
-            progress = train(
-                model,
-                optimizer,
-                x,
-                None,
-                schedule,
-                batch_size=16,
-                dynamic=False,
-                variational=True,
-                seed=0,
-                n_done=n_done,
-            )
+            progress = stretches(model, x, schedule, optimizer, n_done)
             list(islice(progress, stop - n_done))
         results.append(to_arrays(model))
 
@@ -112,19 +91,7 @@ def test_progress_is_told_within_long_epochs_as_means_until_then():
     model, x = setting(1000)
     schedule = Schedule(250, 1e-3, cosine=False, beta=1.0, warm_up=0.0)
     optimizer = OPTIMIZERS["adam"](model.parameters(), lr=1e-3)
-    told = list(
-        train(
-            model,
-            optimizer,
-            x,
-            None,
-            schedule,
-            batch_size=4,
-            dynamic=False,
-            variational=True,
-            seed=0,
-        )
-    )
+    told = list(stretches(model, x, schedule, optimizer, batch_size=4))
 
     assert [(step, n_steps) for step, n_steps, _ in told] == [(100, 250), (200, 250), (250, 250)]
     losses = np.array([record["loss"] for _, _, record in told])
@@ -136,9 +103,7 @@ def test_one_record_an_epoch_and_lazily():
     schedule = Schedule(8, 1e-2, cosine=False, beta=1.0, warm_up=0.0)
     optimizer = OPTIMIZERS["adam"](model.parameters(), lr=1e-2)
     before = to_arrays(model)
-    records = train(
-        model, optimizer, x, None, schedule, batch_size=16, dynamic=False, variational=True, seed=0
-    )
+    records = stretches(model, x, schedule, optimizer)
     assert equal(before, to_arrays(model))
     next(records)
     after_one = to_arrays(model)
@@ -162,20 +127,8 @@ def test_the_loss_is_summed_over_the_batch():
     start = to_arrays(whole)
     for model, data in ((whole, x), (doubled, x.repeat(2, 1))):
         optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
-        schedule = Schedule(1, 1e-4, cosine=False, beta=1.0, warm_up=0.0)
-        list(
-            train(
-                model,
-                optimizer,
-                data,
-                None,
-                schedule,
-                batch_size=16,
-                dynamic=False,
-                variational=False,
-                seed=0,
-            )
-        )
+        schedule = Schedule(1, 1e-4, cosine=False, beta=None, warm_up=0.0)
+        list(stretches(model, data, schedule, optimizer))
     name = "decoder.2.bias"
     once = to_arrays(whole)[name] - start[name]
     twice = to_arrays(doubled)[name] - start[name]
@@ -250,7 +203,7 @@ def test_plain_autoencoder_has_no_noise_and_no_kl():
     results = []
     for seed in (1, 2):
         model, x = setting()
-        records = run(model, x, 2, variational=False, seed=seed, batch_size=50)
+        records = run(model, x, 2, beta=None, seed=seed, batch_size=50)
         results.append(records[-1])
         assert set(records[0]) == {"loss", "reconstruction"}
 

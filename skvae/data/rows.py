@@ -1,0 +1,370 @@
+"""Rows of numbers wherever they lie: one protocol, and one pass that validates and describes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import assert_all_finite
+from sklearn.utils.validation import validate_data
+
+from skvae.data.containers import float_type, numbers, validate_numbers
+from skvae.data.iterables import BlockPasses, IteratedRows, yields_blocks
+from skvae.data.maps import MappedRows, memory_map_of, row_blocks, rows_per_block
+
+__all__ = [
+    "ArrayRows",
+    "PreparedRows",
+    "RowFacts",
+    "Rows",
+    "SequentialRows",
+    "are_binary",
+    "evenly_spaced",
+    "facts_of",
+    "output_dtype",
+    "read_rows",
+    "validate_rows",
+]
+
+# Binary values are 0 and a unit, up to rounding.
+_TOLERANCE = 1e-6
+
+# What rows may stay in memory; others become float32 where that is exact, else float64.
+_DTYPES = [np.float64, np.float32, np.uint8]
+
+Look = Callable[[np.ndarray], None]
+
+
+@runtime_checkable
+class Rows(Protocol):
+    """What a source of rows gives, whatever it is.
+
+    Attributes
+    ----------
+    shape : (int, int)
+        (n, n_features).
+    dtype : dtype
+        Of the numbers.
+    is_in_memory : bool
+        Whether all rows are there at once, so that a copy of them may be as well.
+    """
+
+    shape: tuple[int, int]
+    dtype: np.dtype
+    is_in_memory: bool
+
+    def __len__(self) -> int:
+        """Number of rows."""
+
+    def __getitem__(self, rows: slice | np.ndarray, /) -> np.ndarray:
+        """Rows of a slice, or of an array of ascending numbers, as an array."""
+
+    def part(self, places: np.ndarray) -> "Rows":
+        """The rows with these ascending numbers, still where they lie."""
+
+
+@runtime_checkable
+class SequentialRows(Rows, Protocol):
+    """Rows that are read forward: any others than the next ones may take a new pass."""
+
+    def anew(self) -> "SequentialRows":
+        """The same rows, with a pass of their own."""
+
+
+class ArrayRows:
+    """Rows of an array in memory.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Not copied.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.data.rows import ArrayRows
+    >>> rows = ArrayRows(np.arange(6).reshape(3, 2))
+    >>> rows.part(np.array([0, 2]))[1:]
+    array([[4, 5]])
+    """
+
+    is_in_memory = True
+
+    def __init__(self, X: np.ndarray):
+        self.X, self.shape, self.dtype = X, X.shape, X.dtype
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        return self.X[rows]
+
+    def part(self, places: np.ndarray) -> "ArrayRows":
+        """The rows with these numbers."""
+        return ArrayRows(self.X[places])
+
+
+class PreparedRows:
+    """Rows as a network sees them, made when they are asked for.
+
+    Parameters
+    ----------
+    X : ndarray or Rows of shape (n, n_features)
+        In the user's units.
+    prepare : callable
+        From some rows to what the network sees of them, float32.
+    """
+
+    dtype = np.dtype(np.float32)
+    is_in_memory = False
+
+    def __init__(self, X: Any, prepare: Callable[[np.ndarray], np.ndarray]):
+        self.X, self._prepare, self.shape = X, prepare, X.shape
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        return self._prepare(self.X[rows])
+
+    def part(self, places: np.ndarray) -> "PreparedRows":
+        """The rows with these ascending numbers."""
+        return PreparedRows(self.X.part(places), self._prepare)
+
+
+def output_dtype(X: Any) -> np.dtype:
+    """The float type in which answers about rows come: theirs, float32 for pixels of 8 bits."""
+    return float_type(X.dtype)
+
+
+def evenly_spaced(n_rows: int, n: int) -> np.ndarray:
+    """Ascending numbers of ``n`` rows, or of all where there are fewer."""
+    return np.unique(np.linspace(0, n_rows - 1, n).astype(np.intp))
+
+
+def are_binary(X: np.ndarray, unit: float = 1.0) -> np.ndarray:
+    """Whether all values of each column are 0 or ``unit`` up to rounding, (n_features,)."""
+    tolerance = _TOLERANCE * unit
+    x = np.asarray(X, dtype=output_dtype(X))
+
+    return ((np.abs(x) <= tolerance) | (np.abs(x - unit) <= tolerance)).all(axis=0)
+
+
+@dataclass(frozen=True)
+class RowFacts:
+    """What is true of all rows, as one pass over them tells.
+
+    Parameters
+    ----------
+    n_rows, n_features : int
+        Their number and width.
+    dtype : dtype
+        Of the numbers.
+    lows, highs : ndarray of shape (n_features,)
+        Least and greatest value of each column.
+    wholes : ndarray of shape (n_features,), bool
+        Whether a column holds whole numbers only.
+    binaries : ndarray of shape (n_features,), bool
+        Whether a column holds 0 and the unit only, up to rounding.
+    mean, scale : ndarray of shape (n_features,), float64, or None
+        Moments of the columns, scale 1 for those that do not vary; not finite where squares are too
+        large for a float. None where nobody asked for them.
+    """
+
+    n_rows: int
+    n_features: int
+    dtype: np.dtype
+    lows: np.ndarray
+    highs: np.ndarray
+    wholes: np.ndarray
+    binaries: np.ndarray
+    mean: np.ndarray | None = None
+    scale: np.ndarray | None = None
+
+    @property
+    def low(self) -> float:
+        """Least value."""
+        return self.lows.min() + 0.0  # -0.0 becomes 0.0
+
+    @property
+    def high(self) -> float:
+        """Greatest value."""
+        return self.highs.max() + 0.0
+
+    @property
+    def varies(self) -> bool:
+        """Whether any column has more than one value."""
+        return bool((self.lows < self.highs).any())
+
+    @property
+    def whole(self) -> bool:
+        """Whether all values are whole numbers."""
+        return bool(self.wholes.all())
+
+    @property
+    def binary(self) -> bool:
+        """Whether all values are 0 or the unit, up to rounding."""
+        return bool(self.binaries.all())
+
+
+class _Reading:
+    """What blocks of rows tell, however they are cut: they are cut anew."""
+
+    def __init__(self, unit: float, moments: bool):
+        self._unit, self._scaler = unit, StandardScaler() if moments else None
+        self._held: list[np.ndarray] = []
+        self._n_held = self._n_rows = 0
+        self._columns: dict[str, np.ndarray] = {}
+        self._dtypes: set[np.dtype] = set()
+
+    def look(self, block: np.ndarray) -> None:
+        """Take note of the next rows."""
+        size = rows_per_block(block.shape[1])
+        self._dtypes.add(block.dtype)
+        self._n_rows += len(block)
+        while self._n_held + len(block) >= size:
+            n = size - self._n_held
+            self._see([*self._held, block[:n]])
+            self._held, self._n_held, block = [], 0, block[n:]
+        if len(block):
+            self._held.append(np.array(block))
+            self._n_held += len(block)
+
+    def facts(self) -> RowFacts:
+        """What all rows tell."""
+        if self._held:
+            self._see(self._held)
+        scaler = self._scaler
+        moments = () if scaler is None else (scaler.mean_, scaler.scale_)
+        dtype, width = np.result_type(*self._dtypes), len(self._columns["lows"])
+
+        return RowFacts(self._n_rows, width, dtype, *self._columns.values(), *moments)
+
+    def _see(self, blocks: list[np.ndarray]) -> None:
+        X = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+        whole = X.dtype.kind in "iub"
+        new = {"lows": X.min(axis=0), "highs": X.max(axis=0)}
+        all_true = np.full(X.shape[1], True)
+        known = self._columns or {**new, "wholes": all_true, "binaries": all_true}
+        wholes, binaries = known["wholes"], known["binaries"]
+        if wholes.any() and not whole:
+            wholes = wholes & (np.floor(X) == X).all(axis=0)
+        if binaries.any():
+            binaries = binaries & are_binary(X, self._unit)
+        self._columns = {
+            "lows": np.minimum(known["lows"], new["lows"]),
+            "highs": np.maximum(known["highs"], new["highs"]),
+            "wholes": wholes,
+            "binaries": binaries,
+        }
+        if self._scaler is not None:
+            with np.errstate(over="ignore", invalid="ignore"):
+                self._scaler.partial_fit(X)
+
+
+def facts_of(X: Any, *, unit: float = 1.0, moments: bool = False) -> RowFacts:
+    """What is true of all rows.
+
+    Parameters
+    ----------
+    X : ndarray or Rows of shape (n, n_features)
+        Finite numbers.
+    unit : float, default=1.0
+        The value that binary columns have beside 0.
+    moments : bool, default=False
+        Whether means and scales are wanted.
+
+    Returns
+    -------
+    facts : RowFacts
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.data.rows import facts_of
+    >>> facts = facts_of(np.array([[0, 3], [1, 5]]))
+    >>> facts.whole, facts.binary, facts.binaries.tolist()
+    (True, False, [True, False])
+    """
+    reading = _Reading(unit, moments)
+    for block in row_blocks(X):
+        reading.look(block)
+
+    return reading.facts()
+
+
+def read_rows(
+    estimator: Any, X: Any, *, reset: bool, unit: float = 1.0, moments: bool = False
+) -> tuple[Rows, RowFacts]:
+    """Validate rows where they lie and describe them, in one pass.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Whose features scikit-learn counts: its ``n_features_in_`` is set or compared with.
+    X : array-like or iterable of blocks, of shape (n, n_features)
+        Rows.
+    reset : bool
+        Whether to set or to compare.
+    unit, moments
+        As for :func:`facts_of`.
+
+    Returns
+    -------
+    rows : Rows of shape (n, n_features)
+        float32, float64 or uint8, but any numbers in a memory map.
+    facts : RowFacts
+    """
+    reading = _Reading(unit, moments)
+    rows = validate_rows(estimator, X, reset=reset, look=reading.look)
+
+    return ArrayRows(rows) if isinstance(rows, np.ndarray) else rows, reading.facts()
+
+
+def validate_rows(
+    estimator: Any, X: Any, *, reset: bool, look: Look | None = None
+) -> np.ndarray | MappedRows | IteratedRows:
+    """Validate rows without copying those of a memory map, or making pixels of 8 bits larger.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Whose features scikit-learn counts: its ``n_features_in_`` is set or compared with.
+    X : array-like or iterable of blocks, of shape (n, n_features)
+        Rows.
+    reset : bool
+        Whether to set or to compare.
+    look : callable or None, default=None
+        Called with all rows, block by block, in the same pass.
+
+    Returns
+    -------
+    X : ndarray, MappedRows or IteratedRows
+        float32, float64 or uint8, but any numbers in a memory map.
+    """
+    if yields_blocks(X, type(estimator).__name__):
+        return _validate_blocks(estimator, X, reset, look)
+    if isinstance(X, np.ndarray) and memory_map_of(X) is not None:
+        X = MappedRows(validate_data(estimator, numbers(X), ensure_all_finite=False, reset=reset))
+        for block in row_blocks(X):
+            assert_all_finite(block, estimator_name=type(estimator).__name__, input_name="X")
+            if look is not None:
+                look(block)
+        return X
+    X = validate_numbers(estimator, X, kept=_DTYPES, reset=reset)
+    if look is not None:
+        for block in row_blocks(X):
+            look(block)
+
+    return X
+
+
+def _validate_blocks(estimator: Any, X: Any, reset: bool, look: Look | None) -> IteratedRows:
+    blocks = BlockPasses(X, _DTYPES)
+    validate_data(estimator, blocks.first, skip_check_array=True, reset=reset)
+    rows = IteratedRows(blocks, look)
+    if len(rows) == 0:
+        raise ValueError("The blocks of X have 0 samples, but a minimum of 1 is required.")
+
+    return rows

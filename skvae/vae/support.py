@@ -1,0 +1,65 @@
+"""Which values a likelihood can give rise to, and what to do about others."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from skvae._warnings import warn
+from skvae.data.rows import PreparedRows, RowFacts, facts_of
+from skvae.vae.descriptions import Likelihood, check_unit_range, is_unit_range
+
+__all__ = ["check_support", "check_unit_interval", "in_unit_interval", "within_support"]
+
+
+def in_unit_interval(facts: RowFacts, max_value: float = 1.0) -> bool:
+    """Whether all values lie in [0, max_value], up to rounding."""
+    return is_unit_range(facts.low, facts.high, max_value)
+
+
+def check_unit_interval(facts: RowFacts, wanted_by: str, max_value: float = 1.0) -> None:
+    """Raise an error that says how to scale X unless it lies in [0, max_value]."""
+    check_unit_range(facts.low, facts.high, wanted_by, max_value)
+
+
+def check_support(facts: RowFacts, likelihood: Likelihood, max_value: float = 1.0) -> None:
+    """Raise an error unless the likelihood can give rise to such rows, as far as it says."""
+    if likelihood.check is not None:
+        likelihood.check(facts, max_value)
+
+
+def within_support(X: Any, max_value: float, *, binary: bool) -> Any:
+    """Rows whose density a Bernoulli likelihood is asked for, clipped to [0, ``max_value``].
+
+    Unseen rows may leave the range that the training rows had; a score of them is no reason to
+    fail, nor to be silent.
+
+    Parameters
+    ----------
+    X : ndarray or Rows of shape (n, n_features)
+        In the user's units.
+    max_value : float
+        What means 1.
+    binary : bool
+        Whether values between the ends are no probabilities, so that there is no density.
+
+    Returns
+    -------
+    X : ndarray or Rows of shape (n, n_features)
+    """
+    facts = facts_of(X, unit=max_value)
+    if not in_unit_interval(facts, max_value):
+        warn(
+            f"X has values between {facts.low:.4g} and {facts.high:.4g}, which "
+            "likelihood='bernoulli' has no density for; the scores are those of X clipped to [0, "
+            f"{max_value:g}]. Scale X as in the fit, or use likelihood='gaussian' where unseen "
+            "rows may leave the range."
+        )
+        X = PreparedRows(X, partial(np.clip, a_min=0, a_max=max_value))
+    if binary and not facts.binary:
+        warn(
+            f"Scores of values between 0 and {max_value:g} under likelihood='bernoulli' are a "
+            "cross-entropy, not a log-density: they do not tell outliers and compare with no other "
+            "likelihood. Use likelihood='gaussian', or binarize=."
+        )
+    return X
