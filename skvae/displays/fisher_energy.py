@@ -6,7 +6,6 @@ from sklearn.utils.validation import check_is_fitted
 from skvae.displays.canvas import place, require_matplotlib
 from skvae.displays.mosaic import as_images, draw_mosaic, fill_grid, tile_centres
 from skvae.displays.palette import ENERGY_MAP, styles
-from skvae.fisher.energy import energies
 from skvae.fisher.layout import GRADIENTS
 
 __all__ = ["FisherEnergyDisplay"]
@@ -93,7 +92,7 @@ class FisherEnergyDisplay:
                 f"X holds {len(X)} images; an energy map is of one: pass X[i : i + 1]."
             )
         patches = extractor.transform(X)[0]
-        shares = energies(estimator._codec(), estimator._local(patches, extractor.positions_))
+        shares = estimator.energies(patches, extractor.positions_)
         rows, columns = extractor.grid_
         image = as_images(X, extractor.image_shape_)[0].mean(axis=2)
         energy = shares.reshape(*shares.shape[:2], len(rows), len(columns))
