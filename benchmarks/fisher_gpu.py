@@ -51,7 +51,7 @@ def main():
     center = mixture.center(np.float32)
     host = rng.standard_normal((options.n, D), dtype=np.float32)
     X = torch.from_numpy(host).to(device)
-    rows = torch_statistics.block_rows(K, X.element_size())
+    rows = torch_statistics.chunk_rows(K, X.element_size())
     offsets = np.array([0, len(host)])
     times = [
         (

@@ -2,12 +2,16 @@
 
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import FrameType
 
-__all__ = ["warn"]
+__all__ = ["unwarned", "warn"]
 
 # Whose calls a user did not write: ours, and those of Pipeline, searches and Parallel around us.
 _LIBRARIES = {"joblib", "sklearn", "skvae"}
+_UNWARNED: ContextVar[tuple[type[Warning], ...]] = ContextVar("unwarned", default=())
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
@@ -33,10 +37,36 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     >>> [str(warning.message) for warning in caught]
     ['No feature of X varies.']
     """
+    if issubclass(category, _UNWARNED.get()):
+        return
     frame, level = sys._getframe(), 1
     while frame.f_back is not None and _library(frame) in _LIBRARIES:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
+
+
+@contextmanager
+def unwarned(category: type[Warning]) -> Iterator[None]:
+    """Leave out warnings of ours whose matter is no concern of the user's.
+
+    Only those that :func:`warn` would give, and in this thread: no filter is changed.
+
+    Parameters
+    ----------
+    category : type
+        Of the warnings.
+
+    Examples
+    --------
+    >>> from skvae._warnings import unwarned, warn
+    >>> with unwarned(UserWarning):
+    ...     warn("No feature of X varies.")
+    """
+    token = _UNWARNED.set((*_UNWARNED.get(), category))
+    try:
+        yield
+    finally:
+        _UNWARNED.reset(token)
 
 
 def _library(frame: FrameType) -> str:

@@ -1,5 +1,6 @@
 import inspect
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from types import FunctionType
 
 import numpy as np
@@ -9,7 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from skvae._warnings import warn
+from skvae._warnings import unwarned, warn
 
 
 def lines_of(call):
@@ -66,3 +67,24 @@ def test_a_warning_points_at_the_line_of_the_user(call):
     assert lines
     assert {name for name, _ in lines} == {here}
     assert {line for _, line in lines} == {call.__code__.co_firstlineno}
+
+
+def test_a_warning_can_be_left_out_without_a_filter():
+    before = list(warnings.filters)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with unwarned(RuntimeWarning):
+            warn("left out", RuntimeWarning)
+            warn("another kind")
+        warn("given again", RuntimeWarning)
+    assert [str(warning.message) for warning in caught] == ["another kind", "given again"]
+    assert warnings.filters == before
+
+
+def test_another_thread_warns_as_before():
+    with (
+        unwarned(RuntimeWarning),
+        ThreadPoolExecutor(1) as other,
+        pytest.warns(RuntimeWarning, match="here"),
+    ):
+        other.submit(warn, "here", RuntimeWarning).result()

@@ -1,13 +1,18 @@
-"""The shape of the images that rows of pixels stand for."""
+"""Images: validated, and the shape of those that rows of pixels stand for."""
 
 from collections.abc import Sequence
 from numbers import Integral
+from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
 
-from skvae._typing import Array
+from skvae._typing import Array, FloatArray
+from skvae.data.containers import check_numbers, is_frame, numbers, validate_numbers
+from skvae.data.sequences import sequence_of
 
-__all__ = ["shape_of_images"]
+__all__ = ["shape_of_images", "validate_images", "validate_pixels"]
 
 
 def shape_of_images(X: Array, image_shape: Sequence[int] | None) -> tuple[int, int, int]:
@@ -40,15 +45,15 @@ def shape_of_images(X: Array, image_shape: Sequence[int] | None) -> tuple[int, i
     """
     if X.ndim == 2:
         return _shape_of_rows(X.shape[1], image_shape)
-    shape = (*X.shape[1:], 1)[:3]
+    shape: Any = (*X.shape[1:], 1)[:3]
     if image_shape is not None and shape != _with_channels(image_shape):
         raise ValueError(f"X holds images of shape {X.shape[1:]}, but image_shape={image_shape}.")
     return shape
 
 
 def _with_channels(image_shape: Sequence[int]) -> tuple[int, int, int]:
-    shape = tuple(image_shape)
-    if len(shape) not in (2, 3) or not all(isinstance(n, Integral) and n > 0 for n in shape):
+    shape: Any = tuple(image_shape)
+    if len(shape) not in (2, 3) or not all(isinstance(n, Integral) and int(n) > 0 for n in shape):
         raise ValueError(
             f"image_shape={image_shape!r} must be (height, width) or (height, width, channels)."
         )
@@ -72,3 +77,68 @@ def _shape_of_rows(n_pixels: int, image_shape: Sequence[int] | None) -> tuple[in
             f"{np.prod(shape)} pixels."
         )
     return shape
+
+
+def validate_images(estimator: BaseEstimator, X: Any, *, reset: bool) -> FloatArray:
+    """Validate rows of pixels or images (n, h, w[, c]), whose features are their pixels.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its ``n_features_in_`` is set or compared with.
+    X : array-like of shape (n, ...)
+        Rows or images.
+    reset : bool
+        Whether to set or to compare.
+
+    Returns
+    -------
+    X : ndarray
+        float32 or float64, in the shape it came in.
+
+    Raises
+    ------
+    ValueError
+        If images differ in shape.
+    """
+    X = sequence_of(X, type(estimator).__name__)
+    if isinstance(X, list | tuple):
+        shapes: dict[Any, int] = {}
+        for i, image in enumerate(X):
+            shapes.setdefault(None if isinstance(image, list | tuple) else np.shape(image), i)
+        if len(shapes) > 1:
+            (a, i), (b, j) = list(shapes.items())[:2]
+            raise ValueError(
+                f"All images of X must have the same shape: image {i} has {a}, image {j} has {b}. "
+                "Resize or crop them; or find the descriptors of each image yourself, and pass "
+                "the sets to an encoder without an extractor."
+            )
+    X = numbers(X)
+    if is_frame(X) or np.ndim(X) <= 2:
+        return validate_numbers(estimator, X, reset=reset)
+    X = check_numbers(X, allow_nd=True)
+    validate_data(estimator, X.reshape(len(X), -1), reset=reset, skip_check_array=True)
+    return X
+
+
+def validate_pixels(estimator: BaseEstimator, X: Any, *, reset: bool) -> FloatArray:
+    """Validate rows of pixels, images (n, h, w) or images with channels (n, h, w, c).
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its ``n_features_in_`` is set or compared with.
+    X : array-like of shape (n, h * w * c) or (n, h, w) or (n, h, w, c)
+        Images.
+    reset : bool
+        Whether to set or to compare.
+
+    Returns
+    -------
+    X : ndarray
+        float32 or float64, in the shape it came in.
+    """
+    X = validate_images(estimator, X, reset=reset)
+    if X.ndim > 4:
+        raise ValueError(f"Images must be (n, h, w) or (n, h, w, c), got shape {X.shape}.")
+    return X

@@ -9,7 +9,6 @@ from skvae._typing import Array, ArrayLike, Axes
 from skvae.displays.canvas import Display, place, require_matplotlib
 from skvae.displays.mosaic import as_images, draw_mosaic, fill_grid, tile_centres
 from skvae.displays.palette import ENERGY_MAP, styles
-from skvae.fisher.energy import energies
 from skvae.fisher.layout import GRADIENTS
 
 __all__ = ["FisherEnergyDisplay"]
@@ -109,7 +108,7 @@ class FisherEnergyDisplay(Display):
                 f"X holds {n_images} images; an energy map is of one: pass X[i : i + 1]."
             )
         patches = extractor.transform(X)[0]
-        shares = energies(estimator._codec(), estimator._local(patches, extractor.positions_))
+        shares = estimator.energies(patches, extractor.positions_)
         rows, columns = extractor.grid_
         image = as_images(X, extractor.image_shape_)[0].mean(axis=2)
         energy = shares.reshape(*shares.shape[:2], len(rows), len(columns))

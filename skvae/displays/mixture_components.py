@@ -95,16 +95,16 @@ class MixtureComponentsDisplay(Display):
         """
         require_matplotlib(cls.__name__)
         check_is_fitted(estimator)
-        mixture = estimator._codec().mixture
-        heaviest = np.argsort(-mixture.weights, kind="stable")[:n_components]
-        local, positions = mixture.means[heaviest], None
-        if estimator._has_xy:
-            local, positions = local[:, :-2], local[:, -2:] / estimator.xy_weight
+        weights, descriptors, positions = estimator.component_descriptors()
+        heaviest = np.argsort(-weights, kind="stable")[:n_components]
         if patch_shape is None and hasattr(estimator.extractor_, "patch_size"):
             size = estimator.extractor_.patch_size
             patch_shape = (size, size, estimator.extractor_.image_shape_[2])
-        patches = as_images(estimator._unreduce(local), patch_shape)
-        display = cls(patches=patches, weights=mixture.weights[heaviest], positions=positions)
+        display = cls(
+            patches=as_images(descriptors[heaviest], patch_shape),
+            weights=weights[heaviest],
+            positions=None if positions is None else positions[heaviest],
+        )
 
         return display.plot(kind, ax, **kwargs)
 

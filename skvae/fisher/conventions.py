@@ -1,4 +1,4 @@
-"""The same Fisher vector in the layouts of other libraries."""
+"""Fisher vectors in the layouts of other libraries."""
 
 import numpy as np
 

@@ -1,15 +1,17 @@
 """Sets of descriptors in dask arrays and bags: sampled where they lie, encoded lazily."""
 
-from copy import deepcopy
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
+from skvae._typing import Array, FloatArray, IntArray
 from skvae.data.blocks import random_rows
-from skvae.data.containers import array_of, check_numbers, float_type, validate_numbers
-from skvae.fisher.sets import check_sets, pack_sets, type_of_sets
-from skvae.fisher.sources import PackedSets
+from skvae.data.containers import array_of, check_numbers, float_type
+from skvae.fisher.packing import check_sets, pack_sets, type_of_sets
+from skvae.fisher.sets import PackedSets, batches_of
 
-__all__ = ["DaskRows", "DaskSets", "dask_source", "lazy_vectors"]
+__all__ = ["DaskRows", "DaskSets", "head_of_array", "lazy_vectors", "read_dask"]
 
 # Rows of a dask array that an extractor is fitted on: it looks at their shape.
 _HEAD_ROWS = 100
@@ -24,14 +26,14 @@ class DaskRows:
         Rows or images.
     """
 
-    def __init__(self, X):
+    def __init__(self, X: Any) -> None:
         self.X = X
         self.dtype = float_type(X.dtype)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.X)
 
-    def __getitem__(self, rows):
+    def __getitem__(self, rows: slice | IntArray) -> FloatArray:
         if isinstance(rows, slice):
             return self._computed(rows)
         order = np.argsort(rows)
@@ -39,11 +41,11 @@ class DaskRows:
         out[order] = out.copy()
         return out
 
-    def _computed(self, rows):
+    def _computed(self, rows: slice | IntArray) -> FloatArray:
         return check_numbers(self.X[rows].compute(), allow_nd=True)
 
     @property
-    def head(self):
+    def head(self) -> FloatArray:
         """A few of the first rows, in memory."""
         return self[:_HEAD_ROWS]
 
@@ -61,27 +63,42 @@ class DaskSets:
         Of the descriptors.
     """
 
-    def __init__(self, partitions, sizes, dtype):
+    def __init__(
+        self, partitions: Sequence[Any], sizes: Sequence[IntArray], dtype: np.dtype[Any]
+    ) -> None:
         self.partitions, self.dtype = partitions, dtype
         self._set_cuts = np.cumsum([0, *map(len, sizes)])
-        self._descriptor_cuts = np.cumsum([0, *(s.sum() for s in sizes)])
+        self._offsets = np.concatenate([[0], np.cumsum(np.concatenate(sizes))])
+        self._descriptor_cuts = self._offsets[self._set_cuts]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return int(self._set_cuts[-1])
 
-    def sample(self, n, rng):
-        """At most n random descriptors, and no positions."""
+    def batches(self, max_sets: int) -> list[slice]:
+        """Slices of at most ``max_sets`` sets, those that sets in memory have."""
+        return batches_of(self._offsets, max_sets)
+
+    def pull(self) -> PackedSets:
+        """All sets, in memory."""
+        return self.part(slice(0, len(self)))
+
+    def sample(self, n: int, rng: np.random.RandomState) -> PackedSets:
+        """At most n random descriptors, as one set."""
         rows = random_rows(int(self._descriptor_cuts[-1]), n, rng)
         parts = self._picked(_descriptors_of, rows, self._descriptor_cuts)
-        return self._checked(np.concatenate(parts)), None
+        return PackedSets.one(self._checked(np.concatenate(parts)))
 
-    def part(self, sets):
-        """Some of the sets, by their sorted numbers."""
+    def part(self, sets: slice | IntArray) -> PackedSets:
+        """Some of the sets in memory, by a slice or an array of their ascending numbers."""
+        if isinstance(sets, slice):
+            sets = np.arange(*sets.indices(len(self)))
         parts = self._picked(_sets_of, sets, self._set_cuts)
         descriptors, offsets = pack_sets([s for part in parts for s in part])
         return PackedSets(self._checked(descriptors), offsets)
 
-    def _picked(self, function, numbers, cuts):
+    def _picked(
+        self, function: Callable[[Any, IntArray], Any], numbers: IntArray, cuts: IntArray
+    ) -> Sequence[Any]:
         """``function(partition, numbers in it)`` of every partition that has any."""
         from dask import compute, delayed
 
@@ -93,57 +110,67 @@ class DaskSets:
             )
         )
 
-    def _checked(self, descriptors):
+    def _checked(self, descriptors: Array) -> FloatArray:
         descriptors = check_numbers(descriptors, ensure_min_samples=0)
         return descriptors.astype(self.dtype, copy=False)
 
 
-def dask_source(estimator, X, *, reset):
+def read_dask(X: Any, reader: str, *, of_sets: bool) -> tuple[Any, Array]:
     """Validate a dask collection, as far as that can be done without reading it.
 
     Parameters
     ----------
-    estimator : SetEncoder
-        Its ``n_features_in_`` is set or compared with.
     X : dask.array.Array or dask.bag.Bag
-        Sets of descriptors, or rows for the extractor.
-    reset : bool
-        Whether to set or to compare.
+        Sets of descriptors, or rows for an extractor.
+    reader : str
+        Who is to read it, for errors.
+    of_sets : bool
+        Whether they are sets.
 
     Returns
     -------
-    DaskSets or DaskRows
+    source : DaskSets or DaskRows
+    head : ndarray of shape (n, n_features)
+        Rows, or none, that say what one of the descriptors or images is.
+
+    Raises
+    ------
+    TypeError
+        For collections other than arrays and, of sets, bags.
+    ValueError
+        If chunks are unknown, dimensions are impossible, or a bag holds no descriptors.
     """
     if not hasattr(X, "chunks"):
-        return _source_of_bag(estimator, X, reset=reset)
+        return _read_bag(X, reader, of_sets=of_sets)
     if np.isnan(X.shape).any():
         raise ValueError(
             f"X has unknown chunk sizes (shape {X.shape}): call X.compute_chunk_sizes() first."
         )
-    _check_width(estimator, X, reset=reset)
+    head = head_of_array(X, of_sets=of_sets)
     X = _whole_rows(X)
-    if estimator.extractor is not None:
-        return DaskRows(X)
+    if not of_sets:
+        return DaskRows(X), head
     size = X.shape[1] if X.ndim == 3 else 1
     sizes = [np.full(n, size) for n in X.chunks[0]]
-    return DaskSets(list(X.to_delayed().ravel()), sizes, float_type(X.dtype))
+    return DaskSets(list(X.to_delayed().ravel()), sizes, float_type(X.dtype)), head
 
 
-def _check_width(estimator, X, *, reset):
-    if estimator.extractor is None and X.ndim not in (2, 3):
+def head_of_array(X: Any, *, of_sets: bool) -> Array:
+    """A row that says what the descriptors, or images, of a dask array are; it reads nothing."""
+    if of_sets and X.ndim not in (2, 3):
         raise ValueError(
             f"Expected a 3D array of sets or a 2D array, got a dask array of {X.ndim} dimensions."
         )
-    width = X.shape[-1] if estimator.extractor is None else int(np.prod(X.shape[1:]))
-    validate_numbers(estimator, np.zeros((1, width), X.dtype), reset=reset)
+    width = X.shape[-1] if of_sets else int(np.prod(X.shape[1:]))
+    return np.zeros((1, width), X.dtype)
 
 
-def _source_of_bag(estimator, X, *, reset):
+def _read_bag(X: Any, reader: str, *, of_sets: bool) -> tuple["DaskSets", Array]:
     from dask import compute, delayed
 
-    if not hasattr(X, "map_partitions") or hasattr(X, "columns") or estimator.extractor is not None:
+    if not hasattr(X, "map_partitions") or hasattr(X, "columns") or not of_sets:
         raise TypeError(
-            f"X is a dask {type(X).__name__}; {type(estimator).__name__} reads dask arrays and, "
+            f"X is a dask {type(X).__name__}; {reader} reads dask arrays and, "
             "without an extractor, bags of sets. A data frame gives an array by "
             "to_dask_array(lengths=True)."
         )
@@ -152,77 +179,81 @@ def _source_of_bag(estimator, X, *, reset):
     if not any(s.sum() for s in sizes):
         raise ValueError("X holds no descriptors: every set is empty.")
     head, _ = pack_sets([head for head in heads if head is not None])
-    validate_numbers(estimator, head, reset=reset, ensure_min_samples=0)
-    return DaskSets(partitions, sizes, float_type(head.dtype))
+    return DaskSets(partitions, sizes, float_type(head.dtype)), head
 
 
-def lazy_vectors(encoder, X):
+def lazy_vectors(
+    X: Any, transform: Callable[[Any], FloatArray], n_features: int, dtype: Any = None
+) -> Any:
     """Vectors of the sets in a dask collection, as a dask array that is still to be computed.
 
     Parameters
     ----------
-    encoder : SetEncoder
-        Fitted; what happens to it later does not change the result.
     X : dask.array.Array or dask.bag.Bag
-        As for ``transform``; an array need not know its chunks.
+        Sets of descriptors, or rows for an extractor; an array need not know its chunks.
+    transform : callable
+        Vectors of the sets in one partition.
+    n_features : int
+        Length of a vector.
+    dtype : dtype, default=None
+        Of the vectors. None: that of the descriptors of an array, float64 for a bag.
 
     Returns
     -------
-    vectors : dask.array.Array of shape (n_sets, n_features_out)
-        A block for every block of X. Those of a bag are of unknown length, and float64 unless the
-        encoder has a ``dtype``.
+    vectors : dask.array.Array of shape (n_sets, n_features)
+        A block for every block of X. Those of a bag are of unknown length.
     """
     import dask.array as da
     from dask import delayed
 
     if hasattr(X, "chunks"):
-        _check_width(encoder, X, reset=False)
         X = _whole_rows(X)
-        dtype, lengths = encoder.dtype or float_type(X.dtype), X.chunks[0]
+        dtype, lengths = dtype or float_type(X.dtype), X.chunks[0]
     else:
-        dtype, lengths = encoder.dtype or np.float64, [np.nan] * X.npartitions
-    width = len(encoder.get_feature_names_out())
+        dtype, lengths = dtype or np.float64, [np.nan] * X.npartitions
     task = delayed(_encoded, pure=False)
-    worker = delayed(deepcopy(encoder).set_params(n_jobs=None), pure=False)
+    worker = delayed(transform, pure=False)
     partitions = np.ravel(X.to_delayed())
     vectors = [
-        da.from_delayed(task(part, worker, width, dtype), (length, width), dtype)
+        da.from_delayed(task(part, worker, n_features, dtype), (length, n_features), dtype)
         for part, length in zip(partitions, lengths, strict=True)
     ]
     return da.concatenate(vectors, allow_unknown_chunksizes=True)
 
 
-def _whole_rows(X):
+def _whole_rows(X: Any) -> Any:
     return X.rechunk(dict.fromkeys(range(1, X.ndim), -1))
 
 
-def _packed(partition):
+def _packed(partition: Any) -> tuple[Array, IntArray]:
     if getattr(partition, "ndim", None) == 2:
         return array_of(partition), np.arange(len(partition) + 1)
     return pack_sets(partition, width=0)  # that of sets without rows, where no set has any
 
 
-def _measured(partition):
+def _measured(partition: Any) -> tuple[IntArray, Array | None]:
     """Sizes of the sets in a partition of a bag, and no rows of their type and width."""
-    sets = list(partition)
-    if not sets:
+    given = list(partition)
+    if not given:
         return np.zeros(0, int), None
-    sets = check_sets(sets, width=0)
+    sets = check_sets(given, width=0)
     sizes = np.array([len(s) for s in sets])
     return sizes, np.empty((0, sets[0].shape[1]), type_of_sets(sets)) if sizes.any() else None
 
 
-def _descriptors_of(partition, rows):
+def _descriptors_of(partition: Any, rows: IntArray) -> Array:
     return _packed(partition)[0][rows]
 
 
-def _sets_of(partition, numbers):
+def _sets_of(partition: Any, numbers: IntArray) -> list[Array]:
     # Copies: views would keep the whole partition in memory.
     descriptors, offsets = _packed(partition)
     return [descriptors[offsets[i] : offsets[i + 1]].copy() for i in numbers]
 
 
-def _encoded(partition, encoder, width, dtype):
+def _encoded(
+    partition: Any, transform: Callable[[Any], FloatArray], n_features: int, dtype: Any
+) -> FloatArray:
     if len(partition) == 0:
-        return np.empty((0, width), dtype)
-    return np.asarray(encoder.transform(partition)).astype(dtype, copy=False)
+        return np.empty((0, n_features), dtype)
+    return np.asarray(transform(partition)).astype(dtype, copy=False)

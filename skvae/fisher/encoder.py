@@ -1,25 +1,40 @@
 """Fisher vectors of sets of local descriptors, as a scikit-learn transformer."""
 
+from collections.abc import Sequence
 from copy import deepcopy
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._refit import fitted_aside
 from skvae._sklearn import HasMethods, Interval, derive_random_states, fit_context
+from skvae._typing import (
+    ArrayLike,
+    BlocksLike,
+    Constraints,
+    Device,
+    FloatArray,
+    Names,
+    RandomStateLike,
+    SetsLike,
+)
+from skvae._warnings import unwarned
 from skvae.compute.devices import gpu_or_none
 from skvae.compute.threads import single_threaded
 from skvae.data.containers import numbers
 from skvae.fisher.codec import Codec
+from skvae.fisher.energy import energies
 from skvae.fisher.inversion import mixture_regression, shift
 from skvae.fisher.layout import GRADIENTS
 from skvae.fisher.parts import fitted_model
-from skvae.fisher.set_encoder import SetEncoder
+from skvae.fisher.set_encoder import SetEncoder, Spatial
+from skvae.fisher.sets import PackedSets, Sets
 from skvae.fisher.spatial import cells_of
-from skvae.fisher.tasks import blocks_of
 from skvae.mixture.assignment import Assignment
 from skvae.mixture.estimator import DiagonalGaussianMixture
 from skvae.mixture.magnitudes import too_large
@@ -96,7 +111,7 @@ class FisherVectorEncoder(SetEncoder):
         The fitted reducer.
     extractor_ : transformer or None
         The fitted extractor.
-    mean_scales_ : ndarray of shape (n_cells, 1) or (n_cells, n_blocks)
+    mean_scales_ : ndarray of shape (n_cells, 1) or (n_cells, n_groups)
         Average norms of the training sets, which stand in for the lost ones when decoding.
     n_features_in_ : int
         Columns of X: d of a descriptor, or the pixels of an image with an extractor.
@@ -111,8 +126,8 @@ class FisherVectorEncoder(SetEncoder):
     at a time.
 
     **Layout.** [weights (K) | means (K d) | stds (K d)], component-major, in the sign of the paper.
-    scikit-image's ``fisher_vector`` has the sign of the last block reversed; VLFeat has no weights
-    block, otherwise the same order.
+    scikit-image's ``fisher_vector`` has the sign of the gradients of deviations reversed; VLFeat
+    has none of the weights, and otherwise this order.
 
     Row i of the output depends on set i alone, to the last bit.
 
@@ -137,7 +152,7 @@ class FisherVectorEncoder(SetEncoder):
     (28,)
     """
 
-    _parameter_constraints = {
+    _parameter_constraints: Constraints = {
         **SetEncoder._parameter_constraints,
         "mixture": [HasMethods(["fit"]), None],
         "gradients": [tuple, list],
@@ -147,25 +162,25 @@ class FisherVectorEncoder(SetEncoder):
 
     def __init__(
         self,
-        n_components=64,
+        n_components: int = 64,
         *,
-        extractor=None,
-        reducer=None,
-        mixture=None,
-        gradients=tuple(GRADIENTS),
-        top_k=None,
-        min_posterior=0.0,
-        power=0.5,
-        norm="l2",
-        spatial=None,
-        xy_weight=1.0,
-        max_descriptors=200_000,
-        device=None,
-        dtype=None,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
+        extractor: Any = None,
+        reducer: Any = None,
+        mixture: Any = None,
+        gradients: Sequence[str] = tuple(GRADIENTS),
+        top_k: int | None = None,
+        min_posterior: float = 0.0,
+        power: float = 0.5,
+        norm: str | None = "l2",
+        spatial: Spatial = None,
+        xy_weight: float = 1.0,
+        max_descriptors: int = 200_000,
+        device: Device = None,
+        dtype: str | None = None,
+        n_jobs: int | None = None,
+        random_state: RandomStateLike = None,
+        verbose: int = 0,
+    ) -> None:
         self.n_components = n_components
         self.extractor = extractor
         self.reducer = reducer
@@ -184,7 +199,9 @@ class FisherVectorEncoder(SetEncoder):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _check_options(self):
+    mixture_: Any
+
+    def _check_options(self) -> None:
         super()._check_options()
         unknown = [g for g in self.gradients if g not in GRADIENTS]
         if unknown or not self.gradients:
@@ -193,15 +210,15 @@ class FisherVectorEncoder(SetEncoder):
             )
 
     @property
-    def _n_model_components(self):
+    def _n_model_components(self) -> int:
         return getattr(self.mixture, "n_components", self.n_components)
 
-    def _learns(self):
+    def _learns(self) -> bool:
         return self.mixture is None or hasattr(self.mixture, "partial_fit")
 
     @available_if(_learns)
     @fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X: SetsLike, y: Any = None) -> Self:
         """Fit to a first batch of sets, or let the mixture learn from a further one.
 
         The first batch decides everything that ``fit`` decides, once and for all but the mixture,
@@ -228,9 +245,10 @@ class FisherVectorEncoder(SetEncoder):
             fitted._partial_fit(X)
         return self
 
-    def _partial_fit(self, X):
+    def _partial_fit(self, X: SetsLike) -> None:
         if not hasattr(self, "mixture_"):
-            return self._fit(X)
+            self._fit(X)
+            return
         n_components = len(self.mixture_.means_)
         if self.mixture is None and n_components != self.n_components:
             raise ValueError(
@@ -239,25 +257,24 @@ class FisherVectorEncoder(SetEncoder):
             )
         source = self._source(self._validate(X, reset=False))
         rng = check_random_state(self.random_state)
-        sample, positions = self._sample(source, rng)
-        if self.mixture_ is self.mixture or len(sample) == 0:
-            return None
+        sample = self._sample(source, rng)
+        if self.mixture_ is self.mixture or len(sample.descriptors) == 0:
+            return
         with single_threaded():
-            self.mixture_ = deepcopy(self.mixture_).partial_fit(self._local(sample, positions))
+            self.mixture_ = deepcopy(self.mixture_).partial_fit(self._reduction().apply(sample))
             self.mean_scales_ = self._mean_scales(_some_sets(source, rng))
-        return None
 
-    def _fit_parts(self, source, sample, positions, rng):
+    def _fit_parts(self, source: Sets, sample: PackedSets, rng: np.random.RandomState) -> None:
         some = _some_sets(source, rng)
-        super()._fit_parts(source, sample, positions, rng)
+        super()._fit_parts(source, sample, rng)
         self.mean_scales_ = self._mean_scales(some)
 
-    def _fit_model(self, local, rng):
+    def _fit_model(self, local: FloatArray, rng: np.random.RandomState) -> None:
         if self.mixture is None:
             self.mixture_ = DiagonalGaussianMixture(self.n_components, device=self.device)
             derive_random_states(self.mixture_, rng)
-            # Without its warning at max_iter: vectors gain nothing from the last nats.
-            self.mixture_._fit(local)
+            with unwarned(ConvergenceWarning):  # vectors gain nothing from the last nats
+                self.mixture_.fit(local)
             return
         kind = getattr(self.mixture, "covariance_type", "diag")
         if kind != "diag":
@@ -265,7 +282,7 @@ class FisherVectorEncoder(SetEncoder):
         self.mixture_ = fitted_model(self.mixture, "means_", local, rng, "mixture")
         _check_mixture(self.mixture_)
 
-    def _codec(self):
+    def _codec(self) -> Codec:
         m = self.mixture_
         arrays = (np.asarray(a, np.float64) for a in (m.weights_, m.means_, m.covariances_))
         soft = self.top_k is None and self.min_posterior == 0
@@ -279,33 +296,65 @@ class FisherVectorEncoder(SetEncoder):
             device=gpu_or_none(self.device),
         )
 
-    def _mean_scales(self, source):
-        codec = self._codec()
-        total, count = 0.0, 0
-        for sets in blocks_of(source, codec):
-            vectors, scales = self._vectors(codec, source.part(sets).pull())
-            seen = vectors.any(axis=2)[:, :, None]
+    def _mean_scales(self, source: Sets) -> FloatArray:
+        of_sets = self._vectors()
+        total, count = np.zeros(()), np.zeros(())
+        for batch in of_sets.batches(source):
+            vectors, scales = of_sets.of_batch(source.part(batch).pull())
+            seen = np.any(vectors, axis=2)[:, :, None]
             total, count = total + (scales * seen).sum(axis=0), count + seen.sum(axis=0)
         return np.where(count > 0, total / np.maximum(count, 1), 1.0)
 
-    def _decode(self, X):
-        check_is_fitted(self)
-        X = check_array(numbers(X), dtype=[np.float64, np.float32])
-        codec = self._codec()
-        if X.shape[1] != codec.n_features:
-            raise ValueError(f"X has {X.shape[1]} features; this encoder gives {codec.n_features}.")
-        with np.errstate(over="ignore", invalid="ignore"):
-            statistics = codec.decode(X, self.mean_scales_)
-        if not all(np.isfinite(s).all() for s in statistics):
-            raise too_large([X])
-        return statistics, codec, X.dtype
+    def energies(self, descriptors: BlocksLike, positions: ArrayLike | None = None) -> FloatArray:
+        r"""Where the length of a set's Fisher vector comes from.
 
-    def decode_statistics(self, X):
+        The gradient G of a set, before power, norm and pyramid, is the mean of those of its T
+        descriptors, so that :math:`|G|^2 = \sum_{k, t} g_{tk} \cdot G_k / T`. A term is negative
+        where a descriptor pulls against the rest of its set.
+
+        Parameters
+        ----------
+        descriptors : array-like or iterable of blocks, of shape (n_descriptors, d)
+            Of one set, as of ``encode``.
+        positions : array-like of shape (n_descriptors, 2), default=None
+            As of ``encode``.
+
+        Returns
+        -------
+        shares : ndarray of shape (3, n_components, n_descriptors)
+            Of each gradient (weights, means, standard deviations), component and descriptor.
+
+        Raises
+        ------
+        ValueError
+            If positions do not match the descriptors.
+        """
+        check_is_fitted(self)
+        blocks, beside = self._one_set(descriptors, positions)
+        one = PackedSets.one(np.concatenate(list(blocks)), beside.positions)
+        with single_threaded():
+            return energies(self._codec(), self._reduction().apply(one))
+
+    def _decode(self, X: ArrayLike) -> tuple[list[FloatArray], Codec, Any]:
+        check_is_fitted(self)
+        vectors = check_array(numbers(X), dtype=[np.float64, np.float32])
+        codec = self._codec()
+        if vectors.shape[1] != codec.n_features:
+            raise ValueError(
+                f"X has {vectors.shape[1]} features; this encoder gives {codec.n_features}."
+            )
+        with np.errstate(over="ignore", invalid="ignore"):
+            statistics = codec.decode(vectors, self.mean_scales_)
+        if not all(np.isfinite(s).all() for s in statistics):
+            raise too_large([vectors])
+        return statistics, codec, vectors.dtype
+
+    def decode_statistics(self, X: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Soft counts, means and squares that a Fisher vector was made of.
 
-        Exact for ``norm=None`` with all three blocks; exact with ``norm="l2"`` too for sets of one
-        distinct descriptor, whose statistics fix the lost scale; otherwise the average norm seen in
-        ``fit`` stands in for it. A block that was not kept counts as zero gradient.
+        Exact for ``norm=None`` with all three gradients; exact with ``norm="l2"`` too for sets of
+        one distinct descriptor, whose statistics fix the lost scale; otherwise the average norm
+        seen in ``fit`` stands in for it. A gradient that was not kept counts as zero.
 
         Parameters
         ----------
@@ -321,11 +370,12 @@ class FisherVectorEncoder(SetEncoder):
             Posterior-weighted sums of reduced descriptors and of their squares, divided by T.
         """
         statistics, codec, _ = self._decode(X)
-        s0, s1, s2 = shift(*statistics, codec.mixture.center(np.float64))
+        s0, s1, s2 = statistics
+        s0, s1, s2 = shift(s0, s1, s2, codec.mixture.center(np.float64))
         s0 = s0[..., 0]
         return (s0[:, 0], s1[:, 0], s2[:, 0]) if s0.shape[1] == 1 else (s0, s1, s2)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> FloatArray:
         """What a Fisher vector was made of, as well as it can say that.
 
         Parameters
@@ -347,13 +397,13 @@ class FisherVectorEncoder(SetEncoder):
             If the reducer cannot invert.
         """
         (s0, s1, s2), codec, dtype = self._decode(X)
-        center = codec.mixture.center(np.float64)
+        center, reduction = codec.mixture.center(np.float64), self._reduction()
         if not hasattr(self.extractor_, "inverse_transform"):
             first = slice(codec.levels[0] ** 2)
             mean = s1[:, first].sum(axis=(1, 2)) / s0[:, first].sum(axis=(1, 2)) + center
-            return self._unreduce(mean[:, : mean.shape[1] - 2 * self._has_xy]).astype(dtype)
+            return reduction.invert(reduction.split(mean)[0]).astype(dtype)
         positions = self.extractor_.positions_
-        where = self.xy_weight * positions if self._has_xy else np.empty((len(positions), 0))
+        where = reduction.place(positions)
         g = codec.levels[-1]
         cells = cells_of(positions, g)
         images = []
@@ -365,16 +415,32 @@ class FisherVectorEncoder(SetEncoder):
                 patches[inside] = mixture_regression(
                     statistics, codec.mixture, center, where[inside]
                 )[0]
-            images.append(self.extractor_.inverse_transform(self._unreduce(patches)[None])[0])
+            images.append(self.extractor_.inverse_transform(reduction.invert(patches)[None])[0])
         return np.asarray(images, dtype)
 
+    def get_feature_names_out(self, input_features: Any = None) -> Names:
+        """Names such as ``fisher_mean_k3_d7``: gradient, component and dimension.
 
-def _some_sets(source, rng):
+        With a pyramid its cell comes first, as in ``fisher_cell2_mean_k3_d7``.
+
+        Parameters
+        ----------
+        input_features : Ignored
+            Present for scikit-learn's conventions.
+
+        Returns
+        -------
+        names : ndarray of str
+        """
+        return super().get_feature_names_out(input_features)
+
+
+def _some_sets(source: Sets, rng: np.random.RandomState) -> Sets:
     """Random sets, enough to average norms over."""
     return source.part(np.sort(rng.permutation(len(source))[:_NORM_SETS]))
 
 
-def _check_mixture(mixture):
+def _check_mixture(mixture: Any) -> None:
     missing = [a for a in ("weights_", "covariances_") if not hasattr(mixture, a)]
     if missing:
         raise ValueError(

@@ -1,15 +1,19 @@
 """The estimators inside of an encoder: clones fitted with it, or models that it is given."""
 
+from typing import Any
+
+import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._sklearn import derive_random_states
+from skvae._typing import FloatArray
 
 __all__ = ["fitted_clone", "fitted_model"]
 
 
-def fitted_clone(estimator, X, rng):
+def fitted_clone(estimator: Any, X: Any, rng: np.random.RandomState) -> Any:
     """A fitted clone whose unset seeds come from ``rng``; None for None.
 
     Parameters
@@ -32,7 +36,9 @@ def fitted_clone(estimator, X, rng):
     return estimator.fit(X, None)
 
 
-def fitted_model(model, attribute, local, rng, name):
+def fitted_model(
+    model: Any, attribute: str, local: FloatArray, rng: np.random.RandomState, name: str
+) -> Any:
     """A model of local descriptors: itself if it is fitted already, otherwise a fitted clone.
 
     Parameters

@@ -1,45 +1,61 @@
-"""What encoders of sets have in common: everything but the vector itself."""
+"""What encoders of sets have in common: everything but the model of their descriptors."""
 
+from copy import deepcopy
+from dataclasses import replace
 from numbers import Integral, Real
+from typing import Any, Self, TypeAlias
 
 import numpy as np
-from joblib import Parallel, delayed
 from sklearn.base import TransformerMixin
-from sklearn.utils import check_random_state, gen_batches
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._estimator import Estimator
 from skvae._refit import fitted_aside
 from skvae._sklearn import HasMethods, Interval, StrOptions, fit_context
-from skvae._typing import Constraints
-from skvae.compute.memory import keep_freed_memory
-from skvae.compute.sizes import N_JOBS, check_memory, n_workers
+from skvae._typing import ArrayLike, BlocksLike, Constraints, FloatArray, Names, SetsLike
+from skvae.compute.sizes import N_JOBS, check_memory
 from skvae.compute.threads import single_threaded
 from skvae.data.blocks import lazy_blocks
-from skvae.data.containers import check_numbers, is_dask
-from skvae.data.tiles import map_aligned_sets
-from skvae.fisher.dask_sets import dask_source, lazy_vectors
+from skvae.data.containers import check_numbers, is_dask, validate_numbers
+from skvae.data.images import validate_images
+from skvae.data.sequences import sequence_of
+from skvae.fisher.codec import Codec
+from skvae.fisher.dask_sets import head_of_array, lazy_vectors, read_dask
+from skvae.fisher.extracted_sets import ExtractedSets
 from skvae.fisher.parts import fitted_clone
-from skvae.fisher.sources import ExtractedSets, Sets, check_positions, set_source, validate_images
+from skvae.fisher.reduction import Reduction
+from skvae.fisher.sets import PackedSets, Sets, check_positions
+from skvae.fisher.sources import is_table_in_memory, read_sets
 from skvae.fisher.spatial import pyramid_size
-from skvae.fisher.tasks import blocks_of, tasks_of
-from skvae.mixture.magnitudes import are_finite, cast, squarable, too_large
+from skvae.fisher.vectors import SetVectors
+from skvae.mixture.magnitudes import cast, squarable
 
-__all__ = ["SetEncoder"]
+__all__ = ["SetEncoder", "Spatial"]
 
-# Rows that a reducer transforms at a time: fixed, see skvae.data.tiles.
-_REDUCER_TILE = 1920
-# Descriptors of one set that are reduced and summed at a time.
-_PIECE = 65_536
+Spatial: TypeAlias = str | tuple[int | str, ...] | list[int | str] | None
 
 
 class SetEncoder(TransformerMixin, Estimator):
     """Base of transformers that make one vector of each set of local descriptors.
 
-    A subclass fits its model of local descriptors in ``_fit_model`` and puts it into a ``Codec`` in
-    ``_codec``; ``_n_model_components`` is the model's size. Extractor, reducer, positions,
-    sampling, parallel encoding and names are here.
+    Extractor, reducer, positions, sampling, parallel encoding and names are here. A subclass has
+    the parameters below, and three methods about its model of local descriptors:
+    ``_n_model_components``, ``_fit_model`` and ``_codec``.
     """
+
+    n_components: int
+    extractor: Any
+    reducer: Any
+    power: float
+    norm: str | None
+    spatial: Any
+    xy_weight: float
+    max_descriptors: int
+    dtype: Any
+    n_jobs: int | None
+    random_state: Any
+    verbose: int
 
     _parameter_constraints: Constraints = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
@@ -57,7 +73,20 @@ class SetEncoder(TransformerMixin, Estimator):
         "verbose": ["verbose"],
     }
 
-    def __sklearn_tags__(self):
+    @property
+    def _n_model_components(self) -> int:
+        """How many components the model will have."""
+        raise NotImplementedError
+
+    def _fit_model(self, local: FloatArray, rng: np.random.RandomState) -> None:
+        """Fit the model to reduced descriptors, with positions where those are appended."""
+        raise NotImplementedError
+
+    def _codec(self) -> Codec:
+        """What makes vectors of reduced descriptors, from the fitted model."""
+        raise NotImplementedError
+
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         if self.dtype is None:
@@ -65,7 +94,7 @@ class SetEncoder(TransformerMixin, Estimator):
         return tags
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None):
+    def fit(self, X: SetsLike, y: Any = None) -> Self:
         """Fit extractor, reducer and the model of local descriptors.
 
         Parameters
@@ -89,43 +118,40 @@ class SetEncoder(TransformerMixin, Estimator):
             fitted._fit(X)
         return self
 
-    def _fit(self, X):
+    def _fit(self, X: SetsLike) -> None:
         self._check_options()
         rng = check_random_state(self.random_state)
-        X = self._validate(X, reset=True)
-        self.extractor_ = fitted_clone(self.extractor, getattr(X, "head", X), rng)
-        source = self._source(X)
-        sample, positions = self._sample(source, rng)
-        if len(sample) < self._n_model_components:
+        rows_or_sets = self._validate(X, reset=True)
+        head = getattr(rows_or_sets, "head", rows_or_sets)
+        self.extractor_ = fitted_clone(self.extractor, head, rng)
+        source = self._source(rows_or_sets)
+        sample = self._sample(source, rng)
+        n_samples, self._n_local = sample.descriptors.shape
+        if n_samples < self._n_model_components:
             raise ValueError(
                 f"n_components={self._n_model_components} needs at least as many descriptors, got "
-                f"n_samples={len(sample)}. Use more data or fewer components."
+                f"n_samples={n_samples}. Use more data or fewer components."
             )
-        self._n_local = sample.shape[1]
+        sample = replace(sample, descriptors=squarable(sample.descriptors))
         with single_threaded():
-            self._fit_parts(source, squarable(sample), positions, rng)
+            self._fit_parts(source, sample, rng)
 
-    def _sample(self, source, rng):
-        """Random descriptors, and their positions if those are needed."""
-        sample, positions = source.sample(self.max_descriptors, rng)
-        if self.spatial is not None and positions is None:
+    def _sample(self, source: Sets, rng: np.random.RandomState) -> PackedSets:
+        """Random descriptors, with their positions if those are needed."""
+        sample = source.sample(self.max_descriptors, rng)
+        if self.spatial is not None and sample.positions is None:
             raise ValueError(
                 f"spatial={self.spatial!r} needs an extractor that says where descriptors lie, by "
                 "positions_ or extract, such as ImagePatches()."
             )
-        return sample, positions
+        return sample
 
-    def _local(self, sample, positions):
-        """What the model is fitted on."""
-        reduced = self._reduce(sample, np.array([0, len(sample)]))
-        return self._append_positions(reduced, positions)
-
-    def _fit_parts(self, source, sample, positions, rng):
+    def _fit_parts(self, source: Sets, sample: PackedSets, rng: np.random.RandomState) -> None:
         """Fit reducer and model to a sample of the descriptors."""
-        self.reducer_ = fitted_clone(self.reducer, sample, rng)
-        self._fit_model(self._local(sample, positions), rng)
+        self.reducer_ = fitted_clone(self.reducer, sample.descriptors, rng)
+        self._fit_model(self._reduction().apply(sample), rng)
 
-    def _check_options(self):
+    def _check_options(self) -> None:
         if not isinstance(self.spatial, (str, type(None))) and not (
             self.spatial and all(g == "xy" or (_is_whole(g) and g > 0) for g in self.spatial)
         ):
@@ -141,109 +167,36 @@ class SetEncoder(TransformerMixin, Estimator):
             )
 
     @property
-    def _has_xy(self):
-        return self.spatial is not None and "xy" in self.spatial
-
-    @property
-    def _levels(self):
+    def _levels(self) -> tuple[int, ...]:
         return tuple(int(g) for g in self.spatial or () if _is_whole(g)) or (1,)
 
-    def _validate(self, X, *, reset):
-        """X as an array of rows for the extractor, or as sets."""
-        if is_dask(X):
-            return dask_source(self, X, reset=reset)
-        if self.extractor is not None:
-            return validate_images(self, X, reset=reset)
-        return set_source(self, X, reset=reset)
+    def _reduction(self) -> Reduction:
+        appended = self.spatial is not None and "xy" in self.spatial
+        return Reduction(self.reducer_, self.xy_weight if appended else None)
 
-    def _source(self, X):
+    def _vectors(self) -> SetVectors:
+        return SetVectors(self._reduction(), self._codec())
+
+    def _validate(self, X: Any, *, reset: bool) -> Any:
+        """X as rows for the extractor, or as a source of sets."""
+        reader = type(self).__name__
+        if is_dask(X):
+            source, head = read_dask(X, reader, of_sets=self.extractor is None)
+        elif self.extractor is not None:
+            return validate_images(self, X, reset=reset)
+        else:
+            X = sequence_of(X, reader)
+            if is_table_in_memory(X):
+                X = validate_numbers(self, X, reset=reset)
+                return PackedSets(X, np.arange(len(X) + 1))
+            source, head = read_sets(X, reader, None if reset else self.n_features_in_)
+        validate_numbers(self, head, reset=reset, ensure_min_samples=0)
+        return source
+
+    def _source(self, X: Any) -> Sets:
         return X if self.extractor is None else ExtractedSets(X, self.extractor_)
 
-    def _reduce(self, descriptors, offsets):
-        if self.reducer_ is None or len(descriptors) == 0:
-            return descriptors
-        reduced = map_aligned_sets(
-            lambda tile: np.asarray(self.reducer_.transform(tile)),
-            descriptors,
-            offsets,
-            _REDUCER_TILE,
-        )
-        return reduced.astype(descriptors.dtype, copy=False)
-
-    def _unreduce(self, local):
-        if self.reducer_ is None:
-            return local
-        if not hasattr(self.reducer_, "inverse_transform"):
-            raise AttributeError(
-                f"{type(self.reducer_).__name__} has no inverse_transform, so what it "
-                "reduced cannot be inverted."
-            )
-        return np.asarray(self.reducer_.inverse_transform(local))
-
-    def _append_positions(self, local, positions):
-        if not self._has_xy:
-            return local
-        positions = (self.xy_weight * positions).astype(local.dtype)
-        return np.concatenate([local, positions], axis=1)
-
-    def _statistics(self, codec, sets, weights=None):
-        """(totals, counts) of sets, of which a large one is summed piece by piece."""
-        sizes = np.diff(sets.offsets)
-        if len(sizes) > 1 and sizes.max() > _PIECE:
-            parts = [self._statistics(codec, one) for one in _one_by_one(sets)]
-            totals, counts = (np.concatenate(a) for a in zip(*parts, strict=True))
-            return totals, counts
-        if len(sets.descriptors) > _PIECE:
-            pieces = (sets.descriptors[rows] for rows in gen_batches(len(sets.descriptors), _PIECE))
-            return self._sum_over(codec, pieces, sets.positions, weights)
-        local = self._reduce(sets.descriptors, sets.offsets)
-        if len(local) == 0:
-            local = np.empty((0, codec.mixture.means.shape[1]), local.dtype)
-        else:
-            local = self._append_positions(local, sets.positions)
-        return codec.statistics(local, sets.offsets, sets.positions, weights)
-
-    def _sum_over(self, codec, blocks, positions, weights):
-        """(totals, counts) of one set that comes in blocks."""
-        totals, counts, first = 0.0, 0.0, 0
-        for block in blocks:
-            rows = slice(first, first + len(block))
-            where = None if positions is None else positions[rows]
-            sets = Sets(block, np.array([0, len(block)]), where)
-            more = self._statistics(codec, sets, None if weights is None else weights[rows])
-            totals, counts, first = totals + more[0], counts + more[1], rows.stop
-        return totals, counts
-
-    def _vectors(self, codec, sets):
-        """Vectors of sets, and what each cell was divided by; never infinite."""
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            totals, counts = self._statistics(codec, sets)
-            vectors, scales = codec.vectors(totals, counts, sets.descriptors.dtype)
-            for i in np.flatnonzero(~are_finite(vectors, scales, self.norm)):
-                rows = slice(*sets.offsets[i : i + 2])
-                where = None if sets.positions is None else sets.positions[rows]
-                vectors[i], scales[i] = self._wide_vector(codec, [sets.descriptors[rows]], where)
-        return vectors, scales
-
-    def _wide_vector(self, codec, blocks, positions, weights=None):
-        """One vector in float64, where float32 has overflowed."""
-        wide = (block.astype(np.float64) for block in blocks)
-        totals, counts = self._sum_over(codec, wide, positions, weights)
-        vectors, scales = codec.vectors(totals, counts, np.float64)
-        if not are_finite(vectors, scales, self.norm).all():
-            raise too_large(blocks)
-        return vectors[0], scales[0]
-
-    def _encode_part(self, codec, part, blocks, dtype):
-        # The limit is set here as well for workers that are processes.
-        out = np.empty((len(part), codec.n_features), dtype)
-        with single_threaded():
-            for sets in blocks:
-                vectors, _ = self._vectors(codec, part.part(sets).pull())
-                out[sets] = cast(vectors.reshape(len(vectors), -1), dtype)
-        return out
-
-    def transform(self, X):
+    def transform(self, X: SetsLike) -> FloatArray:
         """Vectors of sets.
 
         Parameters
@@ -259,25 +212,25 @@ class SetEncoder(TransformerMixin, Estimator):
         """
         check_is_fitted(self)
         if is_dask(X):
-            return lazy_vectors(self, X)
+            return self._lazy_vectors(X)
         source = self._source(self._validate(X, reset=False))
-        codec = self._codec()
-        out = np.empty((len(source), codec.n_features), self.dtype or source.dtype)
-        tasks = tasks_of(blocks_of(source, codec), out, n_workers(self.n_jobs))
-        keep_freed_memory()
-        with single_threaded():
-            parallel = Parallel(
-                n_jobs=self.n_jobs, prefer="threads", return_as="generator", verbose=self.verbose
-            )
-            parts = parallel(
-                delayed(self._encode_part)(codec, source.part(sets), blocks, out.dtype)
-                for sets, blocks in tasks
-            )
-            for (sets, _), vectors in zip(tasks, parts, strict=True):
-                out[sets] = vectors
-        return out
+        dtype = self.dtype or source.dtype
+        return self._vectors().of_all(source, dtype, n_jobs=self.n_jobs, verbose=self.verbose)
 
-    def encode(self, descriptors, positions=None, weights=None):
+    def _lazy_vectors(self, X: Any) -> Any:
+        if hasattr(X, "chunks"):
+            head = head_of_array(X, of_sets=self.extractor is None)
+            validate_numbers(self, head, reset=False)
+        # A copy: what happens to the encoder later does not change the result.
+        encoder = deepcopy(self).set_params(n_jobs=None)
+        return lazy_vectors(X, encoder.transform, self._codec().n_features, self.dtype)
+
+    def encode(
+        self,
+        descriptors: BlocksLike,
+        positions: ArrayLike | None = None,
+        weights: ArrayLike | None = None,
+    ) -> FloatArray:
         """Vector of one set.
 
         Parameters
@@ -301,16 +254,28 @@ class SetEncoder(TransformerMixin, Estimator):
             zero, or descriptors are so large that their squares are not finite.
         """
         check_is_fitted(self)
+        blocks, beside = self._one_set(descriptors, positions, weights)
+        with single_threaded():
+            vector = self._vectors().of_blocks(blocks, beside)
+        return cast(vector.reshape(-1), self.dtype or beside.dtype)
+
+    def _one_set(
+        self, descriptors: BlocksLike, positions: Any, weights: Any = None
+    ) -> tuple[Any, PackedSets]:
+        """Blocks of the descriptors of one set, and what it has beside them."""
         lazy = lazy_blocks(descriptors)
-        head = descriptors if lazy is None else lazy.head
-        head = check_numbers(head, "descriptors", ensure_min_samples=0)
+        head = check_numbers(
+            descriptors if lazy is None else lazy.head, "descriptors", ensure_min_samples=0
+        )
         if head.shape[1] != self._n_local:
             raise ValueError(
                 f"descriptors have {head.shape[1]} features; this encoder was fitted on "
                 f"{self._n_local}."
             )
-        blocks = [head] if lazy is None else lazy
-        if self.spatial is not None:
+        blocks: Any = [head] if lazy is None else lazy
+        if self.spatial is None:
+            positions = None
+        else:
             if positions is None:
                 positions = getattr(self.extractor_, "positions_", None)
             if positions is None:
@@ -321,23 +286,36 @@ class SetEncoder(TransformerMixin, Estimator):
             positions = check_positions(positions, sum(map(len, blocks)))
         if weights is not None:
             weights = _check_weights(weights, sum(map(len, blocks)))
-        codec = self._codec()
-        with single_threaded(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            totals, counts = self._sum_over(codec, blocks, positions, weights)
-            vectors, scales = codec.vectors(totals, counts, head.dtype)
-            if not are_finite(vectors, scales, self.norm).all():
-                vectors, _ = self._wide_vector(codec, blocks, positions, weights)
-        return cast(vectors.reshape(-1), self.dtype or head.dtype)
+        return blocks, PackedSets.one(head, positions, weights)
+
+    def component_descriptors(self) -> tuple[FloatArray, FloatArray, FloatArray | None]:
+        """Mean descriptor of each component of the model, as the extractor gives descriptors.
+
+        Returns
+        -------
+        weights : ndarray of shape (K,)
+            Of the components, with sum 1; all equal for a vocabulary.
+        descriptors : ndarray of shape (K, d)
+            Means, taken back through the reducer.
+        positions : ndarray of shape (K, 2) or None
+            (x, y) where components lie, for ``spatial="xy"``.
+
+        Raises
+        ------
+        AttributeError
+            If the reducer cannot invert.
+        """
+        check_is_fitted(self)
+        mixture, reduction = self._codec().mixture, self._reduction()
+        reduced, positions = reduction.split(mixture.means)
+        return mixture.weights, reduction.invert(reduced), positions
 
     @property
-    def _n_features_out(self):
+    def _n_features_out(self) -> int:
         return self._codec().n_features
 
-    def get_feature_names_out(self, input_features=None):
-        """Names such as ``fisher_mean_k3_d7``, ``vlad_k3_d7`` or ``bag_k3``.
-
-        That is block, component and dimension; with a pyramid its cell comes first, as in
-        ``fisher_cell2_mean_k3_d7``.
+    def get_feature_names_out(self, input_features: Any = None) -> Names:
+        """Names of the features, in the order of a vector.
 
         Parameters
         ----------
@@ -352,19 +330,12 @@ class SetEncoder(TransformerMixin, Estimator):
         return self._codec().feature_names()
 
 
-def _one_by_one(sets):
-    descriptors, offsets, positions = sets
-    for a, b in zip(offsets[:-1], offsets[1:], strict=True):
-        where = None if positions is None else positions[a:b]
-        yield Sets(descriptors[a:b], np.array([0, b - a]), where)
-
-
-def _is_whole(number):
+def _is_whole(number: object) -> bool:
     return isinstance(number, Integral) and not isinstance(number, bool)
 
 
-def _check_weights(weights, n_descriptors):
-    weights = check_numbers(weights, "weights", ensure_2d=False, ensure_min_samples=0)
+def _check_weights(given: Any, n_descriptors: int) -> FloatArray:
+    weights = check_numbers(given, "weights", ensure_2d=False, ensure_min_samples=0)
     weights = weights.astype(np.float64, copy=False)
     if weights.shape != (n_descriptors,):
         raise ValueError(

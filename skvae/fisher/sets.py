@@ -1,224 +1,170 @@
-"""Sets of local descriptors: one internal form for every container that holds them."""
+"""Sets of local descriptors: what a source of them gives, and those that lie in memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from scipy.sparse import issparse
 
-from skvae.data.containers import array_of, is_frame
-from skvae.data.iterables import yields_blocks
+from skvae._typing import ArrayLike, FloatArray, IntArray
+from skvae.data.blocks import random_rows
+from skvae.data.containers import check_numbers
 
-__all__ = ["check_sets", "concatenate_sets", "is_table", "pack_sets", "sequence_of", "type_of_sets"]
+__all__ = ["BATCH_DESCRIPTORS", "PackedSets", "Sets", "batches_of", "check_positions"]
+
+# Descriptors pulled at a time: bounds memory, and is enough to keep the matrix products busy.
+BATCH_DESCRIPTORS = 32_768
 
 
-def sequence_of(X, reader):
-    """Sets or images as a container that has a length and an order.
+@runtime_checkable
+class Sets(Protocol):
+    """A source of sets: all that encoders read of them, wherever they lie.
 
-    Parameters
-    ----------
-    X : array-like, sequence, iterable or data frame
-        An iterable starts anew whenever it is iterated over; a data frame may hold sets or images
-        in the cells of a single column.
-    reader : str
-        Who is to read it, for errors.
-
-    Returns
-    -------
-    X : array-like or list
-        What is neither an array nor a table becomes a list of its elements.
-
-    Raises
-    ------
-    TypeError
-        For what can be read only once, and for mappings.
-    ValueError
-        For several columns of sets, for pairs, and if there is nothing in X.
-
-    Examples
-    --------
-    >>> from skvae.fisher.sets import sequence_of
-    >>> sequence_of({"a": [[1.0, 2.0]], "b": [[3.0, 4.0]]}.values(), "FisherVectorEncoder")
-    [[[1.0, 2.0]], [[3.0, 4.0]]]
+    What a set has beside its descriptors, such as positions and weights, comes with it in the
+    ``PackedSets`` that ``pull`` and ``sample`` give. Reading a set anew gives the same set.
     """
-    if yields_blocks(X, reader, "Pass a list of its elements: list(X)."):
-        X = _without_keys(list(X))
-    elif getattr(X, "is_nested", False):  # a tensor of ragged rows
-        X = list(X.unbind())
-    elif not isinstance(X, (list, tuple)):
-        X = _out_of_cells(X)
-    shape = (len(X),) if isinstance(X, (list, tuple)) else getattr(X, "shape", ())
-    if shape[:1] == (0,):
-        raise ValueError("X is empty: found 0 sample(s), at least one is required.")
-    return X
+
+    dtype: np.dtype[Any]  # of the descriptors, float32 or float64
+
+    def __len__(self) -> int:
+        """Number of sets."""
+
+    def batches(self, max_sets: int) -> list[slice]:
+        """Consecutive sets that are worked on together, at most ``max_sets``: all, in order."""
+
+    def part(self, sets: slice | IntArray) -> "Sets":
+        """Some of the sets, by a slice or an array of their ascending numbers."""
+
+    def pull(self) -> "PackedSets":
+        """All sets, validated and in memory."""
+
+    def sample(self, n: int, rng: np.random.RandomState) -> "PackedSets":
+        """At most n random descriptors of all sets, as one set; all of them where n allows it."""
 
 
-def _without_keys(X):
-    if X and isinstance(X[0], tuple) and len(X[0]) == 2 and _ndim(X[0][1]) == 2:
-        raise ValueError(
-            "X yields pairs, such as keys with their rows: pass [rows for _, rows in X]."
-        )
-    return X
-
-
-def _out_of_cells(X):
-    """A list of what lies in the cells of one column, or X as it is."""
-    if hasattr(X, "__array__") and not hasattr(X, "shape") and not hasattr(X, "ndim"):
-        X = np.asarray(X)
-    if _outer_ndim(X) == 2 and (is_frame(X) or isinstance(X, np.ndarray)) and X.shape[1]:
-        column = X[X.columns[0]] if is_frame(X) else X[:, 0]
-        if _ndim(column) == 3:
-            if X.shape[1] > 1:
-                raise ValueError(f"X has {X.shape[1]} columns of arrays; pass one of them.")
-            X = column
-    return list(X) if _outer_ndim(X) == 1 and _ndim(X) > 1 else X
-
-
-def is_table(X):
-    """Whether ``X`` is a 2-D table, whose rows are read as sets of one descriptor each.
+@dataclass(frozen=True, eq=False)
+class PackedSets:
+    """Sets in memory, one after the other.
 
     Parameters
     ----------
-    X : array-like or sequence
-        Anything a user may pass as a collection of sets.
-
-    Returns
-    -------
-    bool
-        False for a 3-D array and for a sequence of (n_i, d) arrays or of empty sets; True for all
-        else, which is then left to scikit-learn's own validation.
-    """
-    if issparse(X):
-        return True
-    if _outer_ndim(X) == 1 and _holds_objects(X):
-        are_sets = any(_ndim(s) == 2 for s in X)
-        return not (are_sets or all(_outer_ndim(s) == 1 and len(s) == 0 for s in X))
-    return _outer_ndim(X) != 3
-
-
-def _outer_ndim(s):
-    """Dimensions without those of the cells."""
-    if hasattr(s, "ndim"):
-        return s.ndim
-    return len(s.shape) if hasattr(s, "shape") else int(isinstance(s, (list, tuple)))
-
-
-def _ndim(s):
-    # Only the outermost levels are looked at: a long list of numbers is not converted for this.
-    n = _outer_ndim(s)
-    return n + _ndim(next(iter(s), 0)) if n == 1 and _holds_objects(s) else n
-
-
-def _holds_objects(s):
-    return isinstance(s, (list, tuple)) or getattr(s.dtype, "kind", "O") == "O"
-
-
-def check_sets(X, width=None):
-    """Sets as arrays of one width, in the memory where they lie.
-
-    Parameters
-    ----------
-    X : array of shape (n_sets, n_descriptors, d) or sequence of arrays of shape (n_i, d)
-        The sets. Lists, tuples, object arrays and pandas Series of arrays are sequences; a set may
-        be empty.
-    width : int, default=None
-        d, if no set says what it is.
-
-    Returns
-    -------
-    sets : ndarray of shape (n_sets, n_descriptors, d) or list of ndarray of shape (n_i, d)
-
-    Raises
-    ------
-    ValueError
-        If a set is not 2-D, if two sets disagree in d, or none says what it is.
-    """
-    if hasattr(X, "shape") and len(X.shape) == 3:
-        return array_of(X)
-    sets = [_one_set(s, i) for i, s in enumerate(X)]
-    widths = {}
-    for i, shape in enumerate([s.shape for s in sets]):
-        if len(shape) == 2 and shape != (0, 0):
-            widths.setdefault(shape[1], i)
-        elif 0 not in shape:
-            raise ValueError(
-                f"Set {i} of X has shape {shape}; every set must be a 2-D array of shape "
-                "(n_descriptors, n_features)."
-            )
-    if len(widths) > 1:
-        (d, i), (other, j) = list(widths.items())[:2]
-        raise ValueError(
-            f"All sets of X must have the same number of features: set {i} has {d}, "
-            f"set {j} has {other}."
-        )
-    d = next(iter(widths), width)
-    if d is None:
-        raise ValueError("X holds no descriptors: every set is empty.")
-    return [s if len(s) else s.reshape(0, d) for s in sets]
-
-
-def _one_set(s, i):
-    if type(s) is np.ndarray and s.dtype.kind in "biuf":
-        return s
-    rows = _outer_ndim(s) == 1 and _ndim(s) > 1
-    return array_of(list(s) if rows else s, f"Set {i} of X")
-
-
-def pack_sets(X, width=None):
-    """Concatenate sets of descriptors into one array and the offsets that separate them.
-
-    Parameters
-    ----------
-    X : array of shape (n_sets, n_descriptors, d) or sequence of arrays of shape (n_i, d)
-        As for :func:`check_sets`.
-    width : int, default=None
-        d, if no set says what it is.
-
-    Returns
-    -------
-    descriptors : ndarray of shape (n_1 + ... + n_n, d)
-        All descriptors, set after set, in a type that holds those of all sets.
+    descriptors : ndarray of shape (N, d)
+        All descriptors.
     offsets : ndarray of shape (n_sets + 1,)
-        Set i is ``descriptors[offsets[i] : offsets[i + 1]]``.
-
-    Raises
-    ------
-    ValueError
-        If a set is not 2-D, if two sets disagree in d, or none says what it is.
+        Where each set begins.
+    positions : ndarray of shape (N, 2), default=None
+        (x, y) of each descriptor, in [-1, 1].
+    weights : ndarray of shape (N,), default=None
+        How much each descriptor counts; None means once.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from skvae.fisher.sets import pack_sets
-    >>> descriptors, offsets = pack_sets([np.ones((2, 3)), np.empty((0, 3)), np.ones((1, 3))])
-    >>> descriptors.shape, offsets
-    ((3, 3), array([0, 2, 2, 3]))
+    >>> from skvae.fisher.sets import PackedSets
+    >>> sets = PackedSets(np.arange(6.0).reshape(3, 2), np.array([0, 1, 3]))
+    >>> sets.part(slice(1, 2)).descriptors
+    array([[2., 3.],
+           [4., 5.]])
     """
-    return concatenate_sets(check_sets(X, width))
+
+    descriptors: FloatArray
+    offsets: IntArray
+    positions: FloatArray | None = None
+    weights: FloatArray | None = None
+
+    @classmethod
+    def one(
+        cls,
+        descriptors: FloatArray,
+        positions: FloatArray | None = None,
+        weights: FloatArray | None = None,
+    ) -> "PackedSets":
+        """A single set."""
+        return cls(descriptors, np.array([0, len(descriptors)]), positions, weights)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the descriptors."""
+        return self.descriptors.dtype
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def _rows(self, rows: slice | IntArray, offsets: IntArray) -> "PackedSets":
+        beside = (None if a is None else a[rows] for a in (self.positions, self.weights))
+        return PackedSets(self.descriptors[rows], offsets, *beside)
+
+    def batches(self, max_sets: int) -> list[slice]:
+        """Slices of at most ``max_sets`` sets and about ``BATCH_DESCRIPTORS`` descriptors."""
+        return batches_of(self.offsets, max_sets)
+
+    def part(self, sets: slice | IntArray) -> "PackedSets":
+        """Some of the sets, by a slice or an array of their numbers."""
+        if isinstance(sets, slice):
+            first, last, _ = sets.indices(len(self))
+            offsets = self.offsets[first : last + 1]
+            return self._rows(slice(offsets[0], offsets[-1]), offsets - offsets[0])
+        sizes = np.diff(self.offsets)[sets]
+        offsets = np.concatenate([[0], np.cumsum(sizes)])
+        rows = np.arange(offsets[-1]) + np.repeat(self.offsets[sets] - offsets[:-1], sizes)
+        return self._rows(rows, offsets)
+
+    def pull(self) -> "PackedSets":
+        """The sets themselves."""
+        return self
+
+    def sample(self, n: int, rng: np.random.RandomState) -> "PackedSets":
+        """At most n random descriptors, as one set."""
+        n_all = len(self.descriptors)
+        if n >= n_all:
+            return self._rows(slice(None), np.array([0, n_all]))
+        return self._rows(random_rows(n_all, n, rng), np.array([0, n]))
 
 
-def concatenate_sets(sets):
-    """What :func:`pack_sets` returns, of sets from :func:`check_sets`."""
-    if isinstance(sets, np.ndarray):
-        n, t, d = sets.shape
-        return sets.reshape(n * t, d), np.arange(n + 1) * t
-    offsets = np.concatenate([[0], np.cumsum([len(s) for s in sets])])
-    return np.ascontiguousarray(np.concatenate(_with_rows(sets))), offsets
-
-
-def type_of_sets(sets):
-    """A type that holds the numbers of all sets; those without any have no say.
+def batches_of(offsets: IntArray | Sequence[int], max_sets: int) -> list[slice]:
+    """Slices of at most ``max_sets`` sets and about ``BATCH_DESCRIPTORS`` descriptors.
 
     Parameters
     ----------
-    sets : ndarray or list of ndarray
-        As from :func:`check_sets`.
+    offsets : ndarray of shape (n_sets + 1,)
+        Where each set begins.
+    max_sets : int
+        Sets in a batch, at most.
 
     Returns
     -------
-    dtype
+    batches : list of slice
+        All sets, in order.
     """
-    if isinstance(sets, np.ndarray):
-        return sets.dtype
-    return np.result_type(*{s.dtype for s in _with_rows(sets)})
+    n = len(offsets) - 1
+    by_size = np.searchsorted(offsets, np.arange(0, offsets[-1], BATCH_DESCRIPTORS), side="left")
+    cuts = np.unique([0, *by_size, *range(0, n, max_sets), n])
+    return [slice(int(a), int(b)) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
 
 
-def _with_rows(sets):
-    return [s for s in sets if len(s)] or sets
+def check_positions(positions: ArrayLike, n_descriptors: int) -> FloatArray:
+    """Validate (x, y) of each descriptor.
+
+    Parameters
+    ----------
+    positions : array-like of shape (n_descriptors, 2)
+        In [-1, 1].
+    n_descriptors : int
+        How many there must be.
+
+    Returns
+    -------
+    positions : ndarray of shape (n_descriptors, 2)
+
+    Raises
+    ------
+    ValueError
+        If the shape is another one, or a number is not finite.
+    """
+    found = check_numbers(positions, "positions", ensure_min_samples=0)
+    if found.shape != (n_descriptors, 2):
+        raise ValueError(
+            f"positions must have shape ({n_descriptors}, 2), an (x, y) for every descriptor; got "
+            f"{found.shape}."
+        )
+    return found

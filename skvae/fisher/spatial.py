@@ -2,18 +2,21 @@
 
 from functools import reduce
 from math import lcm
+from typing import Any
 
 import numpy as np
+
+from skvae._typing import FloatArray, IntArray
 
 __all__ = ["cells_of", "n_cells", "pyramid", "pyramid_size", "sort_by_cell"]
 
 
-def n_cells(levels):
+def n_cells(levels: tuple[int, ...]) -> int:
     """Cells of a pyramid whose levels are grids of g x g cells."""
     return sum(g * g for g in levels)
 
 
-def cells_of(positions, g):
+def cells_of(positions: Any, g: int) -> IntArray:
     """Cell of each position in a grid of g x g cells over [-1, 1]^2, row by row.
 
     Parameters
@@ -39,7 +42,7 @@ def cells_of(positions, g):
     return y * g + x
 
 
-def pyramid_size(levels):
+def pyramid_size(levels: tuple[int, ...]) -> int:
     """Numbers in the matrix that ``pyramid`` makes.
 
     Examples
@@ -51,7 +54,7 @@ def pyramid_size(levels):
     return n_cells(levels) * reduce(lcm, levels) ** 2
 
 
-def pyramid(levels):
+def pyramid(levels: tuple[int, ...]) -> tuple[int, FloatArray]:
     """A pyramid as sums over its finest common grid, since statistics add.
 
     Parameters
@@ -75,7 +78,7 @@ def pyramid(levels):
     return fine, np.concatenate(rows).astype(float)
 
 
-def sort_by_cell(cells, offsets, n_fine):
+def sort_by_cell(cells: IntArray, offsets: IntArray, n_fine: int) -> tuple[IntArray, IntArray]:
     """Order descriptors by cell within each set.
 
     Parameters

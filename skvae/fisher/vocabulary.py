@@ -1,13 +1,16 @@
 """Encoders of sets by a vocabulary of visual words: VLAD and bags of words."""
 
+from typing import Any
+
 import numpy as np
 from sklearn.cluster import KMeans
 
 from skvae._sklearn import HasMethods
+from skvae._typing import Constraints, Device, FloatArray, Names, RandomStateLike
 from skvae.compute.devices import gpu_or_none
 from skvae.fisher.codec import Codec
 from skvae.fisher.parts import fitted_model
-from skvae.fisher.set_encoder import SetEncoder
+from skvae.fisher.set_encoder import SetEncoder, Spatial
 from skvae.mixture.assignment import Assignment
 from skvae.mixture.statistics import Mixture
 
@@ -18,32 +21,36 @@ class _WordsEncoder(SetEncoder):
     """Each descriptor belongs to the nearest center of a clustering wholly.
 
     That is hard assignment under a mixture with equal weights and one variance, so the statistics
-    of the Fisher vector serve here as well. A subclass names a block of them, and a prefix.
+    of the Fisher vector serve here as well. A subclass says which of them it takes, and with what
+    its features' names begin.
     """
 
-    _parameter_constraints = {
+    _sums: str  # a gradient of the Fisher vector, whose residuals are summed
+    _prefix: str
+
+    _parameter_constraints: Constraints = {
         **SetEncoder._parameter_constraints,
         "vocabulary": [HasMethods(["fit"]), None],
     }
 
     def __init__(
         self,
-        n_components=64,
+        n_components: int = 64,
         *,
-        extractor=None,
-        reducer=None,
-        vocabulary=None,
-        power=0.5,
-        norm="l2",
-        spatial=None,
-        xy_weight=1.0,
-        max_descriptors=200_000,
-        device=None,
-        dtype=None,
-        n_jobs=None,
-        random_state=None,
-        verbose=0,
-    ):
+        extractor: Any = None,
+        reducer: Any = None,
+        vocabulary: Any = None,
+        power: float = 0.5,
+        norm: str | None = "l2",
+        spatial: Spatial = None,
+        xy_weight: float = 1.0,
+        max_descriptors: int = 200_000,
+        device: Device = None,
+        dtype: str | None = None,
+        n_jobs: int | None = None,
+        random_state: RandomStateLike = None,
+        verbose: int = 0,
+    ) -> None:
         self.n_components = n_components
         self.extractor = extractor
         self.reducer = reducer
@@ -60,14 +67,14 @@ class _WordsEncoder(SetEncoder):
         self.verbose = verbose
 
     @property
-    def _n_model_components(self):
+    def _n_model_components(self) -> int:
         return getattr(self.vocabulary, "n_clusters", self.n_components)
 
-    def _fit_model(self, local, rng):
+    def _fit_model(self, local: FloatArray, rng: np.random.RandomState) -> None:
         vocabulary = KMeans(self.n_components) if self.vocabulary is None else self.vocabulary
         self.vocabulary_ = fitted_model(vocabulary, "cluster_centers_", local, rng, "vocabulary")
 
-    def _codec(self):
+    def _codec(self) -> Codec:
         given = np.asarray(self.vocabulary_.cluster_centers_)
         centers = given.astype(np.float64)
         # Any variance has the same nearest center; that of the centers keeps numbers near one.
@@ -78,7 +85,7 @@ class _WordsEncoder(SetEncoder):
         words = Mixture(np.full(n_words, 1 / n_words), centers, np.full(centers.shape, variance))
         return Codec(
             words,
-            (self._block,),
+            (self._sums,),
             self.power,
             self.norm,
             self._levels,
@@ -86,7 +93,7 @@ class _WordsEncoder(SetEncoder):
             whitened=False,
             prefix=self._prefix,
             device=gpu_or_none(self.device),
-            eps_means=np.finfo(given.dtype if given.dtype.kind == "f" else np.float64).eps,
+            eps_means=float(np.finfo(given.dtype if given.dtype.kind == "f" else np.float64).eps),
         )
 
 
@@ -163,7 +170,23 @@ class VLADEncoder(_WordsEncoder):
     (3, 12)
     """
 
-    _block, _prefix = "means", "vlad"
+    _sums, _prefix = "means", "vlad"
+
+    def get_feature_names_out(self, input_features: Any = None) -> Names:
+        """Names such as ``vlad_k3_d7``: word and dimension.
+
+        With a pyramid its cell comes first, as in ``vlad_cell2_k3_d7``.
+
+        Parameters
+        ----------
+        input_features : Ignored
+            Present for scikit-learn's conventions.
+
+        Returns
+        -------
+        names : ndarray of str
+        """
+        return super().get_feature_names_out(input_features)
 
 
 class BagOfVisualWordsEncoder(_WordsEncoder):
@@ -238,4 +261,20 @@ class BagOfVisualWordsEncoder(_WordsEncoder):
     array([20., 35., 50.])
     """
 
-    _block, _prefix = "weights", "bag"
+    _sums, _prefix = "weights", "bag"
+
+    def get_feature_names_out(self, input_features: Any = None) -> Names:
+        """Names such as ``bag_k3``: the word.
+
+        With a pyramid its cell comes first, as in ``bag_cell2_k3``.
+
+        Parameters
+        ----------
+        input_features : Ignored
+            Present for scikit-learn's conventions.
+
+        Returns
+        -------
+        names : ndarray of str
+        """
+        return super().get_feature_names_out(input_features)

@@ -1,16 +1,19 @@
 """Images to sets of descriptors at the keypoints that a detector finds."""
 
+from collections.abc import Iterator
 from copy import deepcopy
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import TransformerMixin
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._estimator import Estimator
 from skvae._refit import fitted_aside
 from skvae._sklearn import HasMethods, fit_context
-from skvae.data.images import shape_of_images
-from skvae.fisher.sources import validate_pixels
+from skvae._typing import Array, ArrayLike, Constraints, FloatArray
+from skvae.data.images import shape_of_images, validate_pixels
 
 __all__ = ["ImageKeypoints"]
 
@@ -60,22 +63,24 @@ class ImageKeypoints(TransformerMixin, Estimator):
     [(128, True), (128, True)]
     """
 
-    _parameter_constraints = {
+    _parameter_constraints: Constraints = {
         "detector": [HasMethods(["detect_and_extract"])],
         "image_shape": [tuple, list, None],
     }
 
-    def __init__(self, detector, image_shape=None):
+    def __init__(
+        self, detector: Any, image_shape: tuple[int, ...] | list[int] | None = None
+    ) -> None:
         self.detector = detector
         self.image_shape = image_shape
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Learn the shape of the images and the length of a descriptor.
 
         Parameters
@@ -98,23 +103,23 @@ class ImageKeypoints(TransformerMixin, Estimator):
             fitted._fit(X)
         return self
 
-    def _fit(self, X):
-        X = validate_pixels(self, X, reset=True)
-        self.image_shape_ = shape_of_images(X, self.image_shape)
-        found = (descriptors for descriptors, _ in self._detect(X) if len(descriptors))
+    def _fit(self, X: ArrayLike) -> None:
+        images = validate_pixels(self, X, reset=True)
+        self.image_shape_ = shape_of_images(images, self.image_shape)
+        found = (descriptors for descriptors, _ in self._detect(images) if len(descriptors))
         first = next(found, None)
         if first is None:
             raise ValueError(
-                f"{type(self.detector).__name__} finds no keypoints in any of {len(X)} images of "
-                f"shape {self.image_shape_[:2]}. Enlarge the images or lower its thresholds."
+                f"{type(self.detector).__name__} finds no keypoints in any of {len(images)} images "
+                f"of shape {self.image_shape_[:2]}. Enlarge the images or lower its thresholds."
             )
         self.n_dimensions_ = first.shape[1]
 
-    def _detect(self, X):
+    def _detect(self, images: FloatArray) -> Iterator[tuple[Any, Any]]:
         """Descriptors and keypoints of one image after the other."""
         h, w, c = self.image_shape_
         detector = deepcopy(self.detector)
-        for image in X.reshape((-1, h, w) if c == 1 else (-1, h, w, c)):
+        for image in images.reshape((-1, h, w) if c == 1 else (-1, h, w, c)):
             try:
                 # A copy: images may be read-only, which scikit-image's ORB refuses.
                 detector.detect_and_extract(image.copy())
@@ -123,7 +128,7 @@ class ImageKeypoints(TransformerMixin, Estimator):
             else:
                 yield detector.descriptors, detector.keypoints
 
-    def extract(self, X):
+    def extract(self, X: ArrayLike) -> tuple[Array, Array]:
         """Descriptors of images, and where they lie.
 
         Parameters
@@ -139,17 +144,17 @@ class ImageKeypoints(TransformerMixin, Estimator):
             (x, y) of each keypoint, from -1 (first column, first row) to 1 (last).
         """
         check_is_fitted(self)
-        X = validate_pixels(self, X, reset=False)
-        shape_of_images(X, self.image_shape_)
+        images = validate_pixels(self, X, reset=False)
+        shape_of_images(images, self.image_shape_)
         last = np.maximum(np.array(self.image_shape_[:2]) - 1, 1)
-        sets, positions = np.empty((2, len(X)), object)
-        for i, (descriptors, keypoints) in enumerate(self._detect(X)):
-            sets[i] = np.array(descriptors, X.dtype).reshape(-1, self.n_dimensions_)
+        sets, positions = np.empty((2, len(images)), object)
+        for i, (descriptors, keypoints) in enumerate(self._detect(images)):
+            sets[i] = np.array(descriptors, images.dtype).reshape(-1, self.n_dimensions_)
             rows_columns = np.reshape(keypoints, (-1, 2)) / last
             positions[i] = np.clip(2 * rows_columns[:, ::-1] - 1, -1, 1)
         return sets, positions
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> Array:
         """Descriptors of images.
 
         Parameters

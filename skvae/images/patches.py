@@ -1,18 +1,20 @@
 """Images to sets of patches, one row per image, and back."""
 
 from numbers import Integral
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import TransformerMixin
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._estimator import Estimator
 from skvae._refit import fitted_aside
 from skvae._sklearn import Interval, fit_context
+from skvae._typing import ArrayLike, Constraints, FloatArray
 from skvae.compute.sizes import check_memory
 from skvae.data.containers import check_numbers
-from skvae.data.images import shape_of_images
-from skvae.fisher.sources import validate_pixels
+from skvae.data.images import shape_of_images, validate_pixels
 
 __all__ = ["ImagePatches"]
 
@@ -63,27 +65,34 @@ class ImagePatches(TransformerMixin, Estimator):
     True
     """
 
-    _parameter_constraints = {
+    _parameter_constraints: Constraints = {
         "patch_size": [_POSITIVE],
         "stride": [_POSITIVE],
         "padding": [Interval(Integral, 0, None, closed="left")],
         "image_shape": [tuple, list, None],
     }
 
-    def __init__(self, patch_size=7, *, stride=1, padding=0, image_shape=None):
+    def __init__(
+        self,
+        patch_size: int = 7,
+        *,
+        stride: int = 1,
+        padding: int = 0,
+        image_shape: tuple[int, ...] | list[int] | None = None,
+    ) -> None:
         self.patch_size = patch_size
         self.stride = stride
         self.padding = padding
         self.image_shape = image_shape
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Learn the shape of the images; their values play no part.
 
         Parameters
@@ -107,9 +116,9 @@ class ImagePatches(TransformerMixin, Estimator):
             fitted._fit(X)
         return self
 
-    def _fit(self, X):
-        X = validate_pixels(self, X, reset=True)
-        self.image_shape_ = h, w, c = shape_of_images(X, self.image_shape)
+    def _fit(self, X: ArrayLike) -> None:
+        images = validate_pixels(self, X, reset=True)
+        self.image_shape_ = h, w, c = shape_of_images(images, self.image_shape)
         if min(h, w) + 2 * self.padding < self.patch_size:
             raise ValueError(
                 f"patch_size={self.patch_size} does not fit into images of {h} x {w} pixels with "
@@ -117,7 +126,7 @@ class ImagePatches(TransformerMixin, Estimator):
             )
         numbers = [int(n) for n in self._grid()]
         check_memory(
-            numbers[0] * numbers[1] * (X.itemsize * int(self.patch_size) ** 2 * c + 16),
+            numbers[0] * numbers[1] * (images.itemsize * int(self.patch_size) ** 2 * c + 16),
             f"padding={self.padding} with patch_size={self.patch_size} on images of {h} x {w}",
         )
         rows, columns = (_positions(n) for n in numbers)
@@ -126,18 +135,20 @@ class ImagePatches(TransformerMixin, Estimator):
         )
 
     @property
-    def grid_(self):
+    def grid_(self) -> tuple[FloatArray, FloatArray]:
         """Rows and columns of pixels that patches are centred on."""
         middle = (self.patch_size - 1) / 2 - self.padding
+        rows, columns = (middle + self.stride * np.arange(n) for n in self._grid())
 
-        return tuple(middle + self.stride * np.arange(n) for n in self._grid())
+        return rows, columns
 
-    def _grid(self):
+    def _grid(self) -> tuple[int, int]:
         """Numbers of rows and columns of patches."""
         room = (side + 2 * self.padding - self.patch_size for side in self.image_shape_[:2])
-        return [1 + n // self.stride for n in room]
+        n_rows, n_columns = (1 + n // self.stride for n in room)
+        return n_rows, n_columns
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> FloatArray:
         """Cut images into patches.
 
         Parameters
@@ -151,16 +162,17 @@ class ImagePatches(TransformerMixin, Estimator):
             A copy, in the dtype of ``X``; integers of 8 or 16 bits become float32.
         """
         check_is_fitted(self)
-        X = validate_pixels(self, X, reset=False)
-        X = X.reshape(-1, *shape_of_images(X, self.image_shape_))
+        images = validate_pixels(self, X, reset=False)
+        images = images.reshape(-1, *shape_of_images(images, self.image_shape_))
         pad = (self.padding, self.padding)
-        X = np.pad(X, [(0, 0), pad, pad, (0, 0)])
-        windows = np.lib.stride_tricks.sliding_window_view(X, (self.patch_size,) * 2, axis=(1, 2))
+        images = np.pad(images, [(0, 0), pad, pad, (0, 0)])
+        window = (self.patch_size, self.patch_size)
+        windows = np.lib.stride_tricks.sliding_window_view(images, window, axis=(1, 2))
         windows = windows[:, :: self.stride, :: self.stride]  # (n, rows, columns, c, size, size)
         windows = windows.transpose(0, 1, 2, 4, 5, 3)
-        return windows.reshape(len(X), len(self.positions_), -1)
+        return windows.reshape(len(images), len(self.positions_), -1)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> FloatArray:
         """Put patches back where they came from, overlaps averaged.
 
         Parameters
@@ -174,15 +186,16 @@ class ImagePatches(TransformerMixin, Estimator):
             Exact for unmodified patches; pixels that no patch covers are 0.
         """
         check_is_fitted(self)
-        X = check_numbers(X, allow_nd=True, ensure_2d=False)
+        given = check_numbers(X, allow_nd=True, ensure_2d=False)
         h, w, c = self.image_shape_
         expected = (len(self.positions_), self.patch_size**2 * c)
-        if X.shape[1:] != expected:
-            raise ValueError(f"Patches must have shape (n, *{expected}), got {X.shape}.")
+        if given.shape[1:] != expected:
+            raise ValueError(f"Patches must have shape (n, *{expected}), got {given.shape}.")
         n_rows, n_columns = self._grid()
-        patches = X.reshape(len(X), n_rows, n_columns, self.patch_size, self.patch_size, c)
-        total = np.zeros((len(X), h + 2 * self.padding, w + 2 * self.padding, c), X.dtype)
-        cover = np.zeros(total.shape[1:], X.dtype)
+        n = len(given)
+        patches = given.reshape(n, n_rows, n_columns, self.patch_size, self.patch_size, c)
+        total = np.zeros((n, h + 2 * self.padding, w + 2 * self.padding, c), given.dtype)
+        cover = np.zeros(total.shape[1:], given.dtype)
         for i in range(self.patch_size):
             for j in range(self.patch_size):
                 rows = slice(i, i + n_rows * self.stride, self.stride)
@@ -191,8 +204,8 @@ class ImagePatches(TransformerMixin, Estimator):
                 cover[rows, columns] += 1
         total /= np.maximum(cover, 1)
         inside = slice(self.padding, self.padding + h), slice(self.padding, self.padding + w)
-        return total[:, inside[0], inside[1]].reshape(len(X), -1)
+        return total[:, inside[0], inside[1]].reshape(n, -1)
 
 
-def _positions(n):
+def _positions(n: int) -> FloatArray:
     return np.linspace(-1, 1, n) if n > 1 else np.zeros(1)

@@ -1,4 +1,4 @@
-"""The E-step: posteriors of blocks of descriptors, and statistics weighted by them.
+"""The E-step: posteriors of chunks of descriptors, and statistics weighted by them.
 
 Float64 descriptors are worked on in float64. Float32 descriptors are multiplied in float32 where
 that loses nothing that counts, and in float64 elsewhere: components that cancel
@@ -29,7 +29,7 @@ __all__ = ["NEGLIGIBLE_NATS", "accumulate", "log_posteriors", "set_statistics"]
 
 # Bytes of posteriors and features worked on at a time: they stay in the cache, and each numpy call
 # is long enough that threads seldom wait for one another in Python.
-_BLOCK_BYTES = 2**22
+_CHUNK_BYTES = 2**22
 # (start, n_sets, size): consecutive sets of one size.
 Run = tuple[int, int, int]
 # Components this many nats below the best one have posteriors that count for nothing.
@@ -76,7 +76,7 @@ class _Part:
 
 
 class _Workspace:
-    """Buffers for one block of descriptors, and the E-step that fills them.
+    """Buffers for one chunk of descriptors, and the E-step that fills them.
 
     Components are rows of ``joint``, so that maxima and sums over them run along its columns, many
     descriptors at once; ``order`` says which component a row is, those in double come last.
@@ -100,7 +100,7 @@ class _Workspace:
         per_row = dtype.itemsize * (len(eta) + 2 * eta.shape[1])
         if 0 < self.n_single < len(eta):
             per_row += 8 * (double.sum() + eta.shape[1])
-        self.rows = int(np.clip(_BLOCK_BYTES // per_row, 256, 8192))
+        self.rows = int(np.clip(_CHUNK_BYTES // per_row, 256, 8192))
         self.joint = np.zeros((len(eta), self.rows), dtype)
         self.parts = self._parts(dtype)
         highest = log_joints_at_means(eta, mixture.covariances)
@@ -255,7 +255,7 @@ def accumulate(X: FloatArray, mixture: Mixture, center: FloatArray) -> Statistic
     Parameters
     ----------
     X : ndarray of shape (n, d), float32 or float64
-        Descriptors; read block by block, so a memory map stays on disk.
+        Descriptors; read chunk by chunk, so a memory map stays on disk.
     mixture : Mixture
         Current parameters.
     center : ndarray of shape (d,)
@@ -280,9 +280,9 @@ def accumulate(X: FloatArray, mixture: Mixture, center: FloatArray) -> Statistic
     totals = np.zeros(work.eta.shape)
     log_likelihood = 0.0
     for start in range(0, len(X), work.rows):
-        block = X[start : start + work.rows]
-        run = (0, 1, len(block))
-        log_likelihood += work.e_step(block, [run]).sum()
+        chunk = X[start : start + work.rows]
+        run = (0, 1, len(chunk))
+        log_likelihood += work.e_step(chunk, [run]).sum()
         totals += work.totals(run)[0]
     return Statistics(totals, len(X), log_likelihood, center)
 
@@ -302,7 +302,7 @@ def log_posteriors(
     Yields
     ------
     rows : slice
-        A block of rows of ``X``.
+        A chunk of the rows of ``X``.
     log_likelihood : ndarray of shape (n_rows,), float64
         log p(x), in nats.
     gamma : ndarray of shape (n_rows, K)
@@ -310,12 +310,12 @@ def log_posteriors(
     """
     work = _Workspace(mixture, mixture.center(X.dtype), X.dtype)
     for start in range(0, len(X), work.rows):
-        block = X[start : start + work.rows]
-        log_likelihood = work.e_step(block, [(0, len(block), 1)])
-        joint = work.joint[:, : len(block)]
-        gamma = np.empty((len(block), len(joint)), X.dtype)
+        chunk = X[start : start + work.rows]
+        log_likelihood = work.e_step(chunk, [(0, len(chunk), 1)])
+        joint = work.joint[:, : len(chunk)]
+        gamma = np.empty((len(chunk), len(joint)), X.dtype)
         gamma[:, work.order] = (joint / joint.sum(axis=0)).T
-        yield slice(start, start + len(block)), log_likelihood, gamma
+        yield slice(start, start + len(chunk)), log_likelihood, gamma
 
 
 def set_statistics(
@@ -360,15 +360,15 @@ def set_statistics(
         last = int(np.searchsorted(offsets, offsets[first] + work.rows, side="right")) - 1
         last = max(last, first + 1)
         rows = slice(offsets[first], offsets[last])
-        block, weight = descriptors[rows], None if weights is None else weights[rows]
-        if len(block) <= work.rows:
+        chunk, weight = descriptors[rows], None if weights is None else weights[rows]
+        if len(chunk) <= work.rows:
             runs = equal_runs(sizes[first:last])
-            totals = _totals_of(work, block, runs, weight)
+            totals = _totals_of(work, chunk, runs, weight)
         else:
             totals = np.zeros((1, *work.eta.shape))
-            for start in range(0, len(block), work.rows):
+            for start in range(0, len(chunk), work.rows):
                 piece = slice(start, start + work.rows)
-                x, w = block[piece], None if weight is None else weight[piece]
+                x, w = chunk[piece], None if weight is None else weight[piece]
                 totals += _totals_of(work, x, [(slice(1), (0, 1, len(x)))], w)
         yield slice(first, last), totals
         first = last

@@ -22,16 +22,16 @@ from skvae.mixture.statistics import (
     relative_parameters,
 )
 
-__all__ = ["accumulate", "block_rows", "set_statistics"]
+__all__ = ["accumulate", "chunk_rows", "set_statistics"]
 
 # Bytes of posteriors worked on at a time: enough to fill a large GPU.
-_BLOCK_BYTES = 2**28
+_CHUNK_BYTES = 2**28
 _NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
 
 
-def block_rows(n_components: int, itemsize: int) -> int:
+def chunk_rows(n_components: int, itemsize: int) -> int:
     """Descriptors worked on at a time."""
-    return max(1024, _BLOCK_BYTES // (itemsize * n_components))
+    return max(1024, _CHUNK_BYTES // (itemsize * n_components))
 
 
 _MATMUL = torch.backends.cuda.matmul
@@ -98,7 +98,7 @@ class _Kernel:
         ]
         highest = log_joints_at_means(eta, mixture.covariances)[order[:n_single]]
         self.normalizers = torch.as_tensor(highest).to(device)
-        self.rows = block_rows(len(eta), like.element_size())
+        self.rows = chunk_rows(len(eta), like.element_size())
         self.shape = eta.shape
 
     def e_step(
@@ -229,7 +229,7 @@ def set_statistics(
             step = max(1, kernel.rows // size)
             for first in range(0, n_sets, step):
                 n = min(step, n_sets - first)
-                # A set larger than a block is summed in pieces.
+                # A set larger than a chunk is summed in pieces.
                 for piece in range(0, size, kernel.rows):
                     width = min(kernel.rows, size - piece)
                     begin = start + first * size + piece

@@ -155,3 +155,45 @@ def test_vectors_to_decode_are_called_X(rng):
     vectors = encoder.transform(X)
     assert np.allclose(encoder.inverse_transform(X=vectors), X, atol=1e-6)
     assert encoder.decode_statistics(X=vectors)[0].shape == (30, 2)
+
+
+@each_encoder
+@pytest.mark.parametrize("spatial", [None, "xy"])
+def test_components_are_descriptors_as_the_extractor_gives_them(digits, encoder, spatial):
+    X = digits[0][:40] / 16
+    settings = {"extractor": ImagePatches(patch_size=3), "spatial": spatial, "xy_weight": 0.5}
+    fitted = encoder(4, reducer=PCA(5), random_state=0, **settings).fit(X)
+    weights, descriptors, positions = fitted.component_descriptors()
+    assert weights.shape == (4,) and weights.sum() == pytest.approx(1)
+    assert descriptors.shape == (4, 9)
+    patches = fitted.extractor_.transform(X).reshape(-1, 9)
+    if encoder is not FisherVectorEncoder:
+        assert np.all(weights == 0.25)
+    elif spatial is None:
+        assert np.allclose(weights @ descriptors, patches.mean(axis=0), atol=0.02)
+    assert (positions is None) == (spatial is None)
+    if spatial:
+        assert positions.shape == (4, 2) and np.abs(positions).max() <= 1
+
+
+@pytest.mark.parametrize("spatial", [None, "xy", ("xy", 1, 2)])
+def test_energies_of_a_set_sum_to_its_squared_length(rng, digits, spatial):
+    X = digits[0][:40] / 16
+    settings = {"extractor": ImagePatches(patch_size=3), "reducer": PCA(4), "power": 1}
+    encoder = FisherVectorEncoder(3, norm=None, spatial=spatial, random_state=0, **settings).fit(X)
+    patches = encoder.extractor_.transform(X[:1])[0]
+    shares = encoder.energies(patches)
+    assert shares.shape == (3, 3, len(patches))
+    whole = encoder.encode(patches)[
+        : encoder.transform(X[:1]).shape[1] // (5 if spatial == ("xy", 1, 2) else 1)
+    ]
+    assert shares.sum() == pytest.approx((whole**2).sum())
+    with pytest.raises(ValueError, match="descriptors have 2 features"):
+        encoder.energies(np.ones((4, 2)))
+
+
+@each_encoder
+def test_features_are_named_by_each_encoder_itself(rng, encoder):
+    fitted = encoder(2, random_state=0).fit(rng.normal(size=(6, 20, 3)))
+    first = fitted.get_feature_names_out()[0]
+    assert first.partition("_")[0] in encoder.get_feature_names_out.__doc__

@@ -1,170 +1,188 @@
+"""What every source of sets gives: a new source is one class, and one line in ``SOURCES``."""
+
+from types import SimpleNamespace
+
 import numpy as np
-import pandas as pd
-import polars as pl
 import pytest
-import torch
-from reiterable import Blocks
-from scipy.sparse import csr_array
 
-from skvae.fisher.sets import is_table, pack_sets, sequence_of
+from skvae.fisher import sets as sets_
+from skvae.fisher.dask_sets import DaskSets
+from skvae.fisher.extracted_sets import ExtractedSets
+from skvae.fisher.mapped_sets import MappedSets
+from skvae.fisher.packing import pack_sets
+from skvae.fisher.sets import PackedSets, Sets, batches_of, check_positions
 
-SETS = [np.ones((2, 3)), np.zeros((0, 3)), 2 * np.ones((1, 3))]
-
-
-def object_array(sets):
-    array = np.empty(len(sets), dtype=object)
-    array[:] = sets
-    return array
+SIZES = [3, 0, 40, 1, 7, 0, 0, 25, 2, 2]
 
 
-def lists(sets):
-    return [s.tolist() for s in sets]
+def of_files(sets, folder):
+    def mapped(i, X):
+        np.save(folder / f"{i}.npy", X)
+        return np.load(folder / f"{i}.npy", mmap_mode="r")
+
+    # No file holds an empty array.
+    return [mapped(i, X) if len(X) else X for i, X in enumerate(sets)]
 
 
-CONTAINERS = {
-    "list": list,
-    "tuple": tuple,
-    "object array": object_array,
-    "column of objects": lambda sets: object_array(sets)[:, None],
-    "Series": pd.Series,
-    "Series with levels": lambda sets: pd.Series(
-        sets, pd.MultiIndex.from_tuples([(0, i) for i in range(len(sets))])
+def extracted(sets, **found):
+    numbers = np.arange(float(len(sets)))[:, None]
+    extractor = SimpleNamespace(
+        transform=lambda rows: [sets[int(i)] for (i,) in rows],
+        **{name: lambda rows, f=f: f(rows[:, 0].astype(int)) for name, f in found.items()},
+    )
+    return ExtractedSets(numbers, extractor)
+
+
+def in_dask(sets):
+    dask = pytest.importorskip("dask")
+    parts = [sets[:4], sets[4:]]
+    sizes = [np.array([len(s) for s in part]) for part in parts]
+    return DaskSets([dask.delayed(list)(part) for part in parts], sizes, sets[0].dtype)
+
+
+def places_of(sets):
+    """Positions that tell which descriptor they are of."""
+    return [s[:, :2] / 1000 - 1 for s in sets]
+
+
+# From sets as a list of arrays, and a folder.
+SOURCES = {
+    "packed": lambda sets, folder: PackedSets(*pack_sets(sets)),
+    "packed with positions and weights": lambda sets, folder: PackedSets(
+        *pack_sets(sets), pack_sets(places_of(sets))[0], pack_sets(sets)[0][:, 0]
     ),
-    "data frame": lambda sets: pd.DataFrame({"sets": sets}),
-    "lists of lists": lists,
-    "lists of rows": lambda sets: [list(s) for s in sets],
-    "Series of Series of rows": lambda sets: pd.Series([pd.Series(list(s)) for s in sets]),
-    "dict.values()": lambda sets: dict(enumerate(sets)).values(),
-    "iterable": lambda sets: Blocks(*sets),
-    "data frames": lambda sets: [pd.DataFrame(s) for s in sets],
-    "nullable data frames": lambda sets: [pd.DataFrame(s).astype("Float64") for s in sets],
-    "polars frames": lambda sets: [pl.DataFrame(s) for s in sets],
-    "polars Series": lambda sets: pl.Series(lists(sets)),
-    "polars frame": lambda sets: pl.DataFrame({"sets": lists(sets)}),
-    "tensors": lambda sets: [torch.tensor(s) for s in sets],
-    "nested tensor": lambda sets: torch.nested.nested_tensor([torch.tensor(s) for s in sets]),
-    "jagged tensor": lambda sets: torch.nested.nested_tensor(
-        [torch.tensor(s) for s in sets], layout=torch.jagged
+    "mapped": lambda sets, folder: MappedSets(of_files(sets, folder), sets[0].dtype),
+    "extracted": lambda sets, folder: extracted(sets),
+    "extracted with positions": lambda sets, folder: extracted(
+        sets,
+        extract=lambda numbers: ([sets[i] for i in numbers], [places_of(sets)[i] for i in numbers]),
     ),
-    "matrices": lambda sets: [np.asmatrix(s) for s in sets],
-    "arrays without a masked value": lambda sets: [np.ma.array(s) for s in sets],
+    "dask": lambda sets, folder: in_dask(sets),
 }
 
 
-@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
-@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
-@pytest.mark.parametrize("container", CONTAINERS.values(), ids=CONTAINERS)
-def test_every_container_packs_alike(container):
-    X = sequence_of(container(SETS), "FisherVectorEncoder")
-    assert not is_table(X)
-    descriptors, offsets = pack_sets(X)
-    assert np.array_equal(descriptors, [[1] * 3, [1] * 3, [2] * 3])
-    assert offsets.tolist() == [0, 2, 2, 3]
+@pytest.fixture
+def sets():
+    """Every number of them occurs once."""
+    numbers = np.arange(3.0 * sum(SIZES)).reshape(-1, 3)
+    return np.split(numbers, np.cumsum(SIZES)[:-1])
 
 
-def test_3d_array_equals_its_list(rng):
-    X = rng.normal(size=(4, 5, 2))
-    for a, b in zip(pack_sets(X), pack_sets(list(X)), strict=True):
-        assert np.array_equal(a, b)
+@pytest.fixture(params=SOURCES)
+def source(request, sets, tmp_path):
+    return SOURCES[request.param](sets, tmp_path)
 
 
-@pytest.mark.parametrize(
-    "X",
-    [
-        np.ones((2, 3)),
-        [[1.0, 2.0], [3.0, 4.0]],
-        pd.DataFrame(np.ones((2, 3))),
-        csr_array(np.eye(3)),
-        np.ones(3),
-        [1.0, 2.0],
-        np.array([["a", "b"]], dtype=object),
-        pd.Series([[1.0, 2.0], [3.0, 4.0]]),
-        torch.ones(2, 3),
-        pl.DataFrame({"a": [1.0]}),
-        ["a.jpg", "b.jpg"],
-    ],
-)
-def test_tables_are_left_to_scikit_learn(X):
-    assert is_table(X)
+def assert_are(packed, expected):
+    """Packed sets are those that are expected, with whatever else belongs to their descriptors."""
+    assert isinstance(packed, PackedSets)
+    descriptors, offsets = pack_sets(expected, width=3)
+    assert np.array_equal(packed.descriptors, descriptors)
+    assert np.array_equal(packed.offsets, offsets)
+    assert_belong(packed)
 
 
-def test_nested_lists_of_numbers_are_sets():
-    X = [[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0]]]
-    assert not is_table(X)
-    assert pack_sets(X)[1].tolist() == [0, 2, 3]
+def assert_belong(packed):
+    if packed.positions is not None:
+        assert np.array_equal(packed.positions, packed.descriptors[:, :2] / 1000 - 1)
+    if packed.weights is not None:
+        assert np.array_equal(packed.weights, packed.descriptors[:, 0])
 
 
-def test_empty_list_counts_as_an_empty_set():
-    assert pack_sets([np.ones((2, 3)), []])[1].tolist() == [0, 2, 2]
+def test_a_source_has_the_protocol(source, sets):
+    assert isinstance(source, Sets)
+    assert len(source) == len(sets)
+    assert source.dtype == source.pull().dtype == np.float64
 
 
-def test_empty_sets_of_unknown_width_have_the_others():
-    for empty in ([], np.empty((0, 0)), np.empty(0)):
-        descriptors, offsets = pack_sets([empty, np.ones((2, 3)), empty])
-        assert descriptors.shape == (2, 3) and offsets.tolist() == [0, 0, 2, 2]
-        assert not is_table([empty])
-        assert pack_sets([empty], width=5)[0].shape == (0, 5)
-        with pytest.raises(ValueError, match="every set is empty"):
-            pack_sets([empty])
+def test_what_is_pulled_are_the_sets(source, sets):
+    assert_are(source.pull(), sets)
+    assert_are(source.pull(), sets)  # anew
 
 
-@pytest.mark.parametrize("dtype", ["f4", "u1", "i8", "f8"])
-def test_the_type_of_the_numbers_stays_whatever_empty_sets_are(dtype):
-    sets = [s.astype(dtype) for s in SETS]
-    tensors = [torch.tensor(s) for s in sets]
-    for some in (sets, [*sets, np.empty((0, 3))], [*sets, []], tensors, np.stack(sets[::2][:1])):
-        assert pack_sets(some)[0].dtype == dtype
+@pytest.mark.parametrize("chosen", [slice(2, 5), slice(0, 10), slice(9, 10), slice(5, 7)])
+def test_a_part_is_some_of_the_sets(source, sets, chosen):
+    part = source.part(chosen)
+    assert isinstance(part, Sets) and len(part) == len(sets[chosen])
+    assert_are(part.pull(), sets[chosen])
+    assert_are(part.part(slice(0, 1)).pull(), sets[chosen][:1])
 
 
-def test_descriptors_lie_row_after_row_however_sets_do():
-    for layout in (np.asfortranarray, pd.DataFrame, lambda s: s[::-1, ::-1]):
-        assert pack_sets([layout(s) for s in SETS])[0].flags.c_contiguous
+@pytest.mark.parametrize("chosen", [[0, 2, 3, 9], [1, 2], [7]])
+def test_a_part_may_be_chosen_by_ascending_numbers(source, sets, chosen):
+    assert_are(source.part(np.array(chosen)).pull(), [sets[i] for i in chosen])
 
 
-def test_one_type_holds_all_sets():
-    kinds = (np.uint8, np.float32, np.int64)
-    assert pack_sets([SETS[0].astype(dtype) for dtype in kinds])[0].dtype == np.float64
-    assert pack_sets([SETS[0].astype(dtype) for dtype in kinds[:2]])[0].dtype == np.float32
+@pytest.mark.parametrize("max_sets", [1, 3, 1000])
+def test_batches_are_all_sets_in_order(source, sets, max_sets):
+    batches = source.batches(max_sets)
+    numbers = [np.arange(batch.start, batch.stop) for batch in batches]
+    assert np.concatenate(numbers).tolist() == list(range(len(sets)))
+    assert max(map(len, numbers)) <= max_sets
+    for batch in batches:
+        assert_are(source.part(batch).pull(), sets[batch])
 
 
-def test_sets_that_disagree_are_named():
-    with pytest.raises(ValueError, match="set 0 has 3, set 1 has 4"):
-        pack_sets([np.ones((2, 3)), np.ones((2, 4))])
+def test_a_sample_is_one_set_of_descriptors_drawn_once(source, sets):
+    sample = source.sample(30, np.random.RandomState(0))
+    assert len(sample) == 1
+    drawn = sample.descriptors
+    assert 0 < len(drawn) <= 30
+    assert len(np.unique(drawn[:, 0])) == len(drawn)
+    assert np.isin(drawn[:, 0], np.concatenate(sets)[:, 0]).all()
+    assert_belong(sample)
+    again = source.sample(30, np.random.RandomState(0))
+    assert np.array_equal(again.descriptors, drawn)
 
 
-def test_a_set_of_wrong_dimension_is_named():
-    with pytest.raises(ValueError, match=r"Set 1 of X has shape \(3,\)"):
-        pack_sets([np.ones((2, 3)), np.ones(3)])
+def test_a_sample_takes_all_where_there_is_room(source, sets):
+    sample = source.sample(10**6, np.random.RandomState(0))
+    everything = np.concatenate(sets)
+    assert np.array_equal(np.sort(sample.descriptors[:, 0]), everything[:, 0])
+    assert_belong(sample)
 
 
-@pytest.mark.parametrize(
-    ("bad", "error", "message"),
-    [
-        (np.ma.masked_equal(np.ones((2, 3)), 1), ValueError, "Set 1 of X has masked values"),
-        (torch.ones((2, 3), requires_grad=True), TypeError, "Set 1 of X is a tensor that requires"),
-        (None, TypeError, "Set 1 of X is of type NoneType"),
-        (csr_array(np.eye(3)), TypeError, "Set 1 of X is sparse"),
-        (np.array([["a", "b", "c"]]), ValueError, "Set 1 of X holds text"),
-        ([[1.0, 2.0, 3.0], [4.0]], ValueError, "elements of Set 1 of X .* differ in shape"),
-        (np.ones((1, 3), "M8[s]"), ValueError, "Set 1 of X holds dates"),
-        (pd.DataFrame({"c": pd.Categorical(["a"])}), ValueError, "Column 'c' of Set 1 of X"),
-    ],
-)
-def test_a_set_whose_meaning_would_be_lost_is_named(bad, error, message):
-    with pytest.raises(error, match=message):
-        pack_sets([np.ones((2, 3)), bad])
+# Sets in memory
 
 
-@pytest.mark.parametrize(
-    ("X", "error", "message"),
-    [
-        ((s for s in SETS), TypeError, r"generator, which can be read once.*list\(X\)"),
-        (dict(enumerate(SETS)), TypeError, r"dict, which .* as its keys: pass X\.values\(\)"),
-        (dict(enumerate(SETS)).items(), ValueError, "pairs, such as keys"),
-        (pd.DataFrame(SETS[0]).groupby(0), ValueError, r"pass \[rows for _, rows in X\]"),
-        (pd.DataFrame({"a": SETS, "b": SETS}), ValueError, "2 columns of arrays; pass one"),
-    ],
-)
-def test_collections_that_cannot_be_read_say_what_to_pass(X, error, message):
-    with pytest.raises(error, match=message):
-        sequence_of(X, "FisherVectorEncoder")
+@pytest.fixture
+def packed(rng):
+    sizes = rng.integers(0, 5000, 40)
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    return PackedSets(rng.normal(size=(offsets[-1], 2)), offsets)
+
+
+def test_batches_hold_about_as_many_descriptors(packed):
+    sizes = np.diff(packed.offsets)
+    found = [sizes[batch].sum() for batch in packed.batches(1000)]
+    assert len(found) > 1
+    assert max(found) < sets_.BATCH_DESCRIPTORS + sizes.max()
+
+
+def test_all_empty_sets_are_one_batch():
+    assert batches_of(np.zeros(4, int), 10) == [slice(0, 3)]
+
+
+def test_sample_of_packed_sets_has_the_size_that_is_asked_for(packed):
+    sample = packed.sample(500, np.random.RandomState(0))
+    assert len(np.unique(sample.descriptors, axis=0)) == 500
+    everything = packed.sample(10**9, np.random.RandomState(0))
+    assert np.array_equal(everything.descriptors, packed.descriptors)
+
+
+def test_numbers_of_packed_sets_may_come_in_any_order(packed):
+    chosen = packed.part(np.array([7, 3, 7]))
+    for i, j in enumerate((7, 3, 7)):
+        one, same = chosen.part(slice(i, i + 1)), packed.part(slice(j, j + 1))
+        assert np.array_equal(one.descriptors, same.descriptors)
+
+
+@pytest.mark.parametrize("bad", [np.ones((3, 2)), np.ones((4, 3))])
+def test_positions_of_the_wrong_shape_are_named(bad):
+    with pytest.raises(ValueError, match=r"positions must have shape \(4, 2\)"):
+        check_positions(bad, 4)
+
+
+def test_positions_that_are_not_finite_are_named():
+    with pytest.raises(ValueError, match="Input positions contains NaN"):
+        check_positions(np.full((4, 2), np.nan), 4)

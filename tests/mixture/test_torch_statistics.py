@@ -27,7 +27,7 @@ def mixture(rng):
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize(("dtype", "tol"), [(np.float64, 1e-12), (np.float32, 1e-5)])
 def test_sums_are_those_of_numpy(rng, mixture, monkeypatch, device, dtype, tol):
-    monkeypatch.setattr(torch_statistics, "_BLOCK_BYTES", 0)
+    monkeypatch.setattr(torch_statistics, "_CHUNK_BYTES", 0)
     X = (100 + rng.normal(size=(2500, D))).astype(dtype)
     center = mixture.center(dtype)
     expected = expectation.accumulate(X.astype(np.float64), mixture, center)
@@ -43,7 +43,7 @@ def test_sums_are_those_of_numpy(rng, mixture, monkeypatch, device, dtype, tol):
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_sets_are_those_of_numpy(rng, mixture, monkeypatch, device, assignment, weighted, dtype):
-    monkeypatch.setattr(torch_statistics, "_BLOCK_BYTES", 0)
+    monkeypatch.setattr(torch_statistics, "_CHUNK_BYTES", 0)
     sizes = [30, 30, 0, 1, 1, 1, 700, 700, 2500, 7]
     offsets = np.concatenate([[0], np.cumsum(sizes)])
     X = (100 + rng.normal(size=(offsets[-1], D))).astype(dtype)

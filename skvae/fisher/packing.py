@@ -1,0 +1,136 @@
+"""Sets of local descriptors as arrays: validated, and packed into one."""
+
+from typing import Any
+
+import numpy as np
+
+from skvae._typing import Array, IntArray
+from skvae.data.containers import array_of
+from skvae.data.sequences import inner_ndim, outer_ndim
+
+__all__ = ["check_sets", "concatenate_sets", "pack_sets", "type_of_sets"]
+
+
+def check_sets(X: Any, width: int | None = None) -> Array | list[Array]:
+    """Sets as arrays of one width, in the memory where they lie.
+
+    Parameters
+    ----------
+    X : array of shape (n_sets, n_descriptors, d) or sequence of arrays of shape (n_i, d)
+        The sets. Lists, tuples, object arrays and pandas Series of arrays are sequences; a set may
+        be empty.
+    width : int, default=None
+        d, if no set says what it is.
+
+    Returns
+    -------
+    sets : ndarray of shape (n_sets, n_descriptors, d) or list of ndarray of shape (n_i, d)
+
+    Raises
+    ------
+    ValueError
+        If a set is not 2-D, if two sets disagree in d, or none says what it is.
+    """
+    if hasattr(X, "shape") and len(X.shape) == 3:
+        return array_of(X)
+    sets = [_one_set(s, i) for i, s in enumerate(X)]
+    widths: dict[int, int] = {}
+    for i, shape in enumerate([s.shape for s in sets]):
+        if len(shape) == 2 and shape != (0, 0):
+            widths.setdefault(shape[1], i)
+        elif 0 not in shape:
+            raise ValueError(
+                f"Set {i} of X has shape {shape}; every set must be a 2-D array of shape "
+                "(n_descriptors, n_features)."
+            )
+    if len(widths) > 1:
+        (d, i), (other, j) = list(widths.items())[:2]
+        raise ValueError(
+            f"All sets of X must have the same number of features: set {i} has {d}, "
+            f"set {j} has {other}."
+        )
+    found = next(iter(widths), width)
+    if found is None:
+        raise ValueError("X holds no descriptors: every set is empty.")
+    return [s if len(s) else s.reshape(0, found) for s in sets]
+
+
+def _one_set(s: Any, i: int) -> Array:
+    if type(s) is np.ndarray and s.dtype.kind in "biuf":
+        return s
+    rows = outer_ndim(s) == 1 and inner_ndim(s) > 1
+    return array_of(list(s) if rows else s, f"Set {i} of X")
+
+
+def pack_sets(X: Any, width: int | None = None) -> tuple[Array, IntArray]:
+    """Concatenate sets of descriptors into one array and the offsets that separate them.
+
+    Parameters
+    ----------
+    X : array of shape (n_sets, n_descriptors, d) or sequence of arrays of shape (n_i, d)
+        As for :func:`check_sets`.
+    width : int, default=None
+        d, if no set says what it is.
+
+    Returns
+    -------
+    descriptors : ndarray of shape (n_1 + ... + n_n, d)
+        All descriptors, set after set, in a type that holds those of all sets.
+    offsets : ndarray of shape (n_sets + 1,)
+        Set i is ``descriptors[offsets[i] : offsets[i + 1]]``.
+
+    Raises
+    ------
+    ValueError
+        If a set is not 2-D, if two sets disagree in d, or none says what it is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.fisher.packing import pack_sets
+    >>> descriptors, offsets = pack_sets([np.ones((2, 3)), np.empty((0, 3)), np.ones((1, 3))])
+    >>> descriptors.shape, offsets
+    ((3, 3), array([0, 2, 2, 3]))
+    """
+    return concatenate_sets(check_sets(X, width))
+
+
+def concatenate_sets(sets: Array | list[Array]) -> tuple[Array, IntArray]:
+    """Concatenate validated sets into one array and the offsets that separate them.
+
+    Parameters
+    ----------
+    sets : ndarray or list of ndarray
+        As from :func:`check_sets`.
+
+    Returns
+    -------
+    descriptors, offsets : ndarray
+        As of :func:`pack_sets`.
+    """
+    if isinstance(sets, np.ndarray):
+        n, t, d = sets.shape
+        return sets.reshape(n * t, d), np.arange(n + 1) * t
+    offsets = np.concatenate([[0], np.cumsum([len(s) for s in sets])])
+    return np.ascontiguousarray(np.concatenate(_with_rows(sets))), offsets
+
+
+def type_of_sets(sets: Array | list[Array]) -> np.dtype[Any]:
+    """A type that holds the numbers of all sets; those without any have no say.
+
+    Parameters
+    ----------
+    sets : ndarray or list of ndarray
+        As from :func:`check_sets`.
+
+    Returns
+    -------
+    dtype
+    """
+    if isinstance(sets, np.ndarray):
+        return sets.dtype
+    return np.result_type(*{s.dtype for s in _with_rows(sets)})
+
+
+def _with_rows(sets: list[Array]) -> list[Array]:
+    return [s for s in sets if len(s)] or sets

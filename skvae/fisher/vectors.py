@@ -1,0 +1,212 @@
+"""Vectors of sets from wherever they lie: in batches that fit into memory, by several workers."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import DTypeLike
+from sklearn.utils import gen_batches
+
+from skvae._typing import Array, FloatArray
+from skvae.compute.memory import keep_freed_memory
+from skvae.compute.sizes import n_workers
+from skvae.compute.threads import single_threaded
+from skvae.fisher.codec import Codec
+from skvae.fisher.reduction import Reduction
+from skvae.fisher.sets import PackedSets, Sets
+from skvae.mixture.magnitudes import are_finite, cast, too_large
+
+__all__ = ["SetVectors", "tasks_of"]
+
+# Descriptors of one set that are reduced and summed at a time.
+_PIECE = 65_536
+# Bytes of vectors that a task makes at most, and tasks for each worker, so that all end together.
+_TASK_BYTES = 2**25
+_TASKS_PER_WORKER = 4
+# Bytes of statistics worked on at a time: about a core's second-level cache.
+_STATISTICS_BYTES = 2**21
+
+
+@dataclass(frozen=True)
+class SetVectors:
+    """What makes vectors of sets: a reduction of their descriptors, and a codec.
+
+    Parameters
+    ----------
+    reduction : Reduction
+        From descriptors to those that the codec reads.
+    codec : Codec
+        From these to vectors.
+    """
+
+    reduction: Reduction
+    codec: Codec
+
+    def batches(self, source: Sets) -> list[slice]:
+        """Batches of sets whose statistics fit into memory together."""
+        return source.batches(max(1, _STATISTICS_BYTES // (8 * self.codec.statistics_size)))
+
+    def of_all(
+        self, source: Sets, dtype: DTypeLike, *, n_jobs: int | None, verbose: int
+    ) -> FloatArray:
+        """Vectors of all sets of a source.
+
+        Parameters
+        ----------
+        source : Sets
+            The sets.
+        dtype : dtype
+            Of the vectors.
+        n_jobs, verbose : int
+            As of ``joblib.Parallel``.
+
+        Returns
+        -------
+        vectors : ndarray of shape (n_sets, n_features)
+        """
+        out = np.empty((len(source), self.codec.n_features), dtype)
+        tasks = tasks_of(self.batches(source), out, n_workers(n_jobs))
+        keep_freed_memory()
+        with single_threaded():
+            parallel = Parallel(
+                n_jobs=n_jobs, prefer="threads", return_as="generator", verbose=verbose
+            )
+            parts = parallel(
+                delayed(self.of_part)(source.part(sets), batches, out.dtype)
+                for sets, batches in tasks
+            )
+            for (sets, _), vectors in zip(tasks, parts, strict=True):
+                out[sets] = vectors
+        return out
+
+    def of_part(self, part: Sets, batches: list[slice], dtype: DTypeLike) -> FloatArray:
+        """Vectors of all sets of a source, batch by batch, in this thread."""
+        out = np.empty((len(part), self.codec.n_features), dtype)
+        # The limit is set here as well for workers that are processes.
+        with single_threaded():
+            for sets in batches:
+                vectors, _ = self.of_batch(part.part(sets).pull())
+                out[sets] = cast(vectors.reshape(len(vectors), -1), dtype)
+        return out
+
+    def of_batch(self, sets: PackedSets) -> tuple[FloatArray, FloatArray]:
+        """Vectors of sets in memory, and what each cell was divided by; never infinite.
+
+        Parameters
+        ----------
+        sets : PackedSets
+            The sets.
+
+        Returns
+        -------
+        vectors : ndarray of shape (n_sets, n_cells, n_features / n_cells), float64
+        scales : ndarray of shape (n_sets, n_cells, 1 or n_groups)
+        """
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            totals, counts = self._statistics(sets)
+            vectors, scales = self.codec.vectors(totals, counts, sets.dtype)
+            for i in np.flatnonzero(~are_finite(vectors, scales, self.codec.norm)):
+                one = sets.part(slice(i, i + 1))
+                vectors[i], scales[i] = self._wide([one.descriptors], one)
+        return vectors, scales
+
+    def of_blocks(self, blocks: Iterable[FloatArray], beside: PackedSets) -> FloatArray:
+        """Vector of one set that comes in blocks, read twice where float32 overflows.
+
+        Parameters
+        ----------
+        blocks : iterable of ndarray of shape (n_i, d)
+            Descriptors.
+        beside : PackedSets
+            What the set has beside them: positions and weights; of its own descriptors, only the
+            type counts.
+
+        Returns
+        -------
+        vector : ndarray of shape (n_cells, n_features / n_cells), float64
+        """
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            totals, counts = self._sum_over(blocks, beside)
+            vectors, scales = self.codec.vectors(totals, counts, beside.dtype)
+            if are_finite(vectors, scales, self.codec.norm).all():
+                return vectors[0]
+            return self._wide(blocks, beside)[0]
+
+    def _statistics(self, sets: PackedSets) -> tuple[FloatArray, Array]:
+        """(totals, counts) of sets, of which a large one is summed piece by piece."""
+        sizes = np.diff(sets.offsets)
+        if len(sizes) > 1 and sizes.max() > _PIECE:
+            ones = (sets.part(slice(i, i + 1)) for i in range(len(sizes)))
+            totals, counts = zip(*map(self._statistics, ones), strict=True)
+            return np.concatenate(totals), np.concatenate(counts)
+        if len(sets.descriptors) > _PIECE:
+            rows = gen_batches(len(sets.descriptors), _PIECE)
+            return self._sum_over((sets.descriptors[r] for r in rows), sets)
+        if len(sets.descriptors):
+            local = self.reduction.apply(sets)
+        else:
+            local = np.empty((0, self.codec.mixture.means.shape[1]), sets.dtype)
+        return self.codec.statistics(local, sets.offsets, sets.positions, sets.weights)
+
+    def _sum_over(
+        self, blocks: Iterable[FloatArray], beside: PackedSets
+    ) -> tuple[FloatArray, Array]:
+        """(totals, counts) of one set that comes in blocks."""
+        totals, counts = np.zeros(()), np.zeros(())
+        for piece in _pieces(blocks, beside):
+            more = self._statistics(piece)
+            totals, counts = totals + more[0], counts + more[1]
+        return totals, counts
+
+    def _wide(
+        self, blocks: Iterable[FloatArray], beside: PackedSets
+    ) -> tuple[FloatArray, FloatArray]:
+        """One vector in float64, where float32 has overflowed."""
+        wide = (block.astype(np.float64) for block in blocks)
+        totals, counts = self._sum_over(wide, beside)
+        vectors, scales = self.codec.vectors(totals, counts, np.float64)
+        if not are_finite(vectors, scales, self.codec.norm).all():
+            raise too_large(blocks)
+        return vectors[0], scales[0]
+
+
+def _pieces(blocks: Iterable[FloatArray], beside: PackedSets) -> Iterator[PackedSets]:
+    """Blocks of a set with the positions and weights of their rows."""
+    first = 0
+    for block in blocks:
+        rows = slice(first, first + len(block))
+        of_rows = (None if a is None else a[rows] for a in (beside.positions, beside.weights))
+        yield PackedSets.one(block, *of_rows)
+        first = rows.stop
+
+
+def tasks_of(
+    batches: list[slice], out: FloatArray, n_workers: int
+) -> list[tuple[slice, list[slice]]]:
+    """Runs of batches, few enough that workers seldom wait for one another.
+
+    Parameters
+    ----------
+    batches : list of slice
+        Sets that are worked on together.
+    out : ndarray of shape (n_sets, n_features)
+        Takes the vectors.
+    n_workers : int
+        How many work at the same time.
+
+    Returns
+    -------
+    tasks : list of (slice, list of slice)
+        The sets of each, and its batches counted from the first of these.
+    """
+    batch_bytes = max(1, batches[0].stop * out.itemsize * out.shape[1])
+    size = max(1, min(_TASK_BYTES // batch_bytes, len(batches) // (_TASKS_PER_WORKER * n_workers)))
+    runs = (batches[i : i + size] for i in range(0, len(batches), size))
+    return [
+        (
+            slice(run[0].start, run[-1].stop),
+            [slice(b.start - run[0].start, b.stop - run[0].start) for b in run],
+        )
+        for run in runs
+    ]
