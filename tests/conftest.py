@@ -16,18 +16,25 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-LONG = ("checks", "site", "browser", "examples", "slow", "mnist")
+LONG = {"checks", "site", "browser", "examples", "slow", "mnist"}
+NEEDS = {"site": "site", "browser": "browser", "cluster": "slow"}  # of fixtures
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects by marker
 def pytest_collection_modifyitems(items):
     for item in items:
-        if "browser" in getattr(item, "fixturenames", ()):
-            item.add_marker("browser")
+        for fixture in NEEDS.keys() & getattr(item, "fixturenames", ()):
+            item.add_marker(NEEDS[fixture])
         if isinstance(item, pytest.DoctestItem):
             item.add_marker("examples")
-        if not any(map(item.get_closest_marker, LONG)):
+        if not LONG & names_of_markers(item):
             item.add_marker("fast")
+    # What takes longest comes first: the workers of a parallel run then end at the same time.
+    items.sort(key=lambda item: not {"site", "examples"} & names_of_markers(item))
+
+
+def names_of_markers(item):
+    return {marker.name for marker in item.iter_markers()}
 
 
 class NoProcess:

@@ -1,6 +1,5 @@
 """Estimators link to their pages where an address is known, and only there."""
 
-from email.message import Message
 from urllib.parse import urlsplit
 
 import pytest
@@ -34,12 +33,12 @@ def test_scikit_learn_keeps_its_own_links(monkeypatch):
 
 
 @pytest.mark.parametrize("urls", [[], ["Documentation, https://example.org/here"]])
-def test_the_address_is_that_of_the_package(urls, monkeypatch):
-    package = Message()
-    for url in urls:
-        package["Project-URL"] = url
+def test_the_address_is_that_of_the_package(urls, monkeypatch, tmp_path):
+    lines = ["Metadata-Version: 2.1", "Name: skvae", *(f"Project-URL: {url}" for url in urls)]
+    (tmp_path / "skvae-1.0.dist-info").mkdir()
+    (tmp_path / "skvae-1.0.dist-info" / "METADATA").write_text("\n".join(lines))
     monkeypatch.delenv("SKVAE_DOCS_URL", raising=False)
-    monkeypatch.setattr("skvae._documentation.metadata", lambda name: package)
+    monkeypatch.syspath_prepend(tmp_path)
     page = 'href="https://example.org/here/generated/skvae.VAETransformer.html"'
     html = VAETransformer()._repr_html_()
     assert (page in html) == bool(urls)

@@ -20,13 +20,7 @@ def test_compare_writes_its_files(tmp_path):
     command = [sys.executable, "-m", "skvae", "compare", "--features", "raw", "pca"]
     command += ["--classifiers", "linear", "knn", "--n-train", "200", "--n-seeds", "2"]
     command += ["--output", "out", "--report", "reports/page.html"]
-    done = subprocess.run(
-        [*command, "--output", "out", "--report", "reports/page.html"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240)
     content = json.loads((tmp_path / "out" / "results.json").read_text("utf-8"))
     with open(tmp_path / "out" / "results.csv", newline="", encoding="utf-8") as file:
         lines = list(csv.DictReader(file))

@@ -224,6 +224,7 @@ class Blocks:
         yield from np.split(self.X, [1, 20, 20, 35])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spatial", [None, "xy", ("xy", 2)])
 def test_encode_reads_a_set_block_by_block(digits, rng, tmp_path, spatial):
     X = digits[0].astype(np.float64)
@@ -478,6 +479,7 @@ def test_statistics_of_a_pyramid_have_an_axis_of_cells(digits):
     assert np.allclose(s1[:, 0], s1[:, 1:].mean(axis=1), atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("spatial", "n_components"), [("xy", 64), ((1, 4), 16)])
 def test_images_come_back_recognisably(digits, spatial, n_components):
     X, y = digits

@@ -11,7 +11,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skvae import DiagonalGaussianMixture, FisherVectorEncoder
 from skvae.exceptions import FitInterruptedWarning
-from skvae.mixture import em, starts
+from skvae.mixture import em, estimator, starts
 
 
 @pytest.mark.checks
@@ -327,7 +327,7 @@ def test_interrupt_in_a_later_start_keeps_the_best_one(rng, monkeypatch):
                 raise KeyboardInterrupt
             yield attributes
 
-    monkeypatch.setattr("skvae.mixture.estimator.until_converged", interrupted)
+    monkeypatch.setattr(estimator, "until_converged", interrupted)
     X = blobs(rng)
     settings = {"max_iter": 5, "tol": 0, "init_params": "k-means++", "random_state": 0}
     with pytest.warns(FitInterruptedWarning, match="after 1 iterations"):

@@ -123,6 +123,7 @@ def test_labels_of_the_fit_are_not_needed():
     )
 
 
+@pytest.mark.slow
 def test_they_tell_more_to_a_linear_classifier_than_posterior_means():
     vae = fisher(max_iter=30).fit(X)
     scores = {}
