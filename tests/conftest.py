@@ -37,27 +37,27 @@ def names_of_markers(item):
     return {marker.name for marker in item.iter_markers()}
 
 
-class NoProcess:
-    """Refuses to start a process while a fast test runs: importing skvae anew costs seconds."""
+class NoInterpreter:
+    """Refuses to start another Python while a fast test runs: it would import skvae anew."""
 
     running = None
 
     def __call__(self, event, arguments):
-        if event == "subprocess.Popen" and self.running:
+        if event == "subprocess.Popen" and self.running and arguments[0] == sys.executable:
             raise AssertionError(f"{self.running} starts a process: mark it slow.")
 
 
-no_process = NoProcess()
-sys.addaudithook(no_process)
+no_interpreter = NoInterpreter()
+sys.addaudithook(no_interpreter)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item):
-    no_process.running = item.nodeid if item.get_closest_marker("fast") else None
+    no_interpreter.running = item.nodeid if item.get_closest_marker("fast") else None
     try:
         return (yield)
     finally:
-        no_process.running = None
+        no_interpreter.running = None
 
 
 @pytest.fixture(scope="session")
