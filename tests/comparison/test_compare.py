@@ -332,6 +332,7 @@ def relabelled(data, names):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("names", "container"),
     [

@@ -1,8 +1,10 @@
 import copy
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
+import small
 import torch
 from scipy import stats
 from scipy.special import logsumexp
@@ -18,12 +20,7 @@ from skvae.vae.nn import inference
 X, Y = load_digits(return_X_y=True)
 X = X[:200] / 16
 Y = Y[:200]
-
-
-def vae(**options):
-    small = {"n_components": 3, "hidden_layer_sizes": (32,), "max_iter": 10, "random_state": 0}
-
-    return VAETransformer(**small | {"likelihood": "bernoulli"} | options)
+vae = partial(small.vae, max_iter=10, likelihood="bernoulli")
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +143,7 @@ def test_labels_in_scores(name, request):
     assert labelled.score(X, Y) > labelled.score(X)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["labelled", "decoding"])
 def test_marginal_is_the_mixture_of_conditionals(name, request):
     labelled = request.getfixturevalue(name)

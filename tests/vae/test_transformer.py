@@ -21,6 +21,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_s
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from small import vae
 
 from skvae import VAETransformer
 from skvae.exceptions import PosteriorCollapseWarning
@@ -28,13 +29,6 @@ from skvae.exceptions import PosteriorCollapseWarning
 X, Y = load_digits(return_X_y=True)
 X = X[:240] / 16
 Y = Y[:240]
-
-
-def vae(**options):
-    return VAETransformer(
-        **{"n_components": 3, "hidden_layer_sizes": (32,), "max_iter": 3, "random_state": 0}
-        | options
-    )
 
 
 @pytest.mark.checks

@@ -108,6 +108,7 @@ LAYERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Posterior collapse")
 @pytest.mark.parametrize("layer", LAYERS)
 def test_fits_in_threads_are_those_one_after_the_other(layer):

@@ -2,16 +2,18 @@
 
 import subprocess
 import sys
+from functools import partial
 from itertools import islice
 
 import numpy as np
 import pandas as pd
 import pytest
+import small
 import torch
 from reiterable import Blocks
 from sklearn.datasets import load_digits
+from small import same_weights
 
-from skvae import VAETransformer
 from skvae.data.iterables import BlockPasses, IteratedRows
 from skvae.data.maps import MappedRows
 from skvae.vae.training.batches import StoredRows, StreamedRows, batch_bounds, training_rows
@@ -19,15 +21,7 @@ from skvae.vae.training.batches import StoredRows, StreamedRows, batch_bounds, t
 PIXELS, Y = load_digits(return_X_y=True)
 PIXELS = np.round(PIXELS[:300] * (255 / 16)).astype(np.uint8)
 Y = Y[:300]
-
-
-def vae(**options):
-    defaults = {"n_components": 3, "hidden_layer_sizes": (16,), "max_iter": 3, "random_state": 0}
-    return VAETransformer(**defaults | options)
-
-
-def same_weights(a, b):
-    return all(np.array_equal(a.parameters_[k], b.parameters_[k]) for k in a.parameters_)
+vae = partial(small.vae, hidden_layer_sizes=(16,))
 
 
 def on_disk(X, folder):
@@ -91,6 +85,7 @@ def test_memory_maps_give_the_bits_of_memory(tmp_path, dtype, options):
     assert same_weights(a.partial_fit(X, Y), b.partial_fit(mapped, Y))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -178,6 +173,7 @@ def test_each_epoch_reads_the_iterable_once(monkeypatch):
     assert n_passes == [5 + 1, 5 + 5]
 
 
+@pytest.mark.slow
 def test_an_iterable_trains_as_well_as_an_array(monkeypatch):
     monkeypatch.setattr("skvae.vae.training.batches._WINDOW_BYTES", 8 * 64 * 100)
     options = {"max_iter": 40, "n_components": 6, "hidden_layer_sizes": (32,), "batch_size": 10}

@@ -2,14 +2,17 @@
 
 import pickle
 import warnings
+from functools import partial
 from itertools import count
 
 import numpy as np
 import pytest
+import small
 import torch
 from reiterable import Blocks
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
+from small import same_weights
 
 from skvae import VAETransformer
 from skvae.exceptions import FitInterruptedWarning, PosteriorCollapseWarning
@@ -20,17 +23,7 @@ from skvae.vae.training.optimizers import OPTIMIZERS
 X, Y = load_digits(return_X_y=True)
 X = X[:300] / 16
 Y = Y[:300]
-
-
-def vae(**options):
-    return VAETransformer(
-        **{"n_components": 4, "hidden_layer_sizes": (32,), "max_iter": 4, "random_state": 0}
-        | options
-    )
-
-
-def same_weights(a, b):
-    return all(np.array_equal(a.parameters_[k], b.parameters_[k]) for k in a.parameters_)
+vae = partial(small.vae, n_components=4, max_iter=4)
 
 
 def test_history_is_consistent():
@@ -689,6 +682,7 @@ def test_a_likelihood_of_the_user(network):
     assert again.set_params(warm_start=True).fit(X).n_iter_ == 4
 
 
+@pytest.mark.slow
 def test_a_likelihood_of_the_user_learns_what_the_others_cannot():
     """Rows are all noise, of two sizes."""
     rng = np.random.default_rng(0)
