@@ -185,12 +185,14 @@ def test_decoding_keeps_the_float_type(fitted, dtype):
     assert fitted.reconstruct(X.astype(dtype)).dtype == dtype
 
 
+@pytest.mark.slow
 def test_reconstruction_beats_the_mean():
     fitted = vae(n_components=8, max_iter=60, batch_size=8, beta=0.1).fit(X)
 
     assert ((X - fitted.reconstruct(X)) ** 2).mean() < 0.7 * X.var(0).mean()
 
 
+@pytest.mark.slow
 def test_samples_look_like_the_data():
     fitted = vae(max_iter=100, batch_size=20).fit(X)
     draws = fitted.sample(2000, draw=True)
@@ -239,6 +241,7 @@ def test_sampling_a_class(name, request):
     assert len({nearest(image) for image in labelled.sample(300)}) > 7
 
 
+@pytest.mark.slow
 def test_samples_come_from_the_learned_mixture(fitted):
     model = vae(prior="mixture", n_prior_components=3, max_iter=60, batch_size=20).fit(X)
     Z = model._draw_latent(50_000, None, np.random.default_rng(0))
@@ -250,6 +253,7 @@ def test_samples_come_from_the_learned_mixture(fitted):
     assert np.abs(model.sample(2000).mean(0) - X.mean(0)).mean() < 0.15
 
 
+@pytest.mark.slow
 def test_bound_reaches_the_density_of_a_mixture_prior():
     """A one-dimensional z is integrated on a grid."""
     model = vae(n_components=1, prior="mixture", n_prior_components=4, max_iter=20).fit(X)
@@ -284,6 +288,7 @@ def test_classes_of_the_decoder_are_no_components_of_the_prior():
     assert model.sample(y=np.arange(10)).shape == (10, 64)
 
 
+@pytest.mark.slow
 def test_an_ex_post_mixture_gives_rows_through_inverse_transform():
     """A plain autoencoder, which has no prior to draw from, becomes generative."""
     model = vae(variational=False, max_iter=60, batch_size=8).fit(X)
