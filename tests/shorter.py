@@ -10,6 +10,6 @@ def shorter(code: str) -> str:
     if "assert " in code:
         return code
     code = re.sub(r"\bmax_iter=\d{2,}", "max_iter=4", code)
-    code = re.sub(r"\bn_images = \d+", "n_images = 300", code)
+    code = re.sub(r"\bn_images = \d+", "n_images = 150", code)
 
     return re.sub(r"\breducer=PCA\(", "max_descriptors=3000, reducer=PCA(", code)
