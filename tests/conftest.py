@@ -16,41 +16,48 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-LONG = ("checks", "site", "browser", "examples", "slow", "mnist")
+LONG = {"checks", "site", "browser", "examples", "slow", "mnist"}
+NEEDS = {"site": "site", "browser": "browser", "cluster": "slow"}  # of fixtures
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects by marker
 def pytest_collection_modifyitems(items):
     for item in items:
-        if "browser" in getattr(item, "fixturenames", ()):
-            item.add_marker("browser")
+        for fixture in NEEDS.keys() & getattr(item, "fixturenames", ()):
+            item.add_marker(NEEDS[fixture])
         if isinstance(item, pytest.DoctestItem):
             item.add_marker("examples")
-        if not any(map(item.get_closest_marker, LONG)):
+        if not LONG & names_of_markers(item):
             item.add_marker("fast")
+    # What takes longest comes first: the workers of a parallel run then end at the same time.
+    items.sort(key=lambda item: not {"site", "examples"} & names_of_markers(item))
 
 
-class NoProcess:
-    """Refuses to start a process while a fast test runs: importing skvae anew costs seconds."""
+def names_of_markers(item):
+    return {marker.name for marker in item.iter_markers()}
+
+
+class NoInterpreter:
+    """Refuses to start another Python while a fast test runs: it would import skvae anew."""
 
     running = None
 
     def __call__(self, event, arguments):
-        if event == "subprocess.Popen" and self.running:
+        if event == "subprocess.Popen" and self.running and arguments[0] == sys.executable:
             raise AssertionError(f"{self.running} starts a process: mark it slow.")
 
 
-no_process = NoProcess()
-sys.addaudithook(no_process)
+no_interpreter = NoInterpreter()
+sys.addaudithook(no_interpreter)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item):
-    no_process.running = item.nodeid if item.get_closest_marker("fast") else None
+    no_interpreter.running = item.nodeid if item.get_closest_marker("fast") else None
     try:
         return (yield)
     finally:
-        no_process.running = None
+        no_interpreter.running = None
 
 
 @pytest.fixture(scope="session")

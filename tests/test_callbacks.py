@@ -2,29 +2,22 @@
 
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
+import small
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
-
-from skvae import VAETransformer
+from small import same_weights
 
 X, Y = load_digits(return_X_y=True)
 X = X[:200] / 16
 Y = Y[:200]
-
-
-def vae(**options):
-    defaults = {"n_components": 3, "hidden_layer_sizes": (16,), "max_iter": 4, "random_state": 0}
-    return VAETransformer(**defaults | options)
-
-
-def same_weights(a, b):
-    return all(np.array_equal(a.parameters_[k], b.parameters_[k]) for k in a.parameters_)
+vae = partial(small.vae, hidden_layer_sizes=(16,), max_iter=4)
 
 
 class Recorder:

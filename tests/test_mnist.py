@@ -33,6 +33,7 @@ def test_images_come_back_from_fisher_vectors(mnist):
         reducer=PCA(40),
         spatial="xy",
         xy_weight=3.0,
+        max_descriptors=50_000,
         random_state=0,
     ).fit(X_train)
     X_test, y_test = X_test[:1000], y_test[:1000]

@@ -47,6 +47,7 @@ def test_mnist_fisher_vectors_have_about_6000_dimensions(rng):
     assert pipeline.fit(X).transform(X).shape == (4, 128 * 2 * 22)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(recipes.FEATURES.keys() - recipes.LABELLED))
 def test_unsupervised_recipes_ignore_labels(digits, rng, name):
     X, y = digits[0][:200], digits[1][:200]

@@ -12,7 +12,6 @@ import pytest
 
 import skvae
 
-pytestmark = pytest.mark.site
 ROOT = Path(__file__).parents[1]
 
 

@@ -28,5 +28,5 @@ def test_a_fast_test_cannot_start_a_process():
 def test_markers_are_registered_and_what_builds_pages_or_opens_a_browser_is_not_fast(request):
     assert request.config.getoption("strict_markers")
     for item in request.session.items:
-        needs = {"site", "browser"} & set(getattr(item, "fixturenames", ()))
-        assert not needs or item.get_closest_marker("fast") is None, item.nodeid
+        long = {"site", "browser", "cluster"} & set(getattr(item, "fixturenames", ()))
+        assert not (long and item.get_closest_marker("fast")), item.nodeid

@@ -22,6 +22,7 @@ def model(tmp_path_factory):
     return folder / "vae"
 
 
+@pytest.mark.slow
 def test_explore_writes_a_page(model, tmp_path, capsys):
     page = tmp_path / "page.html"
     command = ["explore", f"{model}.skops", "--output", str(page), "--dataset", "digits"]

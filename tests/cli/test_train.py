@@ -89,6 +89,7 @@ class Stop(Exception):
     pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [[], ["--conditional"]])
 def test_a_run_that_goes_on_ends_with_the_same_bits(tmp_path, monkeypatch, capsys, options):
     monkeypatch.setattr(command, "_STRETCH", 8)
@@ -121,6 +122,7 @@ def test_a_run_that_goes_on_ends_with_the_same_bits(tmp_path, monkeypatch, capsy
     assert [event.step for event in events] == [8, 16, 20, 28, 36, 40, 48, 56, 60]
 
 
+@pytest.mark.slow
 def test_a_finished_run_can_be_made_longer(tmp_path):
     train(tmp_path, n=20)
     assert train(tmp_path, "--resume", n=60) == 0

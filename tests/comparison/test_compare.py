@@ -194,6 +194,7 @@ class Failing(TransformerMixin, BaseEstimator):
         raise MemoryError("too large")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_failing_feature_does_not_take_the_others_along(data, n_jobs):
     comparison = compare_features(
@@ -207,6 +208,7 @@ def test_a_failing_feature_does_not_take_the_others_along(data, n_jobs):
     assert "MemoryError: too large" in comparison.table()
 
 
+@pytest.mark.slow
 def test_a_process_knows_its_own_peak_memory(data):
     ballast = np.ones(50_000_000)  # 400 MB in this process, which must not be counted
     comparison = compare_features(*data, features=["raw"], classifiers=["knn"])
@@ -250,6 +252,7 @@ def heeds_ctrl_c():
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 @pytest.mark.usefixtures("heeds_ctrl_c")
 def test_ctrl_c_keeps_the_finished_rows_of_a_running_feature(data):
@@ -329,6 +332,7 @@ def relabelled(data, names):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("names", "container"),
     [

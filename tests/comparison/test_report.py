@@ -220,6 +220,7 @@ def test_every_picture_says_what_it_shows(page):
     assert all(re.search(r'alt="[^"]{10,}"', picture) for picture in pictures)
 
 
+@pytest.mark.slow
 def test_the_report_is_the_same_each_time(comparison, y_test, digits, tmp_path):
     pages = [tmp_path / "a.html", tmp_path / "b.html"]
     for each in pages:

@@ -110,6 +110,7 @@ NAMES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Glyph")
 def test_names_are_shown_as_they_are_whatever_they_hold(tmp_path, rng):
     pytest.importorskip("matplotlib")

@@ -5,6 +5,7 @@ import sys
 import threading
 
 import pytest
+from elsewhere import in_thread
 
 from skvae.compute.process import SharedSetting, at_the_end, is_forked
 
@@ -28,15 +29,6 @@ class Place:
 
 def setting_of(*places):
     return SharedSetting(lambda: [(place.get, place.set) for place in places])
-
-
-def in_thread(function):
-    """Run something to its end in another thread; returns what it returns."""
-    out = []
-    thread = threading.Thread(target=lambda: out.append(function()))
-    thread.start()
-    thread.join()
-    return out[0]
 
 
 def in_child(function):

@@ -1,11 +1,10 @@
 import os
-import subprocess
-import sys
 import threading
 
 import numpy as np
 import pytest
 import torch
+from elsewhere import in_thread, printed_by
 
 from skvae.compute import runtime
 from skvae.compute.runtime import scoped_runtime
@@ -51,15 +50,6 @@ def test_they_are_restored_after_an_error(restore):
 def test_n_jobs_is_the_number_of_threads(restore):
     with scoped_runtime(2):
         assert torch.get_num_threads() == 2
-
-
-def in_thread(function, *args):
-    """What a function returns in a new thread."""
-    out = []
-    thread = threading.Thread(target=lambda: out.append(function(*args)))
-    thread.start()
-    thread.join()
-    return out[0]
 
 
 def scoped(n_jobs=None):
@@ -116,19 +106,6 @@ def test_zero_jobs_change_nothing(restore):
     assert not flushes()
 
 
-def run(code):
-    """What a new process prints, with two threads."""
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "OMP_NUM_THREADS": "2"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 FLUSHED_IN_WORKERS = """
 import torch
 from skvae.compute.runtime import scoped_runtime
@@ -144,7 +121,7 @@ print(int((torch.full((1_000_000,), 2.0**-126) * 0.5 == 0).sum()))
 def test_no_thread_flushes_afterwards():
     if not runtime._enders_of_teams():
         pytest.skip("torch's OpenMP cannot end its threads")
-    assert run(FLUSHED_IN_WORKERS) == "0\n"
+    assert printed_by(FLUSHED_IN_WORKERS, OMP_NUM_THREADS="2") == "0\n"
 
 
 FORKED = """
@@ -167,4 +144,4 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_child_does_not_wait_for_threads_it_does_not_have():
-    assert run(FORKED) == "0\n"
+    assert printed_by(FORKED, OMP_NUM_THREADS="2") == "0\n"

@@ -1,10 +1,9 @@
 import os
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from elsewhere import printed_by
 from threadpoolctl import threadpool_info
 
 from skvae.compute.threads import single_threaded
@@ -12,19 +11,6 @@ from skvae.compute.threads import single_threaded
 
 def threads():
     return [pool["num_threads"] for pool in threadpool_info()]
-
-
-def run(code, **environment):
-    """What a new process with these variables prints."""
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_threads_are_limited_and_given_back():
@@ -73,7 +59,7 @@ print(numbers())
 @pytest.mark.slow
 @pytest.mark.skipif(os.cpu_count() == 1, reason="needs two cores")
 def test_contexts_that_overlap_leave_threads_and_their_limits_to_the_user():
-    assert run(OVERLAPPING, **TWO).split() == ["{1}", "{2}", "{1}", "{2}"]
+    assert printed_by(OVERLAPPING, **TWO).split() == ["{1}", "{2}", "{1}", "{2}"]
 
 
 CTRL_C = """
@@ -118,4 +104,4 @@ print(n_interrupted, {pool["num_threads"] for pool in threadpool_info()})
 @pytest.mark.skipif(os.cpu_count() == 1, reason="needs two cores")
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX")
 def test_ctrl_c_leaves_the_threads_as_they_were():
-    assert run(CTRL_C, **TWO) == "100 {2}\n"
+    assert printed_by(CTRL_C, **TWO) == "100 {2}\n"

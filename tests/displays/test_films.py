@@ -35,6 +35,7 @@ def read(path):
     return np.asarray(Image.open(path))
 
 
+@pytest.mark.slow
 def test_files_bear_the_names_of_the_seed_and_hold_the_same_digits_throughout(tmp_path, vae):
     writer = Writer()
     drawn = pictures(tmp_path)

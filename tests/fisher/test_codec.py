@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
+from mixtures import random_mixture
 
 from skvae.fisher.codec import Codec
 from skvae.fisher.layout import GRADIENTS
 from skvae.mixture.expectation import accumulate
-from skvae.mixture.statistics import Mixture
 
 K, D = 4, 3
 ALL = tuple(GRADIENTS)
@@ -12,9 +12,7 @@ ALL = tuple(GRADIENTS)
 
 @pytest.fixture
 def mixture(rng):
-    return Mixture(
-        rng.dirichlet(np.full(K, 5.0)), rng.normal(size=(K, D)), rng.uniform(0.2, 2, (K, D))
-    )
+    return random_mixture(rng, K, D)
 
 
 def make_sets(rng, sizes=(30, 1, 500)):

@@ -7,6 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from joblib import parallel_config
+from mixtures import assert_same_mixture
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 
@@ -62,11 +63,6 @@ def small_starts(monkeypatch):
 
 def mixture(**settings):
     return DiagonalGaussianMixture(5, max_iter=10, tol=0, random_state=0, **settings)
-
-
-def assert_same_mixture(a, b):
-    for name in ("weights_", "means_", "covariances_", "lower_bounds_"):
-        assert np.allclose(getattr(a, name), getattr(b, name), rtol=1e-10, atol=0)
 
 
 @pytest.mark.parametrize("chunks", CHUNKS)

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import skops.io
 import torch
+from reiterable import Blocks
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
@@ -214,16 +215,7 @@ def test_encode_uses_positions(digits):
         fv.encode(P[:30])
 
 
-class Blocks:
-    """A re-iterable of unequal blocks, one of them empty."""
-
-    def __init__(self, X):
-        self.X = X
-
-    def __iter__(self):
-        yield from np.split(self.X, [1, 20, 20, 35])
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("spatial", [None, "xy", ("xy", 2)])
 def test_encode_reads_a_set_block_by_block(digits, rng, tmp_path, spatial):
     X = digits[0].astype(np.float64)
@@ -231,7 +223,7 @@ def test_encode_reads_a_set_block_by_block(digits, rng, tmp_path, spatial):
     P = fv.extractor_.transform(X[:1])[0]
     np.save(tmp_path / "P.npy", P)
     weights = rng.random(len(P))
-    for lazy in (Blocks(P), np.load(tmp_path / "P.npy", mmap_mode="r")):
+    for lazy in (Blocks(*np.split(P, [1, 20, 20, 35])), np.load(tmp_path / "P.npy", mmap_mode="r")):
         assert np.allclose(fv.encode(lazy), fv.encode(P), atol=1e-9)
         weighted = fv.encode(lazy, weights=weights)
         assert np.allclose(weighted, fv.encode(P, weights=weights), atol=1e-9)
@@ -415,6 +407,7 @@ def test_a_gpu_that_is_not_there_is_an_error(rng):
         fv.set_params(device="cuda").transform(ragged(rng))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["threading", "loky"])
 def test_joblib_backends_are_honoured(rng, backend):
     X = [x.astype(np.float32) for x in ragged(rng, n=60, high=2000)]
@@ -478,6 +471,7 @@ def test_statistics_of_a_pyramid_have_an_axis_of_cells(digits):
     assert np.allclose(s1[:, 0], s1[:, 1:].mean(axis=1), atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("spatial", "n_components"), [("xy", 64), ((1, 4), 16)])
 def test_images_come_back_recognisably(digits, spatial, n_components):
     X, y = digits

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from mixtures import random_mixture
 from skimage.feature import fisher_vector
 from sklearn.mixture import GaussianMixture
 
@@ -14,9 +15,7 @@ K, D = 5, 3
 
 @pytest.fixture
 def mixture(rng):
-    return Mixture(
-        rng.dirichlet(np.full(K, 5.0)), rng.normal(size=(K, D)), rng.uniform(0.2, 2, (K, D))
-    )
+    return random_mixture(rng, K, D)
 
 
 def gradients_of(sets, mixture):

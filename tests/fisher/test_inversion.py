@@ -138,6 +138,7 @@ def inverted(digits):
     return {args: invert(*args) for args in [*grid, (16, (1,)), (16, (1, 2)), (16, (1, 4))]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spatial", ["xy", ("xy", 1, 2)])
 def test_more_components_bring_images_closer(digits, inverted, spatial):
     X = digits[0][1200:1400]

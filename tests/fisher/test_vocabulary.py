@@ -97,6 +97,7 @@ def test_names(sets):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "spatial", "least"),
     [(VLADEncoder, ("xy", 1, 2), 0.87), (BagOfVisualWordsEncoder, (1, 2), 0.84)],

@@ -123,6 +123,7 @@ def test_an_image_has_its_set_in_any_company(large):
         assert np.array_equal(where[0], positions[i])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["threading", "loky"])
 def test_workers_share_one_extractor(large, backend):
     encoder = FisherVectorEncoder(

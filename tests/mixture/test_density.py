@@ -1,13 +1,10 @@
 import numpy as np
 import pytest
+from mixtures import blobs
 from sklearn.exceptions import NotFittedError
 from sklearn.mixture import GaussianMixture
 
 from skvae import DiagonalGaussianMixture
-
-
-def blobs(rng, n=2000, d=4):
-    return rng.normal(size=(n, d)) + 3 * rng.integers(0, 3, size=(n, 1))
 
 
 def test_equals_scikit_learn_at_the_same_parameters(rng):

@@ -2,6 +2,8 @@ import pickle
 
 import numpy as np
 import pytest
+from mixtures import assert_same_mixture, blobs
+from reiterable import Blocks
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
@@ -11,7 +13,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skvae import DiagonalGaussianMixture, FisherVectorEncoder
 from skvae.exceptions import FitInterruptedWarning
-from skvae.mixture import em, starts
+from skvae.mixture import em, estimator, starts
 
 
 @pytest.mark.checks
@@ -23,10 +25,6 @@ from skvae.mixture import em, starts
 )
 def test_scikit_learn_conventions(estimator, check):
     check(estimator)
-
-
-def blobs(rng, n=2000, d=4):
-    return rng.normal(size=(n, d)) + 3 * rng.integers(0, 3, size=(n, 1))
 
 
 @pytest.mark.parametrize("max_iter", [1, 2, 7, 30])
@@ -132,14 +130,9 @@ def test_partial_fit_continues_from_fit(rng):
     assert not np.array_equal(fitted.means_, before)
 
 
-class Blocks:
-    """A re-iterable of unequal blocks, one of them empty."""
-
-    def __init__(self, X):
-        self.X = X
-
-    def __iter__(self):
-        yield from np.split(self.X, [1, 700, 700, 1900])
+def unequal(X):
+    """Blocks, of which one is empty."""
+    return Blocks(*np.split(X, [1, 700, 700, 1900]))
 
 
 def memory_map(X, path):
@@ -150,12 +143,7 @@ def memory_map(X, path):
 
 def forms_of(X, path):
     """The data in every form that is not an array in memory."""
-    return [memory_map(X, path), np.asarray(memory_map(X, path)), Blocks(X)]
-
-
-def assert_same_mixture(a, b, rtol=1e-10):
-    for name in ("weights_", "means_", "covariances_", "lower_bounds_"):
-        assert np.allclose(getattr(a, name), getattr(b, name), rtol=rtol, atol=0)
+    return [memory_map(X, path), np.asarray(memory_map(X, path)), unequal(X)]
 
 
 @pytest.mark.parametrize("init", ["kmeans", "k-means++"])
@@ -240,8 +228,8 @@ def test_batches_of_an_iterable_do_not_depend_on_its_blocks(rng):
     X = blobs(rng)
     settings = {"batch_size": 300, "max_iter": 3, "tol": 0, "random_state": 0}
     one, other = (DiagonalGaussianMixture(4, **settings) for _ in range(2))
-    one.fit(Blocks(X))
-    other.fit(type("Halves", (Blocks,), {"__iter__": lambda self: iter(np.split(self.X, 2))})(X))
+    one.fit(unequal(X))
+    other.fit(Blocks(*np.split(X, 2)))
     assert_same_mixture(one, other)
 
 
@@ -327,7 +315,7 @@ def test_interrupt_in_a_later_start_keeps_the_best_one(rng, monkeypatch):
                 raise KeyboardInterrupt
             yield attributes
 
-    monkeypatch.setattr("skvae.mixture.estimator.until_converged", interrupted)
+    monkeypatch.setattr(estimator, "until_converged", interrupted)
     X = blobs(rng)
     settings = {"max_iter": 5, "tol": 0, "init_params": "k-means++", "random_state": 0}
     with pytest.warns(FitInterruptedWarning, match="after 1 iterations"):

@@ -1,17 +1,11 @@
 import numpy as np
 import pytest
+from mixtures import random_mixture
 from scipy.special import logsumexp
 from scipy.stats import norm
 
 from skvae.mixture.expectation import accumulate, log_posteriors, set_statistics
 from skvae.mixture.statistics import Mixture
-
-
-def random_mixture(rng, n_components=4, d=3):
-    weights = rng.dirichlet(np.full(n_components, 5.0))
-    return Mixture(
-        weights, rng.normal(size=(n_components, d)), rng.uniform(0.2, 2, (n_components, d))
-    )
 
 
 def reference(X, mixture, center):

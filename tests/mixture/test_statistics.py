@@ -1,15 +1,14 @@
 import numpy as np
 import pytest
+from mixtures import random_mixture
 from scipy.stats import norm
 
-from skvae.mixture.statistics import Mixture, Statistics, hard_statistics, natural_parameters
+from skvae.mixture.statistics import Statistics, hard_statistics, natural_parameters
 
 
 @pytest.fixture
 def mixture(rng):
-    return Mixture(
-        rng.dirichlet(np.full(4, 5.0)), rng.normal(size=(4, 3)), rng.uniform(0.2, 2, (4, 3))
-    )
+    return random_mixture(rng)
 
 
 def test_natural_parameters_give_the_log_joint(rng, mixture):

@@ -22,11 +22,13 @@ def vae(data, request):
     return VAETransformer(8, conditional="prior", **settings).fit(X[:1000], y[:1000])
 
 
+@pytest.mark.slow
 def test_it_classifies(vae, data):
     X, y = data
     assert np.mean(vae.predict(X[1000:]) == y[1000:]) > 0.85
 
 
+@pytest.mark.slow
 def test_probabilities_are_those_of_the_bound_on_the_joint_density(vae, data):
     X = data[0][:20]
     mean, log_var = np.split(vae.set_params(output="params").transform(X), 2, axis=1)
@@ -42,11 +44,13 @@ def test_probabilities_are_those_of_the_bound_on_the_joint_density(vae, data):
     assert np.array_equal(vae.predict(X), vae.classes_[proba.argmax(axis=1)])
 
 
+@pytest.mark.slow
 def test_rows_do_not_feel_their_neighbours(vae, data):
     X = data[0]
     assert np.array_equal(vae.predict_proba(X)[30:33], vae.predict_proba(X[30:33]))
 
 
+@pytest.mark.slow
 def test_label_weight_helps_where_few_rows_are_labelled(data):
     X, y = data[0][:500], load_digits().target[:500]
     few = np.where(np.arange(len(y)) < 100, y, -1)
@@ -69,6 +73,7 @@ def decoding(data):
     return VAETransformer(8, conditional="decoder", **settings).fit(X[:1000], y[:1000])
 
 
+@pytest.mark.slow
 def test_a_decoder_with_labels_classifies_by_bayes(decoding, data):
     X, y = data
     assert np.mean(decoding.predict(X[1000:]) == y[1000:]) > 0.85
@@ -92,6 +97,7 @@ def test_probabilities_are_those_of_score_samples_however_pixels_become_binary(d
     assert np.allclose(vae.predict_proba(X[:20]), softmax(joint, axis=1))
 
 
+@pytest.mark.slow
 def test_a_decoder_with_labels_leaves_style_to_z(decoding, vae, data):
     """Neighbours in z share their digit less often than where the prior sees the labels."""
     X, y = data

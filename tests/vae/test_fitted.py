@@ -4,20 +4,13 @@ import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
+from small import vae
 
-from skvae import VAETransformer
 from skvae.explorer.decoders import export_decoder
 
 X, Y = load_digits(return_X_y=True)
 X = X[:240] / 16
 Y = Y[:240]
-
-
-def vae(**options):
-    return VAETransformer(
-        **{"n_components": 3, "hidden_layer_sizes": (32,), "max_iter": 3, "random_state": 0}
-        | options
-    )
 
 
 def test_threshold_is_applied_in_transform_and_score():
@@ -97,6 +90,7 @@ def answers(fitted):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

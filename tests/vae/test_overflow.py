@@ -1,11 +1,12 @@
 import copy
 import warnings
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
+import small
 
-from skvae import VAETransformer
 from skvae.data.rows import RowFacts, facts_of
 from skvae.vae.overflow import check_answer, check_moments, check_reach
 from skvae.vae.scaling import Scaling
@@ -15,11 +16,7 @@ REALS = RNG.normal(size=(60, 4))
 UNITS = RNG.random((60, 4))
 COUNTS = RNG.poisson(3, (60, 4)).astype(float)
 Y = np.arange(60) % 3
-
-
-def vae(**options):
-    options = {"hidden_layer_sizes": 8, "max_iter": 1} | options
-    return VAETransformer(2, random_state=0, **options)
+vae = partial(small.vae, n_components=2, hidden_layer_sizes=8, max_iter=1)
 
 
 @pytest.fixture(autouse=True)

@@ -2,16 +2,18 @@
 
 import subprocess
 import sys
+from functools import partial
 from itertools import islice
 
 import numpy as np
 import pandas as pd
 import pytest
+import small
 import torch
 from reiterable import Blocks
 from sklearn.datasets import load_digits
+from small import same_weights
 
-from skvae import VAETransformer
 from skvae.data import maps
 from skvae.data.iterables import BlockPasses, IteratedRows
 from skvae.data.maps import MappedRows
@@ -22,15 +24,7 @@ from skvae.vae.training.batches import StoredRows, StreamedRows, batch_bounds, t
 PIXELS, Y = load_digits(return_X_y=True)
 PIXELS = np.round(PIXELS[:300] * (255 / 16)).astype(np.uint8)
 Y = Y[:300]
-
-
-def vae(**options):
-    defaults = {"n_components": 3, "hidden_layer_sizes": (16,), "max_iter": 3, "random_state": 0}
-    return VAETransformer(**defaults | options)
-
-
-def same_weights(a, b):
-    return all(np.array_equal(a.parameters_[k], b.parameters_[k]) for k in a.parameters_)
+vae = partial(small.vae, hidden_layer_sizes=(16,))
 
 
 def on_disk(X, folder):
@@ -94,6 +88,7 @@ def test_memory_maps_give_the_bits_of_memory(tmp_path, dtype, options):
     assert same_weights(a.partial_fit(X, Y), b.partial_fit(mapped, Y))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -190,6 +185,7 @@ def test_each_epoch_reads_the_iterable_once(monkeypatch, options):
     assert n_passes == [4 + 1, 4 + 5]
 
 
+@pytest.mark.slow
 def test_an_iterable_trains_as_well_as_an_array(monkeypatch):
     monkeypatch.setattr(batches, "_WINDOW_BYTES", 8 * 64 * 100)
     options = {"max_iter": 40, "n_components": 6, "hidden_layer_sizes": (32,), "batch_size": 10}
@@ -291,9 +287,8 @@ def test_wrong_scales_are_refused(options, message):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="counts pages as Linux does")
-@pytest.mark.parametrize("form", ["X", "Blocks()"])
-def test_a_file_larger_than_the_memory_in_use(tmp_path, form):
-    """A file of 300 MB, of which the fit, features and scores may hold 120 MB at most."""
+def test_a_file_larger_than_the_memory_in_use(tmp_path):
+    """A file of 300 MB, of which fits, features and scores may hold 120 MB at most."""
     shape = (75_000, 4000)
     with open(tmp_path / "X.bin", "wb") as file:
         block = np.random.default_rng(0).integers(0, 256, (1000, 4000), dtype=np.uint8)
@@ -315,12 +310,13 @@ class Blocks:
 
 X = np.memmap("X.bin", np.uint8, "r", shape={shape})
 vae = VAETransformer(
-    2, hidden_layer_sizes=(8,), max_value=255, max_iter=2, steps_per_epoch=20, random_state=0,
+    2, hidden_layer_sizes=(8,), max_value=255, max_iter=2, steps_per_epoch=10, random_state=0,
     early_stopping=True, validation_fraction=0.02,
 )
 vae.fit(X[:1000])
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-vae.fit({form})
+for rows in (X, Blocks()):
+    vae.fit(rows)
 vae.transform(X[:10_000])
 vae.score(X[-1000:])
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak) // 1024)

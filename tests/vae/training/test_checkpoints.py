@@ -4,9 +4,11 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import pytest
+import small
 import torch
 from reiterable import Blocks
 from sklearn.datasets import load_digits
@@ -23,11 +25,7 @@ from skvae.vae.training.checkpoints import Checkpoint, CheckpointFile, data_of, 
 X, Y = load_digits(return_X_y=True)
 X = X[:200] / 16
 Y = Y[:200]
-
-
-def vae(**options):
-    defaults = {"n_components": 3, "hidden_layer_sizes": (16,), "max_iter": 6, "random_state": 0}
-    return VAETransformer(**defaults | options)
+vae = partial(small.vae, hidden_layer_sizes=(16,), max_iter=6)
 
 
 def same(a, b):

@@ -3,14 +3,17 @@
 import pickle
 import re
 import warnings
+from functools import partial
 from itertools import count
 
 import numpy as np
 import pytest
+import small
 import torch
 from reiterable import Blocks
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
+from small import same_weights
 
 from skvae import VAETransformer
 from skvae.exceptions import FitInterruptedWarning, PosteriorCollapseWarning
@@ -21,17 +24,7 @@ from skvae.vae.training.optimizers import OPTIMIZERS
 X, Y = load_digits(return_X_y=True)
 X = X[:300] / 16
 Y = Y[:300]
-
-
-def vae(**options):
-    return VAETransformer(
-        **{"n_components": 4, "hidden_layer_sizes": (32,), "max_iter": 4, "random_state": 0}
-        | options
-    )
-
-
-def same_weights(a, b):
-    return all(np.array_equal(a.parameters_[k], b.parameters_[k]) for k in a.parameters_)
+vae = partial(small.vae, n_components=4, max_iter=4)
 
 
 def test_history_is_consistent():
@@ -143,6 +136,7 @@ def short_texts(n=400, n_words=300, n_topics=4):
     return np.stack([rng.multinomial(7, p) for p in rates]).astype(float), topic
 
 
+@pytest.mark.slow
 def test_what_the_warning_says_of_short_counts_mends_their_collapse():
     counts, topic = short_texts()
     options = {"n_components": 16, "likelihood": "poisson", "max_iter": 30}
@@ -291,6 +285,7 @@ def test_class_means_move_apart_and_attract_their_rows():
     assert (fitted.classes_[distances.argmin(1)] == Y).mean() > 0.8
 
 
+@pytest.mark.slow
 def test_a_mixture_prior_spreads_over_its_components_and_finds_classes():
     """Chance would put a fifth of the rows with their component's most frequent digit."""
     fitted = vae(
@@ -305,9 +300,10 @@ def test_a_mixture_prior_spreads_over_its_components_and_finds_classes():
     assert sum(majorities) > 0.45 * len(X)
 
 
+@pytest.mark.slow
 def test_unlabelled_rows_take_part_where_the_decoder_sees_labels():
     y = np.where(np.arange(300) < 60, Y, -1)
-    options = {"conditional": "decoder", "max_iter": 20, "batch_size": 8}
+    options = {"conditional": "decoder", "max_iter": 12, "batch_size": 8}
     fitted = vae(**options).fit(X, y)
     assert fitted.class_counts_.sum() == 60
     assert fitted.score(X) > vae(**options).fit(X[:60], y[:60]).score(X) + 1
@@ -329,6 +325,7 @@ def gated(n_inputs, n_outputs):
     return torch.nn.Sequential(torch.nn.Linear(n_inputs, 2 * n_outputs), torch.nn.GLU())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", ["mlp", "conv", (linear, linear), (linear, gated)])
 def test_importance_weighted_training_keeps_an_honest_history(network):
     options = {"max_iter": 10, "batch_size": 16, "warm_up": 0.1, "learning_rate_init": 3e-3}
@@ -562,25 +559,24 @@ class Gate(torch.nn.Module):
         return h * h.sigmoid()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [{"network": "conv"}, {"network": (attentive_encoder, torch.nn.Linear)}],
 )
 def test_other_networks_learn_too(options):
-    X, y = load_digits(return_X_y=True)
-    X = X[:600] / 16
     state = torch.get_rng_state()
-    fitted = vae(n_components=8, max_iter=40, **options).fit(X)
+    fitted = vae(n_components=8, max_iter=15, batch_size=16, **options).fit(X)
     bounds = fitted.history_["elbo"]
 
     assert bounds[-1] > bounds[0] + 5
     assert fitted.n_active_ > 2
-    assert fitted.transform(X).shape == (600, 8)
+    assert fitted.transform(X).shape == (300, 8)
     assert fitted.reconstruct(X).shape == X.shape
     assert torch.equal(state, torch.get_rng_state())
     again = pickle.loads(pickle.dumps(fitted))
     assert np.array_equal(again.transform(X), fitted.transform(X))
-    assert same_weights(fitted, vae(n_components=8, max_iter=40, **options).fit(X))
+    assert same_weights(*(vae(**options).fit(X) for _ in range(2)))
 
 
 class Moody(torch.nn.Sequential):
@@ -671,6 +667,7 @@ def test_a_likelihood_of_the_user(network):
     assert again.set_params(warm_start=True).fit(X).n_iter_ == 4
 
 
+@pytest.mark.slow
 def test_a_likelihood_of_the_user_learns_what_the_others_cannot():
     """Rows are all noise, of two sizes."""
     rng = np.random.default_rng(0)

@@ -122,6 +122,7 @@ def test_gradients_at_a_chosen_sample(likelihood, n_classes, n_prior_components,
         assert torch.allclose(theta.grad, gradient, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_a_hundred_steps_stay_together(optimizer, likelihood):
@@ -134,6 +135,7 @@ def test_a_hundred_steps_stay_together(optimizer, likelihood):
         assert torch.allclose(found, expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_a_hundred_steps_with_importance_samples_stay_together(likelihood):
     models = [make(likelihood, n_classes=4, hidden=(20, 20)) for _ in range(2)]
