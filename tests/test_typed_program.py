@@ -49,10 +49,12 @@ def said(tmp_path_factory):
     }
 
 
+@pytest.mark.slow
 def test_pyright_finds_no_error_in_the_program(said):
     assert said["typed_program.py"] == []
 
 
+@pytest.mark.slow
 def test_pyright_knows_what_transform_gives_and_which_parameters_there_are(said):
     transformed, name, value = said["chain.py"]
     assert "ndarray" in transformed and "floating" in transformed

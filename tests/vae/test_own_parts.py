@@ -63,6 +63,7 @@ def test_a_fit_with_all_of_them_learns(fitted):
     assert all(np.array_equal(again.parameters_[k], w) for k, w in fitted.parameters_.items())
 
 
+@pytest.mark.slow
 def test_a_process_that_transforms_needs_no_torch(fitted, tmp_path):
     Z = fitted.transform(X)
     (tmp_path / "vae.pickle").write_bytes(pickle.dumps((fitted, X)))

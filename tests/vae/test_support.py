@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from skvae.data.rows import facts_of
+from skvae.vae.descriptions import LIKELIHOODS
 from skvae.vae.support import check_support, check_unit_interval, in_unit_interval
 
 
@@ -17,8 +18,8 @@ def test_the_error_says_how_to_scale():
 
 
 def test_counts_are_whole_numbers_from_0():
-    check_support(facts_of(np.array([[0.0, 3.0]])), "poisson")
+    check_support(facts_of(np.array([[0.0, 3.0]])), LIKELIHOODS["poisson"])
     with pytest.raises(ValueError, match="between 0 and 3.5"):
-        check_support(facts_of(np.array([[0.0, 3.5]])), "poisson")
+        check_support(facts_of(np.array([[0.0, 3.5]])), LIKELIHOODS["poisson"])
     with pytest.raises(ValueError, match="between -3 and 1"):
-        check_support(facts_of(np.array([[-3.0, 1.0]])), "poisson")
+        check_support(facts_of(np.array([[-3.0, 1.0]])), LIKELIHOODS["poisson"])

@@ -389,6 +389,7 @@ np.savez("result.npz", **fit.parameters)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 def test_killed_in_the_middle(tmp_path):
     """Written after every epoch, so that it may be killed while it writes."""
