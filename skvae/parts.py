@@ -10,13 +10,11 @@ from skvae.vae.descriptions import Likelihood, Network, NetworkSizes
 from skvae.vae.numpy_networks import Linear, mlp_layers
 
 if TYPE_CHECKING:
-    from skvae.vae.nn.networks import mlp
     from skvae.vae.nn.prior_bases import GaussianMixturePrior, Prior
 
 _TORCH = {
     "GaussianMixturePrior": "skvae.vae.nn.prior_bases",
     "Prior": "skvae.vae.nn.prior_bases",
-    "mlp": "skvae.vae.nn.networks",
 }
 
 __all__ = [
@@ -26,7 +24,6 @@ __all__ = [
     "Network",
     "NetworkSizes",
     "Prior",
-    "mlp",
     "mlp_layers",
 ]
 

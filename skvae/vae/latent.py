@@ -96,6 +96,7 @@ class LatentPrior:
         _, means, covariances = self.mixture
         if variance is None:
             return -0.5 * cdist(mean, means, "sqeuclidean")
+        # Logarithms are those of float32, in which the variances were learned.
         squares = [
             (((mean - mu) ** 2 + variance) / s + np.log(s.astype(np.float32))).sum(axis=1)
             for mu, s in zip(means, covariances, strict=True)

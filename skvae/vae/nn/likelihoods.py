@@ -124,8 +124,8 @@ class Gaussian(nn.Module):
         log_p = -0.5 * squares.sum() - len(x) * (log_scale + 0.5 * math.log(2 * math.pi)).sum()
         d_scale = (len(x) - squares) / scale
         d_scale = d_scale if scale.ndim else d_scale.sum()
-        assert self.raw_scale.grad is not None
-        self.raw_scale.grad.copy_(d_scale * self.raw_scale.sigmoid())
+        raw_scale: Any = self.raw_scale
+        raw_scale.grad.copy_(d_scale * raw_scale.sigmoid())
 
         return log_p, u.div_(scale)
 

@@ -53,6 +53,7 @@ class FusedStep:
     """
 
     model: Any
+    _add_kl_gradient: Any
 
     def __init__(
         self,
@@ -63,6 +64,9 @@ class FusedStep:
     ) -> None:
         self.model, self.optimizer, self.objective = model, optimizer, objective
         self._closed = objective == Objective() and writes_kl_gradient(model.prior, y)
+        # Bound once: a module looks its parts up slowly.
+        self._reconstruct = model.likelihood.log_prob_and_gradient
+        self._add_kl_gradient = model.prior.add_kl_gradient if self._closed else None
         self._of_prior = list(model.prior.parameters())
         self._behind_prior = _behind_prior(model, self._of_prior)
         for theta in model.parameters():
@@ -127,7 +131,7 @@ class FusedStep:
         z = torch.addcmul(mean, std, noise)
         decoded, decoder_kept = _forward(self._decoder, model.decoder_input(z, y))
 
-        reconstruction, d_decoded = model.likelihood.log_prob_and_gradient(x, decoded)
+        reconstruction, d_decoded = self._reconstruct(x, decoded)
         d_z = _backward(self._decoder, decoder_kept, d_decoded, wanted=True)
         d_z = d_z[:, : model.n_components]
         if several:
@@ -183,7 +187,7 @@ class FusedStep:
         d_std: torch.Tensor,
     ) -> PenaltyAndKL:
         """Penalty and KL, sums over rows, with the gradients that the prior states."""
-        kl = self.model.prior.add_kl_gradient(mean, std, y, beta, d_mean, d_std)
+        kl = self._add_kl_gradient(mean, std, y, beta, d_mean, d_std)
 
         return torch.zeros_like(kl) if beta is None else beta * kl, kl, self._nothing()
 
