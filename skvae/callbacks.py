@@ -1,12 +1,14 @@
-"""Callbacks for ``set_callbacks`` of scikit-learn 1.9."""
+"""Callbacks for ``set_callbacks`` of scikit-learn 1.9, and the files of events that they write."""
 
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from typing import Any
 
-from skvae._tensorboard import open_writer, write_record
+__all__ = ["TensorBoard", "open_writer", "require_tensorboard", "write_record"]
 
-__all__ = ["TensorBoard"]
+# As TensorBoard's users know them.
+_TAGS = {"elbo": "ELBO", "kl": "KL"}
 
 
 class TensorBoard:
@@ -34,21 +36,23 @@ class TensorBoard:
     >>> vae.fit(load_digits().data / 16)  # doctest: +SKIP
     """
 
-    def __init__(self, logdir):
+    def __init__(self, logdir: Any):
         self.logdir = logdir
-        self._writers = {}
+        self._writers: dict[Any, Any] = {}
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_writers": {}}
 
-    def setup(self, estimator, context):
+    def setup(self, estimator: Any, context: Any) -> None:
         """Make the folder of a fit."""
         self._writers[context.root_uuid] = open_writer(_new_folder(Path(self.logdir)))
 
-    def on_fit_task_begin(self, estimator, context):
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
         """Nothing is written when an epoch begins."""
 
-    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+    def on_fit_task_end(
+        self, estimator: Any, context: Any, *, fitted_estimator: Any = None
+    ) -> None:
         """Write the record of an epoch."""
         if context.task_name == "epoch":
             record = {name: values[-1] for name, values in fitted_estimator.history_.items()}
@@ -56,14 +60,14 @@ class TensorBoard:
             write_record(writer, record, fitted_estimator.n_iter_)
             writer.flush()
 
-    def teardown(self, estimator, context):
+    def teardown(self, estimator: Any, context: Any) -> None:
         """Close the files of a fit."""
         writer = self._writers.pop(context.root_uuid, None)
         if writer is not None:
             writer.close()
 
 
-def _new_folder(parent):
+def _new_folder(parent: Path) -> Path:
     """The first folder ``fit-1``, ``fit-2``, ... that is not there yet, made."""
     for number in count(1):
         with suppress(FileExistsError):
@@ -71,3 +75,54 @@ def _new_folder(parent):
             break
 
     return parent / f"fit-{number}"
+
+
+def require_tensorboard() -> Any:
+    """The class of writers.
+
+    Returns
+    -------
+    SummaryWriter : type
+
+    Raises
+    ------
+    ImportError
+        If TensorBoard is not installed.
+    """
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise ImportError(
+            'Logs for TensorBoard need the package: pip install "skvae[tensorboard]"'
+        ) from error
+
+    return SummaryWriter
+
+
+def open_writer(folder: Path, *, first_step: int | None = None) -> Any:
+    """A writer of event files.
+
+    Parameters
+    ----------
+    folder : path
+        Where they go.
+    first_step : int or None
+        Of a run that goes on: what an earlier process wrote of this step and later ones is hidden.
+
+    Returns
+    -------
+    writer : torch.utils.tensorboard.SummaryWriter
+
+    Raises
+    ------
+    ImportError
+        If TensorBoard is not installed.
+    """
+    return require_tensorboard()(folder, purge_step=first_step)
+
+
+def write_record(writer: Any, record: dict[str, float], step: int) -> None:
+    """Write the numbers of an epoch's record; NaN means that there is none."""
+    for name, value in record.items():
+        if value == value:
+            writer.add_scalar(_TAGS.get(name, name), value, step)

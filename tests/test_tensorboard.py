@@ -9,8 +9,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from skvae import VAETransformer
-from skvae._tensorboard import open_writer, write_record
-from skvae.callbacks import TensorBoard
+from skvae.callbacks import TensorBoard, open_writer, write_record
 
 accumulators = pytest.importorskip(
     "tensorboard.backend.event_processing.event_accumulator", reason="needs the extra 'tensorboard'"
@@ -59,7 +58,7 @@ def test_the_extra_is_named_where_it_is_missing():
     code = """
 import sys
 sys.modules["tensorboard"] = None
-from skvae._tensorboard import open_writer
+from skvae.callbacks import open_writer
 try:
     open_writer("nowhere")
 except ImportError as error:

@@ -3,9 +3,11 @@
 import json
 import os
 import zipfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -26,7 +28,7 @@ _STATE = "state.json"
 _FORMAT = "skvae checkpoint 2"
 
 
-def checkpoint_folder(folder):
+def checkpoint_folder(folder: str | os.PathLike) -> Path:
     """A folder for checkpoints, which is made if it is not there.
 
     Parameters
@@ -53,7 +55,7 @@ def checkpoint_folder(folder):
     return folder
 
 
-def checkpoint_path(folder, description):
+def checkpoint_path(folder: str | os.PathLike, description: dict[str, Any]) -> Path:
     """The checkpoint of what is described in a folder.
 
     Parameters
@@ -72,7 +74,9 @@ def checkpoint_path(folder, description):
     return checkpoint_folder(folder) / f"checkpoint-{blake2b(text, digest_size=8).hexdigest()}.npz"
 
 
-def write_checkpoint(path, arrays, state):
+def write_checkpoint(
+    path: Path, arrays: Mapping[str, Mapping[str, np.ndarray]], state: dict[str, Any]
+) -> None:
     """Replace a checkpoint, or leave it as it is if the process dies meanwhile.
 
     Parameters
@@ -84,7 +88,9 @@ def write_checkpoint(path, arrays, state):
     state : dict
         What JSON can hold.
     """
-    flat = {f"{group}/{name}": a for group, named in arrays.items() for name, a in named.items()}
+    flat: dict[str, Any] = {
+        f"{group}/{name}": a for group, named in arrays.items() for name, a in named.items()
+    }
     with replacing(path, "w+b") as file:
         np.savez(file, **flat)
         content = {"format": _FORMAT, "skvae": __version__, **state}
@@ -93,7 +99,7 @@ def write_checkpoint(path, arrays, state):
             archive.comment = _seal(archive)
 
 
-def read_checkpoint(path):
+def read_checkpoint(path: Path) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, Any]]:
     """What :func:`write_checkpoint` has written; nothing in the file is executed.
 
     Parameters
@@ -124,7 +130,7 @@ def read_checkpoint(path):
     return arrays, state
 
 
-def _contents(file):
+def _contents(file: BinaryIO) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, Any]]:
     arrays: dict = {}
     with zipfile.ZipFile(file) as archive:
         if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
@@ -145,7 +151,7 @@ def _contents(file):
     return arrays, {**state, "skvae": str(state["skvae"])}
 
 
-def _seal(archive):
+def _seal(archive: zipfile.ZipFile) -> bytes:
     """What changes with the contents of an archive, of which each member has a checksum."""
     members = [(member.filename, member.file_size, member.CRC) for member in archive.infolist()]
 
@@ -153,7 +159,7 @@ def _seal(archive):
 
 
 @contextmanager
-def damage_of(path):
+def damage_of(path: Path) -> Iterator[None]:
     """Context that makes whatever goes wrong with the contents of a checkpoint one ValueError."""
     try:
         yield
@@ -165,7 +171,7 @@ def damage_of(path):
         ) from error
 
 
-def check_same(path, found, wanted):
+def check_same(path: Path, found: Any, wanted: dict[str, Any]) -> None:
     """Raise an error that names what differs between a checkpoint and what is to go on from it.
 
     Parameters

@@ -1,9 +1,12 @@
 """The pictures of a run: sampled images, maps of the latent plane, and both as films."""
 
 import copy
+import os
 import re
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -56,7 +59,16 @@ class Pictures:
     """
 
     def __init__(
-        self, folder, X, y, image_shape, max_value, *, class_names, n_samples, n_components
+        self,
+        folder: str | os.PathLike,
+        X: np.ndarray,
+        y: np.ndarray,
+        image_shape: tuple[int, int],
+        max_value: float,
+        *,
+        class_names: list[str],
+        n_samples: int,
+        n_components: int,
     ):
         if find_spec("PIL") is None:
             raise ImportError('Pictures need Pillow: pip install "skvae[train]"')
@@ -69,7 +81,7 @@ class Pictures:
         self._mapped, self._classes = X[:_N_MAPPED], y[:_N_MAPPED]
         self._class_names = class_names
 
-    def draw(self, vae, iteration, writer):
+    def draw(self, vae: Any, iteration: int, writer: Any) -> None:
         """Write all pictures of the model after an iteration, and the images for TensorBoard."""
         images = {
             "data": self._images(self._binary(self._shown)),
@@ -88,7 +100,7 @@ class Pictures:
             _save_map(vae.transform(self._mapped), self._classes, self._class_names, path)
             self._save(self._manifold(vae), _PRIOR_MAP.format(iteration))
 
-    def finish(self):
+    def finish(self) -> None:
         """Make films of the maps."""
         if self._maps:
             for frames, film in (
@@ -98,14 +110,14 @@ class Pictures:
                 found = sorted(self._folder.glob(frames.format("*")), key=_number)
                 save_gif(found, self._folder / film)
 
-    def _binary(self, X):
+    def _binary(self, X: np.ndarray) -> np.ndarray:
         return (0.5 * self._max_value < X) * self._max_value
 
-    def _images(self, rows):
+    def _images(self, rows: np.ndarray) -> np.ndarray:
         """Images of shape (n, height, width) in [0, 1]."""
         return np.clip(rows / self._max_value, 0, 1).reshape(-1, *self._shape)
 
-    def _manifold(self, vae):
+    def _manifold(self, vae: Any) -> np.ndarray:
         """Means of x over a square of the latent plane, the second coordinate rising upwards."""
         place = np.linspace(-_GRID_LIMIT, _GRID_LIMIT, _GRID)
         Z = np.stack(np.meshgrid(place, place[::-1]), axis=-1).reshape(-1, 2)
@@ -114,21 +126,21 @@ class Pictures:
 
         return grid.transpose(0, 2, 1, 3).reshape(_GRID * height, _GRID * width)
 
-    def _save(self, image, name):
+    def _save(self, image: np.ndarray, name: str) -> None:
         from PIL import Image
 
         with replacing(self._folder / name) as file:
             Image.fromarray(np.uint8(np.rint(255 * image))).save(file, format="png")
 
 
-def _posterior_draws(vae, X):
+def _posterior_draws(vae: Any, X: np.ndarray) -> np.ndarray:
     """For each row one draw of z from q(z|x), and one of x given z."""
     Z = copy.copy(vae).set_params(output="sample").transform(X)
 
     return vae._scaling.to_units(vae._infer("decode_draws", Z, vae.seed_))
 
 
-def _save_map(Z, classes, names, path):
+def _save_map(Z: np.ndarray, classes: np.ndarray, names: list[str], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.colors import ListedColormap
     from matplotlib.figure import Figure
@@ -137,22 +149,24 @@ def _save_map(Z, classes, names, path):
     figure = Figure(figsize=(8, 6), layout="constrained")
     ax = figure.add_subplot()
     colours = ListedColormap([colour for colour, _ in styles(n_classes)])
-    points = ax.scatter(*Z.T, c=classes, s=6, cmap=colours, vmin=-0.5, vmax=n_classes - 0.5)
+    points = ax.scatter(
+        Z[:, 0], Z[:, 1], c=classes, s=6, cmap=colours, vmin=-0.5, vmax=n_classes - 0.5
+    )
     ax.set(xlim=(-_MAP_LIMIT, _MAP_LIMIT), ylim=(-_MAP_LIMIT, _MAP_LIMIT), aspect="equal")
     ax.set(xlabel="z1", ylabel="z2", title=f"Iteration {_number(path)}")
     label = "Digit class" if all(map(str.isdigit, names)) else "Class"
     figure.colorbar(points, label=label).set_ticks(
-        range(n_classes), labels=map(one_line, names), **LITERAL
+        range(n_classes), labels=[one_line(name) for name in names], **LITERAL
     )
     with replacing(path) as file:
         FigureCanvasAgg(figure).print_png(file)
 
 
-def _number(path):
-    return int(re.search(r"(\d+)\.png$", path.name)[1])
+def _number(path: Path) -> int:
+    return int(re.findall(r"(\d+)\.png$", path.name)[0])
 
 
-def save_gif(frames, path):
+def save_gif(frames: Sequence[Path], path: Path) -> None:
     """Write an animated GIF that repeats.
 
     Parameters

@@ -415,7 +415,7 @@ class VAETransformer(
         return self._architecture["n_components"] * (2 if self.output == "params" else 1)
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> "VAETransformer":
         """Train the model.
 
         Ctrl-C stops the training at the last whole epoch, with a ``FitInterruptedWarning``.
@@ -446,7 +446,7 @@ class VAETransformer(
         return _fit(self, X, y)
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None, classes=None):
+    def partial_fit(self, X: Any, y: Any = None, classes: Any = None) -> "VAETransformer":
         """Train for exactly one epoch on ``X``, from the present weights and optimizer state.
 
         The KL weight is ``beta`` and the learning rate ``learning_rate_init`` throughout. The
