@@ -1,14 +1,17 @@
-"""Callbacks for ``set_callbacks`` of scikit-learn 1.9."""
+"""Callbacks for ``set_callbacks`` of scikit-learn 1.9, and the files of events that they write."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from skvae._tensorboard import open_writer, write_record
 from skvae._typing import PathLike
 
-__all__ = ["TensorBoard"]
+__all__ = ["TensorBoard", "open_writer", "require_tensorboard", "write_record"]
+
+# As TensorBoard's users know them.
+_TAGS = {"elbo": "ELBO", "kl": "KL"}
 
 
 class TensorBoard:
@@ -75,3 +78,54 @@ def _new_folder(parent: Path) -> Path:
             break
 
     return parent / f"fit-{number}"
+
+
+def require_tensorboard() -> Any:
+    """The class of writers.
+
+    Returns
+    -------
+    SummaryWriter : type
+
+    Raises
+    ------
+    ImportError
+        If TensorBoard is not installed.
+    """
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise ImportError(
+            'Logs for TensorBoard need the package: pip install "skvae[tensorboard]"'
+        ) from error
+
+    return SummaryWriter
+
+
+def open_writer(folder: PathLike, *, first_step: int | None = None) -> Any:
+    """A writer of event files.
+
+    Parameters
+    ----------
+    folder : path
+        Where they go.
+    first_step : int or None
+        Of a run that goes on: what an earlier process wrote of this step and later ones is hidden.
+
+    Returns
+    -------
+    writer : torch.utils.tensorboard.SummaryWriter
+
+    Raises
+    ------
+    ImportError
+        If TensorBoard is not installed.
+    """
+    return require_tensorboard()(folder, purge_step=first_step)
+
+
+def write_record(writer: Any, record: Mapping[str, float], step: int) -> None:
+    """Write the numbers of an epoch's record; NaN means that there is none."""
+    for name, value in record.items():
+        if value == value:
+            writer.add_scalar(_TAGS.get(name, name), value, step)

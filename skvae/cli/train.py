@@ -2,23 +2,24 @@
 
 import argparse
 import sys
-import time
 import warnings
-from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import joblib
+import numpy as np
 
 from skvae import datasets
-from skvae._progress import ProgressBar
-from skvae._tensorboard import open_writer, require_tensorboard, write_record
+from skvae.callbacks import require_tensorboard
 from skvae.cli.arguments import positive
-from skvae.cli.train_folder import CHECKPOINT, MODEL, claim
-from skvae.cli.train_state import load_fitted, save_fitted
+from skvae.cli.train_folder import MODEL, claim
+from skvae.cli.train_listeners import Iterations, Lines, Log
 from skvae.compute.devices import resolve_device
 from skvae.data.writable import replacing
 from skvae.displays.films import Pictures
-from skvae.exceptions import PosteriorCollapseWarning
-from skvae.vae.transformer import VAETransformer
+from skvae.exceptions import FitInterruptedWarning, PosteriorCollapseWarning
+from skvae.vae.epochs import Listener
+from skvae.vae.transformer import VAETransformer, fit_told
 
 __all__ = ["add_command"]
 
@@ -26,11 +27,16 @@ _DESCRIPTION = """\
 Train a variational autoencoder on images thresholded at 0.5 by RMSProp, a batch at a time, and
 write its figures, its images and itself into a folder. An interrupted run goes on with --resume."""
 
-# Iterations between two checkpoints.
-_STRETCH = 1000
+# What warnings of a fit mean to whoever calls it by this command.
+_IN_OTHER_WORDS: dict[type[Warning], str] = {
+    FitInterruptedWarning: "",
+    PosteriorCollapseWarning: (
+        "The latent dimensions carry next to nothing of the images: train longer."
+    ),
+}
 
 
-def add_command(commands):
+def add_command(commands: Any) -> None:
     """Add the command to the subparsers of ``skvae``."""
     parser = commands.add_parser(
         "train",
@@ -61,7 +67,7 @@ def add_command(commands):
     )
 
 
-def _train(arguments):
+def _train(arguments: argparse.Namespace) -> int:
     data = datasets.DATASETS[arguments.dataset](data_home=arguments.data_dir)
     X, y, n = data.data, data.target, data.n_train
     pictures = Pictures(
@@ -82,59 +88,40 @@ def _train(arguments):
         resume=arguments.resume,
         overwrite=arguments.overwrite,
     )
-    vae = _make(arguments, data.max_value)
-    found = (folder / CHECKPOINT).exists()
-    done = load_fitted(vae, folder / CHECKPOINT) if found else 0
-    with closing(open_writer(folder, first_step=done + 1 if done else None)) as writer:
-        try:
-            _run(vae, X[:n], y[:n], arguments, done, folder, pictures, writer)
-        except KeyboardInterrupt:
-            print("\nInterrupted: --resume goes on from the last checkpoint.", file=sys.stderr)
-            return 130
+    iterations = Iterations(arguments.n_iterations, arguments.print_every)
+    vae = _make(arguments, data.max_value, folder, iterations)
+    log = Log(folder, pictures, iterations)
+    if not _fit(vae, X[:n], y[:n], [log, Lines(iterations)], iterations.total):
+        print("\nInterrupted: --resume goes on from the last checkpoint.", file=sys.stderr)
+        return 130
     pictures.finish()
     with replacing(folder / MODEL) as file:
-        joblib.dump(vae.set_params(steps_per_epoch=None), file)
-    if vae.n_active_ == 0:
-        print("No latent dimension depends on the images: train longer.", file=sys.stderr)
+        joblib.dump(vae.set_params(checkpoint=None), file)
     print(f"Saved in {folder}; look at it with tensorboard --logdir {folder}", flush=True)
 
     return 0
 
 
-def _run(vae, X, y, arguments, done, folder, pictures, writer):
-    """Train stretch by stretch; what comes before the checkpoint comes again if it is missed."""
-    total, every = arguments.n_iterations, arguments.print_every
-    bar = ProgressBar(total, sys.stderr, done) if sys.stderr.isatty() else None
-    if bar is not None:
-        bar.update(done)
-    while done < total:
-        n_steps = min(_STRETCH, every - done % every, total - done)
-        start = time.perf_counter()
-        with warnings.catch_warnings():
-            # The end tells: at first nothing depends on the images.
-            warnings.simplefilter("ignore", PosteriorCollapseWarning)
-            vae.set_params(steps_per_epoch=n_steps).partial_fit(X, y)
-        seconds = (time.perf_counter() - start) / n_steps
-        done += n_steps
-        record = {name: vae.history_[name][-1] for name in ("elbo", "reconstruction", "kl")}
-        write_record(writer, record, done)
-        reports = done % every == 0 or done == total
-        if reports:
-            pictures.draw(vae, done, writer)
-        writer.flush()
-        save_fitted(vae, folder / CHECKPOINT, done)
-        line = f"Iteration: {done} ELBO: {record['elbo']:.3f} s/iter: {seconds:.3e}"
-        if bar is not None:
-            bar.clear()
-        if reports:
-            print(line, flush=True)
-        if bar is not None:
-            bar.update(done, f"ELBO {record['elbo']:.1f}")
-    if bar is not None:
-        bar.close()
+def _fit(
+    vae: VAETransformer, X: np.ndarray, y: np.ndarray, listeners: list[Listener], n_steps: int
+) -> bool:
+    """Fit, and say what it warns of in the words of the command; False if it was interrupted."""
+    with warnings.catch_warnings(record=True) as caught:
+        try:
+            fit_told(vae, X, y, listeners=listeners, n_steps=n_steps)
+        except KeyboardInterrupt:
+            return False
+        finally:
+            for warning in caught:
+                if text := _IN_OTHER_WORDS.get(warning.category, f"{warning.message}"):
+                    print(text, file=sys.stderr)
+
+    return not any(warning.category is FitInterruptedWarning for warning in caught)
 
 
-def _make(arguments, max_value):
+def _make(
+    arguments: argparse.Namespace, max_value: float, folder: Path, iterations: Iterations
+) -> VAETransformer:
     return VAETransformer(
         arguments.latent_dim,
         hidden_layer_sizes=(arguments.hidden_size, arguments.hidden_size),
@@ -147,13 +134,16 @@ def _make(arguments, max_value):
         learning_rate="constant",
         learning_rate_init=1e-3,
         batch_size=arguments.batch_size,
+        max_iter=iterations.n_epochs,
+        steps_per_epoch=iterations.per_epoch,
+        checkpoint=folder,
         warm_up=0.0,
         device=arguments.device,
         random_state=arguments.random_state,
     )
 
 
-def _settings(arguments):
+def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
     """What the weights depend on, but for the number of iterations."""
     names = ("dataset", "latent_dim", "batch_size", "print_every", "hidden_size", "conditional")
 

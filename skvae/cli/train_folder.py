@@ -2,20 +2,20 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from skvae.data.archive import check_same
 from skvae.data.writable import check_writable, replacing
 
-__all__ = ["CHECKPOINT", "MODEL", "claim"]
+__all__ = ["MODEL", "claim"]
 
-CHECKPOINT = "checkpoint.npz"
 MODEL = "model.joblib"
 
 _MARK = "skvae-train.json"
 
 # Everything that a run writes.
 _OURS = (
-    CHECKPOINT,
+    "checkpoint-*.npz",
     ".skvae-*.part",
     MODEL,
     _MARK,
@@ -29,7 +29,7 @@ _OURS = (
 )
 
 
-def claim(folder, settings, *, resume, overwrite):
+def claim(folder: Any, settings: dict[str, Any], *, resume: bool, overwrite: bool) -> Path:
     """Take a folder for a run with these settings.
 
     Parameters
@@ -80,7 +80,7 @@ def claim(folder, settings, *, resume, overwrite):
     return folder
 
 
-def _read(mark):
+def _read(mark: Path) -> dict[str, Any]:
     try:
         settings = json.loads(mark.read_text("utf-8"))
         if not isinstance(settings, dict):

@@ -1,6 +1,6 @@
 """Rows that an iterable yields in blocks, every time that it is iterated over."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import Any
 
@@ -49,7 +49,7 @@ def yields_blocks(X: Any, reader: str, instead: str = _ANEW) -> bool:
     return not arrays and not hasattr(X, "shape") and hasattr(X, "__iter__")
 
 
-def check_block(block: Any, n_features: int, dtypes: list) -> np.ndarray:
+def check_block(block: Any, n_features: int, dtypes: Sequence) -> np.ndarray:
     """Validate a block, whose features the blocks before it have counted."""
     block = check_numbers(_whole(block), kept=dtypes, ensure_min_samples=0)
     if block.shape[1] != n_features:
@@ -82,7 +82,7 @@ class BlockPasses:
         What blocks may stay; others become float32 where that is exact, else float64.
     """
 
-    def __init__(self, X: Any, dtypes: list):
+    def __init__(self, X: Any, dtypes: Sequence):
         self.X, self._dtypes = X, dtypes
         self._n: int | None = None
         self.first = _whole(next(iter(X), None))

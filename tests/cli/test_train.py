@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 import joblib
 import numpy as np
@@ -13,7 +14,8 @@ import torch
 
 from skvae import datasets
 from skvae.cli import main
-from skvae.cli import train as command
+from skvae.displays.films import Pictures
+from skvae.vae.training.checkpoints import CheckpointFile
 
 accumulators = pytest.importorskip(
     "tensorboard.backend.event_processing.event_accumulator", reason="needs the extra 'train'"
@@ -71,7 +73,7 @@ def test_the_model_is_the_seeds(tmp_path):
     assert vae.binarize == "threshold" and vae.batch_size == 64 and vae.learning_rate_init == 1e-3
     assert vae.class_means_.shape == (10, 2)
     assert vae.transform(digits.data[:3]).shape == (3, 2)
-    assert vae.steps_per_epoch is None
+    assert (vae.max_iter, vae.steps_per_epoch, vae.checkpoint) == (1, 20, None)
 
 
 def test_the_defaults_are_the_seeds():
@@ -85,49 +87,55 @@ def test_the_defaults_are_the_seeds():
     )
 
 
-class Stop(Exception):
-    pass
+def interrupted_at(iteration):
+    """Pictures that Ctrl-C interrupts."""
+    original = Pictures.draw
+
+    def draw(self, vae, now, writer):
+        if now == iteration:
+            raise KeyboardInterrupt
+        original(self, vae, now, writer)
+
+    return draw
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [[], ["--conditional"]])
-def test_a_run_that_goes_on_ends_with_the_same_bits(tmp_path, monkeypatch, capsys, options):
-    monkeypatch.setattr(command, "_STRETCH", 8)
+@pytest.mark.parametrize(("interval", "n_written"), [(0.0, 2), (1e9, 1)])
+def test_a_run_that_goes_on_ends_with_the_same_bits(
+    tmp_path, monkeypatch, capsys, options, interval, n_written
+):
+    """Interrupted while the pictures of the third epoch are drawn, with two on the disk or one."""
     straight, halves = tmp_path / "a", tmp_path / "b"
-    train(straight, *options)
+    train(straight, *options, n=70)
     output = capsys.readouterr().out
-    original = command.save_fitted
-    steps = []
-
-    def interrupted(vae, path, iteration):
-        if iteration > 28:
-            raise KeyboardInterrupt
-        original(vae, path, iteration)
-        steps.append(iteration)
-
-    monkeypatch.setattr(command, "save_fitted", interrupted)
-    assert train(halves, *options) == 130
-    assert steps == [8, 16, 20, 28]
-    assert "--resume" in capsys.readouterr().err
-    monkeypatch.setattr(command, "save_fitted", original)
-    assert train(halves, *options, "--resume") == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(CheckpointFile, "INTERVAL", interval)
+        patch.setattr(Pictures, "draw", interrupted_at(60))
+        assert train(halves, *options, n=70) == 130
+    assert capsys.readouterr().err == "\nInterrupted: --resume goes on from the last checkpoint.\n"
+    assert not (halves / "model.joblib").exists()
+    assert train(halves, *options, "--resume", n=70) == 0
 
     assert same_weights(straight, halves)
     lines = capsys.readouterr().out.splitlines()
-    elbos = [line.rpartition(" s/iter")[0] for line in output.splitlines()[1:-1]]
+    elbos = [line.rpartition(" s/iter")[0] for line in output.splitlines()[n_written:-1]]
     assert [line.rpartition(" s/iter")[0] for line in lines[:-1]] == elbos
     for name in ("iter_40_prior_predictive_0.png", "prior_predictive.gif"):
         assert (straight / name).read_bytes() == (halves / name).read_bytes()
     events = accumulators.EventAccumulator(str(halves)).Reload().Scalars("ELBO")
-    assert [event.step for event in events] == [8, 16, 20, 28, 36, 40, 48, 56, 60]
+    assert [event.step for event in events] == [20, 40, 60, 70]
 
 
 @pytest.mark.slow
-def test_a_finished_run_can_be_made_longer(tmp_path):
-    train(tmp_path, n=20)
-    assert train(tmp_path, "--resume", n=60) == 0
-    assert (tmp_path / "iter_60_prior_predictive_0.png").exists()
-    assert train(tmp_path, "--resume", n=60) == 0
+@pytest.mark.parametrize("n", [20, 50])
+def test_a_finished_run_can_be_made_longer(tmp_path, n):
+    train(tmp_path / "a", n=n)
+    assert train(tmp_path / "a", "--resume", n=60) == 0
+    assert (tmp_path / "a" / "iter_60_prior_predictive_0.png").exists()
+    assert train(tmp_path / "a", "--resume", n=60) == 0
+    train(tmp_path / "b", n=60)
+    assert same_weights(tmp_path / "a", tmp_path / "b")
 
 
 def test_folders_and_settings_are_respected(tmp_path, capsys):
@@ -180,7 +188,8 @@ def test_a_missing_gpu_leaves_nothing_behind(tmp_path, capsys):
 
 def test_what_collapsed_is_said_once_at_the_end(tmp_path, capsys, recwarn):
     assert train(tmp_path, "--latent-dim", "100", n=20, every=10) == 0
-    assert capsys.readouterr().err == "No latent dimension depends on the images: train longer.\n"
+    said = "The latent dimensions carry next to nothing of the images: train longer.\n"
+    assert capsys.readouterr().err == said
     assert not recwarn.list
 
 
@@ -196,6 +205,9 @@ def in_a_process(folder):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout.readline().startswith("Iteration: 20 ")
+    while not list(folder.glob("checkpoint-*.npz")):
+        assert process.poll() is None
+        time.sleep(0.005)
     return process
 
 
@@ -206,7 +218,7 @@ def test_a_closed_pipe_ends_it_quietly(tmp_path):
 
     assert process.wait() == 1
     assert process.stderr.read() == ""
-    assert (tmp_path / "checkpoint.npz").exists()
+    assert len(list(tmp_path.glob("checkpoint-*.npz"))) == 1
 
 
 @pytest.mark.slow
@@ -217,7 +229,7 @@ def test_ctrl_c_leaves_a_run_that_goes_on(tmp_path):
 
     assert process.returncode == 130
     assert "--resume" in errors and "Traceback" not in errors
-    assert (tmp_path / "checkpoint.npz").exists()
+    assert len(list(tmp_path.glob("checkpoint-*.npz"))) == 1
 
 
 def test_a_bar_on_a_terminal(tmp_path, monkeypatch, capsys):

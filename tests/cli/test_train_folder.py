@@ -1,6 +1,8 @@
 import pytest
 
-from skvae.cli.train_folder import CHECKPOINT, claim
+from skvae.cli.train_folder import claim
+
+CHECKPOINT = "checkpoint-0123456789abcdef.npz"
 
 SETTINGS = {"latent_dim": 2}
 

@@ -2,8 +2,10 @@
 
 import os
 import threading
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -46,7 +48,7 @@ class ModuleDraws:
     True
     """
 
-    def __init__(self, device, seed):
+    def __init__(self, device: torch.device, seed: int):
         self._generators = [torch.default_generator]
         if device.type == "cuda":
             torch.cuda.init()
@@ -54,7 +56,7 @@ class ModuleDraws:
             self._generators.append(torch.cuda.default_generators[number])
         self.restart(seed)
 
-    def restart(self, seed):
+    def restart(self, seed: int) -> None:
         """Begin another stream."""
         self._states = self._start = [
             torch.Generator(generator.device).manual_seed(seed).get_state()
@@ -62,28 +64,28 @@ class ModuleDraws:
         ]
 
     @property
-    def untouched(self):
+    def untouched(self) -> bool:
         """Whether nothing of the stream has been drawn."""
         return all(map(torch.equal, self._states, self._start))
 
     @contextmanager
-    def __call__(self):
+    def __call__(self) -> Iterator[None]:
         """Context in which the global generators give the numbers that come next."""
         with _LOCK, at_the_end(partial(_set_states, self._generators, self._states_now())):
             _set_states(self._generators, self._states)
             yield
             self._states = self._states_now()
 
-    def _states_now(self):
+    def _states_now(self) -> list[torch.Tensor]:
         return [generator.get_state() for generator in self._generators]
 
 
-def _set_states(generators, states):
+def _set_states(generators: list[torch.Generator], states: list[torch.Tensor]) -> None:
     for generator, state in zip(generators, states, strict=True):
         generator.set_state(state)
 
 
-def fixed_draws(model, seed):
+def fixed_draws(model: Any, seed: int) -> AbstractContextManager:
     """Context in which modules of the user's that always draw, draw the numbers of a seed.
 
     Parameters

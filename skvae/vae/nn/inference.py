@@ -1,32 +1,39 @@
 """A trained model applied to rows, in tiles of one fixed size."""
 
 import copy
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
 from sklearn.utils import gen_batches
 
 from skvae.data.tiles import map_tiles, padded_tiles
+from skvae.vae.nn.model import VAE
 from skvae.vae.nn.objectives import elbo_terms, log_importance_weights, log_mean_exp
+from skvae.vae.nn.posteriors import DiagonalNormal
 from skvae.vae.seeds import row_generators
 
 __all__ = ["decode", "decode_draws", "draw_posterior", "encode", "posterior_summary", "row_scores"]
+
+Prepare = Callable[[np.ndarray], np.ndarray]
+Generators = list[np.random.Generator]
 
 TILE = 256
 # Importance samples drawn at a time; the numbers do not depend on it.
 _CHUNK = 16
 
 
-def _on(model, array):
+def _on(model: VAE, array: np.ndarray) -> torch.Tensor:
     """Copy an array to the model's device, in C order: kernels, and so bits, depend on it."""
     return torch.tensor(np.ascontiguousarray(array), device=next(model.parameters()).device)
 
 
 @torch.no_grad()
-def encode(model, x, *, log_var=True):
+def encode(model: VAE, x: Any, *, log_var: bool = True) -> np.ndarray:
     """Posterior of each row: ``[mean | log_var]``, (n, 2 d), or means alone, (n, d)."""
 
-    def function(tile):
+    def function(tile: np.ndarray) -> np.ndarray:
         posterior = model.posterior(_on(model, tile))
         if not log_var:
             return posterior.mean.cpu().numpy()
@@ -37,13 +44,13 @@ def encode(model, x, *, log_var=True):
 
 
 @torch.no_grad()
-def decode(model, Z):
+def decode(model: VAE, Z: np.ndarray) -> np.ndarray:
     """E[x] for each row of Z, the decoder's input, (n, n_features)."""
     return map_tiles(lambda tile: model.decode(_on(model, tile)).cpu().numpy(), Z, TILE)
 
 
 @torch.no_grad()
-def decode_draws(model, Z, seed):
+def decode_draws(model: VAE, Z: np.ndarray, seed: int) -> np.ndarray:
     """One draw of x for each row of Z, the decoder's input, (n, n_features)."""
     z = _on(model, Z)
     generator = torch.Generator(z.device).manual_seed(seed)
@@ -56,7 +63,9 @@ def decode_draws(model, Z, seed):
 
 
 @torch.no_grad()
-def posterior_summary(model, x, y=None):
+def posterior_summary(
+    model: VAE, x: Any, y: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """How much each latent dimension carries.
 
     Parameters
@@ -88,7 +97,17 @@ def posterior_summary(model, x, y=None):
 
 
 @torch.no_grad()
-def row_scores(model, X, prepare, y, seed, *, dynamic, variational=True, n_importance=None):
+def row_scores(
+    model: VAE,
+    X: Any,
+    prepare: Prepare,
+    y: np.ndarray | None,
+    seed: int,
+    *,
+    dynamic: bool,
+    variational: bool = True,
+    n_importance: int | None = None,
+) -> np.ndarray:
     """Bound on log p(x) of each row, with noise that belongs to the row.
 
     Parameters
@@ -118,11 +137,11 @@ def row_scores(model, X, prepare, y, seed, *, dynamic, variational=True, n_impor
     scores = np.empty(len(X))
     for rows, places in padded_tiles(np.arange(len(X)), TILE):
         generators = row_generators(X[rows], seed)
-        x = np.array(prepare(X[places]))
+        prepared = np.array(prepare(X[places]))
         if dynamic:
-            uniform = np.stack([g.random(x.shape[1], np.float32) for g in generators])
-            x[: len(uniform)] = uniform < x[: len(uniform)]
-        x = _on(model, x)
+            uniform = np.stack([g.random(prepared.shape[1], np.float32) for g in generators])
+            prepared[: len(uniform)] = uniform < prepared[: len(uniform)]
+        x = _on(model, prepared)
         labels = None if y is None else _on(model, y[places])
         if n_importance is None:
             value = _tile_elbo(model, x, labels, generators if variational else None)
@@ -134,7 +153,9 @@ def row_scores(model, X, prepare, y, seed, *, dynamic, variational=True, n_impor
 
 
 @torch.no_grad()
-def draw_posterior(model, X, prepare, seed, *, n_importance=None):
+def draw_posterior(
+    model: VAE, X: Any, prepare: Prepare, seed: int, *, n_importance: int | None = None
+) -> np.ndarray:
     """Latent points of each row that need noise, which belongs to the row.
 
     Computed in float64 and rounded, so that they do not show how kernels round a row by its place;
@@ -175,7 +196,7 @@ def draw_posterior(model, X, prepare, seed, *, n_importance=None):
     return Z
 
 
-def _normals(generators, k, d):
+def _normals(generators: Generators, k: int, d: int) -> np.ndarray:
     """The next k standard normal vectors of each row, (TILE, k, d), zeros in the padding."""
     noise = np.zeros((TILE, k, d), np.float32)
     for row, generator in zip(noise, generators, strict=False):
@@ -184,7 +205,9 @@ def _normals(generators, k, d):
     return noise
 
 
-def _tile_elbo(model, x, y, generators):
+def _tile_elbo(
+    model: VAE, x: torch.Tensor, y: torch.Tensor | None, generators: Generators | None
+) -> torch.Tensor:
     d = model.n_components
     if generators is None:
         return elbo_terms(model, x, x.new_zeros(TILE, d), y)[0]
@@ -193,7 +216,14 @@ def _tile_elbo(model, x, y, generators):
     return reconstruction.double() - kl.double()
 
 
-def _importance_draws(model, posterior, x, y, generators, n_importance):
+def _importance_draws(
+    model: VAE,
+    posterior: DiagonalNormal,
+    x: torch.Tensor,
+    y: torch.Tensor | None,
+    generators: Generators,
+    n_importance: int,
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Pairs (noise, log weights) of one draw of z for every row."""
     d = model.n_components
     for start in range(0, n_importance, _CHUNK):
@@ -202,7 +232,13 @@ def _importance_draws(model, posterior, x, y, generators, n_importance):
             yield sample, log_importance_weights(model, posterior, x, sample, y)
 
 
-def _tile_bound(model, x, y, generators, n_importance):
+def _tile_bound(
+    model: VAE,
+    x: torch.Tensor,
+    y: torch.Tensor | None,
+    generators: Generators,
+    n_importance: int,
+) -> torch.Tensor:
     draws = _importance_draws(model, model.posterior(x), x, y, generators, n_importance)
 
     return log_mean_exp(torch.stack([w for _, w in draws], dim=1).double())

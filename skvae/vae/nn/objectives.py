@@ -2,15 +2,23 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
+from skvae.vae.nn.model import VAE
 from skvae.vae.nn.posteriors import DiagonalNormal
 
 __all__ = ["Objective", "elbo_terms", "log_importance_weights", "log_mean_exp"]
 
+Pair = tuple[torch.Tensor, torch.Tensor]
+Sums = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+Weight = float | torch.Tensor | None  # of the KL term
 
-def elbo_terms(model, x, noise, y=None):
+
+def elbo_terms(
+    model: VAE, x: torch.Tensor, noise: torch.Tensor, y: torch.Tensor | None = None
+) -> Pair:
     r"""The two terms of the evidence lower bound, with one sample of z per row.
 
     .. math:: \log p(x|y) \ge E_{q(z|x)} \log p(x|z) - KL(q(z|x) || p(z|y))
@@ -41,7 +49,13 @@ def elbo_terms(model, x, noise, y=None):
     return model.log_likelihood(x, z, y), model.prior.kl(posterior, y)
 
 
-def log_importance_weights(model, posterior, x, noise, y=None):
+def log_importance_weights(
+    model: VAE,
+    posterior: DiagonalNormal,
+    x: torch.Tensor,
+    noise: torch.Tensor,
+    y: torch.Tensor | None = None,
+) -> torch.Tensor:
     """log p(x|z) + log p(z|y) - log q(z|x), (n,), for one sample of z per row.
 
     The parameters are those of :func:`elbo_terms`, with the posterior computed beforehand.
@@ -51,7 +65,7 @@ def log_importance_weights(model, posterior, x, noise, y=None):
     return model.log_likelihood(x, z, y) + model.prior.log_prob(z, y) - posterior.log_prob(z)
 
 
-def log_mean_exp(log_weights):
+def log_mean_exp(log_weights: torch.Tensor) -> torch.Tensor:
     """Importance-weighted bound from log weights of shape (n, k), (n,).
 
     Y. Burda, R. Grosse and R. Salakhutdinov, "Importance weighted autoencoders", ICLR 2016,
@@ -100,7 +114,15 @@ class Objective:
     n_importance: int = 1
     label_weight: float = 0.0
 
-    def __call__(self, model, x, noise, y, beta, u=None):
+    def __call__(
+        self,
+        model: VAE,
+        x: torch.Tensor,
+        noise: torch.Tensor,
+        y: torch.Tensor | None,
+        beta: Weight,
+        u: torch.Tensor | None = None,
+    ) -> Sums:
         """Sums over the rows of a batch: of the loss, the reconstruction and the KL, in nats.
 
         Parameters
@@ -134,7 +156,7 @@ class Objective:
 
         return penalty - reconstruction, reconstruction, kl
 
-    def penalty(self, prior, posterior, y, beta):
+    def penalty(self, prior: Any, posterior: DiagonalNormal, y: Any, beta: Weight) -> Pair:
         """Sums over rows: of the loss beside the reconstruction, and of the KL."""
         kl = prior.kl(posterior, y).sum()
         if beta is None:
@@ -152,7 +174,16 @@ class Objective:
         return penalty, kl
 
     @torch.no_grad()
-    def choose(self, model, posterior, x, noise, y, beta, u):
+    def choose(
+        self,
+        model: VAE,
+        posterior: DiagonalNormal,
+        x: torch.Tensor,
+        noise: torch.Tensor,
+        y: torch.Tensor | None,
+        beta: Any,
+        u: Any,
+    ) -> tuple[torch.Tensor, torch.Tensor, Sums]:
         """Draw one importance sample of each row by its weight.
 
         Parameters
@@ -179,12 +210,22 @@ class Objective:
         weights = log_weights.softmax(1)
         chosen = torch.searchsorted(weights.cumsum(1), u[:, None], right=True)
         chosen.clamp_(max=self.n_importance - 1)
-        sums = -log_mean_exp(log_weights).sum(), *(t.mean(0).sum() for t in (reconstruction, kl))
+        bound = log_mean_exp(log_weights).sum()
+        sums = -bound, reconstruction.mean(0).sum(), kl.mean(0).sum()
         drawn = samples[chosen[:, 0], torch.arange(len(x), device=x.device)]
 
         return drawn, weights.gather(1, chosen)[:, 0], sums
 
-    def _at_chosen_samples(self, model, posterior, x, noise, y, beta, u):
+    def _at_chosen_samples(
+        self,
+        model: VAE,
+        posterior: DiagonalNormal,
+        x: torch.Tensor,
+        noise: torch.Tensor,
+        y: torch.Tensor | None,
+        beta: Any,
+        u: torch.Tensor | None,
+    ) -> Sums:
         noise, weight, (loss, reconstruction, kl) = self.choose(
             model, posterior, x, noise, y, beta, u
         )
@@ -196,7 +237,15 @@ class Objective:
 
         return surrogate.detach() - surrogate + loss, reconstruction, kl
 
-    def _at_all_samples(self, model, posterior, x, noise, y, beta):
+    def _at_all_samples(
+        self,
+        model: VAE,
+        posterior: DiagonalNormal,
+        x: torch.Tensor,
+        noise: torch.Tensor,
+        y: torch.Tensor | None,
+        beta: Any,
+    ) -> Sums:
         k = self.n_importance
         z = (posterior.mean + posterior.std * noise.unflatten(0, (k, -1))).flatten(0, 1)
         fixed = DiagonalNormal(*(t.detach().repeat(k, 1) for t in (posterior.mean, posterior.std)))
@@ -212,12 +261,18 @@ class Objective:
         return surrogate.detach() - surrogate - bound, reconstruction.sum() / k, kl.sum() / k
 
 
-def _terms_at(model, posterior, x, z, y):
+def _terms_at(
+    model: VAE,
+    posterior: DiagonalNormal,
+    x: torch.Tensor,
+    z: torch.Tensor,
+    y: torch.Tensor | None,
+) -> Pair:
     """log p(x|z) and log q(z|x) - log p(z|y), (n,) each; their difference is a log weight."""
     return model.log_likelihood(x, z, y), posterior.log_prob(z) - model.prior.log_prob(z, y)
 
 
-def _scale_gradient(z, scale):
+def _scale_gradient(z: torch.Tensor, scale: torch.Tensor) -> None:
     """Multiply the gradient that comes back through z, row by row."""
     if z.requires_grad:
         z.register_hook(lambda gradient: gradient * scale[:, None])

@@ -162,8 +162,8 @@ class CheckpointFile:
 
     def write(self, start: Start) -> None:
         """Replace the file by one to go on from here, without what an end does not need."""
-        arrays = {"parameters": start.parameters}
-        if not start.is_finished:
+        arrays = {"parameters": start.parameters or {}}
+        if start.optimizer is not None:
             arrays["optimizer"] = start.optimizer
         if start.best is not None:
             arrays["best"] = start.best

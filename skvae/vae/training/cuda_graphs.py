@@ -4,12 +4,18 @@ The kernels of a small network's step take less time than telling the GPU of eac
 of all of them at once. What changes from step to step lies in tensors that stay where they are.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 
 from skvae._warnings import warn
+from skvae.vae.nn.model import VAE
 from skvae.vae.training.fused import FusedStep
 
 __all__ = ["GraphedStep"]
+
+Step = Callable[..., torch.Tensor]
 
 # Steps before the graph, on a stream of their own: they make what libraries make but once.
 _N_BEFORE = 3
@@ -32,29 +38,38 @@ class GraphedStep:
     the step itself; so are all, with a warning, where CUDA refuses the graph.
     """
 
-    def __init__(self, step, optimizer):
+    def __init__(self, step: Step, optimizer: torch.optim.Optimizer):
         self._step = step
-        self._inputs = self._replay = self._sums = None
+        self._inputs: list[torch.Tensor | None] | None = None
+        self._replay: Callable[[], None] | None = None
+        self._sums: Any = None
         self._n_before, self._is_possible = _N_BEFORE, True
         for group in optimizer.param_groups:
             group["lr"] = group["params"][0].new_tensor(group["lr"])
 
     @staticmethod
-    def supports(step, model, device):
+    def supports(step: Step, model: VAE, device: torch.device) -> bool:
         """Whether a step can be a graph: on a GPU, of parts that never ask for a value."""
         asks = model.own_parts or (model.labels_in_decoder and not isinstance(step, FusedStep))
 
         return device.type == "cuda" and not asks
 
-    def __call__(self, x, noise, y, beta, u=None):
+    def __call__(
+        self,
+        x: torch.Tensor,
+        noise: torch.Tensor,
+        y: torch.Tensor | None,
+        beta: float | None,
+        u: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """Take one step; arguments and returns are those of the step."""
         inputs = [x, noise, y, None if beta is None else x.new_full((), beta), u]
         if self._inputs is None:
             self._inputs = [None if new is None else new.clone() for new in inputs]
-        if not self._is_possible or x.shape != self._inputs[0].shape:
+        if not self._is_possible or self._inputs[0] is None or x.shape != self._inputs[0].shape:
             return self._step(*inputs)
         for old, new in zip(self._inputs, inputs, strict=True):
-            if old is not None:
+            if old is not None and new is not None:
                 old.copy_(new)
         if self._n_before:
             self._n_before -= 1
@@ -74,7 +89,7 @@ class GraphedStep:
         return self._sums
 
 
-def _on_another_stream(step, inputs):
+def _on_another_stream(step: Step, inputs: list[torch.Tensor | None]) -> torch.Tensor:
     stream, current = torch.cuda.Stream(), torch.cuda.current_stream()
     stream.wait_stream(current)
     with torch.cuda.stream(stream):
@@ -84,7 +99,9 @@ def _on_another_stream(step, inputs):
     return sums
 
 
-def _capture(step, inputs):
+def _capture(
+    step: Step, inputs: list[torch.Tensor | None]
+) -> tuple[Callable[[], None], torch.Tensor]:
     """What takes the step again, and the tensor that then has its sums; no step is taken yet."""
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):

@@ -1,0 +1,21 @@
+import pytest
+
+from skvae.cli.train_listeners import Iterations
+
+
+@pytest.mark.parametrize(
+    ("total", "every", "reports"),
+    [
+        (50, 20, [20, 40, 50]),
+        (60, 20, [20, 40, 60]),
+        (5, 20, [5]),
+        (6000, 2000, [2000, 4000, 6000]),
+        (4000, 1500, [1500, 3000, 4000]),
+    ],
+)
+def test_reports_are_due_where_they_were_asked_for_and_at_the_end(total, every, reports):
+    iterations = Iterations(total, every)
+    ends = [iterations.after(epoch) for epoch in range(1, iterations.n_epochs + 1)]
+
+    assert [iteration for iteration in ends if iterations.is_report(iteration)] == reports
+    assert ends[-1] == total and ends == sorted(set(ends))
