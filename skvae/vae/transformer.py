@@ -7,7 +7,7 @@ from numbers import Integral, Real
 from typing import Any, Literal, Self, TypeAlias
 
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import ClassifierTags, Tags, check_consistent_length, check_random_state
+from sklearn.utils import ClassifierTags, Tags, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._callbacks import FitTasks
@@ -29,23 +29,29 @@ from skvae._typing import (
 from skvae.compute.devices import resolve_device
 from skvae.compute.sizes import N_JOBS
 from skvae.data.rows import output_dtype, read_rows
+from skvae.vae.attributes import (
+    check_labelled,
+    decided,
+    described,
+    fitted_value,
+    labels_of,
+    learned,
+    settled_of,
+    start_of,
+    without_learned,
+)
 from skvae.vae.descriptions import LIKELIHOODS, NETWORKS, PRIORS, Likelihood, Network
 from skvae.vae.epochs import Arrays, Epoch, Fit, Listener, Start
-from skvae.vae.fitted import N_REFINEMENT, FittedVAE, settled
+from skvae.vae.fitted import N_REFINEMENT, FittedVAE
 from skvae.vae.generative import GenerativeMixin
-from skvae.vae.labels import Labels, announced_classes, class_frequencies, known_classes
-from skvae.vae.latent import fitted_prior
 from skvae.vae.options import check_options
-from skvae.vae.scaling import Scaling
-from skvae.vae.specification import Settled, Specification, settled_parameters
+from skvae.vae.specification import Specification
 
 __all__ = ["VAETransformer", "fit_told"]
 
 LikelihoodName: TypeAlias = Literal["auto", "bernoulli", "gaussian", "gaussian_diag", "poisson"]
 
 # Attributes that fits learn, beside those whose names end in an underscore.
-_LEARNED = {"_architecture", "_optimizer_state", "_settled"}
-
 # What partial_fit means by parameters of the whole fit.
 _ONE_EPOCH = {
     "max_iter": 1,
@@ -436,29 +442,8 @@ class VAETransformer(
     def fitted_(self) -> FittedVAE:
         """The fit as a value, whose methods encode, decode, draw and score."""
         check_is_fitted(self)
-        frequencies = None
-        if hasattr(self, "class_counts_"):
-            frequencies = class_frequencies(self.class_counts_)
-        variational = settled(self, "variational")
 
-        return FittedVAE(
-            architecture=self._architecture,
-            parameters=self.parameters_,
-            scaling=self._scaling,
-            prior=fitted_prior(self._architecture, vars(self), frequencies),
-            class_frequencies=frequencies,
-            seed=self.seed_,
-            variational=variational,
-            feature_names=getattr(self, "feature_names_in_", None),
-            device=self.device,
-            n_jobs=self.n_jobs,
-        )
-
-    @property
-    def _scaling(self) -> Scaling:
-        units = settled(self, "max_value"), settled(self, "binarize")
-
-        return Scaling(self.mean_, self.scale_, *units)
+        return fitted_value(vars(self))
 
     @property
     def _n_features_out(self):
@@ -591,7 +576,7 @@ def _fit(
     tasks = FitTasks(vae, "fit", vae.max_iter, X, y)
     with fitted_aside(vae) as aside:
         if not aside.warm_start:
-            _forget(aside)
+            aside.__dict__ = without_learned(vars(aside))
         parameters = aside.get_params(deep=False)
         _train(aside, parameters, X, y, [*listeners, _Tasks(tasks)], n_steps=n_steps)
         tasks.end(lambda: vars(aside))
@@ -615,13 +600,6 @@ def _partial_fit(vae: VAETransformer, X: Any, y: Any, classes: Any) -> VAETransf
     return vae
 
 
-def _forget(vae: VAETransformer) -> None:
-    """Take all that fits have learned from an estimator."""
-    for name in [*vars(vae)]:
-        if name in _LEARNED or (name.endswith("_") and not name.startswith("_")):
-            delattr(vae, name)
-
-
 def _train(
     aside: VAETransformer,
     parameters: dict[str, Any],
@@ -640,8 +618,9 @@ def _train(
     from skvae.vae.training.listeners import EpochReport
 
     check_options(parameters)
-    _check_labelled(parameters["conditional"], y)
-    settled = _settled(aside)
+    check_labelled(parameters["conditional"], y)
+    before = vars(aside)
+    settled = settled_of(before)
     rows, facts = read_rows(
         aside,
         X,
@@ -649,19 +628,19 @@ def _train(
         unit=parameters["max_value"],
         moments=settled is None and parameters["likelihood"] != "bernoulli",
     )
-    labels = _labels(aside, parameters["conditional"], y, classes)
+    labels = labels_of(before, parameters["conditional"], y, classes)
     check_consistent_length(rows, None if labels is None else labels.numbers)
     names = getattr(aside, "feature_names_in_", None)
     specification = Specification.of(
         parameters, facts, labels, settled=settled, names=names, n_steps=n_steps
     )
-    start = _start(aside, optimizer)
+    start = start_of(before, optimizer)
     checkpoint = None
     if parameters["checkpoint"] is not None:
         seeded = parameters["random_state"] is not None
         description = description_of(specification, rows, labels, start, seeded=seeded)
         checkpoint = CheckpointFile(parameters["checkpoint"], description)
-    aside.__dict__.update(_decided(parameters, specification, labels))
+    aside.__dict__.update(decided(parameters, specification, labels))
     report = EpochReport(specification.n_epochs, parameters["verbose"])
     with scoped_runtime(parameters["n_jobs"]):
         fit = train_vae(
@@ -674,83 +653,9 @@ def _train(
             checkpoint=checkpoint,
             listeners=[report, _Fitted(aside), *listeners],
         )
-    aside.__dict__.update(_learned(fit, fit.seed), n_active_=fit.n_active)
-    if fit.kl_per_dimension is not None:
-        aside.kl_per_dimension_ = fit.kl_per_dimension
-    if fit.best_score is not None:
-        aside.best_validation_score_ = fit.best_score
+    aside.__dict__.update(learned(fit, fit.seed), **described(fit))
 
     return fit
-
-
-def _check_labelled(conditional: str | None, y: Any) -> None:
-    if conditional is not None and y is None:
-        raise ValueError(
-            f"conditional={conditional!r} learns from labels: VAETransformer requires y to be "
-            "passed, but the target y is None. Use conditional=None to fit without labels."
-        )
-
-
-def _labels(vae: VAETransformer, conditional: str | None, y: Any, classes: Any) -> Labels | None:
-    """Labels as class numbers; their counts are added to those of earlier calls."""
-    if conditional is None:
-        return None
-    if hasattr(vae, "classes_"):
-        return Labels.of(y, vae.classes_, vae.class_counts_)
-
-    return Labels.of(y, known_classes(y) if classes is None else announced_classes(classes))
-
-
-def _settled(vae: VAETransformer) -> Settled | None:
-    """What the fits before have settled."""
-    if not hasattr(vae, "parameters_"):
-        return None
-
-    return Settled(vae._architecture, vae.mean_, vae.scale_, vae._settled)
-
-
-def _start(vae: VAETransformer, optimizer: Arrays | None) -> Start:
-    """Where a fit starts: from what has been learned, or anew."""
-    if not hasattr(vae, "parameters_"):
-        return Start(int(check_random_state(vae.random_state).randint(2**31 - 1)))
-    curves = getattr(vae, "kl_curves_", None)
-
-    return Start(vae.seed_, vae.parameters_, vae.history_, curves, optimizer=optimizer)
-
-
-def _decided(
-    parameters: dict[str, Any], specification: Specification, labels: Labels | None
-) -> dict[str, Any]:
-    """Attributes that are known before the training."""
-    scaling, architecture = specification.scaling, specification.architecture
-    attributes: dict[str, Any] = {
-        "likelihood_": architecture["likelihood"],
-        "mean_": scaling.mean,
-        "scale_": scaling.scale,
-        "_architecture": architecture,
-        "_settled": settled_parameters(parameters),
-    }
-    if labels is not None:
-        attributes |= {"classes_": labels.classes, "class_counts_": labels.counts}
-
-    return attributes
-
-
-def _learned(state: Fit | Epoch, seed: int) -> dict[str, Any]:
-    """Attributes that a fit has given, or an epoch if it was the last."""
-    loss_curve = state.history["loss"]
-    attributes: dict[str, Any] = {
-        **state.prior,
-        "seed_": seed,
-        "parameters_": state.parameters,
-        "history_": state.history,
-        "loss_curve_": loss_curve,
-        "n_iter_": len(loss_curve),
-    }
-    if state.kl_curves is not None:
-        attributes["kl_curves_"] = state.kl_curves
-
-    return attributes
 
 
 class _Fitted(Listener):
@@ -765,7 +670,7 @@ class _Fitted(Listener):
     def epoch_ended(self, epoch: Epoch) -> None:
         def fitted() -> VAETransformer:
             vae = copy(self._aside)
-            vae.__dict__.update(_learned(epoch, self._seed))
+            vae.__dict__.update(learned(epoch, self._seed))
             return vae
 
         epoch.fitted = fitted
