@@ -1,6 +1,6 @@
 """A fit and its epochs, as scikit-learn's callbacks are told of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from skvae._sklearn import callback_context
@@ -23,7 +23,7 @@ class FitTasks:
         As the user gave them.
     """
 
-    def __init__(self, estimator: Any, name: str, n_epochs: int, X: Any, y: Any):
+    def __init__(self, estimator: Any, name: str, n_epochs: int, X: Any, y: Any) -> None:
         self._context = callback_context(estimator, name, n_epochs)
         self._arguments = {"estimator": estimator, "X": X, "y": y}
         self.n_epochs = self._n_left = n_epochs
@@ -42,7 +42,7 @@ class FitTasks:
             self._epoch = self._context.subcontext(task_name="epoch")
             self._epoch.call_on_fit_task_begin(**self._arguments)
 
-    def end_epoch(self, attributes: Callable[[], dict[str, Any]], stop: bool) -> bool:
+    def end_epoch(self, attributes: Callable[[], Mapping[str, Any]], stop: bool) -> bool:
         """An epoch ends, and the next one begins unless ``stop``.
 
         Parameters
@@ -65,7 +65,7 @@ class FitTasks:
 
         return bool(stop)
 
-    def end(self, attributes: Callable[[], dict[str, Any]]) -> None:
+    def end(self, attributes: Callable[[], Mapping[str, Any]]) -> None:
         """The fit ends."""
         if self._context is not None:
             arguments = {**self._arguments, "reconstruction_attributes": attributes}

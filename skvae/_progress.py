@@ -48,7 +48,7 @@ def format_progress(
     """
     from tqdm import tqdm
 
-    return tqdm.format_meter(
+    text: str = tqdm.format_meter(
         done,
         total,
         seconds,
@@ -56,6 +56,8 @@ def format_progress(
         unit=unit,
         bar_format=_LINE,
     )
+
+    return text
 
 
 class ProgressBar:

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
-from sklearn.utils import _param_validation
+from sklearn.utils import _param_validation, metaestimators
 from sklearn.utils._param_validation import HasMethods, StrOptions
 
 from skvae._typing import Method
@@ -15,6 +15,7 @@ __all__ = [
     "HasMethods",
     "Interval",
     "StrOptions",
+    "available_if",
     "callback_context",
     "derive_random_states",
     "fit_context",
@@ -59,6 +60,15 @@ def callback_context(estimator: CallbackSupportMixin, task_name: str, n_subtasks
         None where scikit-learn has no callbacks.
     """
     return estimator._init_callback_context(task_name=task_name, max_subtasks=n_subtasks)
+
+
+def available_if(check: Callable[[Any], bool]) -> Callable[[Method], Method]:
+    """scikit-learn's decorator of methods that an estimator has under a condition."""
+
+    def decorate(method: Method) -> Method:
+        return cast(Method, metaestimators.available_if(check)(method))
+
+    return decorate
 
 
 def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Method], Method]:

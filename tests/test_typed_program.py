@@ -14,6 +14,7 @@ CHAIN = """
 import numpy as np
 from skvae import VAETransformer
 reveal_type(VAETransformer(2).fit(np.zeros((9, 4))).transform(np.zeros((9, 4))))
+reveal_type(VAETransformer(2, conditional="prior").predict)
 VAETransformer(2, n_component=3)
 VAETransformer(2, prior="normed")
 """
@@ -56,7 +57,8 @@ def test_pyright_finds_no_error_in_the_program(said):
 
 @pytest.mark.slow
 def test_pyright_knows_what_transform_gives_and_which_parameters_there_are(said):
-    transformed, name, value = said["chain.py"]
+    transformed, predict, name, value = said["chain.py"]
     assert "ndarray" in transformed and "floating" in transformed
+    assert "(X: " in predict and "-> ndarray" in predict
     assert 'No parameter named "n_component"' in name
     assert "normed" in value and "mixture" in value

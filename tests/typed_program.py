@@ -34,6 +34,9 @@ def use(vae: VAETransformer, X: Floats, y: Labels, folder: Path) -> tuple[Floats
     Z: Floats = vae.transform(X)
     images: Floats = vae.inverse_transform(Z, y)
     density: Floats = vae.score_samples(X, n_importance=2)
+    drawn: Floats = vae.sample(3, random_state=0)
+    predicted: NDArray[Any] = vae.predict(drawn)
+    assert len(predicted) == 3
     skvae.save_explorer(vae, folder / "explorer.html", X, y)
     LatentSpaceDisplay.from_estimator(vae, X, y).ax_.set_title(f"{vae.n_active_} dimensions")
     display = ReconstructionDisplay.from_predictions(X, {"reconstruction": images})
@@ -45,7 +48,9 @@ def use(vae: VAETransformer, X: Floats, y: Labels, folder: Path) -> tuple[Floats
 def fisher_vectors(X: Floats) -> Floats:
     patches = ImagePatches(patch_size=3, stride=2)
     encoder = FisherVectorEncoder(4, extractor=patches, gradients=("means", "stds"))
-    vectors: Floats = encoder.fit(X).transform(X)
+    vectors: Floats = encoder.partial_fit(X).transform(X)
+    scales: Floats = encoder.mean_scales_
+    assert len(scales) == 1
     again: Floats = convert_layout(vectors, encoder.n_components, source="vlfeat")
 
     return again
@@ -54,6 +59,7 @@ def fisher_vectors(X: Floats) -> Floats:
 def means_of(descriptors: Floats) -> Floats:
     mixture: DiagonalGaussianMixture = DiagonalGaussianMixture(2).fit(descriptors)
     means: Floats = from_sklearn(to_sklearn(mixture)).means_
+    assert mixture.converged_ or mixture.n_iter_ > 1
 
     return means
 

@@ -29,7 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     arguments = _make_parser().parse_args(argv, argparse.Namespace(argv=argv))
     try:
-        return arguments.run(arguments)
+        status: int = arguments.run(arguments)
+        return status
     except BrokenPipeError:
         # Python flushes standard output once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

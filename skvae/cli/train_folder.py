@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from skvae._typing import PathLike
 from skvae.data.archive import check_same
 from skvae.data.writable import check_writable, replacing
 
@@ -29,7 +30,7 @@ _OURS = (
 )
 
 
-def claim(folder: Any, settings: dict[str, Any], *, resume: bool, overwrite: bool) -> Path:
+def claim(folder: PathLike, settings: dict[str, Any], *, resume: bool, overwrite: bool) -> Path:
     """Take a folder for a run with these settings.
 
     Parameters

@@ -35,7 +35,7 @@ __all__ = ["compare_features"]
 
 # Names of ours, or the user's own by name.
 Features: TypeAlias = Sequence[str] | Mapping[str, Any]
-Classifiers: TypeAlias = Sequence[str] | Mapping[str, tuple[Any, Mapping[str, Sequence]]]
+Classifiers: TypeAlias = Sequence[str] | Mapping[str, tuple[Any, Mapping[str, Sequence[Any]]]]
 Folder: TypeAlias = str | os.PathLike[str]
 
 _LIBRARIES = ("scikit-learn", "numpy", "scipy", "torch")
@@ -284,8 +284,9 @@ def _check_own_names(argument: str, mapping: Mapping[str, Any]) -> None:
 
 def _threads_of_each(n_jobs: int) -> int:
     allowed = [pool["num_threads"] for pool in threadpool_info()]
+    n_threads: int = min([cpu_count() // n_jobs, *allowed])
 
-    return max(1, min([cpu_count() // n_jobs, *allowed]))
+    return max(1, n_threads)
 
 
 def _run(cells: list[Cell], n_jobs: int) -> tuple[tuple[Row, ...], bool]:

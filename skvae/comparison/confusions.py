@@ -52,10 +52,12 @@ def confusion_matrix(rows: Sequence[Row], y_test: np.ndarray, labels: np.ndarray
     counts : ndarray of shape (n_labels, n_labels)
         True label by predicted label.
     """
-    return sum(
+    counts: np.ndarray = sum(
         metrics.confusion_matrix(y_test, _predictions(row, y_test, labels), labels=labels)
         for row in rows
     )
+
+    return counts
 
 
 def _predictions(row: Row, y_test: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -111,7 +113,7 @@ def hardest(rows: Sequence[Row], y_test: np.ndarray, n: int) -> list[Hard]:
     hard : list of Hard
         From the hardest.
     """
-    taken: dict = {}
+    taken: dict[int, Counter[Any]] = {}
     for row in rows:
         for test_row, label in zip(row.mistakes, row.mistaken_for, strict=True):
             taken.setdefault(test_row, Counter())[label] += 1

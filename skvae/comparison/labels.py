@@ -39,7 +39,7 @@ def check_labels(y: ArrayLike, name: str) -> np.ndarray:
     """
     if np.ma.is_masked(y):
         raise ValueError(f"{name} is masked in places: every row needs a label.")
-    labels = column_or_1d(np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y))
+    labels: np.ndarray = column_or_1d(np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y))
     if labels.dtype == object:
         labels = _plain(labels, name)
     if labels.dtype.kind not in "Ubiuf":

@@ -32,7 +32,7 @@ def run_in_processes(cells: list[Cell], n_jobs: int) -> Iterator[tuple[Cell, Bas
         What ended it early.
     """
     waiting = list(cells)
-    running: dict[Future, tuple[ProcessPoolExecutor, Cell]] = {}
+    running: dict[Future[None], tuple[ProcessPoolExecutor, Cell]] = {}
     # Only this process holds the other end: it is closed when this process ends, even by a kill.
     alive, end = multiprocessing.Pipe(duplex=False)
     try:

@@ -17,7 +17,7 @@ from skvae.comparison.records import Row
 from skvae.comparison.text import cell_text, columns_of
 from skvae.data.writable import replacing
 from skvae.displays.canvas import require_matplotlib
-from skvae.displays.feature_comparison import FeatureComparisonDisplay
+from skvae.displays.feature_comparison import FeatureComparisonDisplay, Kind
 from skvae.displays.mosaic import as_images
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _MAX_CLASSES = 20
 _N_HARD = 24
 _N_PAIRS = 8
 
-_CHARTS = {
+_CHARTS: dict[Kind, tuple[str, str]] = {
     "error": ("Errors and their intervals", "Test error of each feature with its 95% interval"),
     "dimensions": ("Error against dimensions", "Test error against the dimensions of the feature"),
     "seconds": ("Error against time", "Test error against the seconds to fit and predict"),
@@ -165,7 +165,7 @@ def _charts(records: list[Values], n_test: int) -> list[Values]:
     n_features = len({record["feature"] for record in display.records})
     heights = {"error": 1.5 + 0.5 * n_features, "dimensions": 3.8, "seconds": 3.8}
 
-    def chart(kind: str) -> Values:
+    def chart(kind: Kind) -> Values:
         def draw(ax: "Axes") -> None:
             display.plot(kind, ax)
             display.name_classifiers(ax, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
@@ -215,7 +215,9 @@ def _confusions(done: list[Row], y_test: np.ndarray) -> Values:
 
 def _wrong(counts: np.ndarray) -> np.ndarray:
     """Counts off the diagonal."""
-    return counts - np.diag(np.diag(counts))
+    wrong: np.ndarray = counts - np.diag(np.diag(counts))
+
+    return wrong
 
 
 def _shaded(counts: np.ndarray, most: int) -> list[list[tuple[int, str]]]:

@@ -245,13 +245,14 @@ class DaskBlocks:
 
     def total(self, function: Callable[[FloatArray], Sum]) -> Sum:
         """Sum of ``function(block)`` over the blocks; one small result comes back."""
-        from dask import delayed
+        from dask.delayed import delayed
 
         task = delayed(partial(_on_block, function, self.X.shape[1]), pure=False)
         parts = [task(block) for block in self.X.to_delayed().ravel()]
         while len(parts) > 1:
             parts = [delayed(_sum)(parts[rows]) for rows in gen_batches(len(parts), _TREE_WIDTH)]
-        return parts[0].compute()
+        total: Sum = parts[0].compute()
+        return total
 
     def take(self, rows: IntArray) -> FloatArray:
         """The rows of these sorted indices."""
@@ -271,5 +272,6 @@ def _on_block(function: Callable[[FloatArray], Sum], n_features: int, block: Any
         return function(_check_block(block, n_features))
 
 
-def _sum(parts: Iterable[Any]) -> Any:
-    return reduce(add, parts)
+def _sum(parts: Iterable[Sum]) -> Sum:
+    total: Sum = reduce(add, parts)
+    return total

@@ -45,7 +45,8 @@ def shape_of_images(X: Array, image_shape: Sequence[int] | None) -> tuple[int, i
     """
     if X.ndim == 2:
         return _shape_of_rows(X.shape[1], image_shape)
-    shape: Any = (*X.shape[1:], 1)[:3]
+    height, width, channels = (*X.shape[1:], 1)[:3]
+    shape = height, width, channels
     if image_shape is not None and shape != _with_channels(image_shape):
         raise ValueError(f"X holds images of shape {X.shape[1:]}, but image_shape={image_shape}.")
     return shape
@@ -115,10 +116,11 @@ def validate_images(estimator: BaseEstimator, X: Any, *, reset: bool) -> FloatAr
             )
     X = numbers(X)
     if is_frame(X) or np.ndim(X) <= 2:
-        return validate_numbers(estimator, X, reset=reset)
-    X = check_numbers(X, allow_nd=True)
-    validate_data(estimator, X.reshape(len(X), -1), reset=reset, skip_check_array=True)
-    return X
+        rows: FloatArray = validate_numbers(estimator, X, reset=reset)
+        return rows
+    images = check_numbers(X, allow_nd=True)
+    validate_data(estimator, images.reshape(len(images), -1), reset=reset, skip_check_array=True)
+    return images
 
 
 def validate_pixels(estimator: BaseEstimator, X: Any, *, reset: bool) -> FloatArray:
@@ -138,7 +140,7 @@ def validate_pixels(estimator: BaseEstimator, X: Any, *, reset: bool) -> FloatAr
     X : ndarray
         float32 or float64, in the shape it came in.
     """
-    X = validate_images(estimator, X, reset=reset)
-    if X.ndim > 4:
-        raise ValueError(f"Images must be (n, h, w) or (n, h, w, c), got shape {X.shape}.")
-    return X
+    images = validate_images(estimator, X, reset=reset)
+    if images.ndim > 4:
+        raise ValueError(f"Images must be (n, h, w) or (n, h, w, c), got shape {images.shape}.")
+    return images

@@ -5,7 +5,9 @@ from copy import copy
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
+from skvae._typing import Array, IntArray
 from skvae.data.containers import check_numbers
 
 __all__ = ["BlockPasses", "IteratedRows", "check_block", "yields_blocks"]
@@ -49,17 +51,17 @@ def yields_blocks(X: Any, reader: str, instead: str = _ANEW) -> bool:
     return not arrays and not hasattr(X, "shape") and hasattr(X, "__iter__")
 
 
-def check_block(block: Any, n_features: int, dtypes: Sequence) -> np.ndarray:
+def check_block(block: Any, n_features: int, dtypes: Sequence[DTypeLike]) -> Array:
     """Validate a block, whose features the blocks before it have counted."""
-    block = check_numbers(_whole(block), kept=dtypes, ensure_min_samples=0)
-    if block.shape[1] != n_features:
+    rows = check_numbers(_whole(block), kept=dtypes, ensure_min_samples=0)
+    if rows.shape[1] != n_features:
         raise ValueError(
-            f"A block of X has {block.shape[1]} features; the blocks before it have {n_features}."
+            f"A block of X has {rows.shape[1]} features; the blocks before it have {n_features}."
         )
-    return block
+    return rows
 
 
-def _whole(block):
+def _whole(block: Any) -> Any:
     """The rows of a block, which torch's DataLoader puts into a list of one."""
     if isinstance(block, (list, tuple)) and any(np.ndim(part) > 1 for part in block[:2]):
         if len(block) > 1:
@@ -78,11 +80,11 @@ class BlockPasses:
     ----------
     X : iterable of array-like of shape (n_i, d)
         Starts anew whenever it is iterated over.
-    dtypes : list of dtype
+    dtypes : sequence of dtype
         What blocks may stay; others become float32 where that is exact, else float64.
     """
 
-    def __init__(self, X: Any, dtypes: Sequence):
+    def __init__(self, X: Any, dtypes: Sequence[DTypeLike]) -> None:
         self.X, self._dtypes = X, dtypes
         self._n: int | None = None
         self.first = _whole(next(iter(X), None))
@@ -91,7 +93,7 @@ class BlockPasses:
         self.head = check_numbers(self.first, kept=dtypes, ensure_min_samples=0)
         self.dtype = self.head.dtype
 
-    def __iter__(self) -> Iterator[np.ndarray]:
+    def __iter__(self) -> Iterator[Array]:
         n = 0
         for block in self.X:
             block = check_block(block, self.head.shape[1], self._dtypes)
@@ -129,15 +131,15 @@ class IteratedRows:
 
     is_in_memory = False
 
-    def __init__(self, blocks: BlockPasses, look: Callable[[np.ndarray], None] | None = None):
+    def __init__(self, blocks: BlockPasses, look: Callable[[Array], None] | None = None) -> None:
         kinds = []
         for block in blocks:
             kinds.append((len(block), block.dtype))
             if look is not None:
                 look(block)
         self._blocks = blocks
-        self._places: np.ndarray | None = None
-        self._last: tuple[np.ndarray, np.ndarray]
+        self._places: IntArray | None = None
+        self._last: tuple[IntArray, Array]
         self._n = sum(n for n, _ in kinds)
         self.shape = (self._n, blocks.head.shape[1])
         self.dtype = np.result_type(*(dtype for _, dtype in kinds))
@@ -146,7 +148,7 @@ class IteratedRows:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+    def __getitem__(self, rows: slice | IntArray) -> Array:
         """Rows of a slice, or of an array of ascending numbers, as an array."""
         if isinstance(rows, slice):
             rows = np.arange(*rows.indices(len(self)))
@@ -167,11 +169,11 @@ class IteratedRows:
 
         return out
 
-    def _rewind(self):
+    def _rewind(self) -> None:
         self._start, self._block, self._reader = 0, self._blocks.head[:0], iter(self._blocks)
         self._last = np.empty(0, np.intp), np.empty((0, self.shape[1]), self.dtype)
 
-    def _advance(self):
+    def _advance(self) -> None:
         self._start += len(self._block)
         self._block = next(self._reader)
         if self._start + len(self._block) >= self._n:
@@ -185,7 +187,7 @@ class IteratedRows:
 
         return rows
 
-    def part(self, places: np.ndarray) -> "IteratedRows":
+    def part(self, places: IntArray) -> "IteratedRows":
         """The rows with these ascending numbers, still to be read."""
         part = self.anew()
         part._places = places if self._places is None else self._places[places]

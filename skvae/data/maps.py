@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils import gen_batches
 
+from skvae._typing import Array, IntArray
+
 __all__ = ["MappedRows", "give_pages_back", "memory_map_of", "row_blocks", "rows_per_block"]
 
 # Rows gathered at a time: each of them may map 2 MB around it.
@@ -57,17 +59,18 @@ class MappedRows:
 
     is_in_memory = False
 
-    def __init__(self, X: np.ndarray, places: np.ndarray | None = None):
+    def __init__(self, X: Array, places: IntArray | None = None) -> None:
         self.X = X
         self._map: Any = memory_map_of(X)
         self._places = places
         self.dtype = X.dtype
-        self.shape = (len(X) if places is None else len(places), *X.shape[1:])
+        n = len(X) if places is None else len(places)
+        self.shape = n, *X.shape[1:]
 
     def __len__(self) -> int:
-        return self.shape[0]
+        return int(self.shape[0])
 
-    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+    def __getitem__(self, rows: slice | IntArray) -> Array:
         """Rows of a slice, or of an array of numbers, as an array of their own."""
         if self._places is not None:
             rows = self._places[rows]
@@ -81,7 +84,7 @@ class MappedRows:
             give_pages_back(self._map)
         return out
 
-    def part(self, places: np.ndarray) -> "MappedRows":
+    def part(self, places: IntArray) -> "MappedRows":
         """The rows with these numbers, still in the file."""
         return MappedRows(self.X, places if self._places is None else self._places[places])
 
@@ -91,6 +94,6 @@ def rows_per_block(n_features: int) -> int:
     return max(1, _BLOCK_BYTES // (8 * n_features))
 
 
-def row_blocks(X: Any) -> Iterator[np.ndarray]:
+def row_blocks(X: Any) -> Iterator[Array]:
     """Blocks of rows of an array or any other source of rows, a few megabytes each."""
     return (X[rows] for rows in gen_batches(len(X), rows_per_block(X.shape[1])))

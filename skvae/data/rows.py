@@ -148,7 +148,10 @@ def are_binary(X: np.ndarray, unit: float = 1.0) -> np.ndarray:
     tolerance = _TOLERANCE * unit
     x = np.asarray(X, dtype=output_dtype(X))
 
-    return ((np.abs(x) <= tolerance) | (np.abs(x - unit) <= tolerance)).all(axis=0)
+    near = (np.abs(x) <= tolerance) | (np.abs(x - unit) <= tolerance)
+    binary: np.ndarray = near.all(axis=0)
+
+    return binary
 
 
 @dataclass(frozen=True)
@@ -185,12 +188,14 @@ class RowFacts:
     @property
     def low(self) -> float:
         """Least value."""
-        return self.lows.min() + 0.0  # -0.0 becomes 0.0
+        low: float = self.lows.min() + 0.0  # -0.0 becomes 0.0
+        return low
 
     @property
     def high(self) -> float:
         """Greatest value."""
-        return self.highs.max() + 0.0
+        high: float = self.highs.max() + 0.0
+        return high
 
     @property
     def varies(self) -> bool:
@@ -346,18 +351,20 @@ def validate_rows(
     if yields_blocks(X, type(estimator).__name__):
         return _validate_blocks(estimator, X, reset, look)
     if isinstance(X, np.ndarray) and memory_map_of(X) is not None:
-        X = MappedRows(validate_data(estimator, numbers(X), ensure_all_finite=False, reset=reset))
-        for block in row_blocks(X):
+        mapped = MappedRows(
+            validate_data(estimator, numbers(X), ensure_all_finite=False, reset=reset)
+        )
+        for block in row_blocks(mapped):
             assert_all_finite(block, estimator_name=type(estimator).__name__, input_name="X")
             if look is not None:
                 look(block)
-        return X
-    X = validate_numbers(estimator, X, kept=_DTYPES, reset=reset)
+        return mapped
+    rows: np.ndarray = validate_numbers(estimator, X, kept=_DTYPES, reset=reset)
     if look is not None:
-        for block in row_blocks(X):
+        for block in row_blocks(rows):
             look(block)
 
-    return X
+    return rows
 
 
 def _validate_blocks(estimator: Any, X: Any, reset: bool, look: Look | None) -> IteratedRows:

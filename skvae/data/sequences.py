@@ -98,7 +98,7 @@ def is_table(X: Any) -> bool:
 def outer_ndim(s: Any) -> int:
     """Dimensions without those of the cells."""
     if hasattr(s, "ndim"):
-        return s.ndim
+        return int(s.ndim)
     return len(s.shape) if hasattr(s, "shape") else int(isinstance(s, (list, tuple)))
 
 

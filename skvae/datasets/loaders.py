@@ -3,7 +3,7 @@
 import os
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal, TypeAlias, overload
 
@@ -283,7 +283,7 @@ def _bunch(
 
 
 # Loaders by the name that the comparison knows them by; each takes ``data_home``.
-DATASETS = {
+DATASETS: dict[str, Callable[..., Bunch]] = {
     "digits": lambda data_home=None: load_digits(),
     "mnist": load_mnist,
     "fashion-mnist": load_fashion_mnist,

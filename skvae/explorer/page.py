@@ -173,7 +173,7 @@ def _latent_space(
 
 
 def _points(
-    means: np.ndarray, y: Any, class_names: list[str] | None
+    means: np.ndarray, y: Any, class_names: Sequence[str] | None
 ) -> tuple[dict[str, Any], dict[Any, Any]]:
     """Latent points that the page knows, and the names of their classes by label."""
     rows = np.linspace(0, len(means) - 1, min(len(means), MAX_POINTS)).astype(int)

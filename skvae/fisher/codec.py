@@ -83,7 +83,7 @@ class Codec:
     def statistics_size(self) -> int:
         """Numbers in the statistics of one set."""
         k, d = self.mixture.means.shape
-        return self.n_cells * k * n_moments(d)
+        return self.n_cells * int(k) * n_moments(d)
 
     @property
     def layout(self) -> Layout:
@@ -194,7 +194,8 @@ class Codec:
             largest = np.maximum(*(s.max(axis=(1, 2)) for s in sums))
             unit = np.sqrt(counts * largest)[:, None]
         longest = (_SHORT * unit) ** self.power * n_values ** (1.0 if self.norm == "l1" else 0.5)
-        return (scales <= longest).any(axis=1)
+        short: Array = (scales <= longest).any(axis=1)
+        return short
 
     def _noise(self, totals: FloatArray, counts: Array, dtype: DTypeLike) -> FloatArray:
         center = self.mixture.center(dtype)

@@ -100,15 +100,17 @@ class DaskSets:
         self, function: Callable[[Any, IntArray], Any], numbers: IntArray, cuts: IntArray
     ) -> Sequence[Any]:
         """``function(partition, numbers in it)`` of every partition that has any."""
-        from dask import compute, delayed
+        from dask.base import compute
+        from dask.delayed import delayed
 
         owner = np.searchsorted(cuts, numbers, side="right") - 1
-        return compute(
+        answers: tuple[Any, ...] = compute(
             *(
                 delayed(function)(self.partitions[p], numbers[owner == p] - cuts[p])
                 for p in np.unique(owner)
             )
         )
+        return answers
 
     def _checked(self, descriptors: Array) -> FloatArray:
         descriptors = check_numbers(descriptors, ensure_min_samples=0)
@@ -166,7 +168,8 @@ def head_of_array(X: Any, *, of_sets: bool) -> Array:
 
 
 def _read_bag(X: Any, reader: str, *, of_sets: bool) -> tuple["DaskSets", Array]:
-    from dask import compute, delayed
+    from dask.base import compute
+    from dask.delayed import delayed
 
     if not hasattr(X, "map_partitions") or hasattr(X, "columns") or not of_sets:
         raise TypeError(
@@ -204,7 +207,7 @@ def lazy_vectors(
         A block for every block of X. Those of a bag are of unknown length.
     """
     import dask.array as da
-    from dask import delayed
+    from dask.delayed import delayed
 
     if hasattr(X, "chunks"):
         X = _whole_rows(X)

@@ -8,11 +8,16 @@ from typing import Any, Self
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._refit import fitted_aside
-from skvae._sklearn import HasMethods, Interval, derive_random_states, fit_context
+from skvae._sklearn import (
+    HasMethods,
+    Interval,
+    available_if,
+    derive_random_states,
+    fit_context,
+)
 from skvae._typing import (
     ArrayLike,
     BlocksLike,
@@ -200,6 +205,7 @@ class FisherVectorEncoder(SetEncoder):
         self.verbose = verbose
 
     mixture_: Any
+    mean_scales_: FloatArray
 
     def _check_options(self) -> None:
         super()._check_options()

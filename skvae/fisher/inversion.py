@@ -124,7 +124,9 @@ def lost_scale(
     spread = np.sqrt((precision * (t_kj - t[:, None, None]) ** 2).sum(axis=(1, 2)))
     bound = 1 / np.maximum(t_kj.max(axis=(1, 2)), 1 / mean_scale)
     with np.errstate(divide="ignore"):
-        return np.where(spread < _SINGLE_TOL * t, 1 / t, bound)
+        found: FloatArray = np.where(spread < _SINGLE_TOL * t, 1 / t, bound)
+
+    return found
 
 
 def mixture_regression(
@@ -167,6 +169,10 @@ def mixture_regression(
         axis=-1
     )  # (n, P, K)
     responsibility = softmax(log_joint, axis=-1)
+    expected: FloatArray
     if means.shape[1] == 1:
-        return responsibility @ means[:, 0, :, :split] + center[:split]
-    return (responsibility[:, :, None] @ means[..., :split])[:, :, 0] + center[:split]
+        expected = responsibility @ means[:, 0, :, :split]
+    else:
+        expected = (responsibility[:, :, None] @ means[..., :split])[:, :, 0]
+
+    return expected + center[:split]

@@ -101,7 +101,7 @@ class Layout:
     @property
     def n_features(self) -> int:
         """Length of a vector."""
-        return max(features.stop for features in self.slices().values())
+        return max(int(features.stop) for features in self.slices().values())
 
     @property
     def group_starts(self) -> IntArray:

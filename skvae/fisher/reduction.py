@@ -49,7 +49,9 @@ class Reduction:
 
     def place(self, positions: Any) -> FloatArray:
         """Positions as they are appended, (n, 2); without columns where they are not."""
-        return positions[:, :0] if self.xy_weight is None else self.xy_weight * positions
+        weight = self.xy_weight
+        placed: FloatArray = positions[:, :0] if weight is None else weight * positions
+        return placed
 
     def _reduced(self, sets: PackedSets) -> FloatArray:
         descriptors = sets.descriptors

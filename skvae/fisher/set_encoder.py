@@ -57,6 +57,11 @@ class SetEncoder(TransformerMixin, Estimator):
     random_state: Any
     verbose: int
 
+    extractor_: Any
+    reducer_: Any
+    n_features_in_: int
+    feature_names_in_: Names
+
     _parameter_constraints: Constraints = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "extractor": [HasMethods(["fit", "transform"]), None],
@@ -212,7 +217,8 @@ class SetEncoder(TransformerMixin, Estimator):
         """
         check_is_fitted(self)
         if is_dask(X):
-            return self._lazy_vectors(X)
+            lazy: FloatArray = self._lazy_vectors(X)  # to the user it is an array
+            return lazy
         source = self._source(self._validate(X, reset=False))
         dtype = self.dtype or source.dtype
         return self._vectors().of_all(source, dtype, n_jobs=self.n_jobs, verbose=self.verbose)

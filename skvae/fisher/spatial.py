@@ -39,7 +39,8 @@ def cells_of(positions: Any, g: int) -> IntArray:
     array([0, 1, 3])
     """
     x, y = np.clip(np.floor((positions.T + 1) / 2 * g), 0, g - 1).astype(int)
-    return y * g + x
+    cells: IntArray = y * g + x
+    return cells
 
 
 def pyramid_size(levels: tuple[int, ...]) -> int:

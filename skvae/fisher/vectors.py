@@ -130,7 +130,8 @@ class SetVectors:
             totals, counts = self._sum_over(blocks, beside)
             vectors, scales = self.codec.vectors(totals, counts, beside.dtype)
             if are_finite(vectors, scales, self.codec.norm).all():
-                return vectors[0]
+                first: FloatArray = vectors[0]
+                return first
             return self._wide(blocks, beside)[0]
 
     def _statistics(self, sets: PackedSets) -> tuple[FloatArray, Array]:

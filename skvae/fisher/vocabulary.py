@@ -28,6 +28,8 @@ class _WordsEncoder(SetEncoder):
     _sums: str  # a gradient of the Fisher vector, whose residuals are summed
     _prefix: str
 
+    vocabulary_: Any
+
     _parameter_constraints: Constraints = {
         **SetEncoder._parameter_constraints,
         "vocabulary": [HasMethods(["fit"]), None],

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from skvae._estimator import Estimator
 from skvae._refit import fitted_aside
 from skvae._sklearn import HasMethods, fit_context
-from skvae._typing import Array, ArrayLike, Constraints, FloatArray
+from skvae._typing import Array, ArrayLike, Constraints, FloatArray, Names
 from skvae.data.images import shape_of_images, validate_pixels
 
 __all__ = ["ImageKeypoints"]
@@ -62,6 +62,11 @@ class ImageKeypoints(TransformerMixin, Estimator):
     >>> [(d.shape[1], p.shape == (len(d), 2)) for d, p in zip(sets, positions)]
     [(128, True), (128, True)]
     """
+
+    image_shape_: tuple[int, int, int]
+    n_dimensions_: int
+    n_features_in_: int
+    feature_names_in_: Names
 
     _parameter_constraints: Constraints = {
         "detector": [HasMethods(["detect_and_extract"])],

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from skvae._estimator import Estimator
 from skvae._refit import fitted_aside
 from skvae._sklearn import Interval, fit_context
-from skvae._typing import ArrayLike, Constraints, FloatArray
+from skvae._typing import ArrayLike, Constraints, FloatArray, Names
 from skvae.compute.sizes import check_memory
 from skvae.data.containers import check_numbers
 from skvae.data.images import shape_of_images, validate_pixels
@@ -64,6 +64,11 @@ class ImagePatches(TransformerMixin, Estimator):
     >>> np.array_equal(patches.inverse_transform(patches.transform(X)), X)
     True
     """
+
+    image_shape_: tuple[int, int, int]
+    positions_: FloatArray
+    n_features_in_: int
+    feature_names_in_: Names
 
     _parameter_constraints: Constraints = {
         "patch_size": [_POSITIVE],

@@ -99,7 +99,9 @@ def from_sklearn(gm: GaussianMixture) -> DiagonalGaussianMixture:
         )
     variances = gm.covariances_.reshape(len(gm.means_), -1)
     mixture = from_parameters(gm.weights_, gm.means_, np.broadcast_to(variances, gm.means_.shape))
-    return _copy_common(gm, mixture)
+    _copy_common(gm, mixture)
+
+    return mixture
 
 
 def to_sklearn(mixture: DiagonalGaussianMixture) -> GaussianMixture:
@@ -137,7 +139,9 @@ def to_sklearn(mixture: DiagonalGaussianMixture) -> GaussianMixture:
     gm.precisions_ = 1 / parameters.covariances
     gm.precisions_cholesky_ = np.sqrt(gm.precisions_)
     gm.n_features_in_ = parameters.means.shape[1]
-    return _copy_common(mixture, gm)
+    _copy_common(mixture, gm)
+
+    return gm
 
 
 def _check_parameters(weights: Any, means: Any, covariances: Any) -> Mixture:
@@ -169,9 +173,8 @@ def _start_from(parameters: Mixture) -> dict[str, Any]:
     }
 
 
-def _copy_common(source: Any, target: Any) -> Any:
+def _copy_common(source: Any, target: Any) -> None:
     target.set_params(**{name: getattr(source, name) for name in _PARAMETERS})
     for name in _ATTRIBUTES:
         if hasattr(source, name):
             setattr(target, name, getattr(source, name))
-    return target

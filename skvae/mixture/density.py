@@ -59,7 +59,7 @@ class MixtureDensityMixin:
     def _mixture(self) -> Mixture:
         return Mixture(self.weights_, self.means_, self.covariances_)
 
-    def _of_tiles(self, function: Callable[[FloatArray, FloatArray], Array], X: Any) -> Any:
+    def _of_tiles(self, function: Callable[[FloatArray, FloatArray], Array], X: Any) -> Array:
         """``function(log-likelihoods, posteriors)`` of tiles of descriptors, concatenated."""
         check_is_fitted(self)
         results, mixture = [], self._mixture()

@@ -19,6 +19,7 @@ from skvae._typing import (
     Device,
     FloatArray,
     IntArray,
+    Names,
     RandomStateLike,
 )
 from skvae._warnings import warn
@@ -170,6 +171,13 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
     # Of features in the data that were seen, which floors are shares of.
     _variances: FloatArray
     lower_bounds_: list[float]
+    lower_bound_: float
+    n_iter_: int
+    n_steps_: int
+    converged_: bool
+    n_revived_: int
+    n_features_in_: int
+    feature_names_in_: Names
 
     def __init__(
         self,

@@ -72,7 +72,8 @@ class _Part:
     def totals(self, run: Run) -> FloatArray:
         """Statistics of the sets of a run: (n_sets, k, 1 + 2 d)."""
         phi, joint = self._views(run)
-        return np.matmul(joint, phi)
+        totals: FloatArray = np.matmul(joint, phi)
+        return totals
 
 
 class _Workspace:
@@ -158,13 +159,15 @@ class _Workspace:
                 joint /= total
             else:
                 phi /= total[:, None]
-        return peak + np.log(total)
+        log_likelihood: FloatArray = peak + np.log(total)
+        return log_likelihood
 
     def _log_joints(self, x: FloatArray, runs: list[Run]) -> FloatArray:
         """Fill ``joint`` with log-joints less the largest of each descriptor; returns these."""
         joint = self.joint[:, : len(x)]
         tops = [part.log_joints(x, runs).max(axis=0) for part in self.parts]
         peaks = [top + part.offset for top, part in zip(tops, self.parts, strict=True)]
+        peak: FloatArray
         if len(self.parts) == 1:
             (peak,) = peaks
             joint -= tops[0]
@@ -199,7 +202,8 @@ class _Workspace:
         """Log-joints in float64, (K, n): a product for each row, which no other row changes."""
         phi = np.empty((len(x), self.eta.shape[1]))
         fill_features(x, self.center, phi)
-        return np.matmul(self.eta, phi[:, :, None])[:, :, 0].T
+        joints: FloatArray = np.matmul(self.eta, phi[:, :, None])[:, :, 0]
+        return joints.T
 
     def totals(self, run: Run) -> FloatArray:
         """Statistics of the sets of a run: (n_sets, K, 1 + 2 d)."""
@@ -246,7 +250,8 @@ class _Workspace:
         value[np.isnan(self.joint[nearest, np.arange(len(x))])] = np.nan  # which one is unknown
         shape = (len(x), len(sizes) * len(self.eta))
         assigned = csr_array((value, column, np.arange(len(x) + 1)), shape=shape)
-        return (assigned.T @ phi).reshape(len(sizes), *self.eta.shape)
+        totals: FloatArray = assigned.T @ phi
+        return totals.reshape(len(sizes), *self.eta.shape)
 
 
 def accumulate(X: FloatArray, mixture: Mixture, center: FloatArray) -> Statistics:

@@ -64,15 +64,17 @@ def given_start(
 def _check_weights(weights: Any, n_components: int) -> FloatArray | None:
     if weights is None:
         return None
-    weights = check_array(weights, dtype=np.float64, ensure_2d=False, input_name="weights_init")
-    if weights.shape != (n_components,):
-        raise ValueError(f"weights_init has shape {weights.shape}, expected ({n_components},).")
-    if weights.min() < 0 or not np.isclose(weights.sum(), 1):
+    checked: FloatArray = check_array(
+        weights, dtype=np.float64, ensure_2d=False, input_name="weights_init"
+    )
+    if checked.shape != (n_components,):
+        raise ValueError(f"weights_init has shape {checked.shape}, expected ({n_components},).")
+    if checked.min() < 0 or not np.isclose(checked.sum(), 1):
         raise ValueError(
-            f"weights_init must be non-negative and sum to 1; the least is {weights.min():g}, "
-            f"the sum {weights.sum():g}."
+            f"weights_init must be non-negative and sum to 1; the least is {checked.min():g}, "
+            f"the sum {checked.sum():g}."
         )
-    return weights
+    return checked
 
 
 def _check_init(
@@ -80,20 +82,24 @@ def _check_init(
 ) -> FloatArray | None:
     if value is None:
         return None
-    value = check_array(value, dtype=np.float64, input_name=name)
-    if value.shape != shape:
-        raise ValueError(f"{name} has shape {value.shape}, expected {shape}.")
-    if positive and value.min() <= 0:
-        raise ValueError(f"{name} must be positive; the least is {value.min():g}.")
-    return value
+    checked: FloatArray = check_array(value, dtype=np.float64, input_name=name)
+    if checked.shape != shape:
+        raise ValueError(f"{name} has shape {checked.shape}, expected {shape}.")
+    if positive and checked.min() <= 0:
+        raise ValueError(f"{name} must be positive; the least is {checked.min():g}.")
+    return checked
 
 
 def _kmeans(X: FloatArray, n_components: int, rng: np.random.RandomState) -> FloatArray:
-    return KMeans(n_components, n_init=1, max_iter=50, random_state=rng).fit(X).cluster_centers_
+    kmeans = KMeans(n_components, n_init=1, max_iter=50, random_state=rng).fit(X)
+    centers: FloatArray = kmeans.cluster_centers_
+    return centers
 
 
 def _kmeans_plusplus(X: FloatArray, n_components: int, rng: np.random.RandomState) -> FloatArray:
-    return kmeans_plusplus(X, n_components, random_state=rng)[0]
+    centers: FloatArray
+    centers, _ = kmeans_plusplus(X, n_components, random_state=rng)
+    return centers
 
 
 START_METHODS = {"kmeans": _kmeans, "k-means++": _kmeans_plusplus}

@@ -66,7 +66,7 @@ class Mixture(NamedTuple):
         the mean of the data, float32 vectors of blank patches were wrong by half.
         """
         precision = 1 / self.covariances
-        center = (precision * self.means).sum(axis=0) / precision.sum(axis=0)
+        center: FloatArray = (precision * self.means).sum(axis=0) / precision.sum(axis=0)
         return center.astype(dtype).astype(np.float64)
 
 
@@ -177,7 +177,8 @@ def spreads(eta: FloatArray, covariances: FloatArray) -> FloatArray:
         :math:`\sum_j (\mu_{kj} - c_j)^2 / \sigma_{kj}^2`.
     """
     _, slopes, _ = split_moments(eta)
-    return np.einsum("kd,kd,kd->k", slopes, slopes, covariances)
+    spread: FloatArray = np.einsum("kd,kd,kd->k", slopes, slopes, covariances)
+    return spread
 
 
 def log_joints_at_means(eta: FloatArray, covariances: FloatArray) -> FloatArray:
@@ -224,7 +225,7 @@ def in_double(eta: FloatArray, mixture: Mixture, dtype: DTypeLike) -> Array:
         return np.ones(len(eta), bool)
     covariances = mixture.covariances
     most = float32_nats(covariances.shape[1])
-    double = spreads(eta, covariances) > most
+    double: Array = spreads(eta, covariances) > most
     if covariances.min() < 1e-30 or covariances.max() > 1e30:  # float32 cannot hold such squares
         double |= ((covariances < 1e-30) | (covariances > 1e30)).any(axis=1)
     constant = covariances < _CONSTANT * total_variances(mixture)
@@ -235,7 +236,8 @@ def in_double(eta: FloatArray, mixture: Mixture, dtype: DTypeLike) -> Array:
         bias = eta[:, 0]
         double |= bias < bias[~double].max() - most
     # Both precisions side by side take as long as float64 alone where it has a quarter.
-    return double | (4 * double.sum() > len(double))
+    double |= 4 * double.sum() > len(double)
+    return double
 
 
 def hard_statistics(

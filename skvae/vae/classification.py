@@ -31,7 +31,9 @@ def log_class_probabilities(fitted: FittedVAE, X: Any, n_importance: int) -> np.
     with np.errstate(divide="ignore"):
         log_frequencies = np.log(fitted.class_frequencies)
 
-    return log_softmax(log_frequencies + by_class, axis=1)
+    log_proba: np.ndarray = log_softmax(log_frequencies + by_class, axis=1)
+
+    return log_proba
 
 
 def _joints(fitted: FittedVAE, X: Any) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 __all__ = ["Arrays", "Epoch", "Fit", "History", "Listener", "Progress", "Start"]
 
 Arrays = dict[str, np.ndarray]
-History = dict[str, list]
+History = dict[str, list[float]]
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,8 @@ class Epoch:
     @property
     def prior(self) -> Arrays:
         """Parameters of the prior, by the names of an estimator's attributes."""
-        return self.model.prior.fitted_attributes()
+        attributes: Arrays = self.model.prior.fitted_attributes()
+        return attributes
 
 
 class Listener:

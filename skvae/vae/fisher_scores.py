@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from skvae._estimator import Estimator
 from skvae._refit import fitted_aside
 from skvae._sklearn import fit_context
+from skvae._typing import Constraints, FloatArray, Names
 from skvae.data.rows import PreparedRows, evenly_spaced, output_dtype, read_rows, validate_rows
 from skvae.vae.fitted import settled
 from skvae.vae.transformer import VAETransformer
@@ -83,9 +84,12 @@ class FisherScores(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
     (1797, 656)
     """
 
-    _parameter_constraints: dict = {"vae": [VAETransformer]}
+    _parameter_constraints: Constraints = {"vae": [VAETransformer]}
 
-    def __init__(self, vae: VAETransformer):
+    vae_: VAETransformer
+    fisher_information_: FloatArray
+
+    def __init__(self, vae: VAETransformer) -> None:
         self.vae = vae
 
     def __sklearn_tags__(self) -> Tags:
@@ -101,7 +105,7 @@ class FisherScores(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
         return self.vae_.n_features_in_
 
     @property
-    def feature_names_in_(self) -> np.ndarray:
+    def feature_names_in_(self) -> Names:
         """Names of the features, if they are strings."""
         return self.vae_.feature_names_in_
 
@@ -152,7 +156,7 @@ class FisherScores(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
 
         return self
 
-    def transform(self, X: ArrayLike) -> np.ndarray:
+    def transform(self, X: ArrayLike) -> FloatArray:
         """Fisher scores of rows, each on its own, to the last bit.
 
         Parameters
@@ -177,13 +181,15 @@ class FisherScores(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
         rows = self._rows(X)
         scores = self._ask_model(fisher_scores, rows, self.fisher_information_)
 
-        return self.vae_.fitted_.reached(scores, rows).astype(output_dtype(rows), copy=False)
+        reached = self.vae_.fitted_.reached(scores, rows)
+
+        return reached.astype(output_dtype(rows), copy=False)
 
     def _rows(self, X: ArrayLike) -> Any:
         """Rows that the model can do with."""
         return self.vae_.fitted_.admit(validate_rows(self.vae_, X, reset=False))
 
-    def _ask_model(self, function: Callable[..., np.ndarray], rows: Any, *args: Any) -> np.ndarray:
+    def _ask_model(self, function: Callable[..., FloatArray], rows: Any, *args: Any) -> FloatArray:
         """What a function of the torch model says about validated rows."""
         fitted = self.vae_.fitted_
 

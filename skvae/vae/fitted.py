@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from skvae._typing import Device
 from skvae.compute.devices import gpu_or_none
 from skvae.data.rows import PreparedRows, facts_of
 from skvae.vae.descriptions import Likelihood, likelihood_of
@@ -79,23 +80,26 @@ class FittedVAE:
     seed: int
     variational: bool = True
     feature_names: np.ndarray | None = None
-    device: str | None = None
+    device: Device = None
     n_jobs: int | None = None
 
     @property
     def n_components(self) -> int:
         """Latent dimensions."""
-        return self.architecture["n_components"]
+        n_components: int = self.architecture["n_components"]
+        return n_components
 
     @property
     def n_classes(self) -> int | None:
         """Number of classes, if there are any."""
-        return self.architecture["n_classes"]
+        n_classes: int | None = self.architecture["n_classes"]
+        return n_classes
 
     @property
     def labels_in_decoder(self) -> bool:
         """Whether the decoder sees the class."""
-        return self.architecture["labels_in_decoder"]
+        labels_in_decoder: bool = self.architecture["labels_in_decoder"]
+        return labels_in_decoder
 
     @property
     def likelihood(self) -> Likelihood:
@@ -190,10 +194,11 @@ class FittedVAE:
         """E[x|z, y] in the user's units, (n, n_features); the average over y where it is None."""
         if y is None and self.labels_in_decoder:
             assert self.class_frequencies is not None
-            return sum(
+            mean: np.ndarray = sum(
                 share * self.decode(Z, np.full(len(Z), k))
                 for k, share in enumerate(self.class_frequencies)
             )
+            return mean
         return self.to_units(self.decode_input(self.decoder_input(Z, y)))
 
     def decode_input(self, h: np.ndarray) -> np.ndarray:
@@ -265,7 +270,7 @@ class FittedVAE:
     def reached(self, answer: np.ndarray, X: Any) -> np.ndarray:
         """The answer about rows, if float32 could compute it."""
         mean, scale = self.scaling.mean, self.scaling.scale
-        if mean is None:
+        if mean is None or scale is None:
             return check_answer(answer, X, self.feature_names)
 
         return check_answer(answer, X, self.feature_names, center=mean, unit=scale)

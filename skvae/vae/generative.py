@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_array, check_consistent_length, check_random_state
-from sklearn.utils.metaestimators import available_if
 
+from skvae._sklearn import available_if
+from skvae._typing import Array, FloatArray
 from skvae.compute.sizes import check_memory
 from skvae.data.containers import numbers
 from skvae.data.rows import output_dtype, validate_rows
@@ -49,13 +50,13 @@ class GenerativeMixin:
     if TYPE_CHECKING:
         output: str
         n_features_in_: int
-        classes_: np.ndarray
+        classes_: Array
 
         @property
         def fitted_(self) -> FittedVAE:
             """The fit as a value."""
 
-    def inverse_transform(self, X: ArrayLike, y: Any = None) -> np.ndarray:
+    def inverse_transform(self, X: ArrayLike, y: Any = None) -> FloatArray:
         """Decode latent points.
 
         Parameters
@@ -89,7 +90,7 @@ class GenerativeMixin:
 
         return check_answer(_cast(fitted.decode(Z, codes), Z.dtype), Z, name="the latent points")
 
-    def reconstruct(self, X: ArrayLike, y: Any = None) -> np.ndarray:
+    def reconstruct(self, X: ArrayLike, y: Any = None) -> FloatArray:
         """Encode to the posterior mean and decode.
 
         Parameters
@@ -120,7 +121,7 @@ class GenerativeMixin:
         *,
         y_a: Any = None,
         y_b: Any = None,
-    ) -> np.ndarray:
+    ) -> FloatArray:
         """Rows on the way from one row to another: a straight line of latent points, decoded.
 
         Parameters
@@ -168,7 +169,7 @@ class GenerativeMixin:
         return fitted.reached(decoded, rows)
 
     @available_if(_is_generative)
-    def score_samples(self, X: ArrayLike, y: Any = None, n_importance: int = 100) -> np.ndarray:
+    def score_samples(self, X: ArrayLike, y: Any = None, n_importance: int = 100) -> FloatArray:
         """Importance-weighted lower bound on log p(x) of each row [1]_.
 
         The noise of a row is a function of ``random_state`` and the row's values, not of its
@@ -234,7 +235,7 @@ class GenerativeMixin:
         y: Any = None,
         draw: bool = False,
         random_state: Any = None,
-    ) -> np.ndarray:
+    ) -> FloatArray:
         """Generate rows.
 
         Parameters
@@ -271,7 +272,7 @@ class GenerativeMixin:
         return fitted.to_units(x.astype(np.float64))
 
     @available_if(_has_classes)
-    def predict_proba(self, X: ArrayLike) -> np.ndarray:
+    def predict_proba(self, X: ArrayLike) -> FloatArray:
         r"""Probability of each class, with the class frequencies of the fit as p(y).
 
         With ``conditional="prior"`` the evidence lower bound on log p(x, y) depends on y through
@@ -294,10 +295,12 @@ class GenerativeMixin:
         proba : ndarray of shape (n_samples, n_classes), float64
             In the order of ``classes_``.
         """
-        return np.exp(self._log_proba(self._rows(X)))
+        proba: FloatArray = np.exp(self._log_proba(self._rows(X)))
+
+        return proba
 
     @available_if(_has_classes)
-    def predict(self, X: ArrayLike) -> np.ndarray:
+    def predict(self, X: ArrayLike) -> Array:
         """Most probable class.
 
         Parameters
@@ -311,8 +314,9 @@ class GenerativeMixin:
             Labels among ``classes_``.
         """
         best = self._found(self._rows(X))
+        labels: Array = self.classes_[best]
 
-        return self.classes_[best]
+        return labels
 
     def _rows(self, X: Any, *, scored: bool = False) -> Any:
         """Rows validated, and admitted by the likelihood."""
@@ -334,7 +338,9 @@ class GenerativeMixin:
 
     def _found(self, X: Any) -> np.ndarray:
         """Numbers of the most probable classes of admitted rows."""
-        return self._log_proba(X).argmax(axis=1)
+        found: np.ndarray = self._log_proba(X).argmax(axis=1)
+
+        return found
 
     def _classes_to_draw(
         self, n_samples: int, y: Any, rng: np.random.Generator

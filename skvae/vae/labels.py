@@ -125,19 +125,19 @@ def _as_vector(y: Any) -> np.ndarray:
         y = np.array(y, dtype=object)
     elif hasattr(y, "to_numpy"):
         y = y.to_numpy()
-    y = np.asarray(y)
-    if y.ndim == 2 and y.shape[1] == 1:
+    labels = np.asarray(y)
+    if labels.ndim == 2 and labels.shape[1] == 1:
         warn(
             "A column-vector y was passed when a 1d array was expected; pass y.ravel().",
             DataConversionWarning,
         )
-        y = y.ravel()
-    if y.ndim != 1:
+        labels = labels.ravel()
+    if labels.ndim != 1:
         raise ValueError(
-            f"y should be a 1d array of one class for each row, got an array of shape {y.shape} "
-            "instead."
+            "y should be a 1d array of one class for each row, got an array of shape "
+            f"{labels.shape} instead."
         )
-    return y
+    return labels
 
 
 def _is_missing(value: Any) -> bool:
@@ -145,7 +145,7 @@ def _is_missing(value: Any) -> bool:
     return value is None or type(value).__name__ == "NAType" or bool(value != value)  # noqa: PLR0124
 
 
-def _of_one_type(labels: list) -> np.ndarray:
+def _of_one_type(labels: list[Any]) -> np.ndarray:
     """An array of the labels' own type, in which every label is what it was."""
     if len({isinstance(label, str) for label in labels}) > 1:
         raise ValueError("y mixes text and numbers: labels have to be all of one kind.")
@@ -270,5 +270,6 @@ def class_frequencies(counts: np.ndarray) -> np.ndarray:
     (array([0.75, 0.25]), array([0.5, 0.5]))
     """
     counts = counts if counts.any() else np.ones(len(counts))
+    shares: np.ndarray = counts / counts.sum()
 
-    return counts / counts.sum()
+    return shares

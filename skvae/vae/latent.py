@@ -95,7 +95,8 @@ class LatentPrior:
         """
         _, means, covariances = self.mixture
         if variance is None:
-            return -0.5 * cdist(mean, means, "sqeuclidean")
+            distances: np.ndarray = cdist(mean, means, "sqeuclidean")
+            return -0.5 * distances
         # Logarithms are those of float32, in which the variances were learned.
         squares = [
             (((mean - mu) ** 2 + variance) / s + np.log(s.astype(np.float32))).sum(axis=1)
@@ -120,7 +121,9 @@ class LatentPrior:
         """
         means, scales = self.mixture.means.astype(Z.dtype), self.scales.astype(Z.dtype)
 
-        return means[end] + (Z - means[start]) * (scales[end] / scales[start])
+        moved: np.ndarray = means[end] + (Z - means[start]) * (scales[end] / scales[start])
+
+        return moved
 
 
 def fitted_prior(

@@ -48,7 +48,7 @@ class Linear:
 
     def __call__(self, h: np.ndarray) -> np.ndarray:
         """Columns of outputs, (n_outputs, n)."""
-        out = self.weight @ h
+        out: np.ndarray = self.weight @ h
         out += self.bias[:, None]
 
         return out

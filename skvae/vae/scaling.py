@@ -79,7 +79,8 @@ def network_input(
     x : ndarray of shape (n, n_features), float32
     """
     if mean is not None:
-        return ((X - mean) / scale).astype(np.float32)
+        standardised: np.ndarray = (X - mean) / scale
+        return standardised.astype(np.float32)
     if threshold:
         return (0.5 * max_value < X).astype(np.float32)
     x = X.astype(np.float32, copy=False)

@@ -55,7 +55,7 @@ class Architecture(TypedDict):
     image_shape: tuple[int, ...] | None
     labels_in_decoder: bool
     n_prior_components: int | None
-    prior: str | Callable
+    prior: str | Callable[[Any], Any]
 
 
 @dataclass(frozen=True)

@@ -446,7 +446,7 @@ class VAETransformer(
         return fitted_value(vars(self))
 
     @property
-    def _n_features_out(self):
+    def _n_features_out(self) -> int:
         return self.fitted_.n_components * (2 if self.output == "params" else 1)
 
     @fit_context(prefer_skip_nested_validation=True)

@@ -85,7 +85,7 @@ def _set_states(generators: list[torch.Generator], states: list[torch.Tensor]) -
         generator.set_state(state)
 
 
-def fixed_draws(model: Any, seed: int) -> AbstractContextManager:
+def fixed_draws(model: Any, seed: int) -> AbstractContextManager[None]:
     """Context in which modules of the user's that always draw, draw the numbers of a seed.
 
     Parameters

@@ -13,13 +13,17 @@ The division whitens by the diagonal of Fisher's information, taken over trainin
 """
 
 import copy
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from skvae._typing import Array
 from skvae.data.tiles import map_tiles, padded_tiles
 from skvae.fisher.encoding import normalize
+from skvae.vae.nn.model import VAE
 from skvae.vae.nn.posteriors import DiagonalNormal
 
 __all__ = ["fisher_information", "fisher_scores", "score_factors", "score_shape"]
@@ -29,7 +33,7 @@ TILE = 256
 _LEAST_INFORMATION = 1e-20
 
 
-def score_shape(model):
+def score_shape(model: VAE) -> tuple[int, int]:
     """(2 d, n_hidden + 1): outputs of the encoder's last layer, and its inputs and bias.
 
     Raises
@@ -47,7 +51,7 @@ def score_shape(model):
     return last.out_features, last.in_features + 1
 
 
-def score_factors(model, x):
+def score_factors(model: VAE, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Factors of each row's score, which is their outer product.
 
     Parameters
@@ -75,7 +79,7 @@ def score_factors(model, x):
     return slope, torch.cat([hidden, torch.ones_like(hidden[:, :1])], dim=1)
 
 
-def fisher_information(model, x):
+def fisher_information(model: VAE, x: Any) -> Array:
     """Mean squared score of each weight over rows, the diagonal of the empirical Fisher matrix.
 
     Parameters
@@ -98,7 +102,7 @@ def fisher_information(model, x):
     return total / len(x)
 
 
-def fisher_scores(model, x, information):
+def fisher_scores(model: VAE, x: Any, information: Array) -> Array:
     """Whitened scores, divided by their length.
 
     Parameters
@@ -118,7 +122,7 @@ def fisher_scores(model, x, information):
     whitening = np.where(seen, 1 / np.sqrt(np.where(seen, information, 1)), 0).astype(np.float32)
     factors = _factors_of_tiles(model)
 
-    def function(tile):
+    def function(tile: Array) -> Array:
         slope, hidden = (f.astype(np.float32) for f in factors(tile))
         scores = slope[:, :, None] * hidden[:, None, :] * whitening
 
@@ -127,7 +131,7 @@ def fisher_scores(model, x, information):
     return map_tiles(function, x, TILE)
 
 
-def _factors_of_tiles(model):
+def _factors_of_tiles(model: VAE) -> Callable[[Array], list[Array]]:
     """Function from a tile of rows to its factors, computed in float64.
 
     Rounded to float32 afterwards, they do not show that kernels round by a row's place.
@@ -135,7 +139,7 @@ def _factors_of_tiles(model):
     exact = copy.deepcopy(model).double()
     device = next(exact.parameters()).device
 
-    def factors(tile):
+    def factors(tile: Array) -> list[Array]:
         x = torch.tensor(tile, dtype=torch.float64, device=device)
 
         return [f.cpu().numpy() for f in score_factors(exact, x)]

@@ -209,7 +209,9 @@ class VAE(nn.Module):
     ) -> torch.Tensor:
         """log p(x|z, y) in nats, (n,); log sum_y p(y) p(x|z, y) where the decoder lacks y."""
         if not self.labels_in_decoder or (y is not None and bool((y >= 0).all())):
-            return self.likelihood.log_prob(x, self._output(self.decoder, self.decoder_input(z, y)))
+            out = self._output(self.decoder, self.decoder_input(z, y))
+            log_prob: torch.Tensor = self.likelihood.log_prob(x, out)
+            return log_prob
         classes = torch.arange(self._n_labels(), device=z.device)[:, None].expand(-1, len(z))
         by_class = torch.stack([self.log_likelihood(x, z, k) for k in classes], dim=1)
 
@@ -217,10 +219,12 @@ class VAE(nn.Module):
 
     def decode(self, z: torch.Tensor) -> torch.Tensor:
         """E[x] for rows of what the decoder sees, (n, n_features)."""
-        return self.likelihood.mean(self._output(self.decoder, z))
+        mean: torch.Tensor = self.likelihood.mean(self._output(self.decoder, z))
+        return mean
 
-    def _output(self, network: nn.Module, h: torch.Tensor) -> torch.Tensor:
-        return network(h) if self._own_networks else output(network, h)
+    def _output(self, network: Any, h: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = network(h) if self._own_networks else output(network, h)
+        return out
 
 
 def to_arrays(module: nn.Module) -> dict[str, np.ndarray]:

@@ -61,8 +61,9 @@ def log_importance_weights(
     The parameters are those of :func:`elbo_terms`, with the posterior computed beforehand.
     """
     z = posterior.rsample(noise)
+    log_joint: torch.Tensor = model.log_likelihood(x, z, y) + model.prior.log_prob(z, y)
 
-    return model.log_likelihood(x, z, y) + model.prior.log_prob(z, y) - posterior.log_prob(z)
+    return log_joint - posterior.log_prob(z)
 
 
 def log_mean_exp(log_weights: torch.Tensor) -> torch.Tensor:

@@ -130,7 +130,9 @@ class GaussianMixturePrior(Prior):
         squares = squares + (self.means**2 * precisions).sum(1)
         log_scales = (2 * scales.log() + math.log(2 * math.pi)).sum(1)
 
-        return -0.5 * (squares + log_scales)
+        log_prob: torch.Tensor = -0.5 * (squares + log_scales)
+
+        return log_prob
 
     def log_responsibilities(self, posterior: DiagonalNormal) -> torch.Tensor:
         """log q(k|x), (n, K), where no label is known."""
@@ -159,7 +161,9 @@ class GaussianMixturePrior(Prior):
         squares = squares - 2 * posterior.mean * (shares @ (self.means * precisions))
         squares = squares + shares @ (self.means**2 * precisions)
 
-        return 0.5 * (squares - 1) + shares @ scales.log() - posterior.std.log()
+        kl: torch.Tensor = 0.5 * (squares - 1) + shares @ scales.log() - posterior.std.log()
+
+        return kl
 
     def kl(self, posterior: DiagonalNormal, y: Labels = None) -> torch.Tensor:
         r"""KL(q(z|x) || p(z|y)) in nats, (n,), or an upper bound of it where y is unknown.

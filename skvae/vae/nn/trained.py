@@ -5,6 +5,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
+from skvae._typing import Device
 from skvae.compute.devices import resolve_device
 from skvae.compute.runtime import scoped_runtime
 from skvae.vae.nn import inference
@@ -41,7 +42,7 @@ class TorchModel:
         architecture: Mapping[str, Any],
         seed: int,
         *,
-        device: str | None = None,
+        device: Device = None,
         n_jobs: int | None = None,
     ) -> None:
         self._parameters, self._architecture, self._seed = parameters, architecture, seed

@@ -119,7 +119,11 @@ class CheckpointFile:
         return start if found.n_done > specification.n_epochs else found
 
     def _start(
-        self, specification: Specification, start: Start, arrays: dict, state: dict
+        self,
+        specification: Specification,
+        start: Start,
+        arrays: dict[str, Any],
+        state: dict[str, Any],
     ) -> Start:
         """What the file holds, if such values are written."""
         history, seed, is_finished = state["history"], state["seed"], state["finished"]

@@ -85,8 +85,9 @@ class GraphedStep:
                 )
                 return self._step(*inputs)
         self._replay()
+        sums: torch.Tensor = self._sums
 
-        return self._sums
+        return sums
 
 
 def _on_another_stream(step: Step, inputs: list[torch.Tensor | None]) -> torch.Tensor:

@@ -167,7 +167,7 @@ def _optimizer(specification: Specification, model: VAE, start: Start) -> torch.
     if prior:
         groups.append({"params": [flatten(prior)], "lr_ratio": model.prior.lr_ratio})
     rate = specification.schedule.learning_rate_init
-    optimizer = OPTIMIZERS[specification.optimizer](groups, lr=rate)
+    optimizer: torch.optim.Optimizer = OPTIMIZERS[specification.optimizer](groups, lr=rate)
     if start.optimizer is not None:
         load_state(optimizer, start.optimizer)
     if specification.max_grad_norm is not None:
@@ -353,7 +353,7 @@ def _fit(
     )
 
 
-def _fixed_draws(model: VAE, seed: int) -> AbstractContextManager:
+def _fixed_draws(model: VAE, seed: int) -> AbstractContextManager[None]:
     return fixed_draws(model, stream_seed(seed, MODULES_IN_USE))
 
 

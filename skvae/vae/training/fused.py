@@ -277,8 +277,8 @@ class _Linear(NamedTuple):
 class _Activation(NamedTuple):
     """A function, in place, and its chain rule by its own output, in place."""
 
-    function: Callable
-    chain_rule: Callable
+    function: Callable[[torch.Tensor], torch.Tensor]
+    chain_rule: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def _layers(network: nn.Module) -> list[Any]:

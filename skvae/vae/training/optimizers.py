@@ -1,10 +1,11 @@
 """Optimizers by name, and their state as numpy arrays."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from torch.optim.optimizer import ParamsT
 
 __all__ = [
     "OPTIMIZERS",
@@ -90,7 +91,7 @@ class RMSPropTF1(torch.optim.Optimizer):
     slots = ("mean_square",)
 
     def __init__(
-        self, params: Iterable, lr: float = 1e-3, decay: float = 0.9, epsilon: float = 1e-10
+        self, params: ParamsT, lr: float = 1e-3, decay: float = 0.9, epsilon: float = 1e-10
     ):
         super().__init__(params, {"lr": lr, "decay": decay, "epsilon": epsilon})
 
@@ -135,7 +136,7 @@ class Adam(torch.optim.Adam):
 
     slots = ("step", "exp_avg", "exp_avg_sq")
 
-    def __init__(self, params: Iterable, lr: float = 1e-3):
+    def __init__(self, params: ParamsT, lr: float = 1e-3) -> None:
         super().__init__(params, lr=lr, fused=True)
 
     @torch.no_grad()
@@ -210,7 +211,7 @@ def load_state(optimizer: Any, arrays: dict[str, np.ndarray]) -> None:
             f"this model needs {wanted}: optimizer cannot change between calls that continue each "
             "other."
         )
-    state: dict = {}
+    state: dict[int, dict[str, torch.Tensor]] = {}
     for key, value in arrays.items():
         number, name = key.split(".")
         state.setdefault(int(number), {})[name] = torch.tensor(value)

@@ -1,6 +1,7 @@
 """How a fit has come out: dimensions in use, and warnings of divergence and collapse."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -45,7 +46,7 @@ def warn_if_worse(start: float, end: float, n_features: int) -> None:
         )
 
 
-def warn_of_collapse(n_active: int, kl: np.ndarray, likelihood: str | Callable) -> None:
+def warn_of_collapse(n_active: int, kl: np.ndarray, likelihood: str | Callable[..., Any]) -> None:
     """Warn of a fit whose posterior is next to the prior, whatever the row.
 
     Parameters
