@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from skvae.compute.runtime import scoped_runtime
+from skvae.compute.torch_runtime import scoped_runtime
 from skvae.vae.nn.model import VAE
 from skvae.vae.schedule import Schedule
 from skvae.vae.training.batches import Batches, Noise

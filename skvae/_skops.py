@@ -4,13 +4,12 @@ import json
 import math
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
 import numpy as np
 from sklearn import metrics, model_selection
 
-import skvae
 from skvae._typing import PathLike
 
 __all__ = ["check_sizes", "trusted_types"]
@@ -38,17 +37,21 @@ _PARTS = (
 )
 
 
-def trusted_types() -> set[str]:
+def trusted_types(ours: Iterable[type]) -> set[str]:
     """Names of the types that may be loaded beside those that skops trusts anyway.
 
-    They are skvae's estimators, and of scikit-learn's what a fitted search or ensemble holds:
+    They are estimators of ours, and of scikit-learn's what a fitted search or ensemble holds:
     splitters, the scores that have a name there, and the parts that connect them.
+
+    Parameters
+    ----------
+    ours : iterable of type
+        The estimators.
 
     Returns
     -------
     names : set of str
     """
-    ours = (getattr(skvae, name) for name in dir(skvae) if name[0].isupper())
     splitters = (x for x in vars(model_selection).values() if hasattr(x, "get_n_splits"))
     scores = (metrics.get_scorer(name)._score_func for name in metrics.get_scorer_names())
 

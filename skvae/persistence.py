@@ -79,11 +79,13 @@ def _load_skops(path: PathLike) -> Any:
         from skops import io
     except ImportError as error:
         raise ImportError(f'{path} needs skops: pip install "skvae[skops]"') from error
+    import skvae
     from skvae._skops import check_sizes, trusted_types
 
     check_sizes(path)
+    ours = (getattr(skvae, name) for name in dir(skvae) if name[0].isupper())
     types = io.get_untrusted_types(file=path)
-    if strangers := sorted(set(types) - trusted_types()):
+    if strangers := sorted(set(types) - trusted_types(ours)):
         raise _UntrustedError(
             f"{path} holds types that are not known to be harmless: {', '.join(strangers)}. If you "
             "trust them, read it with skops.io.load(trusted=...) in Python."

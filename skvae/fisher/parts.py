@@ -13,12 +13,12 @@ from skvae._typing import FloatArray
 __all__ = ["fitted_clone", "fitted_model"]
 
 
-def fitted_clone(estimator: Any, X: Any, rng: np.random.RandomState) -> Any:
+def fitted_clone(part: Any, X: Any, rng: np.random.RandomState) -> Any:
     """A fitted clone whose unset seeds come from ``rng``; None for None.
 
     Parameters
     ----------
-    estimator : estimator or None
+    part : estimator or None
         Stays as it is.
     X : array-like
         What the clone is fitted on.
@@ -29,11 +29,11 @@ def fitted_clone(estimator: Any, X: Any, rng: np.random.RandomState) -> Any:
     -------
     estimator or None
     """
-    if estimator is None:
+    if part is None:
         return None
-    estimator = clone(estimator)
-    derive_random_states(estimator, rng)
-    return estimator.fit(X, None)
+    part = clone(part)
+    derive_random_states(part, rng)
+    return part.fit(X, None)
 
 
 def fitted_model(

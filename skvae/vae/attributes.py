@@ -19,8 +19,10 @@ __all__ = [
     "fitted_value",
     "labels_of",
     "learned",
+    "optimizer_of",
     "settled_of",
     "start_of",
+    "with_optimizer",
     "without_learned",
 ]
 
@@ -56,6 +58,16 @@ def start_of(attributes: Attributes, optimizer: Arrays | None = None) -> Start:
     curves = attributes.get("kl_curves_")
 
     return Start(attributes["seed_"], weights, history, curves, optimizer=optimizer)
+
+
+def optimizer_of(attributes: Attributes) -> Arrays | None:
+    """State of the optimizer that a first epoch of ``partial_fit`` has left."""
+    return attributes.get("_optimizer_state")
+
+
+def with_optimizer(state: Arrays) -> dict[str, Any]:
+    """Attributes that the next epoch of ``partial_fit`` goes on from."""
+    return {"_optimizer_state": state}
 
 
 def check_labelled(conditional: str | None, y: Any) -> None:

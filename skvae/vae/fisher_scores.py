@@ -134,7 +134,7 @@ class FisherScores(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
             If the model is a plain autoencoder, has no linear layer at the encoder's end or cannot
             be fitted, or float32 cannot hold a row. The fit before stays.
         """
-        if not settled(self.vae, "variational"):
+        if not settled(vars(self.vae), "variational"):
             raise ValueError(
                 "vae has variational=False, a plain autoencoder without the KL term whose gradient "
                 "the scores are. Use variational=True."

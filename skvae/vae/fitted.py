@@ -36,9 +36,9 @@ class Inference(Protocol):
         """E[x] for each row of the decoder's input, in the units of the network."""
 
 
-def settled(estimator: Any, name: str) -> Any:
+def settled(attributes: Mapping[str, Any], name: str) -> Any:
     """A parameter as it was in the fit, or as it is where there was none."""
-    return vars(estimator).get("_settled", vars(estimator))[name]
+    return attributes.get("_settled", attributes)[name]
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,8 +20,8 @@ from skvae.vae.seeds import SAMPLE, stream_seed
 __all__ = ["GenerativeMixin"]
 
 
-def _is_generative(estimator: Any) -> Literal[True]:
-    if not settled(estimator, "variational"):
+def _is_generative(self: Any) -> Literal[True]:
+    if not settled(vars(self), "variational"):
         raise AttributeError(
             "variational=False is a plain autoencoder, which has no density: score, "
             "score_samples and sample need variational=True."
@@ -29,8 +29,8 @@ def _is_generative(estimator: Any) -> Literal[True]:
     return True
 
 
-def _has_classes(estimator: Any) -> Literal[True]:
-    if settled(estimator, "conditional") is None:
+def _has_classes(self: Any) -> Literal[True]:
+    if settled(vars(self), "conditional") is None:
         raise AttributeError(
             "conditional=None knows no classes to predict; put a classifier behind the features "
             "instead."
@@ -145,7 +145,7 @@ class GenerativeMixin:
         """
         if n_steps < 2:
             raise ValueError(f"n_steps must be at least 2, the two ends, got {n_steps}.")
-        conditional = settled(self, "conditional")
+        conditional = settled(vars(self), "conditional")
         if X_b is None and (y_b is None or conditional is None):
             raise ValueError("Without X_b, y_b has to name a class of a fit with conditional=.")
         fitted = self.fitted_

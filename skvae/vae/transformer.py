@@ -36,8 +36,10 @@ from skvae.vae.attributes import (
     fitted_value,
     labels_of,
     learned,
+    optimizer_of,
     settled_of,
     start_of,
+    with_optimizer,
     without_learned,
 )
 from skvae.vae.descriptions import LIKELIHOODS, NETWORKS, PRIORS, Likelihood, Network
@@ -590,11 +592,11 @@ def _partial_fit(vae: VAETransformer, X: Any, y: Any, classes: Any) -> VAETransf
     tasks = FitTasks(vae, "partial_fit", 1, X, y)
     with fitted_aside(vae) as aside:
         parameters = aside.get_params(deep=False) | _ONE_EPOCH
-        optimizer = vars(aside).get("_optimizer_state")
+        optimizer = optimizer_of(vars(aside))
         fit = _train(aside, parameters, X, y, [_Tasks(tasks)], classes=classes, optimizer=optimizer)
         if fit.optimizer is not None:
             check_state(fit.optimizer)
-            aside._optimizer_state = fit.optimizer
+            aside.__dict__.update(with_optimizer(fit.optimizer))
         tasks.end(lambda: vars(aside))
 
     return vae
@@ -612,7 +614,7 @@ def _train(
     n_steps: int | None = None,
 ) -> Fit:
     """Train from what an estimator has learned, to which what is learned is added."""
-    from skvae.compute.runtime import scoped_runtime
+    from skvae.compute.torch_runtime import scoped_runtime
     from skvae.vae.training.checkpoints import CheckpointFile, description_of
     from skvae.vae.training.fit import train_vae
     from skvae.vae.training.listeners import EpochReport

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from skvae.compute.products import output
+from skvae.compute.torch_products import output
 from skvae.vae.descriptions import (
     Likelihood,
     Network,

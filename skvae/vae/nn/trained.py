@@ -7,7 +7,7 @@ import numpy as np
 
 from skvae._typing import Device
 from skvae.compute.devices import resolve_device
-from skvae.compute.runtime import scoped_runtime
+from skvae.compute.torch_runtime import scoped_runtime
 from skvae.vae.nn import inference
 from skvae.vae.nn.draws import fixed_draws
 from skvae.vae.nn.model import VAE, load_arrays

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from skvae.compute.products import linear, product
+from skvae.compute.torch_products import linear, product
 from skvae.vae.nn.likelihoods import writes_gradient
 from skvae.vae.nn.model import VAE
 from skvae.vae.nn.objectives import Objective

@@ -6,8 +6,8 @@ import pytest
 import torch
 from elsewhere import in_thread, printed_by
 
-from skvae.compute import runtime
-from skvae.compute.runtime import scoped_runtime
+from skvae.compute import torch_runtime as runtime
+from skvae.compute.torch_runtime import scoped_runtime
 
 SMALLEST = torch.tensor([2.0**-126], dtype=torch.float32)
 
@@ -108,7 +108,7 @@ def test_zero_jobs_change_nothing(restore):
 
 FLUSHED_IN_WORKERS = """
 import torch
-from skvae.compute.runtime import scoped_runtime
+from skvae.compute.torch_runtime import scoped_runtime
 
 torch.set_num_threads(2)
 with scoped_runtime(2):
@@ -127,7 +127,7 @@ def test_no_thread_flushes_afterwards():
 FORKED = """
 import os, signal
 import torch
-from skvae.compute.runtime import scoped_runtime
+from skvae.compute.torch_runtime import scoped_runtime
 
 torch.set_num_threads(2)
 torch.ones(1_000_000).mul_(0.5)

@@ -32,7 +32,7 @@ def linear(h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     Examples
     --------
     >>> import torch
-    >>> from skvae.compute.products import linear
+    >>> from skvae.compute.torch_products import linear
     >>> linear(torch.ones(1, 3), torch.ones(2, 3), torch.tensor([0.0, 1.0]))
     tensor([[3., 4.]])
     """
@@ -62,7 +62,7 @@ def product(a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
     Examples
     --------
     >>> import torch
-    >>> from skvae.compute.products import product
+    >>> from skvae.compute.torch_products import product
     >>> product(torch.ones(1, 3), torch.ones(3, 2))
     tensor([[3., 3.]])
     """
@@ -90,7 +90,7 @@ def output(network: nn.Sequential, h: Tensor) -> Tensor:
     Examples
     --------
     >>> import torch
-    >>> from skvae.compute.products import output
+    >>> from skvae.compute.torch_products import output
     >>> with torch.no_grad():
     ...     output(torch.nn.Sequential(torch.nn.ReLU()), torch.tensor([[-1.0, 2.0]]))
     tensor([[0., 2.]])

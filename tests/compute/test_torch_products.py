@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from skvae.compute import products
-from skvae.compute.products import linear, output, product
+from skvae.compute import torch_products as products
+from skvae.compute.torch_products import linear, output, product
 from skvae.vae.nn.networks import convolutional, initialize, mlp
 
 ONE_DNN = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
