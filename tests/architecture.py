@@ -22,6 +22,7 @@ __all__ = [
     "import_graph",
     "imports_at_top",
     "inherited_private_reads",
+    "naming",
     "private_reads",
     "reached",
     "read_package",
@@ -252,3 +253,17 @@ def estimator_parameters(sources, names, classes=()):
 
 def _words(annotation):
     return set(re.findall(r"\w+", ast.unparse(annotation))) if annotation else set()
+
+
+def naming(sources, text):
+    """Modules whose code has a text among its constants; docstrings and types do not count."""
+    return {module for module, source in sources.items() if text in _constants(source.tree)}
+
+
+def _constants(tree):
+    types = {id(n) for node in ast.walk(tree) if _is_type(node) for n in ast.walk(node)}
+    return [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and id(n) not in types]
+
+
+def _is_type(node):
+    return isinstance(node, ast.Subscript) and ast.unparse(node.value) == "Literal"

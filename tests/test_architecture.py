@@ -11,6 +11,7 @@ from architecture import (
     estimator_parameters,
     import_graph,
     imports_at_top,
+    naming,
     private_reads,
     reached,
     read_package,
@@ -129,6 +130,22 @@ def test_no_function_below_the_estimators_takes_one(room):
 
 def test_the_transformer_has_few_ancestors():
     assert len(inspect.getmro(skvae.VAETransformer)[:-1]) <= 12  # without object
+
+
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [
+        ("gaussian_diag", "vae.nn.likelihoods"),
+        ("poisson", "vae.nn.likelihoods"),
+        ("conv", "vae.nn.networks"),
+        ("mixture", "vae.nn.priors"),
+    ],
+)
+def test_a_part_is_named_where_it_is_described_and_where_its_module_is(name, module):
+    assert naming({m: s for m, s in SOURCES.items() if m.startswith("vae")}, name) == {
+        "vae.descriptions",
+        module,
+    }
 
 
 # The counters themselves, on a package of three files.

@@ -91,7 +91,7 @@ function showPlace() {
   const classes = points === null ? null : points.classes;
   views.push(() => {
     const place = z.length === 2 ? [`z = (${z.map((value) => value.toFixed(2)).join(", ")})`] : [];
-    if (classes !== null) place.push(`nearest point: ${classes[points.codes[nearest()]].name}`);
+    if (classes !== null) place.push(`nearest point: ${classes[points.class_numbers[nearest()]].name}`);
     byId("place").textContent = place.join("; ");
   });
 }
@@ -168,14 +168,14 @@ function drawMarks(dark) {
   const colors = COLORS[dark ? "dark" : "light"];
   const classes = points === null ? null : points.classes;
   known.forEach(([a, b], i) => {
-    const code = classes === null ? 0 : points.codes[i];
-    context.fillStyle = colors[code % colors.length];
-    context.fillText(classes === null ? "•" : classes[code].mark, across(a), down(b));
+    const classNumber = classes === null ? 0 : points.class_numbers[i];
+    context.fillStyle = colors[classNumber % colors.length];
+    context.fillText(classes === null ? "•" : classes[classNumber].mark, across(a), down(b));
   });
   byId("legend").replaceChildren();
-  (classes ?? []).forEach(({ mark, name }, code) => {
+  (classes ?? []).forEach(({ mark, name }, classNumber) => {
     const item = element(byId("legend"), "li", "");
-    element(item, "b", mark).style.color = colors[code % colors.length];
+    element(item, "b", mark).style.color = colors[classNumber % colors.length];
     if (name !== mark) item.append(` ${name}`);
   });
   if (hasClasses) drawMeans(context, style, across, down);

@@ -189,12 +189,12 @@ def _points(
         )
     names = dict(zip(labels, labels if class_names is None else class_names, strict=True))
     classes = _marks(labels, names)
-    codes = encode_labels(y, labels)
+    class_numbers = encode_labels(y, labels)
     if not labelled.all():
-        codes[~labelled] = len(labels)
+        class_numbers[~labelled] = len(labels)
         classes.append({"mark": "?", "name": "unlabelled"})
 
-    return points | {"classes": classes, "codes": codes[rows].tolist()}, names
+    return points | {"classes": classes, "class_numbers": class_numbers[rows].tolist()}, names
 
 
 def _prior(fitted: FittedVAE, vae: VAETransformer, names: dict[Any, Any]) -> dict[str, Any]:

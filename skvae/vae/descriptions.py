@@ -86,13 +86,16 @@ class Likelihood:
     checks_new_rows : bool, default=False
         Whether rows are checked after the fit as well, as where the encoder sees a function of them
         that is defined on the support alone.
+    collapse_advice : str or None, default=None
+        What helps against a posterior collapse, in whole sentences, where it is another thing than
+        for most likelihoods.
     to_encoder : callable or None, default=None
         What the encoder sees of rows, (n, n_features) float32, in numpy. None leaves encoding to
         torch.
     to_mean : callable or None, default=None
         E[x|z] from the decoder's output, in numpy. None leaves decoding to torch.
     page_mean : str or None, default=None
-        The same of one feature as an expression of JavaScript in ``output``, numbers, operators and
+        E[x|z] of one feature as an expression of JavaScript in ``output``, numbers, operators and
         functions of ``Math``, for the explorer's page. None means that there can be no page.
 
     Examples
@@ -110,6 +113,7 @@ class Likelihood:
     binary: bool = field(default=False, repr=False)
     check: Callable[[ValueFacts, float], None] | None = field(default=None, repr=False)
     checks_new_rows: bool = field(default=False, repr=False)
+    collapse_advice: str | None = field(default=None, repr=False)
     to_encoder: ArrayFunction | None = field(default=None, repr=False)
     to_mean: ArrayFunction | None = field(default=None, repr=False)
     page_mean: str | None = field(default=None, repr=False)
@@ -217,12 +221,15 @@ class Prior:
         Whether training moves it, which the KL term alone does.
     of_classes : bool, default=False
         Whether it has a form for ``conditional="prior"``.
+    is_sized : bool, default=False
+        Whether ``n_prior_components`` says how many components it has.
     """
 
     name: str
     module: Callable[[Any], Any] | None = field(default=None, repr=False)
     learned: bool = field(default=True, repr=False)
     of_classes: bool = field(default=False, repr=False)
+    is_sized: bool = field(default=False, repr=False)
 
 
 def likelihood_of(part: str | Likelihood | Callable[[int], Any]) -> Likelihood:
@@ -317,6 +324,10 @@ LIKELIHOODS = {
             "poisson",
             check=_check_counts,
             checks_new_rows=True,
+            collapse_advice=(
+                "Counts that are few in a row need one hidden layer and a KL weight that rises "
+                "slowly: hidden_layer_sizes=(200,), warm_up=1.0; or a smaller beta."
+            ),
             to_encoder=np.log1p,
             to_mean=np.exp,
             page_mean="Math.exp(output)",
@@ -336,6 +347,6 @@ PRIORS = {
     description.name: description
     for description in (
         Prior("normal", learned=False, of_classes=True),
-        Prior("mixture", of_classes=True),
+        Prior("mixture", of_classes=True, is_sized=True),
     )
 }

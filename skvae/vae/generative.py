@@ -82,13 +82,15 @@ class GenerativeMixin:
         d = fitted.n_components
         if Z.shape[1] not in (d, 2 * d):
             raise ValueError(f"X has {Z.shape[1]} columns, but z has {d} (or {2 * d} as params).")
-        codes = None
+        class_numbers = None
         if fitted.labels_in_decoder and y is not None:
-            codes = self._class_codes(y, len(Z))
+            class_numbers = self._class_numbers(y, len(Z))
 
         Z = Z[:, :d]
 
-        return check_answer(_cast(fitted.decode(Z, codes), Z.dtype), Z, name="the latent points")
+        return check_answer(
+            _cast(fitted.decode(Z, class_numbers), Z.dtype), Z, name="the latent points"
+        )
 
     def reconstruct(self, X: ArrayLike, y: Any = None) -> FloatArray:
         """Encode to the posterior mean and decode.
@@ -150,17 +152,17 @@ class GenerativeMixin:
             raise ValueError("Without X_b, y_b has to name a class of a fit with conditional=.")
         fitted = self.fitted_
         rows = self._rows(X_a)
-        a, codes_a = self._latent(rows, y_a)
-        codes_b: np.ndarray | None
+        a, class_numbers_a = self._latent(rows, y_a)
+        class_numbers_b: np.ndarray | None
         if X_b is None:
-            b, codes_b = a, self._class_codes(y_b, len(rows))
+            b, class_numbers_b = a, self._class_numbers(y_b, len(rows))
             if conditional == "prior":
-                own = self._found(rows) if y_a is None else self._class_codes(y_a, len(rows))
-                b = fitted.mixture_prior().move(a, own, codes_b)
+                own = self._found(rows) if y_a is None else self._class_numbers(y_a, len(rows))
+                b = fitted.mixture_prior().move(a, own, class_numbers_b)
         else:
-            b, codes_b = self._latent(self._rows(X_b), y_b)
+            b, class_numbers_b = self._latent(self._rows(X_b), y_b)
             check_consistent_length(rows, b)
-        ends = fitted.decoder_input(a, codes_a), fitted.decoder_input(b, codes_b)
+        ends = fitted.decoder_input(a, class_numbers_a), fitted.decoder_input(b, class_numbers_b)
         t = np.linspace(0, 1, n_steps, dtype=np.float32)[:, None]
         path = (1 - t) * ends[0][:, None] + t * ends[1][:, None]  # (n, n_steps, inputs)
         decoded = fitted.to_units(fitted.decode_input(path.reshape(-1, path.shape[2])))
@@ -263,11 +265,13 @@ class GenerativeMixin:
         if random_state is not None:
             seed = int(check_random_state(random_state).randint(2**31 - 1))
         rng = np.random.default_rng(seed)
-        codes = self._classes_to_draw(n_samples, y, rng)
-        Z = fitted.draw_latent(n_samples if codes is None else len(codes), codes, rng)
+        class_numbers = self._classes_to_draw(n_samples, y, rng)
+        Z = fitted.draw_latent(
+            n_samples if class_numbers is None else len(class_numbers), class_numbers, rng
+        )
         if draw:
-            return fitted.draw(Z, codes, seed)
-        x = fitted.decode_input(fitted.decoder_input(Z, codes))
+            return fitted.draw(Z, class_numbers, seed)
+        x = fitted.decode_input(fitted.decoder_input(Z, class_numbers))
 
         return fitted.to_units(x.astype(np.float64))
 
@@ -331,7 +335,7 @@ class GenerativeMixin:
         if not fitted.labels_in_decoder:
             return Z, None
 
-        return Z, self._found(X) if y is None else self._class_codes(y, len(X))
+        return Z, self._found(X) if y is None else self._class_numbers(y, len(X))
 
     def _log_proba(self, X: Any) -> np.ndarray:
         return log_class_probabilities(self.fitted_, X, N_REFINEMENT)
@@ -355,25 +359,25 @@ class GenerativeMixin:
         if y is None:
             return rng.choice(fitted.n_classes, n_samples, p=fitted.class_frequencies)
 
-        return self._class_codes(y, len(y) if np.ndim(y) and n_samples == 1 else n_samples)
+        return self._class_numbers(y, len(y) if np.ndim(y) and n_samples == 1 else n_samples)
 
-    def _class_codes(self, y: Any, n_samples: int) -> np.ndarray:
+    def _class_numbers(self, y: Any, n_samples: int) -> np.ndarray:
         """Class numbers of a label for all rows, or of one for each, (n_samples,)."""
-        codes = encode_labels([y] if np.ndim(y) == 0 else y, self.classes_)
+        class_numbers = encode_labels([y] if np.ndim(y) == 0 else y, self.classes_)
         if np.ndim(y) == 0:
-            codes = codes.repeat(n_samples)
-        if len(codes) != n_samples:
-            raise ValueError(f"y has {len(codes)} labels, but n_samples={n_samples}.")
-        if (codes < 0).any():
+            class_numbers = class_numbers.repeat(n_samples)
+        if len(class_numbers) != n_samples:
+            raise ValueError(f"y has {len(class_numbers)} labels, but n_samples={n_samples}.")
+        if (class_numbers < 0).any():
             raise ValueError("y must hold labels of classes; -1 means unlabelled.")
 
-        return codes
+        return class_numbers
 
     def _row_scores(self, X: Any, y: Any, n_importance: int | None) -> np.ndarray:
         X = self._rows(X, scored=True)
-        fitted, codes = self.fitted_, None
+        fitted, class_numbers = self.fitted_, None
         if fitted.n_classes is not None and y is not None:
-            codes = encode_labels(y, self.classes_)
-            check_consistent_length(X, codes)
+            class_numbers = encode_labels(y, self.classes_)
+            check_consistent_length(X, class_numbers)
 
-        return fitted.score_rows(X, codes, n_importance)
+        return fitted.score_rows(X, class_numbers, n_importance)

@@ -236,7 +236,7 @@ def encode_labels(y: Any, classes: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    codes : ndarray of shape (n,), int64
+    class_numbers : ndarray of shape (n,), int64
 
     Examples
     --------
@@ -253,10 +253,10 @@ def encode_labels(y: Any, classes: np.ndarray) -> np.ndarray:
         raise ValueError(
             f"y contains labels that were not seen in fit: {unknown[:5]}; classes_ is {classes}."
         )
-    codes = np.full(len(labelled), UNLABELLED, np.int64)
-    codes[labelled] = np.array([places[v] for v in values.tolist()], np.int64)[inverse]
+    class_numbers = np.full(len(labelled), UNLABELLED, np.int64)
+    class_numbers[labelled] = np.array([places[v] for v in values.tolist()], np.int64)[inverse]
 
-    return codes
+    return class_numbers
 
 
 def class_frequencies(counts: np.ndarray) -> np.ndarray:

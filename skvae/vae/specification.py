@@ -14,7 +14,7 @@ from skvae._warnings import warn
 from skvae.compute.sizes import check_memory
 from skvae.data.images import shape_of_images
 from skvae.data.rows import RowFacts
-from skvae.vae.descriptions import likelihood_of, network_of
+from skvae.vae.descriptions import likelihood_of, network_of, prior_of
 from skvae.vae.labels import Labels
 from skvae.vae.overflow import check_moments, check_reach
 from skvae.vae.scaling import Scaling
@@ -26,6 +26,7 @@ __all__ = [
     "Holdout",
     "Settled",
     "Specification",
+    "needs_moments",
     "settled_parameters",
 ]
 
@@ -197,6 +198,11 @@ class Specification:
         return _planned(p, architecture, scaling, holdout, facts.n_rows, n_steps, settled is None)
 
 
+def needs_moments(likelihood: Any) -> bool:
+    """Whether a fit asks for the means and scales of the columns under a ``likelihood``."""
+    return bool(likelihood == "auto") or not likelihood_of(likelihood).scaled
+
+
 def settled_parameters(parameters: Parameters) -> dict[str, Any]:
     """Parameters that stay with a fit beside the architecture, as plain values."""
     return {name: plain(parameters[name]) for name in (*_UNITS, "variational")}
@@ -294,7 +300,7 @@ def _architecture(
 ) -> Architecture:
     n_classes = None if labels is None else len(labels.classes)
     n_prior_components = None
-    if p.prior == "mixture":
+    if prior_of(p.prior).is_sized:
         of_classes = p.conditional == "prior"
         n_prior_components = n_classes if of_classes else int(p.n_prior_components)
     image_shape = None

@@ -47,7 +47,7 @@ from skvae.vae.epochs import Arrays, Epoch, Fit, Listener, Start
 from skvae.vae.fitted import N_REFINEMENT, FittedVAE
 from skvae.vae.generative import GenerativeMixin
 from skvae.vae.options import check_options
-from skvae.vae.specification import Specification
+from skvae.vae.specification import Specification, needs_moments
 
 __all__ = ["VAETransformer", "fit_told"]
 
@@ -628,7 +628,7 @@ def _train(
         X,
         reset=settled is None,
         unit=parameters["max_value"],
-        moments=settled is None and parameters["likelihood"] != "bernoulli",
+        moments=settled is None and needs_moments(parameters["likelihood"]),
     )
     labels = labels_of(before, parameters["conditional"], y, classes)
     check_consistent_length(rows, None if labels is None else labels.numbers)

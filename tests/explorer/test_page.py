@@ -132,9 +132,9 @@ def test_points_are_posterior_means(page):
     points = content_of(page(model, X, y))["points"]
     z = np.frombuffer(base64.b64decode(points["z"]), "<f4").reshape(-1, 2)
 
-    assert len(z) == len(points["codes"]) == MAX_POINTS
+    assert len(z) == len(points["class_numbers"]) == MAX_POINTS
     assert np.array_equal(z[[0, -1]], model.transform(X)[[0, -1], :2].astype(np.float32))
-    assert points["codes"][-1] == ["setosa", "versicolor"].index(y[-1])
+    assert points["class_numbers"][-1] == ["setosa", "versicolor"].index(y[-1])
     assert points["classes"][1] == {"mark": "1", "name": "versicolor"}
 
 
@@ -146,7 +146,7 @@ def test_points_without_a_label_are_shown_as_such(page, unknown):
     points = content_of(page(vae().fit(X), X, y))["points"]
 
     assert [c["name"] for c in points["classes"]] == ["3", "7", "unlabelled"]
-    assert points["codes"] == [2, 2, 0, 1, 0, 1]
+    assert points["class_numbers"] == [2, 2, 0, 1, 0, 1]
     nothing_known = content_of(page(vae().fit(X), X, [-1] * 6))["points"]
     assert [c["name"] for c in nothing_known["classes"]] == ["unlabelled"]
 

@@ -180,9 +180,9 @@ class Mixture(_LearnedScales):
     Notes
     -----
     :meth:`draw_parameters` spreads the means so that the mixture has about the moments of N(0, I)
-    and its components hardly overlap in more than a few dimensions; the warm-up then gives codes
-    the time to spread over them. Scales have a floor, below which a component could shrink onto
-    a code.
+    and its components hardly overlap in more than a few dimensions; the warm-up then gives the
+    posteriors time to spread over them. Scales have a floor, below which a component could shrink
+    onto a point.
 
     References
     ----------
@@ -199,7 +199,7 @@ class Mixture(_LearnedScales):
     torch.Size([3])
     """
 
-    # Steps as long as those of class means let one component win all codes while these are alike.
+    # Steps as long as those of class means let one component win all rows while these are alike.
     lr_ratio = 1.0
 
     def __init__(self, n_prior_components: int, n_components: int) -> None:

@@ -11,6 +11,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from skvae.data.archive import damage_of
 from skvae.data.rows import PreparedRows, RowFacts, Rows, evenly_spaced, facts_of
+from skvae.vae.descriptions import likelihood_of
 from skvae.vae.epochs import Arrays, Fit, Listener, Start
 from skvae.vae.labels import Labels
 from skvae.vae.nn.draws import fixed_draws
@@ -334,7 +335,8 @@ def _fit(
     n_active = count_active(variance)
     is_variational = specification.schedule.beta is not None
     if is_variational:
-        warn_of_collapse(n_active, kl, specification.architecture["likelihood"])
+        likelihood = likelihood_of(specification.architecture["likelihood"])
+        warn_of_collapse(n_active, kl, likelihood.collapse_advice)
     history, curves = start.history, start.kl_curves
     if kept.last is not None:
         history = kept.last.history

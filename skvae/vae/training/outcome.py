@@ -1,8 +1,5 @@
 """How a fit has come out: dimensions in use, and warnings of divergence and collapse."""
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
@@ -46,7 +43,7 @@ def warn_if_worse(start: float, end: float, n_features: int) -> None:
         )
 
 
-def warn_of_collapse(n_active: int, kl: np.ndarray, likelihood: str | Callable[..., Any]) -> None:
+def warn_of_collapse(n_active: int, kl: np.ndarray, advice: str | None = None) -> None:
     """Warn of a fit whose posterior is next to the prior, whatever the row.
 
     Parameters
@@ -55,20 +52,17 @@ def warn_of_collapse(n_active: int, kl: np.ndarray, likelihood: str | Callable[.
         Latent dimensions that depend on the input.
     kl : ndarray of shape (d,)
         What each carries, in nats.
-    likelihood : str or callable
-        Decides what helps.
+    advice : str or None, default=None
+        What helps, where it is another thing than usually.
     """
     nearly = n_active <= _FEW_ACTIVE * len(kl) and kl.sum() < _LITTLE
     if n_active and not nearly:
         return
-    remedies = (
-        "Counts that are few in a row need one hidden layer and a KL weight that rises slowly: "
-        "hidden_layer_sizes=(200,), warm_up=1.0; or a smaller beta."
-        if likelihood == "poisson"
-        else "Try more epochs (max_iter), a longer warm_up, a smaller beta or other units of X."
+    advice = advice or (
+        "Try more epochs (max_iter), a longer warm_up, a smaller beta or other units of X."
     )
     warn(
         f"Posterior collapse: the input moves {n_active or 'none'} of {len(kl)} latent dimensions, "
-        f"and z carries {kl.sum():.2g} nats of a row. {remedies}",
+        f"and z carries {kl.sum():.2g} nats of a row. {advice}",
         PosteriorCollapseWarning,
     )

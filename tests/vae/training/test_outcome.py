@@ -13,11 +13,16 @@ from skvae.vae.training.outcome import warn_of_collapse
 )
 def test_a_posterior_next_to_the_prior_is_a_collapse(n_active, nats, said):
     with pytest.warns(PosteriorCollapseWarning, match=f"{said} latent dimensions.*smaller beta"):
-        warn_of_collapse(n_active, np.full(32, nats / 32), "gaussian")
+        warn_of_collapse(n_active, np.full(32, nats / 32))
 
 
 @pytest.mark.parametrize(("n_active", "nats"), [(1, 2.0), (4, 0.9), (32, 0.1)])
 def test_few_dimensions_that_carry_something_are_none(n_active, nats):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warn_of_collapse(n_active, np.full(32, nats / 32), "poisson")
+        warn_of_collapse(n_active, np.full(32, nats / 32))
+
+
+def test_the_advice_of_a_likelihood_is_given():
+    with pytest.warns(PosteriorCollapseWarning, match="of a row. Count again.$"):
+        warn_of_collapse(0, np.zeros(32), "Count again.")
