@@ -40,7 +40,12 @@ Y = Y[:240]
             {"conditional": "prior"},
             {"prior": "mixture", "n_prior_components": 3},
             {"prior": "mixture", "conditional": "prior"},
-            {"conditional": "decoder"},
+            {
+                "conditional": "decoder",
+                "hidden_layer_sizes": (20,),
+                "max_iter": 10,
+                "learning_rate_init": 1e-2,
+            },
             {"output": "params"},
             {"output": "sample"},
             {"likelihood": "gaussian_diag"},
