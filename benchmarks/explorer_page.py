@@ -84,7 +84,7 @@ def seed_model():
 
 
 def half_precision(vae):
-    """The same model with weights of 16 bits."""
+    """A copy of the model whose weights are rounded to 16 bits."""
     half = copy.copy(vae)
     half.parameters_ = {k: np.float32(np.float16(v)) for k, v in vae.parameters_.items()}
 

@@ -28,7 +28,7 @@ def by_numpy(X, mixture):
 
 
 def by_rows(X, mixture):
-    """The same with one row of posteriors for each descriptor, not for each component."""
+    """Statistics with one row of posteriors for each descriptor, not for each component."""
     eta = natural_parameters(mixture, 0).astype(np.float32)
     totals = np.zeros(eta.shape)
     for first in range(0, len(X), BLOCK):
@@ -43,7 +43,7 @@ def by_rows(X, mixture):
 
 
 def by_torch(X, mixture):
-    """The same with torch, on the CPU."""
+    """Statistics with torch, on the CPU."""
     eta = torch.from_numpy(natural_parameters(mixture, 0).astype(np.float32))
     totals = torch.zeros(eta.shape, dtype=torch.float64)
     for x in torch.from_numpy(X).split(BLOCK):

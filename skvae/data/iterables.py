@@ -181,7 +181,7 @@ class IteratedRows:
                 pass
 
     def anew(self) -> "IteratedRows":
-        """The same rows, which a new pass will read."""
+        """These rows, read by a pass of their own that is yet to begin."""
         rows = copy(self)
         rows._rewind()
 

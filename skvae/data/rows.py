@@ -69,7 +69,7 @@ class SequentialRows(Rows, Protocol):
     """Rows that are read forward: any others than the next ones may take a new pass."""
 
     def anew(self) -> "SequentialRows":
-        """The same rows, with a pass of their own."""
+        """These rows, read by a pass of their own that is yet to begin."""
 
 
 class ArrayRows:

@@ -24,11 +24,11 @@ NAN, NA = np.nan, pd.NA
 def test_labels_become_places(labels, container):
     y = np.array(labels, dtype=object) if container is object else container(labels)
     classes = known_classes(y)
-    codes = encode_labels(y, classes)
+    class_numbers = encode_labels(y, classes)
 
-    assert classes[codes].tolist() == labels
+    assert classes[class_numbers].tolist() == labels
     assert classes.dtype == np.array(labels).dtype
-    assert codes.dtype == np.int64
+    assert class_numbers.dtype == np.int64
 
 
 @pytest.mark.parametrize(

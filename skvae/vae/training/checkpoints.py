@@ -195,7 +195,7 @@ class Checkpoint(Listener):
     optimizer : torch.optim.Optimizer
         Whose state is written too.
     stopper : EarlyStopping or None
-        The same, if there is early stopping.
+        Whose state is written too; None without early stopping.
     clock : callable, default=time.monotonic
         Seconds now.
     """
