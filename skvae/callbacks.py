@@ -8,7 +8,7 @@ from typing import Any
 
 from skvae._typing import PathLike
 
-__all__ = ["TensorBoard", "open_writer", "require_tensorboard", "write_record"]
+__all__ = ["TensorBoard"]
 
 # As TensorBoard's users know them.
 _TAGS = {"elbo": "ELBO", "kl": "KL"}

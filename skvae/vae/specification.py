@@ -200,7 +200,11 @@ class Specification:
 
 def needs_moments(likelihood: Any) -> bool:
     """Whether a fit asks for the means and scales of the columns under a ``likelihood``."""
-    return bool(likelihood == "auto") or not likelihood_of(likelihood).scaled
+    if isinstance(likelihood, str) and likelihood == "auto":
+        return True
+    description = likelihood_of(likelihood)
+
+    return description.standardised or not description.scaled
 
 
 def settled_parameters(parameters: Parameters) -> dict[str, Any]:

@@ -2,11 +2,14 @@ import warnings
 
 import numpy as np
 import pytest
+import small
 import torch
 
 from skvae import VAETransformer
 from skvae.data.rows import facts_of
+from skvae.parts import Likelihood
 from skvae.vae.labels import Labels, known_classes
+from skvae.vae.nn.likelihoods import Gaussian
 from skvae.vae.specification import Specification
 
 RNG = np.random.default_rng(0)
@@ -227,3 +230,11 @@ def test_what_has_no_effect_is_not_part_of_it():
         a, b = (specify(REALS, **options, **more) for more in ({}, inert))
         assert repr(a) == repr(b)
         assert repr(a) != repr(specify(REALS, **options | {"batch_size": 3}))
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_a_likelihood_of_standardised_features_gets_their_moments(scaled):
+    likelihood = Likelihood("mine", Gaussian, standardised=True, scaled=scaled)
+    X = np.random.default_rng(0).normal(size=(30, 4))
+    vae = small.vae(likelihood=likelihood, max_iter=1).fit(X)
+    assert np.allclose(vae.mean_, X.mean(axis=0))
