@@ -14,6 +14,7 @@ from skvae.data.iterables import BlockPasses, IteratedRows, yields_blocks
 from skvae.data.maps import MappedRows, memory_map_of, row_blocks, rows_per_block
 
 __all__ = [
+    "TOLERANCE",
     "ArrayRows",
     "PreparedRows",
     "RowFacts",
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 # Binary values are 0 and a unit, up to rounding.
-_TOLERANCE = 1e-6
+TOLERANCE = 1e-6
 
 # What rows may stay in memory; others become float32 where that is exact, else float64.
 _DTYPES = [np.float64, np.float32, np.uint8]
@@ -145,7 +146,7 @@ def evenly_spaced(n_rows: int, n: int) -> np.ndarray:
 
 def are_binary(X: np.ndarray, unit: float = 1.0) -> np.ndarray:
     """Whether all values of each column are 0 or ``unit`` up to rounding, (n_features,)."""
-    tolerance = _TOLERANCE * unit
+    tolerance = TOLERANCE * unit
     x = np.asarray(X, dtype=output_dtype(X))
 
     near = (np.abs(x) <= tolerance) | (np.abs(x - unit) <= tolerance)

@@ -14,27 +14,24 @@ from typing import Any, Protocol
 import numpy as np
 from scipy.special import expit
 
+from skvae.data.rows import TOLERANCE
 from skvae.vae.numpy_networks import Layer, mlp_layers
 
 __all__ = [
     "LIKELIHOODS",
     "NETWORKS",
     "PRIORS",
-    "TOLERANCE",
     "Likelihood",
     "Network",
     "NetworkSizes",
     "Prior",
     "ValueFacts",
-    "check_unit_range",
-    "is_unit_range",
+    "check_unit_interval",
+    "in_unit_interval",
     "likelihood_of",
     "network_of",
     "prior_of",
 ]
-
-# MinMaxScaler overshoots 1 by a rounding error.
-TOLERANCE = 1e-6
 
 # An expression of the page's: it can compute with ``output`` and do nothing else.
 _PAGE_TOKENS = re.compile(
@@ -269,23 +266,25 @@ def _pair(
     yield decoder(*sizes.of_decoder)
 
 
-def is_unit_range(low: float, high: float, max_value: float = 1.0) -> bool:
-    """Whether values from ``low`` to ``high`` lie in [0, max_value], up to rounding."""
-    return bool(low >= -TOLERANCE * max_value and high <= (1 + TOLERANCE) * max_value)
+def in_unit_interval(facts: ValueFacts, max_value: float = 1.0) -> bool:
+    """Whether all values lie in [0, max_value], up to rounding."""
+    low, high = -TOLERANCE * max_value, (1 + TOLERANCE) * max_value
+
+    return bool(facts.low >= low and facts.high <= high)
 
 
-def check_unit_range(low: float, high: float, wanted_by: str, max_value: float = 1.0) -> None:
-    """Raise an error that says how to scale X unless its values lie in [0, max_value]."""
-    if not is_unit_range(low, high, max_value):
+def check_unit_interval(facts: ValueFacts, wanted_by: str, max_value: float = 1.0) -> None:
+    """Raise an error that says how to scale X unless it lies in [0, max_value]."""
+    if not in_unit_interval(facts, max_value):
         raise ValueError(
-            f"{wanted_by} needs values in [0, {max_value:g}], got values between {low:.4g} and "
-            f"{high:.4g}. Set max_value=255 for pixels of 8 bits, or scale first: X / 255, "
-            "otherwise sklearn.preprocessing.MinMaxScaler(clip=True)."
+            f"{wanted_by} needs values in [0, {max_value:g}], got values between {facts.low:.4g} "
+            f"and {facts.high:.4g}. Set max_value=255 for pixels of 8 bits, or scale first: X / "
+            "255, otherwise sklearn.preprocessing.MinMaxScaler(clip=True)."
         )
 
 
 def _check_shares(facts: ValueFacts, max_value: float) -> None:
-    check_unit_range(facts.low, facts.high, "likelihood='bernoulli'", max_value)
+    check_unit_interval(facts, "likelihood='bernoulli'", max_value)
 
 
 def _check_counts(facts: ValueFacts, max_value: float) -> None:

@@ -14,12 +14,18 @@ from skvae._warnings import warn
 from skvae.compute.sizes import check_memory
 from skvae.data.images import shape_of_images
 from skvae.data.rows import RowFacts
-from skvae.vae.descriptions import likelihood_of, network_of, prior_of
+from skvae.vae.descriptions import (
+    check_unit_interval,
+    in_unit_interval,
+    likelihood_of,
+    network_of,
+    prior_of,
+)
 from skvae.vae.labels import Labels
 from skvae.vae.overflow import check_moments, check_reach
 from skvae.vae.scaling import Scaling
 from skvae.vae.schedule import Schedule
-from skvae.vae.support import check_support, check_unit_interval, in_unit_interval
+from skvae.vae.support import check_support
 
 __all__ = [
     "Architecture",

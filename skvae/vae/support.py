@@ -7,19 +7,9 @@ import numpy as np
 
 from skvae._warnings import warn
 from skvae.data.rows import PreparedRows, RowFacts, facts_of
-from skvae.vae.descriptions import Likelihood, check_unit_range, is_unit_range
+from skvae.vae.descriptions import Likelihood, in_unit_interval
 
-__all__ = ["check_support", "check_unit_interval", "in_unit_interval", "within_support"]
-
-
-def in_unit_interval(facts: RowFacts, max_value: float = 1.0) -> bool:
-    """Whether all values lie in [0, max_value], up to rounding."""
-    return is_unit_range(facts.low, facts.high, max_value)
-
-
-def check_unit_interval(facts: RowFacts, wanted_by: str, max_value: float = 1.0) -> None:
-    """Raise an error that says how to scale X unless it lies in [0, max_value]."""
-    check_unit_range(facts.low, facts.high, wanted_by, max_value)
+__all__ = ["check_support", "within_support"]
 
 
 def check_support(facts: RowFacts, likelihood: Likelihood, max_value: float = 1.0) -> None:

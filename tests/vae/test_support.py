@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from skvae.data.rows import facts_of
-from skvae.vae.descriptions import LIKELIHOODS
-from skvae.vae.support import check_support, check_unit_interval, in_unit_interval
+from skvae.vae.descriptions import LIKELIHOODS, check_unit_interval, in_unit_interval
+from skvae.vae.support import check_support
 
 
 def test_unit_interval_forgives_rounding_only():

@@ -28,7 +28,7 @@ from skvae.vae.training.optimizers import OPTIMIZERS, flatten, load_state, state
 from skvae.vae.training.outcome import count_active, warn_if_worse, warn_of_collapse
 from skvae.vae.training.run import Kept, run_epochs
 
-__all__ = ["described_rows", "split", "train_vae"]
+__all__ = ["split", "train_vae"]
 
 # Rows by which the fitted posterior is described.
 _SUMMARY_ROWS = 10_000
@@ -328,7 +328,7 @@ def _fit(
     optimizer: Arrays | None,
 ) -> Fit:
     """What has been learned; a collapse is warned of."""
-    rows, numbers = described_rows(*training)
+    rows, numbers = _described_rows(*training)
     with _fixed_draws(model, start.seed):
         x = PreparedRows(rows, specification.scaling.to_network)
         kl, variance = posterior_summary(model, x, numbers)
@@ -359,7 +359,7 @@ def _fixed_draws(model: VAE, seed: int) -> AbstractContextManager[None]:
     return fixed_draws(model, stream_seed(seed, MODULES_IN_USE))
 
 
-def described_rows(rows: Rows, numbers: Numbers) -> Pair:
+def _described_rows(rows: Rows, numbers: Numbers) -> Pair:
     """Rows and class numbers by which a fitted model is described: some of them, if all can be."""
     has_unlabelled = numbers is not None and bool((numbers < 0).any())
     if len(rows) > _SUMMARY_ROWS and not has_unlabelled:
