@@ -118,7 +118,7 @@ class Bar(Listener):
 
     def fit_began(self, start: Start) -> None:
         """Begin with what is done."""
-        self._done = self._iterations.after(start.n_done)
+        self._done = self._iterations.after(start.epochs_done)
         if sys.stderr.isatty():
             self._bar = ProgressBar(self._iterations.total, sys.stderr, self._done)
             self._bar.update(self._done)
