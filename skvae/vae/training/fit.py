@@ -255,7 +255,7 @@ def _run(
     epochs_done = specification.n_epochs - start.epochs_left(specification.n_epochs)
     batches = _batches(specification, model, objective, training, start)
     progress = train(
-        model, optimizer, batches, specification.schedule, objective, n_done=epochs_done
+        model, optimizer, batches, specification.schedule, objective, epochs_done=epochs_done
     )
     try:
         for listener in listeners:
@@ -293,7 +293,7 @@ def _batches(
         noise_of(model, objective, y, is_zero=specification.schedule.beta is None),
         batch_size=specification.batch_size,
         seed=start.seed,
-        n_before=start.epochs_before,
+        epochs_before=start.epochs_before,
         steps_per_epoch=specification.steps_per_epoch,
         dynamic=specification.scaling.dynamic,
         least_rows=model.least_rows(),
