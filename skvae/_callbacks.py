@@ -26,19 +26,19 @@ class FitTasks:
     def __init__(self, estimator: Any, name: str, n_epochs: int, X: Any, y: Any) -> None:
         self._context = callback_context(estimator, name, n_epochs)
         self._arguments = {"estimator": estimator, "X": X, "y": y}
-        self.n_epochs = self._n_left = n_epochs
+        self.n_epochs = self._epochs_left = n_epochs
         self._epoch: Any = None
 
-    def begin(self, n_left: int | None = None) -> None:
+    def begin(self, epochs_left: int | None = None) -> None:
         """The fit begins, and with it the first of the epochs that are left, by default all."""
         if self._context is not None:
-            self._n_left = self._n_left if n_left is None else n_left
+            self._epochs_left = self._epochs_left if epochs_left is None else epochs_left
             self._context.call_on_fit_task_begin(**self._arguments)
             self._begin_epoch()
 
     def _begin_epoch(self) -> None:
-        if self._n_left:
-            self._n_left -= 1
+        if self._epochs_left:
+            self._epochs_left -= 1
             self._epoch = self._context.subcontext(task_name="epoch")
             self._epoch.call_on_fit_task_begin(**self._arguments)
 

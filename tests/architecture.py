@@ -41,6 +41,13 @@ class Source:
     def tree(self):
         return ast.parse(self.text)
 
+    @cached_property
+    def constants(self):
+        """Values that stand in the code, without those of types and parameters."""
+        left_out = {id(n) for node in _types_and_defaults(self.tree) for n in ast.walk(node)}
+        nodes = ast.walk(self.tree)
+        return {n.value for n in nodes if isinstance(n, ast.Constant) and id(n) not in left_out}
+
 
 @dataclass(frozen=True, order=True)
 class Place:
@@ -256,13 +263,20 @@ def _words(annotation):
 
 
 def naming(sources, text):
-    """Modules whose code has a text among its constants; docstrings and types do not count."""
-    return {module for module, source in sources.items() if text in _constants(source.tree)}
+    """Modules whose code has a text among its constants.
+
+    Docstrings, types (``Literal["text"]``) and the values that parameters have by default do not
+    count.
+    """
+    return {module for module, source in sources.items() if text in source.constants}
 
 
-def _constants(tree):
-    types = {id(n) for node in ast.walk(tree) if _is_type(node) for n in ast.walk(node)}
-    return [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and id(n) not in types]
+def _types_and_defaults(tree):
+    for node in ast.walk(tree):
+        if _is_type(node):
+            yield node
+        elif isinstance(node, ast.arguments):
+            yield from filter(None, [*node.defaults, *node.kw_defaults])
 
 
 def _is_type(node):

@@ -19,6 +19,8 @@ from architecture import (
 )
 
 import skvae
+from skvae.fisher.layout import GRADIENTS
+from skvae.vae.descriptions import LIKELIHOODS, NETWORKS, PRIORS
 
 SOURCES = read_package(Path(skvae.__file__).parent)
 IMPORTS = import_graph(SOURCES)
@@ -35,7 +37,7 @@ MAY_IMPORT = {
     GROUND_FLOOR: set(),
     "data": {"compute"},
     "compute": set(),
-    "callbacks": set(),
+    "callbacks": {"data", "displays"},
     "persistence": {"skvae"},
     "datasets": {"data"},
     "mixture": {"data", "compute"},
@@ -132,20 +134,33 @@ def test_the_transformer_has_few_ancestors():
     assert len(inspect.getmro(skvae.VAETransformer)[:-1]) <= 12  # without object
 
 
+# Settings of fits, which name their parts as a user does.
+RECIPES = {"recipes", "cli.train"}
+
+
 @pytest.mark.parametrize(
-    ("name", "module"),
+    ("names", "module"),
     [
-        ("gaussian_diag", "vae.nn.likelihoods"),
-        ("poisson", "vae.nn.likelihoods"),
-        ("conv", "vae.nn.networks"),
-        ("mixture", "vae.nn.priors"),
+        (LIKELIHOODS, "vae.nn.likelihoods"),
+        (NETWORKS, "vae.nn.networks"),
+        (PRIORS, "vae.nn.priors"),
     ],
+    ids=["likelihoods", "networks", "priors"],
 )
-def test_a_part_is_named_where_it_is_described_and_where_its_module_is(name, module):
-    assert naming({m: s for m, s in SOURCES.items() if m.startswith("vae")}, name) == {
-        "vae.descriptions",
-        module,
-    }
+def test_a_part_is_named_where_it_is_described_and_where_its_module_is(names, module):
+    # "mixture" is a parameter of encoders too.
+    sources = {m: s for m, s in SOURCES.items() if room_of(m) != "fisher" and m not in RECIPES}
+    for name in names:
+        assert naming(sources, name) == {"vae.descriptions", module}, name
+
+
+@pytest.mark.parametrize("name", GRADIENTS)
+def test_a_gradient_is_named_where_it_is_described_and_converted_and_by_a_vocabulary(name):
+    sources = {m: s for m, s in SOURCES.items() if room_of(m) == "fisher"}
+    allowed = {"fisher.layout", "fisher.conventions", "fisher.vocabulary"}
+    if name == "weights":  # those of descriptors, an argument
+        allowed.add("fisher.set_encoder")
+    assert naming(sources, name) <= allowed
 
 
 # The counters themselves, on a package of three files.
@@ -199,6 +214,14 @@ def test_private_reads_are_of_what_another_file_defines_or_any_file_gives(small)
         "inner.b:6 _own",
         "inner.b:6 _value",
     ]
+
+
+def test_names_are_those_of_the_code_that_runs(tmp_path):
+    (tmp_path / "types.py").write_text(
+        'def f(a: Literal["x"] = "x", *, b="x"):\n    """x or y"""\n'
+    )
+    (tmp_path / "code.py").write_text('def f(a):\n    return a == "x"\n')
+    assert naming(read_package(tmp_path), "x") == {"code"}
 
 
 def test_estimators_are_known_by_their_name_or_annotation(small):

@@ -10,13 +10,14 @@ import joblib
 import numpy as np
 
 from skvae import datasets
-from skvae.callbacks import require_tensorboard
+from skvae.callbacks import Lines, Pictures, TensorBoard
+from skvae.callbacks.tensorboard import require_tensorboard
 from skvae.cli.arguments import positive
 from skvae.cli.train_folder import MODEL, claim
-from skvae.cli.train_listeners import Iterations, Lines, Log
+from skvae.cli.train_listeners import Bar, Iterations, Told
 from skvae.compute.devices import resolve_device
 from skvae.data.writable import replacing
-from skvae.displays.films import Pictures
+from skvae.displays.films import require_pictures
 from skvae.exceptions import FitInterruptedWarning, PosteriorCollapseWarning
 from skvae.vae.epochs import Listener
 from skvae.vae.transformer import VAETransformer, fit_told
@@ -70,16 +71,7 @@ def add_command(commands: Any) -> None:
 def _train(arguments: argparse.Namespace) -> int:
     data = datasets.DATASETS[arguments.dataset](data_home=arguments.data_dir)
     X, y, n = data.data, data.target, data.n_train
-    pictures = Pictures(
-        arguments.logdir,
-        X[n:],
-        y[n:],
-        data.image_shape,
-        data.max_value,
-        class_names=data.target_names,
-        n_samples=arguments.n_samples,
-        n_components=arguments.latent_dim,
-    )
+    require_pictures(maps=arguments.latent_dim == 2)
     require_tensorboard()
     resolve_device(arguments.device)
     folder = claim(
@@ -90,16 +82,37 @@ def _train(arguments: argparse.Namespace) -> int:
     )
     iterations = Iterations(arguments.n_iterations, arguments.print_every)
     vae = _make(arguments, data.max_value, folder, iterations)
-    log = Log(folder, pictures, iterations)
-    if not _fit(vae, X[:n], y[:n], [log, Lines(iterations)], iterations.total):
+    told = Told(_callbacks(arguments, data, folder, iterations), vae)
+    if not _fit(vae, X[:n], y[:n], [Bar(iterations), told], iterations.total):
         print("\nInterrupted: --resume goes on from the last checkpoint.", file=sys.stderr)
         return 130
-    pictures.finish()
     with replacing(folder / MODEL) as file:
         joblib.dump(vae.set_params(checkpoint=None), file)
     print(f"Saved in {folder}; look at it with tensorboard --logdir {folder}", flush=True)
 
     return 0
+
+
+def _callbacks(
+    arguments: argparse.Namespace, data: Any, folder: Path, iterations: Iterations
+) -> list[Any]:
+    names, number = ("elbo", "reconstruction", "kl"), iterations.after
+    every = iterations.epochs_per_report
+    events = TensorBoard(folder, names=names, number=number, separate=False)
+    pictures = Pictures(
+        folder,
+        data.data[data.n_train :],
+        data.target[data.n_train :],
+        image_shape=data.image_shape,
+        class_names=data.target_names,
+        n_samples=arguments.n_samples,
+        every=every,
+        number=number,
+        tensorboard=events,
+    )
+    line = "Iteration: {number} ELBO: {elbo:.3f} s/iter: {seconds:.3e}"
+
+    return [events, pictures, Lines(line, every=every, number=number)]
 
 
 def _fit(

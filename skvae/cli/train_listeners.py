@@ -1,17 +1,16 @@
-"""What ``skvae train`` shows and writes while it fits."""
+"""What ``skvae train`` tells of while it fits, and in which numbers."""
 
 import sys
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from skvae._progress import ProgressBar
-from skvae.callbacks import open_writer, write_record
-from skvae.displays.films import Pictures
 from skvae.vae.epochs import Epoch, Listener, Progress, Start
+from skvae.vae.transformer import VAETransformer
 
-__all__ = ["Iterations", "Lines", "Log"]
+__all__ = ["Bar", "Iterations", "Told"]
 
 # The most iterations of an epoch, unless reports need more at a time.
 _STRETCH = 1000
@@ -32,8 +31,10 @@ class Iterations:
     --------
     >>> from skvae.cli.train_listeners import Iterations
     >>> iterations = Iterations(total=6000, every=2000)
-    >>> iterations.per_epoch, iterations.n_epochs, iterations.after(2), iterations.is_report(3000)
-    (1000, 6, 2000, False)
+    >>> iterations.per_epoch, iterations.n_epochs, iterations.epochs_per_report
+    (1000, 6, 2)
+    >>> iterations.after(2)
+    2000
     """
 
     total: int
@@ -53,50 +54,56 @@ class Iterations:
         """Done after so many epochs."""
         return min(n_epochs * self.per_epoch, self.total)
 
-    def is_report(self, iteration: int) -> bool:
-        """Whether a report is due after an iteration."""
-        return iteration % self.every == 0 or iteration == self.total
+    @property
+    def epochs_per_report(self) -> int:
+        """From one report to the next."""
+        return self.every // self.per_epoch
 
 
-class Log(Listener):
-    """Writes figures and images for TensorBoard, and pictures.
+class Told(Listener):
+    """Tells callbacks of a fit by their protocol, which scikit-learn speaks since 1.9 only.
 
     Parameters
     ----------
-    folder : path
-        Of the files of events.
-    pictures : Pictures
-        Drawn at every report.
-    iterations : Iterations
-        Of the run.
+    callbacks : sequence of callbacks
+        As ``set_callbacks`` takes them.
+    estimator : VAETransformer
+        That is fitted.
     """
 
-    def __init__(self, folder: Path, pictures: Pictures, iterations: Iterations):
-        self._folder, self._pictures, self._iterations = folder, pictures, iterations
-        self._writer: Any = None
+    def __init__(self, callbacks: Sequence[Any], estimator: VAETransformer):
+        self._callbacks, self._estimator = callbacks, estimator
+        self._fit, self._epoch = (
+            SimpleNamespace(task_name=name, root_uuid=id(self)) for name in ("fit", "epoch")
+        )
+        self._last: VAETransformer | None = None
 
     def fit_began(self, start: Start) -> None:
-        """Open a file, which hides what an earlier process wrote of what comes again."""
-        done = self._iterations.after(start.n_done)
-        self._writer = open_writer(self._folder, first_step=done + 1 if done else None)
+        """Set up, and begin."""
+        for callback in self._callbacks:
+            callback.setup(self._estimator, self._fit)
+            callback.on_fit_task_begin(self._estimator, self._fit)
+            callback.on_fit_task_begin(self._estimator, self._epoch)
 
     def epoch_ended(self, epoch: Epoch) -> None:
-        """Write the record, and draw if a report is due."""
-        iteration = self._iterations.after(epoch.number)
-        record = {name: epoch.record[name] for name in ("elbo", "reconstruction", "kl")}
-        write_record(self._writer, record, iteration)
-        if self._iterations.is_report(iteration) and epoch.fitted is not None:
-            self._pictures.draw(epoch.fitted(), iteration, self._writer)
-        self._writer.flush()
+        """Show the model, and begin another epoch."""
+        assert epoch.fitted is not None
+        self._last = epoch.fitted()
+        for callback in self._callbacks:
+            callback.on_fit_task_end(self._estimator, self._epoch, fitted_estimator=self._last)
+        for callback in self._callbacks:
+            callback.on_fit_task_begin(self._estimator, self._epoch)
 
     def fit_ended(self) -> None:
-        """Close the file."""
-        if self._writer is not None:
-            self._writer.close()
+        """Show the last model, and tear down."""
+        for callback in self._callbacks:
+            if self._last is not None:
+                callback.on_fit_task_end(self._estimator, self._fit, fitted_estimator=self._last)
+            callback.teardown(self._estimator, self._fit)
 
 
-class Lines(Listener):
-    """Prints a line at every report, with a bar below on a terminal.
+class Bar(Listener):
+    """A bar on a terminal, out of the way of lines that are printed when an epoch ends.
 
     Parameters
     ----------
@@ -111,32 +118,23 @@ class Lines(Listener):
 
     def fit_began(self, start: Start) -> None:
         """Begin with what is done."""
-        self._done = self._iterations.after(start.n_done)
+        self._done = self._iterations.after(start.epochs_done)
         if sys.stderr.isatty():
             self._bar = ProgressBar(self._iterations.total, sys.stderr, self._done)
             self._bar.update(self._done)
-        self._start = time.perf_counter()
 
     def progressed(self, progress: Progress) -> None:
-        """Take the time, and draw the bar."""
-        self._seconds = (time.perf_counter() - self._start) / progress.step
+        """Draw the bar."""
         if self._bar is not None:
             self._bar.update(self._done + progress.step, self._text)
 
     def epoch_ended(self, epoch: Epoch) -> None:
-        """Print a line, if a report is due."""
+        """Take the bar away until more is done."""
         self._done = self._iterations.after(epoch.number)
-        elbo = epoch.record["elbo"]
-        self._text = f"ELBO {elbo:.1f}"
-        if self._bar is not None:
-            self._bar.clear()
-        if self._iterations.is_report(self._done):
-            print(
-                f"Iteration: {self._done} ELBO: {elbo:.3f} s/iter: {self._seconds:.3e}", flush=True
-            )
+        self._text = f"ELBO {epoch.record['elbo']:.1f}"
         if self._bar is not None:
             self._bar.update(self._done, self._text)
-        self._start = time.perf_counter()
+            self._bar.clear()
 
     def fit_ended(self) -> None:
         """End the line of the bar."""

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import assert_all_finite
+from sklearn.utils import assert_all_finite, gen_batches
 from sklearn.utils.validation import validate_data
 
 from skvae.data.containers import float_type, numbers, validate_numbers
@@ -20,7 +21,6 @@ __all__ = [
     "RowFacts",
     "Rows",
     "SequentialRows",
-    "are_binary",
     "evenly_spaced",
     "facts_of",
     "output_dtype",
@@ -33,6 +33,9 @@ TOLERANCE = 1e-6
 
 # What rows may stay in memory; others become float32 where that is exact, else float64.
 _DTYPES = [np.float64, np.float32, np.uint8]
+
+# Values that are described at a time, which the caches hold.
+_CHUNK = 2**16
 
 Look = Callable[[np.ndarray], None]
 
@@ -144,15 +147,36 @@ def evenly_spaced(n_rows: int, n: int) -> np.ndarray:
     return np.unique(np.linspace(0, n_rows - 1, n).astype(np.intp))
 
 
-def are_binary(X: np.ndarray, unit: float = 1.0) -> np.ndarray:
-    """Whether all values of each column are 0 or ``unit`` up to rounding, (n_features,)."""
-    tolerance = TOLERANCE * unit
-    x = np.asarray(X, dtype=output_dtype(X))
+def _are_whole(X: np.ndarray) -> np.ndarray:
+    """Whether all values of each column are whole numbers, (n_features,)."""
+    if X.dtype.kind in "iub":
+        return np.full(X.shape[1], True)
+    whole: np.ndarray = (np.floor(X) == X).all(axis=0)
 
-    near = (np.abs(x) <= tolerance) | (np.abs(x - unit) <= tolerance)
-    binary: np.ndarray = near.all(axis=0)
+    return whole
+
+
+def _are_binary(x: np.ndarray, unit: float) -> np.ndarray:
+    """Whether all values of each column are 0 or ``unit`` up to rounding, (n_features,)."""
+    binary: np.ndarray = ((x == 0) | (x == unit)).all(axis=0)
+    if not binary.all():
+        tolerance = TOLERANCE * unit
+        others = np.asarray(x[:, ~binary], dtype=output_dtype(x))
+        near = (np.abs(others) <= tolerance) | (np.abs(others - unit) <= tolerance)
+        binary[~binary] = near.all(axis=0)
 
     return binary
+
+
+def _narrowed(columns: np.ndarray, X: np.ndarray, test: Callable[..., np.ndarray]) -> np.ndarray:
+    """Which of the columns that have passed a test so far pass it with these rows too."""
+    if columns.all():
+        return test(X)
+    if columns.any():
+        columns = columns.copy()
+        columns[columns] = test(X[:, columns])
+
+    return columns
 
 
 @dataclass(frozen=True)
@@ -215,58 +239,69 @@ class RowFacts:
 
 
 class _Reading:
-    """What blocks of rows tell, however they are cut: they are cut anew."""
+    """What rows tell, block after block."""
 
     def __init__(self, unit: float, moments: bool):
         self._unit, self._scaler = unit, StandardScaler() if moments else None
-        self._held: list[np.ndarray] = []
-        self._n_held = self._n_rows = 0
-        self._columns: dict[str, np.ndarray] = {}
+        self._n_rows = 0
         self._dtypes: set[np.dtype] = set()
+        self._columns: dict[str, np.ndarray] = {}
 
     def look(self, block: np.ndarray) -> None:
-        """Take note of the next rows."""
-        size = rows_per_block(block.shape[1])
-        self._dtypes.add(block.dtype)
+        """Take note of the next rows, as :func:`row_blocks` cuts them."""
         self._n_rows += len(block)
+        self._dtypes.add(block.dtype)
+        n_features = block.shape[1]
+        all_true = np.full(n_features, True)
+        first = {"lows": block[0], "highs": block[0], "wholes": all_true, "binaries": all_true}
+        self._columns = self._columns or first
+        for rows in gen_batches(len(block), max(1, _CHUNK // n_features)):
+            self._describe(block[rows])
+        if self._scaler is not None:
+            with np.errstate(over="ignore", invalid="ignore"):
+                self._scaler.partial_fit(block)
+
+    def _describe(self, X: np.ndarray) -> None:
+        known = self._columns
+        self._columns = {
+            "lows": np.minimum(known["lows"], X.min(axis=0)),
+            "highs": np.maximum(known["highs"], X.max(axis=0)),
+            "wholes": _narrowed(known["wholes"], X, _are_whole),
+            "binaries": _narrowed(known["binaries"], X, partial(_are_binary, unit=self._unit)),
+        }
+
+    def facts(self) -> RowFacts:
+        """What all rows tell."""
+        scaler = self._scaler
+        moments = () if scaler is None else (scaler.mean_, scaler.scale_)
+        dtype, n_features = np.result_type(*self._dtypes), len(self._columns["lows"])
+
+        return RowFacts(self._n_rows, n_features, dtype, *self._columns.values(), *moments)
+
+
+class _Recut:
+    """Blocks cut in any way, told to a function as :func:`row_blocks` cuts them."""
+
+    def __init__(self, look: Look):
+        self._look = look
+        self._held: list[np.ndarray] = []
+        self._n_held = 0
+
+    def look(self, block: np.ndarray) -> None:
+        """Take the next rows."""
+        size = rows_per_block(block.shape[1])
         while self._n_held + len(block) >= size:
             n = size - self._n_held
-            self._see([*self._held, block[:n]])
+            self._look(np.concatenate([*self._held, block[:n]]))
             self._held, self._n_held, block = [], 0, block[n:]
         if len(block):
             self._held.append(np.array(block))
             self._n_held += len(block)
 
-    def facts(self) -> RowFacts:
-        """What all rows tell."""
+    def end(self) -> None:
+        """Tell the last rows."""
         if self._held:
-            self._see(self._held)
-        scaler = self._scaler
-        moments = () if scaler is None else (scaler.mean_, scaler.scale_)
-        dtype, width = np.result_type(*self._dtypes), len(self._columns["lows"])
-
-        return RowFacts(self._n_rows, width, dtype, *self._columns.values(), *moments)
-
-    def _see(self, blocks: list[np.ndarray]) -> None:
-        X = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
-        whole = X.dtype.kind in "iub"
-        new = {"lows": X.min(axis=0), "highs": X.max(axis=0)}
-        all_true = np.full(X.shape[1], True)
-        known = self._columns or {**new, "wholes": all_true, "binaries": all_true}
-        wholes, binaries = known["wholes"], known["binaries"]
-        if wholes.any() and not whole:
-            wholes = wholes & (np.floor(X) == X).all(axis=0)
-        if binaries.any():
-            binaries = binaries & are_binary(X, self._unit)
-        self._columns = {
-            "lows": np.minimum(known["lows"], new["lows"]),
-            "highs": np.maximum(known["highs"], new["highs"]),
-            "wholes": wholes,
-            "binaries": binaries,
-        }
-        if self._scaler is not None:
-            with np.errstate(over="ignore", invalid="ignore"):
-                self._scaler.partial_fit(X)
+            self._look(np.concatenate(self._held))
 
 
 def facts_of(X: Any, *, unit: float = 1.0, moments: bool = False) -> RowFacts:
@@ -342,7 +377,7 @@ def validate_rows(
     reset : bool
         Whether to set or to compare.
     look : callable or None, default=None
-        Called with all rows, block by block, in the same pass.
+        Called with all rows in the same pass, as :func:`row_blocks` cuts them.
 
     Returns
     -------
@@ -371,8 +406,11 @@ def validate_rows(
 def _validate_blocks(estimator: Any, X: Any, reset: bool, look: Look | None) -> IteratedRows:
     blocks = BlockPasses(X, _DTYPES)
     validate_data(estimator, blocks.first, skip_check_array=True, reset=reset)
-    rows = IteratedRows(blocks, look)
+    recut = None if look is None else _Recut(look)
+    rows = IteratedRows(blocks, None if recut is None else recut.look)
     if len(rows) == 0:
         raise ValueError("The blocks of X have 0 samples, but a minimum of 1 is required.")
+    if recut is not None:
+        recut.end()
 
     return rows

@@ -14,7 +14,7 @@ from skvae.data.writable import replacing
 from skvae.displays.canvas import LITERAL, require_matplotlib
 from skvae.displays.palette import styles
 
-__all__ = ["Pictures", "save_gif"]
+__all__ = ["PictureFolder", "require_pictures", "save_films", "save_gif"]
 
 # Images in TensorBoard.
 _N_LOGGED = 8
@@ -29,17 +29,31 @@ _POSTERIOR_MAP = "posterior_predictive_map_frame_{}.png"
 _PRIOR_MAP = "prior_predictive_map_frame_{}.png"
 
 
-class Pictures:
+def require_pictures(*, maps: bool) -> None:
+    """Raise an error unless there is what pictures are made with, and maps, if they are wanted.
+
+    Raises
+    ------
+    ImportError
+        If Pillow is missing, or matplotlib for maps.
+    """
+    if find_spec("PIL") is None:
+        raise ImportError('Pictures need Pillow: pip install "skvae[train]"')
+    if maps:
+        require_matplotlib("The map of two latent dimensions")
+
+
+class PictureFolder:
     """What is drawn of a model, of the same test images and with the same noise throughout.
 
     Parameters
     ----------
     folder : path
-        Where files go, once it is there.
+        Where files go; made if it is not there.
     X : ndarray of shape (n, n_pixels)
         Test images.
-    y : ndarray of shape (n,)
-        Their classes.
+    y : ndarray of shape (n,) or None
+        Class numbers.
     image_shape : (int, int)
         Height and width.
     max_value : float
@@ -50,18 +64,13 @@ class Pictures:
         Images of each kind in files.
     n_components : int
         Latent dimensions; maps are drawn of two.
-
-    Raises
-    ------
-    ImportError
-        If Pillow is missing, or matplotlib for maps.
     """
 
     def __init__(
         self,
         folder: PathLike,
         X: Array,
-        y: Array,
+        y: Array | None,
         image_shape: tuple[int, int],
         max_value: float,
         *,
@@ -69,26 +78,28 @@ class Pictures:
         n_samples: int,
         n_components: int,
     ) -> None:
-        if find_spec("PIL") is None:
-            raise ImportError('Pictures need Pillow: pip install "skvae[train]"')
         self._maps = n_components == 2
-        if self._maps:
-            require_matplotlib("The map of --latent-dim 2")
         self._folder, self._shape, self._max_value = Path(folder), image_shape, max_value
         self._n_samples = min(n_samples, len(X))
         self._shown = X[: max(n_samples, _N_LOGGED)]
-        self._mapped, self._classes = X[:_N_MAPPED], y[:_N_MAPPED]
+        self._mapped, self._classes = X[:_N_MAPPED], None if y is None else y[:_N_MAPPED]
         self._class_names = class_names
 
-    def draw(self, vae: Any, iteration: int, writer: Any) -> None:
-        """Write all pictures of the model after an iteration, and the images for TensorBoard."""
+    def draw(self, vae: Any, iteration: int) -> dict[str, Array]:
+        """Write all pictures of the model after an iteration.
+
+        Returns
+        -------
+        images : dict of ndarray of shape (n, height, width)
+            Images of each kind, in [0, 1].
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        data = self._binary(self._shown) if vae.binarize == "threshold" else self._shown
         images = {
-            "data": self._images(self._binary(self._shown)),
+            "data": self._images(data),
             "posterior_predictive": self._images(_posterior_draws(vae, self._shown)),
             "prior_predictive": self._images(vae.sample(len(self._shown), draw=True)),
         }
-        for tag, batch in images.items():
-            writer.add_images(tag, batch[:, None], iteration)
         for k in range(self._n_samples):
             name = f"iter_{iteration}_posterior_predictive_{k}"
             self._save(images["data"][k], f"{name}_data.png")
@@ -99,15 +110,7 @@ class Pictures:
             _save_map(vae.transform(self._mapped), self._classes, self._class_names, path)
             self._save(self._manifold(vae), _PRIOR_MAP.format(iteration))
 
-    def finish(self) -> None:
-        """Make films of the maps."""
-        if self._maps:
-            for frames, film in (
-                (_POSTERIOR_MAP, "posterior_predictive.gif"),
-                (_PRIOR_MAP, "prior_predictive.gif"),
-            ):
-                found = sorted(self._folder.glob(frames.format("*")), key=_number)
-                save_gif(found, self._folder / film)
+        return images
 
     def _binary(self, X: Array) -> Array:
         return (0.5 * self._max_value < X) * self._max_value
@@ -139,29 +142,42 @@ def _posterior_draws(vae: Any, X: Array) -> Any:
     return vae.fitted_.draw(Z, None, vae.seed_)
 
 
-def _save_map(Z: Array, classes: Array, names: Sequence[str], path: Path) -> None:
+def _save_map(Z: Array, classes: Array | None, names: Sequence[str], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.colors import ListedColormap
     from matplotlib.figure import Figure
 
-    n_classes = len(names)
     figure = Figure(figsize=(8, 6), layout="constrained")
     ax = figure.add_subplot()
+    n_classes = max(len(names), 1)
     colours = ListedColormap([colour for colour, _ in styles(n_classes)])
     x, y = Z.T
-    points = ax.scatter(x, y, c=classes, s=6, cmap=colours, vmin=-0.5, vmax=n_classes - 0.5)
+    c = np.zeros(len(Z)) if classes is None else classes
+    points = ax.scatter(x, y, c=c, s=6, cmap=colours, vmin=-0.5, vmax=n_classes - 0.5)
     ax.set(xlim=(-_MAP_LIMIT, _MAP_LIMIT), ylim=(-_MAP_LIMIT, _MAP_LIMIT), aspect="equal")
     ax.set(xlabel="z1", ylabel="z2", title=f"Iteration {_number(path)}")
-    label = "Digit class" if all(map(str.isdigit, names)) else "Class"
-    figure.colorbar(points, label=label).set_ticks(
-        range(n_classes), labels=[*map(one_line, names)], **LITERAL
-    )
+    if classes is not None:
+        label = "Digit class" if all(map(str.isdigit, names)) else "Class"
+        figure.colorbar(points, label=label).set_ticks(
+            range(n_classes), labels=[*map(one_line, names)], **LITERAL
+        )
     with replacing(path) as file:
         FigureCanvasAgg(figure).print_png(file)
 
 
 def _number(path: Path) -> int:
     return int(path.stem.rpartition("_")[2])
+
+
+def save_films(folder: PathLike) -> None:
+    """Make films of the maps in a folder."""
+    for frames, film in (
+        (_POSTERIOR_MAP, "posterior_predictive.gif"),
+        (_PRIOR_MAP, "prior_predictive.gif"),
+    ):
+        found = sorted(Path(folder).glob(frames.format("*")), key=_number)
+        if found:
+            save_gif(found, Path(folder) / film)
 
 
 def save_gif(frames: Iterable[PathLike], path: PathLike) -> None:

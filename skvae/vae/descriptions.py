@@ -14,7 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 from scipy.special import expit
 
-from skvae.data.rows import TOLERANCE
+from skvae._warnings import warn
+from skvae.data.rows import TOLERANCE, RowFacts
 from skvae.vae.numpy_networks import Layer, mlp_layers
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "NetworkSizes",
     "Prior",
     "ValueFacts",
+    "automatic_likelihood",
     "check_unit_interval",
     "in_unit_interval",
     "likelihood_of",
@@ -193,6 +195,9 @@ class Network:
         leave out the scales. None leaves all to torch.
     of_images : bool, default=False
         Whether they need ``image_shape``.
+    fully_connected : bool, default=False
+        Whether their weights are those of linear layers with ``hidden_layer_sizes`` in between, so
+        that a model larger than memory is refused before it is made.
     """
 
     name: str
@@ -201,6 +206,7 @@ class Network:
         default=None, repr=False
     )
     of_images: bool = field(default=False, repr=False)
+    fully_connected: bool = field(default=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -283,6 +289,35 @@ def check_unit_interval(facts: ValueFacts, wanted_by: str, max_value: float = 1.
         )
 
 
+def automatic_likelihood(facts: RowFacts, max_value: float, *, binarized: bool) -> str:
+    """What ``likelihood="auto"`` is; grey levels get a cross-entropy if their range is stated.
+
+    Parameters
+    ----------
+    facts : RowFacts
+        Of the rows.
+    max_value : float
+        The parameter of the estimator.
+    binarized : bool
+        Whether the rows will be made binary.
+
+    Returns
+    -------
+    name : str
+        A key of :data:`LIKELIHOODS`.
+    """
+    stated = max_value != 1 and in_unit_interval(facts, max_value)
+    if binarized or facts.binary or stated:
+        return "bernoulli"
+    if facts.whole and facts.low >= 0 and facts.varies:
+        warn(
+            "X holds whole numbers from 0, which likelihood='auto' takes for real ones. Set "
+            "likelihood='poisson' for counts, max_value= for pixels (255 if they have 8 bits), or "
+            "likelihood='gaussian' if this is meant."
+        )
+    return "gaussian"
+
+
 def _check_shares(facts: ValueFacts, max_value: float) -> None:
     check_unit_interval(facts, "likelihood='bernoulli'", max_value)
 
@@ -337,7 +372,7 @@ LIKELIHOODS = {
 NETWORKS = {
     description.name: description
     for description in (
-        Network("mlp", numpy_layers=mlp_layers),
+        Network("mlp", numpy_layers=mlp_layers, fully_connected=True),
         Network("conv", of_images=True),
     )
 }

@@ -27,7 +27,7 @@ class Start:
         Of all epochs until then.
     kl_curves : ndarray of shape (n_epochs, d) or None, default=None
         Of the same epochs.
-    n_done : int, default=0
+    epochs_done : int, default=0
         Epochs of this very fit among them.
     optimizer : dict of ndarray or None, default=None
         State of the optimizer to go on from.
@@ -45,7 +45,7 @@ class Start:
     parameters: Arrays | None = None
     history: History = field(default_factory=dict)
     kl_curves: np.ndarray | None = None
-    n_done: int = 0
+    epochs_done: int = 0
     optimizer: Arrays | None = None
     stopper: dict[str, Any] | None = None
     best: Arrays | None = None
@@ -58,13 +58,13 @@ class Start:
         return len(self.history.get("loss", []))
 
     @property
-    def n_before(self) -> int:
+    def epochs_before(self) -> int:
         """Epochs of earlier fits."""
-        return self.n_epochs - self.n_done
+        return self.n_epochs - self.epochs_done
 
-    def n_left(self, n_epochs: int) -> int:
+    def epochs_left(self, n_epochs: int) -> int:
         """Epochs that a fit of so many has still to go."""
-        return 0 if self.is_finished else max(n_epochs - self.n_done, 0)
+        return 0 if self.is_finished else max(n_epochs - self.epochs_done, 0)
 
 
 class Progress(NamedTuple):

@@ -157,7 +157,7 @@ class FittedVAE:
             check_support(facts_of(X), self.likelihood, self.scaling.max_value)
         elif self.likelihood.binary and scored:
             binary = self.scaling.binarize is None
-            X = within_support(X, self.scaling.max_value, binary=binary)
+            X = within_support(X, self.likelihood, self.scaling.max_value, binary=binary)
 
         return X
 

@@ -27,7 +27,7 @@ class NumpyModel:
     def __init__(self, parameters: Mapping[str, np.ndarray], architecture: Mapping[str, Any]):
         self._parameters, self._architecture = parameters, architecture
         self._likelihood = likelihood_of(architecture["likelihood"])
-        self._network = network_of(architecture.get("network", "mlp"))
+        self._network = network_of(architecture["network"])
 
     @property
     def encodes(self) -> bool:

@@ -1,12 +1,12 @@
 """Options that have no meaning together."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from skvae.vae.descriptions import Network, likelihood_of, prior_of
+from skvae.vae.descriptions import LIKELIHOODS, NETWORKS, PRIORS, Network, likelihood_of, prior_of
 
 __all__ = ["check_options"]
 
@@ -40,15 +40,20 @@ def _check_network(p: SimpleNamespace) -> None:
         len(p.network) == 2 and all(map(callable, p.network))
     ):
         raise ValueError(
-            "network must be 'mlp', 'conv', a skvae.parts.Network or a pair of callables that make "
-            f"the encoder and the decoder, got {p.network!r}."
+            f"network must be {_either(NETWORKS)}, a skvae.parts.Network or a pair of callables "
+            f"that make the encoder and the decoder, got {p.network!r}."
         )
+
+
+def _either(names: Iterable[str]) -> str:
+    return " or ".join(map(repr, names))
 
 
 def _check_units(p: SimpleNamespace) -> None:
     known = None if p.likelihood == "auto" else likelihood_of(p.likelihood)
     if p.binarize is not None and known is not None and not known.scaled:
-        raise ValueError(f"binarize={p.binarize!r} needs likelihood='bernoulli'.")
+        scaled = _either(name for name, known in LIKELIHOODS.items() if known.scaled)
+        raise ValueError(f"binarize={p.binarize!r} needs likelihood={scaled}.")
     as_they_are = known is not None and not (known.scaled or known.standardised)
     if as_they_are and p.max_value != 1:
         raise ValueError(
@@ -60,9 +65,10 @@ def _check_units(p: SimpleNamespace) -> None:
 def _check_objective(p: SimpleNamespace) -> None:
     prior = prior_of(p.prior)
     if p.conditional == "prior" and not prior.of_classes:
+        of_classes = _either(name for name, known in PRIORS.items() if known.of_classes)
         raise ValueError(
             f"conditional='prior' learns a component of the prior for each class, which prior="
-            f"{prior.name!r} does not have: use prior='normal' or 'mixture'."
+            f"{prior.name!r} does not have: use prior={of_classes}."
         )
     for name, value, learned in (
         ("prior", prior.name, prior.learned),

@@ -15,8 +15,8 @@ from skvae.compute.sizes import check_memory
 from skvae.data.images import shape_of_images
 from skvae.data.rows import RowFacts
 from skvae.vae.descriptions import (
+    automatic_likelihood,
     check_unit_interval,
-    in_unit_interval,
     likelihood_of,
     network_of,
     prior_of,
@@ -271,21 +271,13 @@ def _holdout(p: SimpleNamespace, n_rows: int) -> Holdout:
 
 
 def _likelihood(p: SimpleNamespace, facts: RowFacts) -> Any:
-    """The likelihood in use; no cross-entropy of grey levels unless their range is stated."""
+    """The likelihood in use."""
     if p.binarize is not None:
         check_unit_interval(facts, f"binarize={p.binarize!r}", p.max_value)
     if p.likelihood != "auto":
         return p.likelihood
-    stated = p.max_value != 1 and in_unit_interval(facts, p.max_value)
-    if p.binarize is not None or facts.binary or stated:
-        return "bernoulli"
-    if facts.whole and facts.low >= 0 and facts.varies:
-        warn(
-            "X holds whole numbers from 0, which likelihood='auto' takes for real ones. Set "
-            "likelihood='poisson' for counts, max_value= for pixels (255 if they have 8 bits), or "
-            "likelihood='gaussian' if this is meant."
-        )
-    return "gaussian"
+
+    return automatic_likelihood(facts, p.max_value, binarized=p.binarize is not None)
 
 
 def _moments(
@@ -360,7 +352,8 @@ def _check_size(architecture: Architecture) -> None:
     """Refuse a model that memory cannot hold while it learns."""
     d, n_classes = architecture["n_components"], architecture["n_classes"] or 0
     n_prior = architecture["n_prior_components"] or 0
-    hidden = architecture["hidden_layer_sizes"] if architecture["network"] == "mlp" else []
+    network = network_of(architecture["network"])
+    hidden = architecture["hidden_layer_sizes"] if network.fully_connected else []
     widths = [architecture["n_features"], *hidden, 2 * d]
     back = [d + n_classes, *hidden[::-1], architecture["n_features"]]
     n_weights = sum(a * b for sizes in (widths, back) for a, b in pairwise(sizes))

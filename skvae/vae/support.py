@@ -18,8 +18,8 @@ def check_support(facts: RowFacts, likelihood: Likelihood, max_value: float = 1.
         likelihood.check(facts, max_value)
 
 
-def within_support(X: Any, max_value: float, *, binary: bool) -> Any:
-    """Rows whose density a Bernoulli likelihood is asked for, clipped to [0, ``max_value``].
+def within_support(X: Any, likelihood: Likelihood, max_value: float, *, binary: bool) -> Any:
+    """Rows whose density a likelihood of shares is asked for, clipped to [0, ``max_value``].
 
     Unseen rows may leave the range that the training rows had; a score of them is no reason to
     fail, nor to be silent.
@@ -28,6 +28,8 @@ def within_support(X: Any, max_value: float, *, binary: bool) -> Any:
     ----------
     X : ndarray or Rows of shape (n, n_features)
         In the user's units.
+    likelihood : Likelihood
+        Which one.
     max_value : float
         What means 1.
     binary : bool
@@ -41,15 +43,15 @@ def within_support(X: Any, max_value: float, *, binary: bool) -> Any:
     if not in_unit_interval(facts, max_value):
         warn(
             f"X has values between {facts.low:.4g} and {facts.high:.4g}, which "
-            "likelihood='bernoulli' has no density for; the scores are those of X clipped to [0, "
-            f"{max_value:g}]. Scale X as in the fit, or use likelihood='gaussian' where unseen "
-            "rows may leave the range."
+            f"likelihood={likelihood.name!r} has no density for; the scores are those of X clipped "
+            f"to [0, {max_value:g}]. Scale X as in the fit, or use likelihood='gaussian' where "
+            "unseen rows may leave the range."
         )
         X = PreparedRows(X, partial(np.clip, a_min=0, a_max=max_value))
     if binary and not facts.binary:
         warn(
-            f"Scores of values between 0 and {max_value:g} under likelihood='bernoulli' are a "
-            "cross-entropy, not a log-density: they do not tell outliers and compare with no other "
-            "likelihood. Use likelihood='gaussian', or binarize=."
+            f"Scores of values between 0 and {max_value:g} under likelihood={likelihood.name!r} "
+            "are a cross-entropy, not a log-density: they do not tell outliers and compare with no "
+            "other likelihood. Use likelihood='gaussian', or binarize=."
         )
     return X

@@ -685,7 +685,7 @@ class _Tasks(Listener):
         self._tasks = tasks
 
     def fit_began(self, start: Start) -> None:
-        self._tasks.begin(start.n_left(self._tasks.n_epochs))
+        self._tasks.begin(start.epochs_left(self._tasks.n_epochs))
 
     def epoch_ended(self, epoch: Epoch) -> None:
         if epoch.fitted is not None:

@@ -14,7 +14,7 @@ import torch
 
 from skvae import datasets
 from skvae.cli import main
-from skvae.displays.films import Pictures
+from skvae.displays.films import PictureFolder
 from skvae.vae.training.checkpoints import CheckpointFile
 
 accumulators = pytest.importorskip(
@@ -89,12 +89,12 @@ def test_the_defaults_are_the_seeds():
 
 def interrupted_at(iteration):
     """Pictures that Ctrl-C interrupts."""
-    original = Pictures.draw
+    original = PictureFolder.draw
 
-    def draw(self, vae, now, writer):
+    def draw(self, vae, now):
         if now == iteration:
             raise KeyboardInterrupt
-        original(self, vae, now, writer)
+        return original(self, vae, now)
 
     return draw
 
@@ -111,7 +111,7 @@ def test_a_run_that_goes_on_ends_with_the_same_bits(
     output = capsys.readouterr().out
     with monkeypatch.context() as patch:
         patch.setattr(CheckpointFile, "INTERVAL", interval)
-        patch.setattr(Pictures, "draw", interrupted_at(60))
+        patch.setattr(PictureFolder, "draw", interrupted_at(60))
         assert train(halves, *options, n=70) == 130
     assert capsys.readouterr().err == "\nInterrupted: --resume goes on from the last checkpoint.\n"
     assert not (halves / "model.joblib").exists()

@@ -15,7 +15,8 @@ from skvae.cli.train_listeners import Iterations
 )
 def test_reports_are_due_where_they_were_asked_for_and_at_the_end(total, every, reports):
     iterations = Iterations(total, every)
-    ends = [iterations.after(epoch) for epoch in range(1, iterations.n_epochs + 1)]
+    n, k = iterations.n_epochs, iterations.epochs_per_report
+    ends = [iterations.after(epoch) for epoch in range(1, n + 1)]
 
-    assert [iteration for iteration in ends if iterations.is_report(iteration)] == reports
+    assert [ends[epoch - 1] for epoch in sorted({*range(k, n + 1, k), n})] == reports
     assert ends[-1] == total and ends == sorted(set(ends))

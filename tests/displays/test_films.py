@@ -3,20 +3,12 @@ import pytest
 from sklearn.datasets import load_digits
 
 from skvae import VAETransformer
-from skvae.displays.films import Pictures, save_gif
+from skvae.displays.films import PictureFolder, save_films, save_gif
 
 Image = pytest.importorskip("PIL.Image", reason="needs the extra 'train'")
 
 PIXELS, Y = load_digits(return_X_y=True)
 PIXELS = PIXELS.astype(np.uint8)
-
-
-class Writer:
-    def __init__(self):
-        self.images = {}
-
-    def add_images(self, tag, images, step):
-        self.images[tag, step] = images
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +20,7 @@ def vae():
 def pictures(folder, n_samples=3, n_components=2, n=40):
     X, y = PIXELS[-n:], Y[-n:]
     options = {"n_samples": n_samples, "n_components": n_components}
-    return Pictures(folder, X, y, (8, 8), 16, class_names=list("0123456789"), **options)
+    return PictureFolder(folder, X, y, (8, 8), 16, class_names=list("0123456789"), **options)
 
 
 def read(path):
@@ -37,10 +29,8 @@ def read(path):
 
 @pytest.mark.slow
 def test_files_bear_the_names_of_the_seed_and_hold_the_same_digits_throughout(tmp_path, vae):
-    writer = Writer()
     drawn = pictures(tmp_path)
-    for iteration in (100, 1000):
-        drawn.draw(vae, iteration, writer)
+    images = [drawn.draw(vae, iteration) for iteration in (100, 1000)]
     for k in range(3):
         names = (
             f"posterior_predictive_{k}_data",
@@ -53,22 +43,19 @@ def test_files_bear_the_names_of_the_seed_and_hold_the_same_digits_throughout(tm
             assert first.shape == (8, 8) and set(np.unique(first)) <= {0, 255}
         data = read(tmp_path / f"iter_100_{names[0]}.png")
         assert np.array_equal(data > 0, PIXELS[-40 + k].reshape(8, 8) > 8)
-    assert {tag for tag, _ in writer.images} == {"data", "posterior_predictive", "prior_predictive"}
-    assert writer.images["data", 100].shape == (8, 1, 8, 8)
+    for batches in images:
+        assert batches.keys() == {"data", "posterior_predictive", "prior_predictive"}
+        assert batches["data"].shape == (8, 8, 8)
 
 
 def test_what_is_drawn_of_test_digits_looks_like_them(tmp_path, vae):
-    writer = Writer()
-    pictures(tmp_path, n_samples=40).draw(vae, 1, writer)
-    data = writer.images["data", 1]
-    drawn = writer.images["posterior_predictive", 1]
-    others = writer.images["prior_predictive", 1]
+    data, drawn, others = pictures(tmp_path, n_samples=40).draw(vae, 1).values()
 
     assert np.abs(data - drawn).mean() < 0.95 * np.abs(data - others).mean()
 
 
 def test_the_manifold_lies_as_on_paper(tmp_path, vae):
-    pictures(tmp_path).draw(vae, 5, Writer())
+    pictures(tmp_path).draw(vae, 5)
     canvas = read(tmp_path / "prior_predictive_map_frame_5.png")
     assert canvas.shape == (160, 160)
     corners = {(-3, -3): (slice(-8, None), slice(8)), (3, 3): (slice(8), slice(-8, None))}
@@ -80,12 +67,12 @@ def test_the_manifold_lies_as_on_paper(tmp_path, vae):
 def test_films_show_the_frames_in_the_order_of_iterations(tmp_path, vae):
     drawn = pictures(tmp_path)
     for iteration in (900, 1000, 20_000):
-        drawn.draw(vae, iteration, Writer())
+        drawn.draw(vae, iteration)
     shades = {900: 10, 1000: 120, 20_000: 250}
     for iteration, shade in shades.items():
         path = tmp_path / f"prior_predictive_map_frame_{iteration}.png"
         Image.new("L", (160, 160), shade).save(path)
-    drawn.finish()
+    save_films(tmp_path)
     film = Image.open(tmp_path / "prior_predictive.gif")
     found = []
     for frame in range(film.n_frames):
@@ -100,8 +87,8 @@ def test_films_show_the_frames_in_the_order_of_iterations(tmp_path, vae):
 def test_maps_are_of_planes_only(tmp_path):
     vae = VAETransformer(3, max_value=16, binarize="threshold", max_iter=1).fit(PIXELS[:100])
     drawn = pictures(tmp_path, n_components=3)
-    drawn.draw(vae, 1, Writer())
-    drawn.finish()
+    drawn.draw(vae, 1)
+    save_films(tmp_path)
 
     assert not list(tmp_path.glob("*map*")) and not list(tmp_path.glob("*.gif"))
 

@@ -176,7 +176,7 @@ def draw_posterior(
     Z : ndarray of shape (n, d), float32
     """
     d = model.n_components
-    if not model.own_parts:
+    if not model.has_user_modules:
         model = copy.deepcopy(model).double()
     dtype = next(model.parameters()).dtype
     Z = np.empty((len(X), d), np.float32)

@@ -107,7 +107,7 @@ class VAE(nn.Module):
         self._own_networks = network_of(network).modules is not None
         self._own_likelihood = likelihood_of(likelihood).module is not None
         own_prior = prior_of(prior).module is not None
-        self.own_parts = self._own_networks or self._own_likelihood or own_prior
+        self.has_user_modules = self._own_networks or self._own_likelihood or own_prior
         self._build(0)
         if labels_in_decoder:
             assert n_classes is not None
@@ -116,7 +116,7 @@ class VAE(nn.Module):
 
     def _build(self, seed: int) -> None:
         # The user's modules draw their first weights from torch's global generator.
-        draws = ModuleDraws(torch.device("cpu"), seed)() if self.own_parts else nullcontext()
+        draws = ModuleDraws(torch.device("cpu"), seed)() if self.has_user_modules else nullcontext()
         likelihood, network, prior = self._parts
         with draws:
             self.likelihood = build_likelihood(likelihood, self.n_features)
@@ -144,7 +144,11 @@ class VAE(nn.Module):
     @torch.no_grad()
     def draws_in_use(self) -> bool:
         """Whether the user's modules draw random numbers of their own when they are not trained."""
-        parts = (self.encoder, self.decoder, self.likelihood, self.prior) if self.own_parts else ()
+        parts = (
+            (self.encoder, self.decoder, self.likelihood, self.prior)
+            if self.has_user_modules
+            else ()
+        )
         modules = (type(module).__module__ for part in parts for module in part.modules())
         if all(name.startswith(("torch.nn.", "skvae.")) for name in modules):
             return False  # none of those does
@@ -163,7 +167,7 @@ class VAE(nn.Module):
 
     def draw_parameters(self, generator: torch.Generator) -> None:
         """Set the initial weights and prior; the user's own modules are made anew."""
-        if self.own_parts:
+        if self.has_user_modules:
             self._build(generator.initial_seed())
         if not self._own_networks:
             initialize(self.encoder, generator)

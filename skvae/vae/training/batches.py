@@ -224,7 +224,7 @@ class Batches:
         Rows per step; the last batch of a pass over the rows may be smaller.
     seed : int
         The estimator's seed.
-    n_before : int, default=0
+    epochs_before : int, default=0
         Epochs of the fits that this one continues.
     steps_per_epoch : int or None, default=None
         None means one pass over the rows.
@@ -250,19 +250,19 @@ class Batches:
         *,
         batch_size: int,
         seed: int,
-        n_before: int = 0,
+        epochs_before: int = 0,
         steps_per_epoch: int | None = None,
         dynamic: bool = False,
         least_rows: int = 1,
     ):
         self.x, self.y, self._noise = x, y, noise
         self._batch_size, self._least_rows, self._dynamic = batch_size, least_rows, dynamic
-        self._seed, self._n_before = seed, n_before
+        self._seed, self._epochs_before = seed, epochs_before
         self.steps_per_epoch = steps_per_epoch or math.ceil(len(x) / batch_size)
 
     def seed_of(self, stream: int, epoch: int) -> int:
         """Seed of a stream in epoch 0, 1, ... of this fit."""
-        return stream_seed(self._seed, stream, self._n_before + epoch)
+        return stream_seed(self._seed, stream, self._epochs_before + epoch)
 
     def of_epoch(self, epoch: int) -> Iterator[Batch]:
         """The batches of epoch 0, 1, ..."""

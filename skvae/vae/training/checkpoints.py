@@ -58,8 +58,8 @@ def description_of(
         del described["n_steps"]
     described |= data_of(rows, None if labels is None else labels.numbers)
     if start.parameters is not None:
-        before = [*start.parameters.values(), *([] if labels is None else [labels.counts])]
-        described["weights before"] = _digest(before)
+        earlier = [*start.parameters.values(), *([] if labels is None else [labels.counts])]
+        described["weights before"] = _digest(earlier)
     if seeded or start.parameters is not None:
         described[_SEED] = int(start.seed)
 
@@ -116,7 +116,7 @@ class CheckpointFile:
         with damage_of(self.path):
             found = self._start(specification, start, arrays, state)
         # A file of more epochs than this fit has is that of a longer one.
-        return start if found.n_done > specification.n_epochs else found
+        return start if found.epochs_done > specification.n_epochs else found
 
     def _start(
         self,
@@ -131,12 +131,12 @@ class CheckpointFile:
         kinds = {type(value) for values in history.values() for value in values}
         if {*map(len, history.values())} != {n_epochs} or not kinds <= {int, float}:
             raise ValueError(f"its history is not of {n_epochs} epochs")
-        n_done = n_epochs - start.n_epochs
+        epochs_done = n_epochs - start.n_epochs
         most = specification.n_epochs + is_finished
-        if type(is_finished) is not bool or n_done < 1:
-            raise ValueError(f"{n_done} epochs are done")
-        if n_done >= most and not specification.schedule.is_open_ended:
-            raise ValueError(f"{n_done} epochs are done")
+        if type(is_finished) is not bool or epochs_done < 1:
+            raise ValueError(f"{epochs_done} epochs are done")
+        if epochs_done >= most and not specification.schedule.is_open_ended:
+            raise ValueError(f"{epochs_done} epochs are done")
         if type(seed) is not int or not 0 <= seed < 2**31:
             raise ValueError(f"its seed is {seed!r}")
         if seed != self.description.get(_SEED, seed):
@@ -156,7 +156,7 @@ class CheckpointFile:
             arrays["parameters"],
             history,
             curves,
-            n_done,
+            epochs_done,
             optimizer,
             state["stopper"],
             arrays.get("best"),

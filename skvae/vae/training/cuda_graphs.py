@@ -50,7 +50,9 @@ class GraphedStep:
     @staticmethod
     def supports(step: Step, model: VAE, device: torch.device) -> bool:
         """Whether a step can be a graph: on a GPU, of parts that never ask for a value."""
-        asks = model.own_parts or (model.labels_in_decoder and not isinstance(step, FusedStep))
+        asks = model.has_user_modules or (
+            model.labels_in_decoder and not isinstance(step, FusedStep)
+        )
 
         return device.type == "cuda" and not asks
 

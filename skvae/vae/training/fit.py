@@ -26,7 +26,7 @@ from skvae.vae.training.listeners import EarlyStopping, KLCurves, Records, Units
 from skvae.vae.training.loop import noise_of, train
 from skvae.vae.training.optimizers import OPTIMIZERS, flatten, load_state, state_to_arrays
 from skvae.vae.training.outcome import count_active, warn_if_worse, warn_of_collapse
-from skvae.vae.training.run import Kept, run_epochs
+from skvae.vae.training.run import RunResult, run_epochs
 
 __all__ = ["split", "train_vae"]
 
@@ -96,12 +96,12 @@ def train_vae(
     told = [*own, *listeners]
     if checkpoint is not None:
         told.append(Checkpoint(checkpoint, specification, optimizer, stopper))
-    kept = _run(specification, model, optimizer, training, watched, start, told)
+    result = _run(specification, model, optimizer, training, watched, start, told)
     if stopper is not None and stopper.best_parameters is not None:
         load_arrays(model, stopper.best_parameters)
-    optimizer_state = None if kept.diverged else state_to_arrays(optimizer)
+    optimizer_state = None if result.diverged else state_to_arrays(optimizer)
 
-    return _fit(specification, model, training, start, kept, stopper, optimizer_state)
+    return _fit(specification, model, training, start, result, stopper, optimizer_state)
 
 
 def split(
@@ -136,7 +136,7 @@ def _model(
 ) -> VAE:
     """A model with the weights that the fit starts from."""
     model = VAE(**specification.architecture)
-    if start.n_before == 0:
+    if start.epochs_before == 0:
         model.draw_parameters(torch.Generator().manual_seed(stream_seed(start.seed, INIT)))
     if start.parameters is not None:
         if start.best is not None:
@@ -249,26 +249,30 @@ def _run(
     watched: Watched,
     start: Start,
     listeners: Sequence[Listener],
-) -> Kept:
+) -> RunResult:
     """Train, and tell all listeners."""
     objective = Objective(**specification.objective)
-    n_done = specification.n_epochs - start.n_left(specification.n_epochs)
+    epochs_done = specification.n_epochs - start.epochs_left(specification.n_epochs)
     batches = _batches(specification, model, objective, training, start)
-    progress = train(model, optimizer, batches, specification.schedule, objective, n_done=n_done)
+    progress = train(
+        model, optimizer, batches, specification.schedule, objective, epochs_done=epochs_done
+    )
     try:
         for listener in listeners:
             listener.fit_began(start)
-        before = None
+        untrained = None
         if start.parameters is None:
-            before = _bound_at_start(specification, model, watched, start.seed)
-        kept = run_epochs(progress, model, listeners, n_done=n_done, before=start.parameters)
+            untrained = _bound_at_start(specification, model, watched, start.seed)
+        result = run_epochs(
+            progress, model, listeners, epochs_done=epochs_done, parameters=start.parameters
+        )
     finally:
         for listener in listeners:
             listener.fit_ended()
-    if before is not None and kept.last is not None and not kept.diverged:
-        warn_if_worse(before, _bound(specification, kept.last.record), model.n_features)
+    if untrained is not None and result.last is not None and not result.diverged:
+        warn_if_worse(untrained, _bound(specification, result.last.record), model.n_features)
 
-    return kept
+    return result
 
 
 def _batches(
@@ -279,7 +283,7 @@ def _batches(
     start: Start,
 ) -> Batches:
     device = next(model.parameters()).device
-    seed = stream_seed(start.seed, ORDER, start.n_before)
+    seed = stream_seed(start.seed, ORDER, start.epochs_before)
     x = training_rows(training[0], specification.scaling.to_network, device, seed)
     y = None if training[1] is None else torch.from_numpy(training[1]).to(device)
 
@@ -289,7 +293,7 @@ def _batches(
         noise_of(model, objective, y, is_zero=specification.schedule.beta is None),
         batch_size=specification.batch_size,
         seed=start.seed,
-        n_before=start.n_before,
+        epochs_before=start.epochs_before,
         steps_per_epoch=specification.steps_per_epoch,
         dynamic=specification.scaling.dynamic,
         least_rows=model.least_rows(),
@@ -323,7 +327,7 @@ def _fit(
     model: VAE,
     training: Pair,
     start: Start,
-    kept: Kept,
+    result: RunResult,
     stopper: EarlyStopping | None,
     optimizer: Arrays | None,
 ) -> Fit:
@@ -338,9 +342,9 @@ def _fit(
         likelihood = likelihood_of(specification.architecture["likelihood"])
         warn_of_collapse(n_active, kl, likelihood.collapse_advice)
     history, curves = start.history, start.kl_curves
-    if kept.last is not None:
-        history = kept.last.history
-        curves = curves if kept.last.kl_curves is None else kept.last.kl_curves
+    if result.last is not None:
+        history = result.last.history
+        curves = curves if result.last.kl_curves is None else result.last.kl_curves
 
     return Fit(
         start.seed,

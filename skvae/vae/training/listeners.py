@@ -54,14 +54,14 @@ class KLCurves(Listener):
 
     def fit_began(self, start: Start) -> None:
         """Go on with the curves that there are."""
-        self._curves, self._n_before = start.kl_curves, start.n_before
+        self._curves, self._epochs_before = start.kl_curves, start.epochs_before
 
     def epoch_ended(self, epoch: Epoch) -> None:
         """Note what the dimensions carry by now; epochs without such a note have NaN."""
         with fixed_draws(epoch.model, self._seed):
             kl, variance = posterior_summary(epoch.model, self._x, self._y)
         epoch.record["n_active"] = count_active(variance)
-        curves = np.full((self._n_before + epoch.number, len(kl)), np.nan)
+        curves = np.full((self._epochs_before + epoch.number, len(kl)), np.nan)
         if self._curves is not None:
             curves[: len(self._curves)] = self._curves
         curves[-1] = kl
@@ -192,7 +192,7 @@ class EpochReport(Listener):
 
     def fit_began(self, start: Start) -> None:
         """Begin with the epochs that are done."""
-        self._epoch = self._n_before = self._n_epochs - start.n_left(self._n_epochs)
+        self._epoch = self._epochs_done = self._n_epochs - start.epochs_left(self._n_epochs)
         self._start = time.monotonic()
         if self._verbose and is_live(sys.stdout):
             self._bar = ProgressBar(self._n_epochs, sys.stdout, self._epoch, unit="epoch")
@@ -213,7 +213,7 @@ class EpochReport(Listener):
         if self._verbose and self._bar is None:
             seconds = time.monotonic() - self._start
             count = format_progress(
-                self._epoch, self._n_epochs, seconds, done_before=self._n_before, unit="epoch"
+                self._epoch, self._n_epochs, seconds, done_before=self._epochs_done, unit="epoch"
             )
             print(count, *values.values(), sep="  ", flush=True)
 

@@ -34,7 +34,7 @@ def train(
     schedule: Schedule,
     objective: Objective = Objective(),  # noqa: B008, it is frozen
     *,
-    n_done: int = 0,
+    epochs_done: int = 0,
 ) -> Iterator[Progress]:
     """Train in place, a stretch of steps each time the next progress is asked for.
 
@@ -52,7 +52,7 @@ def train(
         Of all steps; their number may cut the last epoch short.
     objective : Objective
         What the loss of a batch is.
-    n_done : int, default=0
+    epochs_done : int, default=0
         Epochs of this schedule that are done already.
 
     Yields
@@ -65,9 +65,9 @@ def train(
     descend: Step = step_of(model, optimizer, objective, batches.y)
     if GraphedStep.supports(descend, model, device):
         descend = GraphedStep(descend, optimizer)
-    seeded = _SeededStep(descend, device) if model.own_parts else None
+    seeded = _SeededStep(descend, device) if model.has_user_modules else None
     descend = seeded or descend
-    for epoch in range(n_done, math.ceil(schedule.n_steps / batches.steps_per_epoch)):
+    for epoch in range(epochs_done, math.ceil(schedule.n_steps / batches.steps_per_epoch)):
         if seeded is not None:
             seeded.restart(batches.seed_of(MODULES, epoch))
         first = epoch * batches.steps_per_epoch
@@ -95,8 +95,8 @@ def noise_of(
         Whether z is the posterior mean.
     """
     # Own modules may drop units at random: others when a sample is drawn than when it is used.
-    is_same_again = FusedStep.supports(model, objective, y) or not model.own_parts
-    chooses = objective.n_importance > 1 and is_same_again
+    is_repeatable = FusedStep.supports(model, objective, y) or not model.has_user_modules
+    chooses = objective.n_importance > 1 and is_repeatable
 
     return Noise(model.n_components, objective.n_importance, is_zero, chooses)
 

@@ -12,12 +12,12 @@ from skvae.vae.epochs import Arrays, Epoch, Listener, Progress
 from skvae.vae.nn.model import VAE, load_arrays, to_arrays
 from skvae.vae.training.outcome import ADVICE
 
-__all__ = ["Kept", "run_epochs"]
+__all__ = ["RunResult", "run_epochs"]
 
 Record = dict[str, float]
 
 
-class Kept(NamedTuple):
+class RunResult(NamedTuple):
     """What a run of the training loop leaves."""
 
     parameters: Arrays | None  # weights
@@ -30,13 +30,13 @@ def run_epochs(
     model: VAE,
     listeners: Sequence[Listener],
     *,
-    n_done: int = 0,
-    before: Arrays | None = None,
-) -> Kept:
+    epochs_done: int = 0,
+    parameters: Arrays | None = None,
+) -> RunResult:
     """Drain the training loop, keeping the weights of the last whole finite epoch.
 
     If the first epoch diverges, the weights of its last finite stretch of steps are kept instead,
-    with a record of the steps until then; or else those from ``before``.
+    with a record of the steps until then; or else ``parameters``.
 
     Parameters
     ----------
@@ -46,21 +46,21 @@ def run_epochs(
         Read after each stretch, left with the weights kept, in use.
     listeners : sequence of Listener
         Told of every epoch, in this order.
-    n_done : int, default=0
+    epochs_done : int, default=0
         Epochs of this fit that are done already.
-    before : dict of ndarray or None, default=None
+    parameters : dict of ndarray or None, default=None
         Trained weights that the loop started from.
 
     Returns
     -------
-    kept : Kept
+    result : RunResult
 
     Raises
     ------
     ValueError
         If the loop diverges at once, with nothing to keep.
     """
-    run = _Run(model, listeners, n_done, before)
+    run = _Run(model, listeners, epochs_done, parameters)
     model.train()
     try:
         diverged = run.drain(iter(progress))
@@ -76,17 +76,17 @@ def run_epochs(
         load_arrays(model, run.parameters)
     model.eval()
 
-    return Kept(run.parameters, run.last, diverged)
+    return RunResult(run.parameters, run.last, diverged)
 
 
 class _Run:
     """What is kept so far."""
 
     def __init__(
-        self, model: VAE, listeners: Sequence[Listener], n_done: int, before: Arrays | None
+        self, model: VAE, listeners: Sequence[Listener], epochs_done: int, parameters: Arrays | None
     ):
-        self.model, self.listeners, self.n_done = model, listeners, n_done
-        self.parameters, self.n_epochs = before, 0
+        self.model, self.listeners, self.epochs_done = model, listeners, epochs_done
+        self.parameters, self.n_epochs = parameters, 0
         self.last: Epoch | None = None
 
     def drain(self, progress: Iterator[Progress]) -> bool:
@@ -107,7 +107,7 @@ class _Run:
         return False
 
     def _end_epoch(self, record: Record, parameters: Arrays, is_whole: bool = True) -> bool:
-        number = self.n_done + self.n_epochs + 1
+        number = self.epochs_done + self.n_epochs + 1
         epoch = Epoch(number, record, parameters, self.model, is_whole)
         self.model.eval()
         for listener in self.listeners:

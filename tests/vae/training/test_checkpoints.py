@@ -400,8 +400,8 @@ def test_killed_in_the_middle(tmp_path):
         time.sleep(0.005)
     process.kill()
     process.wait()
-    n_done = len(read_checkpoint(*tmp_path.glob("state/*.npz"))[1]["history"]["loss"])
-    assert 0 < n_done < 40
+    epochs_done = len(read_checkpoint(*tmp_path.glob("state/*.npz"))[1]["history"]["loss"])
+    assert 0 < epochs_done < 40
     subprocess.run(command, cwd=tmp_path, check=True)
     straight = VAETransformer(3, hidden_layer_sizes=(16,), max_iter=40, random_state=0)
     straight.set_params(checkpoint=tmp_path / "state")

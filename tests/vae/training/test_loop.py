@@ -18,11 +18,13 @@ def setting(n=50, likelihood="bernoulli"):
     return model, torch.rand(n, 6, generator=generator)
 
 
-def stretches(model, x, schedule, optimizer, n_done=0, **options):
+def stretches(model, x, schedule, optimizer, epochs_done=0, **options):
     """Progress of a training."""
     options = {"batch_size": 16, "seed": 5} | options
     noise = Noise(2, is_zero=schedule.beta is None)
-    return train(model, optimizer, Batches(x, None, noise, **options), schedule, n_done=n_done)
+    return train(
+        model, optimizer, Batches(x, None, noise, **options), schedule, epochs_done=epochs_done
+    )
 
 
 def run(model, x, n_epochs=3, optimizer=None, beta=1.0, **options):
@@ -78,10 +80,10 @@ def test_a_schedule_goes_on_where_it_stopped():
     for parts in ([(0, 4)], [(0, 3), (3, 4)]):
         model, x = setting()
         optimizer = OPTIMIZERS["adam"](model.parameters(), lr=1e-2)
-        for n_done, stop in parts:
+        for epochs_done, stop in parts:
             schedule = Schedule(16, 1e-2, cosine=True, beta=1.0, warm_up=0.5)
-            progress = stretches(model, x, schedule, optimizer, n_done)
-            list(islice(progress, stop - n_done))
+            progress = stretches(model, x, schedule, optimizer, epochs_done)
+            list(islice(progress, stop - epochs_done))
         results.append(to_arrays(model))
 
     assert equal(*results)
@@ -142,7 +144,7 @@ def test_continuing_draws_what_one_run_would_have_drawn():
     halves, _ = setting()
     optimizer = OPTIMIZERS["adam"](halves.parameters(), lr=1e-2)
     run(halves, x, 3, optimizer=optimizer)
-    run(halves, x, 1, n_before=3, optimizer=optimizer)
+    run(halves, x, 1, epochs_before=3, optimizer=optimizer)
 
     assert equal(to_arrays(straight), to_arrays(halves))
 

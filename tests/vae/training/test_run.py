@@ -34,7 +34,7 @@ def run(losses, stop_at=None, weight=float, n_steps=1, before=None):
     progress = scripted(losses, model, weight, n_steps)
     records = Records()
     records.fit_began(Start(0))
-    kept = run_epochs(progress, model, [Stop(), records], before=before)
+    kept = run_epochs(progress, model, [Stop(), records], parameters=before)
     history = [] if kept.last is None else kept.last.history["loss"]
     assert model.weight.item() == kept.parameters["weight"].item()
     assert seen == history and not model.training

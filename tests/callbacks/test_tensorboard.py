@@ -8,7 +8,8 @@ import pytest
 from sklearn.datasets import load_digits
 
 from skvae import VAETransformer
-from skvae.callbacks import TensorBoard, open_writer, write_record
+from skvae.callbacks import TensorBoard
+from skvae.callbacks.tensorboard import open_writer, write_record
 
 accumulators = pytest.importorskip(
     "tensorboard.backend.event_processing.event_accumulator", reason="needs the extra 'tensorboard'"

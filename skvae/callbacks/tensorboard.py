@@ -1,14 +1,15 @@
-"""Callbacks for ``set_callbacks`` of scikit-learn 1.9, and the files of events that they write."""
+"""Files of events for TensorBoard."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from skvae._typing import PathLike
+from skvae._typing import Array, PathLike
+from skvae.callbacks.notes import Numbering, numbered
 
-__all__ = ["TensorBoard"]
+__all__ = ["TensorBoard", "open_writer", "require_tensorboard", "write_record"]
 
 # As TensorBoard's users know them.
 _TAGS = {"elbo": "ELBO", "kl": "KL"}
@@ -24,6 +25,14 @@ class TensorBoard:
     ----------
     logdir : path
         Folder for ``tensorboard --logdir``; made if it is not there.
+    names : sequence of str or None, default=None
+        What of ``history_`` is written; None means all.
+    number : callable or None, default=None
+        From the number of an epoch to the one that it is written under, where something else is
+        counted.
+    separate : bool, default=True
+        False writes into ``logdir`` itself, as for a fit that goes on from a checkpoint: what
+        was written of epochs that come again is then hidden.
 
     Raises
     ------
@@ -39,16 +48,23 @@ class TensorBoard:
     >>> vae.fit(load_digits().data / 16)  # doctest: +SKIP
     """
 
-    def __init__(self, logdir: PathLike) -> None:
-        self.logdir = logdir
+    def __init__(
+        self,
+        logdir: PathLike,
+        *,
+        names: Sequence[str] | None = None,
+        number: Numbering | None = None,
+        separate: bool = True,
+    ) -> None:
+        self.logdir, self.names, self.number, self.separate = logdir, names, number, separate
         self._writers: dict[Any, Any] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_writers": {}}
 
     def setup(self, estimator: Any, context: Any) -> None:
-        """Make the folder of a fit."""
-        self._writers[context.root_uuid] = open_writer(_new_folder(Path(self.logdir)))
+        """Say what is missing."""
+        require_tensorboard()
 
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
         """Nothing is written when an epoch begins."""
@@ -58,16 +74,45 @@ class TensorBoard:
     ) -> None:
         """Write the record of an epoch."""
         if context.task_name == "epoch":
-            record = {name: values[-1] for name, values in fitted_estimator.history_.items()}
-            writer = self._writers[context.root_uuid]
-            write_record(writer, record, fitted_estimator.n_iter_)
+            history, n_epochs = fitted_estimator.history_, fitted_estimator.n_iter_
+            names = history if self.names is None else self.names
+            record = {name: history[name][-1] for name in names}
+            writer = self._writer(context, numbered(self.number, n_epochs - 1))
+            write_record(writer, record, numbered(self.number, n_epochs))
             writer.flush()
+
+    def add_images(self, context: Any, tag: str, images: Array, number: int) -> None:
+        """Log grey images of the epoch that has ended.
+
+        Parameters
+        ----------
+        context : sklearn.callback.CallbackContext
+            Of the task.
+        tag : str
+            Their name.
+        images : ndarray of shape (n, height, width)
+            In [0, 1].
+        number : int
+            What they are logged under.
+        """
+        writer = self._writers[context.root_uuid]
+        writer.add_images(tag, images[:, None], number)
+        writer.flush()
 
     def teardown(self, estimator: Any, context: Any) -> None:
         """Close the files of a fit."""
         writer = self._writers.pop(context.root_uuid, None)
         if writer is not None:
             writer.close()
+
+    def _writer(self, context: Any, done: int) -> Any:
+        """The writer of a fit, opened when its first epoch has ended, after so much was done."""
+        if context.root_uuid not in self._writers:
+            folder = _new_folder(Path(self.logdir)) if self.separate else self.logdir
+            writer = open_writer(folder, first_step=done + 1 if done else None)
+            self._writers[context.root_uuid] = writer
+
+        return self._writers[context.root_uuid]
 
 
 def _new_folder(parent: Path) -> Path:
