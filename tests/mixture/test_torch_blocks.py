@@ -29,7 +29,8 @@ def on_torch(monkeypatch):
 @pytest.mark.parametrize("room", [0, 10**9])
 def test_blocks_are_kept_where_they_fit(rng, monkeypatch, room):
     monkeypatch.setattr(torch_blocks, "_HOST_BYTES", room)
-    monkeypatch.setattr(data_blocks, "_BLOCK_BYTES", 1600)
+    monkeypatch.setattr(torch_blocks, "_PIECE_BYTES", 1600)
+    monkeypatch.setattr(data_blocks, "_BLOCK_BYTES", 800)
     X = rng.normal(size=(250, 2))
     blocks = TorchBlocks(ArrayBlocks(X), CPU)
     assert isinstance(blocks, Blocks)
