@@ -64,7 +64,7 @@ def test_partial_fit_finds_the_same_mixture(rng, on_torch):
     assert np.allclose(here.means_, there.means_)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA GPU")
+@pytest.mark.gpu
 def test_a_gpu_finds_the_same_mixture(rng):
     X = (rng.normal(size=(20_000, 8)) + 100).astype(np.float32)
     here, there = (
