@@ -248,16 +248,21 @@ def memory_row(name, passes, seconds, peak):
     return [name, passes, f"{seconds:.0f}", f"{peak[0]:.0f}", f"{peak[1]:.0f}"]
 
 
-def scale_row(path, n):
+def scale_rows(path):
     """Encoding, and a fit of one iteration: it looks at the descriptors first, for a floor."""
-    d, k = SCALE
+    n, (d, k) = len(mapped(path)), SCALE
     _, mixture = problem(1, d, k=k)
     settings = {"n_components": k, "tol": 0, "max_iter": 1} | start(mixture, np.float64)
-    encoding, encoding_peak = in_child(timed_encode, mapped, path, mixture)
-    (_, fitting), fitting_peak = in_child(timed_fit, mapped, path, settings)
-    figures = (f"{f(s):.1f}" for s in (encoding, fitting) for f in (float, lambda s: 1e6 * s / n))
-    peaks = (f"{mb:.0f}" for peak in (encoding_peak, fitting_peak) for mb in peak)
-    return [f"{n:,}", f"{4e-9 * n * d:.1f}", *figures, *peaks]
+    seconds, peak = in_child(timed_encode, mapped, path, mixture)
+    yield scale_row(n, "encode", seconds, peak)
+    (_, seconds), peak = in_child(timed_fit, mapped, path, settings)
+    yield scale_row(n, "fit of one iteration", seconds, peak)
+
+
+def scale_row(n, work, seconds, peak):
+    gigabytes = 4e-9 * n * SCALE[0]
+    times = f"{seconds:.1f}", f"{1e6 * seconds / n:.2f}"
+    return [f"{n:,}", f"{gigabytes:.1f}", work, *times, *(f"{mb:.0f}" for mb in peak)]
 
 
 def peer_rows(path):
@@ -320,10 +325,9 @@ def main():
             )
         if "scale" in arguments.table:
             write_normal(path, arguments.n)
-            works = ("encode", "fit of one iteration")
-            figures = [f"{work}, {unit}" for work in works for unit in ("s", "us a descriptor")]
-            peaks = [f"{w}, {mb}" for w in works for mb in ("peak MB above imports", "anonymous")]
-            show(["descriptors", "GB", *figures, *peaks], [scale_row(path, arguments.n)])
+            times = ["processor s", "us a descriptor"]
+            peaks = ["peak MB above imports", "of that anonymous"]
+            show(["descriptors", "GB", "work", *times, *peaks], scale_rows(path))
         if "peers" in arguments.table:
             write_normal(path, min(arguments.n, IN_MEMORY))
             show(["work", "processor s", "peak MB above imports"], peer_rows(path))
