@@ -1,7 +1,9 @@
-"""Ten million descriptors that stay on disk: memory, and stepwise EM against EM.
+"""Millions of descriptors that stay on disk: memory, time against their number, stepwise EM.
 
 ``OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 SKVAE_DATA_HOME=... python fisher_out_of_core.py``, about
-a quarter of an hour and 4 GB of disk; ``-n 1000000`` for a trial. Linux: memory is read from /proc.
+half an hour and 4 GB of disk; ``-n 1000000`` for a trial. ``--table scale -n 100000000`` is one row
+of that table, about ten minutes and 26 GB of disk; ``--table peers -n 1000000`` has those that want
+all descriptors in memory. Linux: memory is read from /proc.
 """
 
 import argparse
@@ -9,9 +11,21 @@ import multiprocessing
 import tempfile
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from fisher_peers import (
+    c_library,
+    encoder,
+    fit,
+    fit_scikit_learn,
+    fit_vlfeat,
+    installed_peers,
+    problem,
+    start,
+)
+from interleaved import clock
 from mnist import mnist
 from sklearn.decomposition import PCA
 from tables import show
@@ -24,6 +38,10 @@ PASSES = (1, 3)
 IMAGES_AT_A_TIME = 400
 BLOCK_ROWS = 100_000
 SET_ROWS = 500
+SCALE = 64, 256  # D, K of the tables of scale and peers
+IN_MEMORY = 1_000_000  # descriptors of the latter, at most
+TABLES = ["speed", "memory", "scale", "peers"]
+DRAWN_ROWS = 1_000_000  # of a file in which they come again and again
 
 
 class FileBlocks:
@@ -55,6 +73,16 @@ def write_blobs(path, n, d=64):
         rows = out[first : first + BLOCK_ROWS]
         rows[:] = rng.standard_normal(rows.shape, np.float32)
         rows += centers[rng.integers(0, len(centers), len(rows))]
+
+
+def write_normal(path, n):
+    """Rows of a normal distribution, the first of them again and again."""
+    d = SCALE[0]
+    out = np.lib.format.open_memmap(path, "w+", np.float32, (n, d))
+    drawn = np.random.default_rng(0).standard_normal((min(n, DRAWN_ROWS), d), np.float32)
+    for first in range(0, n, DRAWN_ROWS):
+        rows = out[first : first + DRAWN_ROWS]
+        rows[:] = drawn[: len(rows)]
 
 
 def write_patches(path, n):
@@ -158,7 +186,8 @@ def timed_fit(read, path, settings):
     """(mixture, processor seconds) of a fit."""
     X = read(path)
     start = time.process_time()
-    mixture = DiagonalGaussianMixture(N_COMPONENTS, random_state=0, **settings).fit(X)
+    settings = {"n_components": N_COMPONENTS, "random_state": 0} | settings
+    mixture = DiagonalGaussianMixture(**settings).fit(X)
     return mixture, time.process_time() - start
 
 
@@ -168,6 +197,18 @@ def timed_encode(read, path, mixture):
     start = time.process_time()
     encoder.encode(read(path))
     return time.process_time() - start
+
+
+def timed_iteration(fit, path, mixture):
+    """Processor seconds of the second iteration, all descriptors in memory."""
+    X = np.load(path)
+    return clock(partial(fit, X, mixture, 2)) - clock(partial(fit, X, mixture, 1))
+
+
+def timed_encoding(prepare, path, mixture):
+    """Processor seconds of the Fisher vector of a file that is in memory."""
+    X, encode = np.load(path), prepare()(mixture)
+    return clock(partial(encode, X, improved=True))
 
 
 def timed_encoder(sets, path, mixture):
@@ -207,6 +248,42 @@ def memory_row(name, passes, seconds, peak):
     return [name, passes, f"{seconds:.0f}", f"{peak[0]:.0f}", f"{peak[1]:.0f}"]
 
 
+def scale_rows(path):
+    """Encoding, and a fit of one iteration: it looks at the descriptors first, for a floor."""
+    n, (d, k) = len(mapped(path)), SCALE
+    _, mixture = problem(1, d, k=k)
+    settings = {"n_components": k, "tol": 0, "max_iter": 1} | start(mixture, np.float64)
+    seconds, peak = in_child(timed_encode, mapped, path, mixture)
+    yield scale_row(n, "encode", seconds, peak)
+    (_, seconds), peak = in_child(timed_fit, mapped, path, settings)
+    yield scale_row(n, "fit of one iteration", seconds, peak)
+
+
+def scale_row(n, work, seconds, peak):
+    gigabytes = 4e-9 * n * SCALE[0]
+    times = f"{seconds:.1f}", f"{1e6 * seconds / n:.2f}"
+    return [f"{n:,}", f"{gigabytes:.1f}", work, *times, *(f"{mb:.0f}" for mb in peak)]
+
+
+def peer_rows(path):
+    _, mixture = problem(1, SCALE[0], k=SCALE[1])
+    cases = {
+        "iteration, skvae": (timed_iteration, fit),
+        "iteration, scikit-learn": (timed_iteration, fit_scikit_learn),
+        "encode, skvae": (timed_encoding, skvae_encoder),
+    }
+    if "VLFeat" in installed_peers():
+        cases["iteration, VLFeat"] = (timed_iteration, fit_vlfeat)
+        cases["encode, VLFeat"] = (timed_encoding, c_library)
+    for name, (timed, work) in cases.items():
+        seconds, peak = in_child(timed, work, path, mixture)
+        yield [name, f"{seconds:.1f}", f"{peak[0]:,.0f}"]
+
+
+def skvae_encoder():
+    return lambda mixture: lambda X, improved: encoder(mixture).encode(X)
+
+
 def speed_rows(path):
     (em, base), _ = in_child(timed_fit, mapped, path, {})
     reached = em.score(mapped(path))
@@ -228,24 +305,32 @@ def speed_rows(path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--table", choices=["speed", "memory"], default=None, help="only this one")
+    parser.add_argument("--table", choices=TABLES, nargs="+", default=TABLES, help="or all")
     parser.add_argument("-n", type=int, default=10_000_000, help="descriptors")
     parser.add_argument("--folder", default=None, help="where the files are made for a while")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         path = Path(folder) / "X.npy"
-        if arguments.table != "memory":
+        if "speed" in arguments.table:
             write_patches(path, arguments.n)
             show(
                 ["fit", "passes", "log-likelihood", "of EM's", "processor s", "share of EM's"],
                 speed_rows(path),
             )
-        if arguments.table != "speed":
+        if "memory" in arguments.table:
             write_blobs(path, arguments.n)
             show(
                 ["work", "passes", "processor s", "peak MB above imports", "of that anonymous"],
                 memory_rows(path),
             )
+        if "scale" in arguments.table:
+            write_normal(path, arguments.n)
+            times = ["processor s", "us a descriptor"]
+            peaks = ["peak MB above imports", "of that anonymous"]
+            show(["descriptors", "GB", "work", *times, *peaks], scale_rows(path))
+        if "peers" in arguments.table:
+            write_normal(path, min(arguments.n, IN_MEMORY))
+            show(["work", "processor s", "peak MB above imports"], peer_rows(path))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import shutil
 import signal
 import sys
 from contextlib import contextmanager
+from functools import cache
 
 # Lets scikit-learn's array API check run instead of skip; scipy reads it on import.
 os.environ.setdefault("SCIPY_ARRAY_API", "1")
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-LONG = {"checks", "site", "browser", "examples", "slow", "mnist"}
+LONG = {"checks", "site", "browser", "examples", "slow", "mnist", "gpu"}
 NEEDS = {"site": "site", "browser": "browser", "cluster": "slow"}  # of fixtures
 
 
@@ -29,12 +30,21 @@ def pytest_collection_modifyitems(items):
             item.add_marker("examples")
         if not LONG & names_of_markers(item):
             item.add_marker("fast")
+        if item.get_closest_marker("gpu") and not finds_gpu():
+            item.add_marker(pytest.mark.skip(reason="torch finds no CUDA GPU"))
     # What takes longest comes first: the workers of a parallel run then end at the same time.
     items.sort(key=lambda item: not {"site", "examples"} & names_of_markers(item))
 
 
 def names_of_markers(item):
     return {marker.name for marker in item.iter_markers()}
+
+
+@cache
+def finds_gpu():
+    import torch
+
+    return torch.cuda.is_available()
 
 
 class NoInterpreter:

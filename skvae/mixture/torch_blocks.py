@@ -11,6 +11,8 @@ __all__ = ["TorchBlocks"]
 
 # Share of the free memory of a GPU that descriptors may fill; posteriors need the rest.
 _SHARE = 0.5
+# Bytes of descriptors that are worked on together: a GPU waits for main memory after each piece.
+_PIECE_BYTES = 2**29
 _HOST_BYTES = 2**30
 
 
@@ -45,12 +47,23 @@ class TorchBlocks(SummedBlocks):
             return
         room = _room(self.device)
         kept: list[torch.Tensor] | None = []
-        for block in self.blocks:
-            x = torch.from_numpy(np.require(block, requirements=["C", "W"])).to(self.device)
+        for x in self._pieces():
             room -= x.nbytes
             kept = [*kept, x] if kept is not None and room > 0 else None
             yield x
         self._kept = kept
+
+    def _pieces(self) -> Iterator[torch.Tensor]:
+        """Blocks on the device, many in a row as one."""
+        blocks: list[torch.Tensor] = []
+        for block in self.blocks:
+            x = torch.from_numpy(np.require(block, requirements=["C", "W"])).to(self.device)
+            blocks.append(x)
+            if sum(x.nbytes for x in blocks) >= _PIECE_BYTES:
+                yield torch.cat(blocks)
+                blocks = []
+        if blocks:
+            yield torch.cat(blocks)
 
     def batches(self, size: int, rng: np.random.RandomState) -> Iterator[Blocks]:
         """Random batches, as the blocks give them."""

@@ -25,7 +25,7 @@ from skvae.mixture.statistics import (
 __all__ = ["accumulate", "chunk_rows", "set_statistics"]
 
 # Bytes of posteriors worked on at a time: enough to fill a large GPU.
-_CHUNK_BYTES = 2**28
+_CHUNK_BYTES = 2**29
 _NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
 
 
@@ -110,8 +110,8 @@ class _Kernel:
         peak, joint = self._relative(x, log_joints)
         if self.assignment is not None:
             joint = self._sparse(joint, self.assignment)
-        total = torch.logsumexp(joint, dim=1, keepdim=True)
-        gamma = joint.sub_(total).exp_()
+        gamma = torch.softmax(joint, dim=1)
+        total = -gamma.amax(dim=1, keepdim=True).log()
         if weights is not None:
             gamma *= weights
         return gamma, phis, peak + total.double()
@@ -119,15 +119,15 @@ class _Kernel:
     def _relative(
         self, x: torch.Tensor, log_joints: list[torch.Tensor]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Largest log-joint of each row, (n, 1) in float64, and all log-joints less it."""
+        """Largest log-joint of each row, (n, 1) in float64, and all up to a constant of the row."""
         tops = [joint.amax(dim=1, keepdim=True) for joint in log_joints]
         peaks = [top.double() + part.offset for top, part in zip(tops, self.parts, strict=True)]
         peak = torch.stack(peaks).amax(dim=0)
-        for joint, part in zip(log_joints, self.parts, strict=True):
-            joint.sub_((peak - part.offset).to(joint.dtype))
-        joint, *doubles = log_joints
-        if doubles:
-            joint = torch.cat([joint, doubles[0].to(joint.dtype)], dim=1)
+        joint = log_joints[0]
+        if len(log_joints) > 1:  # with one offset there is nothing to make equal
+            for log_joint, part in zip(log_joints, self.parts, strict=True):
+                log_joint.sub_((peak - part.offset).to(log_joint.dtype))
+            joint = torch.cat([log_joint.to(joint.dtype) for log_joint in log_joints], dim=1)
         rows = self._coarse(joint, peak) if len(self.normalizers) else ()
         if len(rows):
             exact = self.exact.features(x[rows]) @ self.exact.eta.T
@@ -140,7 +140,8 @@ class _Kernel:
         """Rows whose log-joints float32 rounds too coarsely."""
         most = float32_nats(len(self.exact.center))
         rows = torch.nonzero(~(peak[:, 0] >= self.normalizers.max() - most))[:, 0]
-        near, peak = joint[rows, : len(self.normalizers)], peak[rows]
+        near, peak = joint[rows], peak[rows]
+        near = (near - near.amax(dim=1, keepdim=True))[:, : len(self.normalizers)]
         depth = torch.where(near > -NEGLIGIBLE_NATS, self.normalizers - peak - near, 0)
         return rows[((depth > most) | ~peak.isfinite()).any(dim=1)]
 

@@ -29,7 +29,8 @@ def on_torch(monkeypatch):
 @pytest.mark.parametrize("room", [0, 10**9])
 def test_blocks_are_kept_where_they_fit(rng, monkeypatch, room):
     monkeypatch.setattr(torch_blocks, "_HOST_BYTES", room)
-    monkeypatch.setattr(data_blocks, "_BLOCK_BYTES", 1600)
+    monkeypatch.setattr(torch_blocks, "_PIECE_BYTES", 1600)
+    monkeypatch.setattr(data_blocks, "_BLOCK_BYTES", 800)
     X = rng.normal(size=(250, 2))
     blocks = TorchBlocks(ArrayBlocks(X), CPU)
     assert isinstance(blocks, Blocks)
@@ -63,7 +64,7 @@ def test_partial_fit_finds_the_same_mixture(rng, on_torch):
     assert np.allclose(here.means_, there.means_)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA GPU")
+@pytest.mark.gpu
 def test_a_gpu_finds_the_same_mixture(rng):
     X = (rng.normal(size=(20_000, 8)) + 100).astype(np.float32)
     here, there = (

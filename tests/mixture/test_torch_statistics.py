@@ -8,13 +8,7 @@ from skvae.mixture.statistics import Mixture
 
 K, D = 5, 3
 # The code is the same on every device, so that the CPU proves most of it.
-DEVICES = [
-    "cpu",
-    pytest.param(
-        "cuda",
-        marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA GPU"),
-    ),
-]
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 
 
 @pytest.fixture

@@ -17,8 +17,6 @@ from skvae.vae.training.fused import FusedStep
 from skvae.vae.training.loop import noise_of, step_of, train
 from skvae.vae.training.optimizers import OPTIMIZERS, flatten
 
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA GPU")
-
 
 @pytest.fixture
 def kernels_of_adam(monkeypatch):
@@ -163,7 +161,7 @@ def test_a_step_that_looks_at_labels_cannot():
         assert GraphedStep.supports(step, model, torch.device("cuda")) is is_graph
 
 
-@needs_gpu
+@pytest.mark.gpu
 @pytest.mark.parametrize(
     "options",
     [
@@ -189,7 +187,7 @@ def test_a_gpu_learns_by_a_graph_what_it_learns_without(options, digits, monkeyp
     np.testing.assert_allclose(there, vae.fit(X, y).history_["loss"], rtol=1e-3)
 
 
-@needs_gpu
+@pytest.mark.gpu
 @pytest.mark.parametrize("network", ["mlp", "conv"])
 def test_a_gpu_fits_as_well_as_the_processor(network, digits):
     X, _ = digits
