@@ -9,8 +9,9 @@ from numpy.typing import DTypeLike
 
 from skvae._typing import Array, IntArray
 from skvae.data.containers import check_numbers
+from skvae.data.maps import rows_per_block
 
-__all__ = ["BlockPasses", "IteratedRows", "check_block", "yields_blocks"]
+__all__ = ["BlockPasses", "IteratedRows", "Recut", "check_block", "yields_blocks"]
 
 _ANEW = "Pass an object whose __iter__ starts anew, or call partial_fit for every block."
 
@@ -105,6 +106,47 @@ class BlockPasses:
                 "to give the same rows: __iter__ has to start anew."
             )
         self._n = n
+
+
+class Recut:
+    """Blocks cut in any way, told to a function in sizes of their own, whatever they were.
+
+    Parameters
+    ----------
+    look : callable
+        Called with blocks as :func:`skvae.data.maps.row_blocks` cuts them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.data.iterables import Recut
+    >>> recut = Recut(lambda block: print(block.shape))
+    >>> for n in (2, 3):
+    ...     recut.look(np.zeros((n, 4)))
+    >>> recut.end()
+    (5, 4)
+    """
+
+    def __init__(self, look: Callable[[Array], None]) -> None:
+        self._look = look
+        self._held: list[Array] = []
+        self._n_held = 0
+
+    def look(self, block: Array) -> None:
+        """Take the next rows."""
+        size = rows_per_block(block.shape[1])
+        while self._n_held + len(block) >= size:
+            n = size - self._n_held
+            self._look(np.concatenate([*self._held, block[:n]]))
+            self._held, self._n_held, block = [], 0, block[n:]
+        if len(block):
+            self._held.append(np.array(block))
+            self._n_held += len(block)
+
+    def end(self) -> None:
+        """Tell the last rows."""
+        if self._held:
+            self._look(np.concatenate(self._held))
 
 
 class IteratedRows:

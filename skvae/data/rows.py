@@ -11,8 +11,8 @@ from sklearn.utils import assert_all_finite, gen_batches
 from sklearn.utils.validation import validate_data
 
 from skvae.data.containers import float_type, numbers, validate_numbers
-from skvae.data.iterables import BlockPasses, IteratedRows, yields_blocks
-from skvae.data.maps import MappedRows, memory_map_of, row_blocks, rows_per_block
+from skvae.data.iterables import BlockPasses, IteratedRows, Recut, yields_blocks
+from skvae.data.maps import MappedRows, memory_map_of, row_blocks
 
 __all__ = [
     "TOLERANCE",
@@ -279,31 +279,6 @@ class _Reading:
         return RowFacts(self._n_rows, n_features, dtype, *self._columns.values(), *moments)
 
 
-class _Recut:
-    """Blocks cut in any way, told to a function as :func:`row_blocks` cuts them."""
-
-    def __init__(self, look: Look):
-        self._look = look
-        self._held: list[np.ndarray] = []
-        self._n_held = 0
-
-    def look(self, block: np.ndarray) -> None:
-        """Take the next rows."""
-        size = rows_per_block(block.shape[1])
-        while self._n_held + len(block) >= size:
-            n = size - self._n_held
-            self._look(np.concatenate([*self._held, block[:n]]))
-            self._held, self._n_held, block = [], 0, block[n:]
-        if len(block):
-            self._held.append(np.array(block))
-            self._n_held += len(block)
-
-    def end(self) -> None:
-        """Tell the last rows."""
-        if self._held:
-            self._look(np.concatenate(self._held))
-
-
 def facts_of(X: Any, *, unit: float = 1.0, moments: bool = False) -> RowFacts:
     """What is true of all rows.
 
@@ -406,7 +381,7 @@ def validate_rows(
 def _validate_blocks(estimator: Any, X: Any, reset: bool, look: Look | None) -> IteratedRows:
     blocks = BlockPasses(X, _DTYPES)
     validate_data(estimator, blocks.first, skip_check_array=True, reset=reset)
-    recut = None if look is None else _Recut(look)
+    recut = None if look is None else Recut(look)
     rows = IteratedRows(blocks, None if recut is None else recut.look)
     if len(rows) == 0:
         raise ValueError("The blocks of X have 0 samples, but a minimum of 1 is required.")

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from copy import copy
 from numbers import Integral, Real
-from typing import Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import ClassifierTags, Tags, check_consistent_length
@@ -28,7 +28,7 @@ from skvae._typing import (
 )
 from skvae.compute.devices import resolve_device
 from skvae.compute.sizes import N_JOBS
-from skvae.data.rows import output_dtype, read_rows
+from skvae.data.rows import Rows, output_dtype, read_rows
 from skvae.vae.attributes import (
     check_labelled,
     decided,
@@ -46,14 +46,17 @@ from skvae.vae.descriptions import LIKELIHOODS, NETWORKS, PRIORS, Likelihood, Ne
 from skvae.vae.epochs import Arrays, Epoch, Fit, Listener, Start
 from skvae.vae.fitted import N_REFINEMENT, FittedVAE
 from skvae.vae.generative import GenerativeMixin
+from skvae.vae.labels import Labels
 from skvae.vae.options import check_options
 from skvae.vae.specification import Specification, needs_moments
+
+if TYPE_CHECKING:
+    from skvae.vae.training.checkpoints import CheckpointFile
 
 __all__ = ["VAETransformer", "fit_told"]
 
 LikelihoodName: TypeAlias = Literal["auto", "bernoulli", "gaussian", "gaussian_diag", "poisson"]
 
-# Attributes that fits learn, beside those whose names end in an underscore.
 # What partial_fit means by parameters of the whole fit.
 _ONE_EPOCH = {
     "max_iter": 1,
@@ -615,7 +618,6 @@ def _train(
 ) -> Fit:
     """Train from what an estimator has learned, to which what is learned is added."""
     from skvae.compute.torch_runtime import scoped_runtime
-    from skvae.vae.training.checkpoints import CheckpointFile, description_of
     from skvae.vae.training.fit import train_vae
     from skvae.vae.training.listeners import EpochReport
 
@@ -637,11 +639,7 @@ def _train(
         parameters, facts, labels, settled=settled, names=names, n_steps=n_steps
     )
     start = start_of(before, optimizer)
-    checkpoint = None
-    if parameters["checkpoint"] is not None:
-        seeded = parameters["random_state"] is not None
-        description = description_of(specification, rows, labels, start, seeded=seeded)
-        checkpoint = CheckpointFile(parameters["checkpoint"], description)
+    checkpoint = _checkpoint(parameters, specification, rows, labels, start)
     aside.__dict__.update(decided(parameters, specification, labels))
     report = EpochReport(specification.n_epochs, parameters["verbose"])
     with scoped_runtime(parameters["n_jobs"]):
@@ -658,6 +656,23 @@ def _train(
     aside.__dict__.update(learned(fit, fit.seed), **described(fit))
 
     return fit
+
+
+def _checkpoint(
+    parameters: dict[str, Any],
+    specification: Specification,
+    rows: Rows,
+    labels: Labels | None,
+    start: Start,
+) -> "CheckpointFile | None":
+    """The file of this very fit, if it is to have one."""
+    from skvae.vae.training.checkpoints import CheckpointFile, description_of
+
+    folder, seeded = parameters["checkpoint"], parameters["random_state"] is not None
+    if folder is None:
+        return None
+
+    return CheckpointFile(folder, description_of(specification, rows, labels, start, seeded=seeded))
 
 
 class _Fitted(Listener):

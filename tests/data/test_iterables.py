@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from reiterable import Blocks
 
-from skvae.data.iterables import BlockPasses, IteratedRows, yields_blocks
+from skvae.data import maps
+from skvae.data.iterables import BlockPasses, IteratedRows, Recut, yields_blocks
 
 X = np.arange(600.0).reshape(200, 3)
 FLOATS = [np.float64, np.float32, np.uint8]
@@ -132,3 +133,16 @@ def test_numbers_that_a_first_pass_did_not_announce():
 def test_blocks_are_checked(blocks, message):
     with pytest.raises(ValueError, match=message):
         rows_of(*blocks)
+
+
+@pytest.mark.parametrize("sizes", [[50], [7] * 7 + [1], [20, 1, 0, 29], [3, 47]])
+def test_blocks_of_any_sizes_are_recut_alike_and_copied(monkeypatch, sizes):
+    monkeypatch.setattr(maps, "_BLOCK_BYTES", 8 * 2 * 20)
+    X, seen = np.arange(100.0).reshape(50, 2), []
+    recut, buffer = Recut(lambda block: seen.append(block.copy())), np.empty((50, 2))
+    for block in np.split(X, np.cumsum(sizes)[:-1]):
+        buffer[: len(block)] = block  # that the next block is written over
+        recut.look(buffer[: len(block)])
+    recut.end()
+    assert [len(block) for block in seen] == [20, 20, 10]
+    assert np.array_equal(np.concatenate(seen), X)

@@ -23,6 +23,7 @@ def make(likelihood="bernoulli", activation="relu", hidden=(200, 200), n_feature
         "activation": activation,
         "likelihood": likelihood,
         "n_classes": None,
+        "network": "mlp",
     }
     model = VAE(**architecture)
     model.draw_parameters(torch.Generator().manual_seed(0))

@@ -144,11 +144,9 @@ class VAE(nn.Module):
     @torch.no_grad()
     def draws_in_use(self) -> bool:
         """Whether the user's modules draw random numbers of their own when they are not trained."""
-        parts = (
-            (self.encoder, self.decoder, self.likelihood, self.prior)
-            if self.has_user_modules
-            else ()
-        )
+        if not self.has_user_modules:
+            return False
+        parts = (self.encoder, self.decoder, self.likelihood, self.prior)
         modules = (type(module).__module__ for part in parts for module in part.modules())
         if all(name.startswith(("torch.nn.", "skvae.")) for name in modules):
             return False  # none of those does
