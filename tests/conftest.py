@@ -1,5 +1,6 @@
 """Settings and data that all tests share."""
 
+import gc
 import os
 import shutil
 import signal
@@ -34,6 +35,17 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason="torch finds no CUDA GPU"))
     # What takes longest comes first: the workers of a parallel run then end at the same time.
     items.sort(key=lambda item: not {"site", "examples"} & names_of_markers(item))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Without the garbage collector: imports and syntax trees make millions of lasting objects."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def names_of_markers(item):

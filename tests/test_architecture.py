@@ -23,7 +23,6 @@ from skvae.fisher.layout import GRADIENTS
 from skvae.vae.descriptions import LIKELIHOODS, NETWORKS, PRIORS
 
 SOURCES = read_package(Path(skvae.__file__).parent)
-IMPORTS = import_graph(SOURCES)
 FOLDERS = {module.rpartition(".")[0] for module in SOURCES}
 
 # Underscore modules and exceptions, which every room may import.
@@ -63,9 +62,14 @@ TORCH_IS_AT_HOME = (
 )
 
 ESTIMATORS = {*skvae.__all__, "SetEncoder"}
-ESTIMATOR_FILES = defining(SOURCES, ESTIMATORS)
 # scikit-learn's validate_data wants the estimator itself.
 VALIDATION = {"data.containers", "data.images", "data.rows"}
+
+
+@pytest.fixture(scope="module")
+def imports():
+    """Which modules of the package each of them imports."""
+    return import_graph(SOURCES)
 
 
 def room_of(module):
@@ -88,24 +92,24 @@ def test_every_module_is_in_a_room_of_the_table():
     "room",
     MAY_IMPORT,
 )
-def test_a_room_imports_only_what_it_may(room):
+def test_a_room_imports_only_what_it_may(room, imports):
     allowed = MAY_IMPORT[room] | {room, GROUND_FLOOR}
     forbidden = [
         f"{module} imports {target or 'skvae'}"
-        for module, targets in IMPORTS.items()
+        for module, targets in imports.items()
         for target in targets
         if room_of(module) == room and room_of(target) not in allowed
     ]
     assert not forbidden, lines(forbidden)
 
 
-def test_imports_of_modules_run_in_no_circle():
-    assert not circle(IMPORTS)
+def test_imports_of_modules_run_in_no_circle(imports):
+    assert not circle(imports)
 
 
 @pytest.mark.parametrize("folder", sorted(FOLDERS))
-def test_imports_of_the_rooms_of_a_folder_run_in_no_circle(folder):
-    assert not circle(rooms(IMPORTS, folder))
+def test_imports_of_the_rooms_of_a_folder_run_in_no_circle(folder, imports):
+    assert not circle(rooms(imports, folder))
 
 
 def test_torch_is_imported_at_the_top_only_where_it_is_at_home():
@@ -122,8 +126,9 @@ def test_no_file_reads_a_private_name_of_another():
     "room",
     ["data", "compute", "mixture", "images", "fisher", "vae"],
 )
-def test_no_function_below_the_estimators_takes_one(room):
-    below = reached(IMPORTS, ESTIMATOR_FILES) - ESTIMATOR_FILES - VALIDATION
+def test_no_function_below_the_estimators_takes_one(room, imports):
+    files = defining(SOURCES, ESTIMATORS)
+    below = reached(imports, files) - files - VALIDATION
     sources = {m: SOURCES[m] for m in below if m.split(".")[0] == room}
     names = {"estimator", "vae"} if room == "vae" else {"estimator", "vae", "encoder"}
     taking = estimator_parameters(sources, names, ESTIMATORS)

@@ -21,7 +21,8 @@ accumulators = pytest.importorskip(
     "tensorboard.backend.event_processing.event_accumulator", reason="needs the extra 'train'"
 )
 
-SMALL = ["train", "--dataset", "digits", "--hidden-size", "16", "--latent-dim", "2"]
+SMALL = ["train", "--dataset", "digits", "--hidden-size", "16", "--n-samples", "1"]
+SMALL += ["--latent-dim", "2"]
 
 
 def train(folder, *options, n=60, every=20):

@@ -169,6 +169,7 @@ EVIL = """</style><script>&"'{{ 7 * 7 }}{% raw %}{# #}$x\n_end"""
 
 
 @pytest.mark.filterwarnings("ignore:constrained_layout not applied")  # so long are the names
+@pytest.mark.slow
 def test_names_labels_and_notes_are_text_wherever_they_stand(comparison, y_test, digits, tmp_path):
     html5lib = pytest.importorskip("html5lib", reason="needs the extra 'test'")
     labels = np.array([f"{EVIL}{digit}" for digit in y_test])
@@ -241,6 +242,7 @@ def test_an_interrupted_run_has_a_report_too(rows, y_test, tmp_path):
     assert "interrupted" in (tmp_path / "report.html").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_no_mistakes_and_no_images_are_no_error(y_test, tmp_path):
     row = Row(
         "raw", "knn", 0, n_dims=4, test_error=0.0, error_low=0.0, error_high=0.06, fit_seconds=1.0
@@ -250,6 +252,7 @@ def test_no_mistakes_and_no_images_are_no_error(y_test, tmp_path):
     assert "No test row was misclassified" in (tmp_path / "report.html").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_colour_images_and_names_as_labels(y_test, tmp_path, rng):
     names = np.array(["cat", "dog"])[y_test % 2]
     row = Row(

@@ -198,14 +198,14 @@ def test_max_descriptors_bounds_what_is_fitted(rng):
 
 
 def test_positions_are_appended_in_their_own_units(digits):
-    fv = digits_encoder(xy_weight=0.5).fit(digits[0])
+    fv = digits_encoder(xy_weight=0.5).fit(digits[0][:400])
     means = fv.mixture_.means_
     assert means.shape[1] == 8
     assert 0.3 < np.abs(means[:, 6:]).max() <= 0.5 + 1e-6
 
 
 def test_encode_uses_positions(digits):
-    X = digits[0]
+    X = digits[0][:400]
     fv = digits_encoder().fit(X)
     P = fv.extractor_.transform(X[:1])[0]
     assert np.allclose(fv.encode(P), fv.transform(X[:1])[0], atol=1e-6)
@@ -218,7 +218,7 @@ def test_encode_uses_positions(digits):
 @pytest.mark.slow
 @pytest.mark.parametrize("spatial", [None, "xy", ("xy", 2)])
 def test_encode_reads_a_set_block_by_block(digits, rng, tmp_path, spatial):
-    X = digits[0].astype(np.float64)
+    X = digits[0][:200].astype(np.float64)
     fv = digits_encoder(spatial=spatial, power=1).fit(X)
     P = fv.extractor_.transform(X[:1])[0]
     np.save(tmp_path / "P.npy", P)
@@ -495,6 +495,7 @@ def test_an_extractor_without_inverse_gives_the_mean_descriptor(rng):
 # In a pipeline
 
 
+@pytest.mark.slow
 def test_pipeline_with_memory_and_grid_search(digits, tmp_path):
     X, y = digits[0][:400], digits[1][:400]
     pipeline = Pipeline(

@@ -31,7 +31,12 @@ def fitted():
 @pytest.fixture(scope="module")
 def labelled():
     return vae(
-        conditional="prior", n_components=6, hidden_layer_sizes=(64,), batch_size=8, max_iter=60
+        conditional="prior",
+        n_components=6,
+        hidden_layer_sizes=(64,),
+        batch_size=8,
+        learning_rate_init=3e-3,
+        max_iter=25,
     ).fit(X, Y)
 
 
@@ -39,7 +44,12 @@ def labelled():
 def decoding():
     """A model whose decoder sees the class."""
     return vae(
-        conditional="decoder", n_components=2, hidden_layer_sizes=(64,), batch_size=8, max_iter=40
+        conditional="decoder",
+        n_components=2,
+        hidden_layer_sizes=(64,),
+        batch_size=8,
+        learning_rate_init=3e-3,
+        max_iter=20,
     ).fit(X, Y)
 
 
@@ -62,8 +72,9 @@ def linear_gaussian():
 @pytest.mark.slow
 def test_bound_reaches_the_exact_density(linear_gaussian):
     model, data, exact = linear_gaussian
+    found = model.score_samples(data[:100], n_importance=2000)
 
-    np.testing.assert_allclose(model.score_samples(data, n_importance=2000), exact, atol=0.05)
+    np.testing.assert_allclose(found, exact[:100], atol=0.05)
 
 
 def test_elbo_is_below_the_bound_and_the_bound_rises_to_the_density(linear_gaussian):
@@ -150,11 +161,11 @@ def test_marginal_is_the_mixture_of_conditionals(name, request):
     frequencies = labelled.class_counts_ / labelled.class_counts_.sum()
     n = 300
     by_class = np.stack(
-        [labelled.score_samples(X[:20], np.full(20, k), n_importance=n) for k in range(10)], axis=1
+        [labelled.score_samples(X[:6], np.full(6, k), n_importance=n) for k in range(10)], axis=1
     )
     mixture = np.log((np.exp(by_class - by_class.max()) * frequencies).sum(1)) + by_class.max()
 
-    np.testing.assert_allclose(labelled.score_samples(X[:20], n_importance=n), mixture, atol=0.3)
+    np.testing.assert_allclose(labelled.score_samples(X[:6], n_importance=n), mixture, atol=0.3)
 
 
 def test_y_is_ignored_without_conditional(fitted):
@@ -257,13 +268,13 @@ def test_samples_come_from_the_learned_mixture(fitted):
 def test_bound_reaches_the_density_of_a_mixture_prior():
     """A one-dimensional z is integrated on a grid."""
     model = vae(n_components=1, prior="mixture", n_prior_components=4, max_iter=20).fit(X)
-    grid = np.linspace(-8, 8, 4001)[:, None]
+    grid = np.linspace(-8, 8, 1001)[:, None]
     decoded = np.clip(model.inverse_transform(grid), 1e-7, 1 - 1e-7)
-    log_p = X[:20] @ np.log(decoded).T + (1 - X[:20]) @ np.log1p(-decoded).T
+    log_p = X[:10] @ np.log(decoded).T + (1 - X[:10]) @ np.log1p(-decoded).T
     density = stats.norm.pdf(grid, model.prior_means_[:, 0], model.prior_variances_[:, 0] ** 0.5)
     exact = logsumexp(log_p, axis=1, b=density @ model.prior_weights_ * (grid[1] - grid[0]))
 
-    np.testing.assert_allclose(model.score_samples(X[:20], n_importance=2000), exact, atol=0.1)
+    np.testing.assert_allclose(model.score_samples(X[:10], n_importance=2000), exact, atol=0.1)
     assert model.score(X) < model.score_samples(X).mean()
 
 

@@ -36,7 +36,7 @@ def vae(**options):
 
 @pytest.fixture(scope="module")
 def fitted():
-    return vae(max_iter=60, learning_rate_init=5e-3).fit(X)
+    return vae(max_iter=30, learning_rate_init=1e-2).fit(X)
 
 
 def test_their_descriptions_are_what_the_modules_do():
@@ -59,8 +59,11 @@ def test_a_fit_with_all_of_them_learns(fitted):
     assert elbo[-1] > elbo[0] + 5
     assert fitted.likelihood_ is CONTINUOUS_BERNOULLI
     assert np.abs(fitted.reconstruct(X) - X).mean() < np.abs(X.mean(0) - X).mean()
-    again = vae(max_iter=60, learning_rate_init=5e-3).fit(X)
-    assert all(np.array_equal(again.parameters_[k], w) for k, w in fitted.parameters_.items())
+
+
+def test_the_same_seed_gives_the_same_bits():
+    first, again = (vae().fit(X) for _ in range(2))
+    assert all(np.array_equal(again.parameters_[k], w) for k, w in first.parameters_.items())
 
 
 @pytest.mark.slow
@@ -86,10 +89,11 @@ def test_a_process_that_transforms_needs_no_torch(fitted, tmp_path):
     np.testing.assert_allclose(by_torch.decode(Z.astype(np.float32)), found["X"], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_bound_reaches_the_density():
     """A one-dimensional z is integrated on a grid, under the mixture that the prior tells of."""
     model = vae(n_components=1, max_iter=20).fit(X)
-    grid = np.linspace(-5, 20, 2001)[:, None]
+    grid = np.linspace(-5, 20, 1001)[:, None]
     mixture = model.fitted_.prior.mixture
     density = stats.norm.pdf(grid, mixture.means[:, 0], mixture.covariances[:, 0] ** 0.5)
 
@@ -99,9 +103,9 @@ def test_the_bound_reaches_the_density():
             outputs = model.decoder(z)
             return torch.stack([model.likelihood.log_prob(row, outputs) for row in x]).numpy()
 
-    log_p = model.fitted_.torch_model.apply(log_likelihood, X[:20], grid)
+    log_p = model.fitted_.torch_model.apply(log_likelihood, X[:10], grid)
     exact = logsumexp(log_p, axis=1, b=density @ mixture.weights * (grid[1] - grid[0]))
-    found = model.score_samples(X[:20], n_importance=1000)
+    found = model.score_samples(X[:10], n_importance=1000)
     np.testing.assert_allclose(found, exact, atol=0.8)
     assert found.mean() == pytest.approx(exact.mean(), abs=0.2)
 

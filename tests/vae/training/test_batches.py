@@ -188,7 +188,7 @@ def test_each_epoch_reads_the_iterable_once(monkeypatch, options):
 @pytest.mark.slow
 def test_an_iterable_trains_as_well_as_an_array(monkeypatch):
     monkeypatch.setattr(batches, "_WINDOW_BYTES", 8 * 64 * 100)
-    options = {"max_iter": 40, "n_components": 6, "hidden_layer_sizes": (32,), "batch_size": 10}
+    options = {"max_iter": 20, "n_components": 6, "hidden_layer_sizes": (32,), "batch_size": 10}
     options["likelihood"] = "bernoulli"
     X = PIXELS / 255
     of_array = [vae(**options, random_state=seed).fit(X).score(X) for seed in range(2)]
@@ -288,11 +288,11 @@ def test_wrong_scales_are_refused(options, message):
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="counts pages as Linux does")
 def test_a_file_larger_than_the_memory_in_use(tmp_path):
-    """A file of 300 MB, of which fits, features and scores may hold 120 MB at most."""
-    shape = (75_000, 4000)
+    """A file of 160 MB, of which fits, features and scores may hold 80 MB at most."""
+    shape = (40_000, 4000)
     with open(tmp_path / "X.bin", "wb") as file:
         block = np.random.default_rng(0).integers(0, 256, (1000, 4000), dtype=np.uint8)
-        for _ in range(75):
+        for _ in range(40):
             file.write(block.tobytes())
     code = f"""
 import resource
@@ -303,7 +303,7 @@ from skvae.data import maps
 
 class Blocks:
     def __iter__(self):
-        for first in range(0, 300_000_000, 8_000_000):
+        for first in range(0, 160_000_000, 8_000_000):
             block = np.fromfile("X.bin", np.uint8, 8_000_000, offset=first)
             yield block.reshape(-1, 4000)
 
@@ -324,4 +324,4 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak) // 1024)
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert int(done.stdout) < 120
+    assert int(done.stdout) < 80

@@ -278,6 +278,7 @@ def test_warm_start_continues_and_cold_start_does_not():
     assert not same_weights(cold, warm)
 
 
+@pytest.mark.slow
 def test_class_means_move_apart_and_attract_their_rows():
     fitted = vae(conditional="prior", max_iter=60, n_components=8, batch_size=16).fit(X, Y)
     distances = ((fitted.transform(X)[:, None] - fitted.class_means_) ** 2).sum(2)
@@ -658,13 +659,16 @@ class RowNoise(torch.nn.Module):
 
 
 @pytest.mark.filterwarnings("ignore:Posterior collapse")
-@pytest.mark.parametrize("network", ["mlp", "conv", (torch.nn.Linear, torch.nn.Linear)])
+@pytest.mark.parametrize(
+    "network",
+    ["mlp", pytest.param("conv", marks=pytest.mark.slow), (torch.nn.Linear, torch.nn.Linear)],
+)
 def test_a_likelihood_of_the_user(network):
-    fitted = vae(likelihood=RowNoise, network=network, max_iter=2).fit(X)
+    fitted = vae(likelihood=RowNoise, network=network, max_iter=2).fit(X[:100])
     assert fitted.reconstruct(X[:5]).shape == fitted.sample(5, draw=True).shape == (5, 64)
     again = pickle.loads(pickle.dumps(fitted))
     assert np.array_equal(again.score_samples(X[:5]), fitted.score_samples(X[:5]))
-    assert again.set_params(warm_start=True).fit(X).n_iter_ == 4
+    assert again.set_params(warm_start=True).fit(X[:100]).n_iter_ == 4
 
 
 @pytest.mark.slow
