@@ -9,6 +9,8 @@ import argparse
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
+from copy import copy
 from functools import partial
 from time import perf_counter, process_time
 
@@ -32,14 +34,14 @@ from vae_contenders import (
     seed_model,
 )
 
-from skvae import VAETransformer
+from skvae import FisherScores, VAETransformer
 from skvae.datasets import load_mnist
 from skvae.vae.nn.objectives import Objective
 from skvae.vae.training.fused import FusedStep
 from skvae.vae.training.optimizers import OPTIMIZERS, flatten
 
 SLICE = 100  # steps of a turn
-TABLES = ["steps", "parts", "samples", "threads", "transform"]
+TABLES = ["steps", "parts", "samples", "threads", "transform", "inference"]
 
 
 def binary(subset):
@@ -155,17 +157,65 @@ def threads(rows, n_steps):
     """Wall time of one thread divided by that of two, idle and with a process that spins."""
     contenders = {n: Skvae(rows, n) for n in (1, 2)}
     for cores in ("idle", "busy"):
-        spinner = None
-        if cores == "busy":
-            spinner = subprocess.Popen([sys.executable, "-c", "while True: pass"])
-        try:
+        with spinning(int(cores == "busy")):
             seconds = in_turns(contenders, n_steps, perf_counter)
-        finally:
-            if spinner is not None:
-                spinner.kill()
         best = seconds[1].min() / seconds[2].min()
         load = f"{os.getloadavg()[0]:.1f}"
         yield cores, load, f"{times_as_long(seconds, 1, 2):.2f}", f"{best:.2f}"
+
+
+def answers(rows):
+    """What is asked of fitted models, by name: functions of a number of threads."""
+    options = {"likelihood": "bernoulli", "max_iter": 1, "random_state": 0}
+    mlp = VAETransformer(LATENT, **options).fit(rows[:6400])
+    refined = copy(mlp).set_params(output="refined")
+    classes = np.arange(len(rows)) % 10
+    labelled = VAETransformer(LATENT, conditional="prior", **options)
+    labelled.fit(rows[:6400], classes[:6400])
+    conv = VAETransformer(LATENT, network="conv", **options).fit(rows[:640])
+    scores = FisherScores(mlp).fit(rows[:1024])
+    latent = mlp.transform(rows[:20_000])
+    asked = {
+        "transform, 60,000 rows": (mlp, "transform", rows),
+        "inverse_transform, 20,000": (mlp, "inverse_transform", latent),
+        "reconstruct, 20,000": (mlp, "reconstruct", rows[:20_000]),
+        "predict_proba, 60,000": (labelled, "predict_proba", rows),
+        "score_samples, 512": (mlp, "score_samples", rows[:512]),
+        "score, 4,096": (mlp, "score", rows[:4096]),
+        "refined, 512": (refined, "transform", rows[:512]),
+        "convolutional transform, 4,096": (conv, "transform", rows[:4096]),
+        "FisherScores, 2,048": (scores, "transform", rows[:2048]),
+    }
+
+    def ask(model, method, X, n_threads):
+        getattr(model, "vae_", model).set_params(n_jobs=n_threads)
+        return getattr(model, method)(X)
+
+    return {name: partial(ask, *what) for name, what in asked.items()}
+
+
+def inference(rows, repeats, n_spinners):
+    """Wall time of one thread and of two, and whether their answers have the same bits."""
+    questions = answers(rows)
+    with spinning(n_spinners):
+        for name, ask in questions.items():
+            same = np.array_equal(ask(1), ask(2))
+            turns = {n: partial(clock, partial(ask, n), perf_counter) for n in (1, 2)}
+            seconds = take_turns(turns, repeats)
+            ms = (f"{1e3 * np.median(seconds[n]):.0f}" for n in (1, 2))
+            best = seconds[1].min() / seconds[2].min()
+            yield name, *ms, f"{times_as_long(seconds, 1, 2):.2f}", f"{best:.2f}", same
+
+
+@contextmanager
+def spinning(n):
+    """Context in which processes keep cores busy."""
+    spinners = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(n)]
+    try:
+        yield
+    finally:
+        for spinner in spinners:
+            spinner.kill()
 
 
 def transforms(rows, repeats):
@@ -194,6 +244,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tables", nargs="*", help=", ".join(TABLES) + ": or all")
     parser.add_argument("--steps", type=int, default=3500)
+    parser.add_argument("--spinners", type=int, default=0, help="busy processes beside inference")
     parser.add_argument("--tensorflow", default=sys.executable, metavar="PYTHON")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -214,6 +265,9 @@ def main():
         show(header, threads(rows, arguments.steps))
     if "transform" in wanted:
         show(["60,000 rows", "least s", "median s", "x products"], transforms(rows, 9))
+    if "inference" in wanted:
+        header = ["asked", "one thread, ms", "two, ms", "x", "by the best turns x", "same bits"]
+        show(header, inference(rows, 3, arguments.spinners))
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ __all__ = [
     "SequentialRows",
     "evenly_spaced",
     "facts_of",
+    "in_memory",
     "output_dtype",
     "read_rows",
     "validate_rows",
@@ -135,6 +136,15 @@ class PreparedRows:
     def part(self, places: np.ndarray) -> "PreparedRows":
         """The rows with these ascending numbers."""
         return PreparedRows(self.X.part(places), self._prepare)
+
+    def in_memory(self, rows: slice) -> "PreparedRows":
+        """These rows, read at once and prepared when they are asked for."""
+        return PreparedRows(in_memory(self.X, rows), self._prepare)
+
+
+def in_memory(X: Any, rows: slice) -> Any:
+    """Some rows, read from where they lie; what is to be prepared of them is yet to be."""
+    return X.in_memory(rows) if isinstance(X, PreparedRows) else X[rows]
 
 
 def output_dtype(X: Any) -> np.dtype:

@@ -5,9 +5,13 @@ from typing import Any
 import numpy as np
 from scipy.special import log_softmax
 
+from skvae.data.tiles import map_parts
 from skvae.vae.fitted import FittedVAE
 
 __all__ = ["log_class_probabilities"]
+
+# Rows that a thread compares with the classes at a time: milliseconds.
+_PART = 4096
 
 
 def log_class_probabilities(fitted: FittedVAE, X: Any, n_importance: int) -> np.ndarray:
@@ -39,11 +43,17 @@ def log_class_probabilities(fitted: FittedVAE, X: Any, n_importance: int) -> np.
 def _joints(fitted: FittedVAE, X: Any) -> np.ndarray:
     """-KL(q(z|x) || p(z|y)) but for what classes have in common, (n, n_classes)."""
     prior = fitted.mixture_prior()
-    if not prior.needs_variances():
-        return prior.log_joint(fitted.encode(X).astype(np.float64))
-    mean, log_var = np.split(fitted.encode(X, log_var=True).astype(np.float64), 2, axis=1)
+    with_variances = prior.needs_variances()
 
-    return prior.log_joint(mean, np.exp(log_var))
+    def joints(_: slice, posterior: np.ndarray) -> np.ndarray:
+        if not with_variances:
+            return prior.log_joint(posterior.astype(np.float64))
+        mean, log_var = np.split(posterior.astype(np.float64), 2, axis=1)
+        return prior.log_joint(mean, np.exp(log_var))
+
+    posterior = fitted.encode(X, log_var=with_variances)
+
+    return map_parts(joints, posterior, _PART, fitted.n_jobs)
 
 
 def _bounds(fitted: FittedVAE, X: Any, n_importance: int) -> np.ndarray:

@@ -194,5 +194,8 @@ class FisherScores(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
         fitted = self.vae_.fitted_
 
         return fitted.torch_model.apply(
-            function, PreparedRows(rows, fitted.scaling.to_network), *args
+            function,
+            PreparedRows(rows, fitted.scaling.to_network),
+            *args,
+            n_jobs=fitted.n_jobs,
         )

@@ -1,6 +1,6 @@
 """A fitted variational autoencoder as a value: what it encodes, decodes, draws and scores."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,7 +20,7 @@ from skvae.vae.support import check_support, within_support
 if TYPE_CHECKING:
     from skvae.vae.nn.trained import TorchModel
 
-__all__ = ["N_REFINEMENT", "FittedVAE", "Inference", "settled"]
+__all__ = ["N_REFINEMENT", "FittedVAE", "Inference", "cast", "settled"]
 
 # Draws per row by which the true posterior, and p(x|y) of a predicted class, are estimated.
 N_REFINEMENT = 50
@@ -32,13 +32,19 @@ class Inference(Protocol):
     def encode(self, x: Any, *, log_var: bool = True) -> np.ndarray:
         """Posterior of each row as the network sees it, ``[mean | log_var]`` or means alone."""
 
-    def decode(self, Z: np.ndarray) -> np.ndarray:
-        """E[x] for each row of the decoder's input, in the units of the network."""
+    def decode(self, Z: np.ndarray, finish: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """What ``finish`` makes of E[x] for rows of the decoder's input, tile by tile."""
 
 
 def settled(attributes: Mapping[str, Any], name: str) -> Any:
     """A parameter as it was in the fit, or as it is where there was none."""
     return attributes.get("_settled", attributes)[name]
+
+
+def cast(x: np.ndarray, dtype: Any) -> np.ndarray:
+    """Numbers in another type; what it cannot hold becomes infinite."""
+    with np.errstate(over="ignore"):
+        return x.astype(dtype, copy=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +75,7 @@ class FittedVAE:
     device : str or None, default=None
         Where to compute.
     n_jobs : int or None, default=None
-        Threads of torch.
+        Threads.
     """
 
     architecture: Mapping[str, Any]
@@ -185,25 +191,43 @@ class FittedVAE:
 
         seed = stream_seed(self.seed, FEATURES)
         Z = self.torch_model.apply(
-            draw_posterior, X, self.scaling.to_network, seed, n_importance=n_importance
+            draw_posterior,
+            X,
+            self.scaling.to_network,
+            seed,
+            n_importance=n_importance,
+            n_jobs=self.n_jobs,
         )
 
         return self.reached(Z, X)
 
-    def decode(self, Z: np.ndarray, y: np.ndarray | None = None) -> np.ndarray:
+    def decode(self, Z: np.ndarray, y: np.ndarray | None, dtype: Any) -> np.ndarray:
         """E[x|z, y] in the user's units, (n, n_features); the average over y where it is None."""
-        if y is None and self.labels_in_decoder:
-            assert self.class_frequencies is not None
-            mean: np.ndarray = sum(
-                share * self.decode(Z, np.full(len(Z), k))
-                for k, share in enumerate(self.class_frequencies)
-            )
-            return mean
-        return self.to_units(self.decode_input(self.decoder_input(Z, y)))
+        if y is not None or not self.labels_in_decoder:
+            h = self.decoder_input(Z, y)
+            return self.decode_input(h, lambda x: cast(self.to_units(x), dtype))
+        assert self.class_frequencies is not None
+        mean: np.ndarray = sum(
+            share * self.decode_input(self.decoder_input(Z, np.full(len(Z), k)), self.to_units)
+            for k, share in enumerate(self.class_frequencies)
+        )
+        return cast(mean, dtype)
 
-    def decode_input(self, h: np.ndarray) -> np.ndarray:
-        """E[x] of what the decoder sees, in the network's units, (n, n_features) float32."""
-        return self._decoder().decode(h)
+    def decode_input(self, h: np.ndarray, finish: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """What ``finish`` makes of E[x] in the network's units, float32, for the decoder's input.
+
+        Parameters
+        ----------
+        h : ndarray of shape (n, d) or (n, d + n_classes), float32
+            As :meth:`decoder_input` gives it.
+        finish : callable
+            Row by row, from (m, n_features) to (m, n_features); several threads may call it.
+
+        Returns
+        -------
+        x : ndarray of shape (n, n_features)
+        """
+        return self._decoder().decode(h, finish)
 
     def decoder_input(self, Z: np.ndarray, y: np.ndarray | None) -> np.ndarray:
         """[z | indicator of the class], or z alone, float32."""
@@ -217,7 +241,7 @@ class FittedVAE:
         """One draw of x for each latent point and class, in the user's units, (n, n_features)."""
         from skvae.vae.nn.inference import decode_draws
 
-        x = self.torch_model.apply(decode_draws, self.decoder_input(Z, y), seed)
+        x = self.torch_model.apply(decode_draws, self.decoder_input(Z, y), seed, n_jobs=self.n_jobs)
 
         return self.scaling.to_units(x.astype(np.float64))
 
@@ -259,6 +283,7 @@ class FittedVAE:
             self.seed,
             dynamic=self.scaling.dynamic,
             n_importance=n_importance,
+            n_jobs=self.n_jobs,
         )
 
         return self.reached(bound, X)
@@ -276,11 +301,11 @@ class FittedVAE:
         return check_answer(answer, X, self.feature_names, center=mean, unit=scale)
 
     def _encoder(self) -> Inference:
-        model = NumpyModel(self.parameters, self.architecture)
+        model = NumpyModel(self.parameters, self.architecture, self.n_jobs)
 
         return model if model.encodes and not gpu_or_none(self.device) else self.torch_model
 
     def _decoder(self) -> Inference:
-        model = NumpyModel(self.parameters, self.architecture)
+        model = NumpyModel(self.parameters, self.architecture, self.n_jobs)
 
         return model if model.decodes and not gpu_or_none(self.device) else self.torch_model

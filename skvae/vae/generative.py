@@ -12,7 +12,7 @@ from skvae.compute.sizes import check_memory
 from skvae.data.containers import numbers
 from skvae.data.rows import output_dtype, validate_rows
 from skvae.vae.classification import log_class_probabilities
-from skvae.vae.fitted import N_REFINEMENT, FittedVAE, settled
+from skvae.vae.fitted import N_REFINEMENT, FittedVAE, cast, settled
 from skvae.vae.labels import encode_labels
 from skvae.vae.overflow import check_answer
 from skvae.vae.seeds import SAMPLE, stream_seed
@@ -36,12 +36,6 @@ def _has_classes(self: Any) -> Literal[True]:
             "instead."
         )
     return True
-
-
-def _cast(x: np.ndarray, dtype: Any) -> np.ndarray:
-    """Numbers in another type; what it cannot hold becomes infinite."""
-    with np.errstate(over="ignore"):
-        return x.astype(dtype, copy=False)
 
 
 class GenerativeMixin:
@@ -88,9 +82,7 @@ class GenerativeMixin:
 
         Z = Z[:, :d]
 
-        return check_answer(
-            _cast(fitted.decode(Z, class_numbers), Z.dtype), Z, name="the latent points"
-        )
+        return check_answer(fitted.decode(Z, class_numbers, Z.dtype), Z, name="the latent points")
 
     def reconstruct(self, X: ArrayLike, y: Any = None) -> FloatArray:
         """Encode to the posterior mean and decode.
@@ -111,9 +103,9 @@ class GenerativeMixin:
         """
         fitted = self.fitted_
         rows = self._rows(X)
-        decoded = fitted.decode(*self._latent(rows, y))
+        decoded = fitted.decode(*self._latent(rows, y), output_dtype(rows))
 
-        return fitted.reached(_cast(decoded, output_dtype(rows)), rows)
+        return fitted.reached(decoded, rows)
 
     def interpolate(
         self,
@@ -165,10 +157,12 @@ class GenerativeMixin:
         ends = fitted.decoder_input(a, class_numbers_a), fitted.decoder_input(b, class_numbers_b)
         t = np.linspace(0, 1, n_steps, dtype=np.float32)[:, None]
         path = (1 - t) * ends[0][:, None] + t * ends[1][:, None]  # (n, n_steps, inputs)
-        decoded = fitted.to_units(fitted.decode_input(path.reshape(-1, path.shape[2])))
-        decoded = _cast(decoded.reshape(len(path), n_steps, -1), output_dtype(rows))
+        dtype = output_dtype(rows)
+        decoded = fitted.decode_input(
+            path.reshape(-1, path.shape[2]), lambda x: cast(fitted.to_units(x), dtype)
+        )
 
-        return fitted.reached(decoded, rows)
+        return fitted.reached(decoded.reshape(len(path), n_steps, -1), rows)
 
     @available_if(_is_generative)
     def score_samples(self, X: ArrayLike, y: Any = None, n_importance: int = 100) -> FloatArray:
@@ -271,9 +265,10 @@ class GenerativeMixin:
         )
         if draw:
             return fitted.draw(Z, class_numbers, seed)
-        x = fitted.decode_input(fitted.decoder_input(Z, class_numbers))
 
-        return fitted.to_units(x.astype(np.float64))
+        return fitted.decode_input(
+            fitted.decoder_input(Z, class_numbers), lambda x: fitted.to_units(x.astype(np.float64))
+        )
 
     @available_if(_has_classes)
     def predict_proba(self, X: ArrayLike) -> FloatArray:

@@ -1,6 +1,6 @@
 """A trained model applied to rows without torch, where its parts say how."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,10 +22,18 @@ class NumpyModel:
         Weights of a :class:`skvae.vae.nn.model.VAE`.
     architecture : dict
         Its arguments.
+    n_jobs : int or None, default=None
+        Threads, which share out the rows.
     """
 
-    def __init__(self, parameters: Mapping[str, np.ndarray], architecture: Mapping[str, Any]):
+    def __init__(
+        self,
+        parameters: Mapping[str, np.ndarray],
+        architecture: Mapping[str, Any],
+        n_jobs: int | None = None,
+    ) -> None:
         self._parameters, self._architecture = parameters, architecture
+        self._n_jobs = n_jobs
         self._likelihood = likelihood_of(architecture["likelihood"])
         self._network = network_of(architecture["network"])
 
@@ -70,12 +78,12 @@ class NumpyModel:
 
         return self._map(function, x)
 
-    def decode(self, Z: np.ndarray) -> np.ndarray:
-        """E[x] for each row of Z, the decoder's input, (n, n_features), float32."""
+    def decode(self, Z: np.ndarray, finish: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """E[x] for each row of the decoder's input Z, finished tile by tile, (n, n_features)."""
         to_mean, layers = self._likelihood.to_mean, self._layers("decoder")
         assert to_mean is not None
 
-        return self._map(lambda tile: to_mean(_through(layers, tile.T).T), Z)
+        return self._map(lambda tile: finish(to_mean(_through(layers, tile.T).T)), Z)
 
     def _layers(self, name: str) -> list[Layer]:
         make, prefix = self._network.numpy_layers, f"{name}."
@@ -87,11 +95,10 @@ class NumpyModel:
         }
         return make(weights, self._architecture["activation"])
 
-    @staticmethod
-    def _map(function: Layer, x: Any) -> np.ndarray:
+    def _map(self, function: Layer, x: Any) -> np.ndarray:
         # What overflows shows in the answer.
         with single_threaded(), np.errstate(over="ignore", invalid="ignore"):
-            return map_framed_tiles(function, x)
+            return map_framed_tiles(function, x, self._n_jobs)
 
 
 def _through(layers: list[Layer], h: np.ndarray) -> np.ndarray:

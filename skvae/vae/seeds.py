@@ -1,8 +1,11 @@
 """Random numbers that belong to a row's content, or to a numbered stream, never to a place."""
 
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
+from numpy.random.bit_generator import ISeedSequence
+from numpy.typing import DTypeLike
 
 __all__ = [
     "EPOCH",
@@ -67,11 +70,26 @@ def row_generators(X: np.ndarray, seed: int) -> list[np.random.Generator]:
     >>> a.standard_normal() == b.standard_normal()
     True
     """
-    key = int(seed).to_bytes(8, "little")
+    secret = int(seed).to_bytes(8, "little")
     rows = np.ascontiguousarray(X, dtype=np.float64) + 0.0  # -0.0 becomes 0.0
-    hashes = (blake2b(row.tobytes(), key=key, digest_size=16).digest() for row in rows)
+    digests = (blake2b(row.tobytes(), key=secret, digest_size=16).digest() for row in rows)
+    keys = np.frombuffer(b"".join(digests), np.uint64).reshape(-1, 2)
 
-    return [
-        np.random.Generator(np.random.Philox(key=np.frombuffer(digest, np.uint64)))
-        for digest in hashes
-    ]
+    return [_generator(key) for key in keys]
+
+
+class _Key(ISeedSequence):
+    """A key of Philox, given as a seed: with ``key=`` numpy asks the system for a seed besides."""
+
+    def __init__(self, words: np.ndarray) -> None:
+        self._words = words
+
+    def generate_state(self, n_words: int, dtype: DTypeLike = np.uint32) -> np.ndarray:
+        """The two words of the key, all that Philox asks for."""
+        return self._words
+
+
+def _generator(key: np.ndarray) -> np.random.Generator:
+    seed: Any = _Key(key)  # numpy's annotations leave out seeds of one's own
+
+    return np.random.Generator(np.random.Philox(seed))

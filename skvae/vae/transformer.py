@@ -196,9 +196,12 @@ class VAETransformer(
         as those of a cross-validation, may share the folder. It is written after the first epoch,
         then once a minute, and at the end.
     n_jobs : int or None, default=None
-        Threads of torch, inside the methods only. None means 1. Their number decides the last bits
-        of a fit. Where others use the same cores, several threads can be slower than one: each step
-        waits for the last of them. A forked process takes one.
+        Threads, inside the methods only. After the fit they share out the rows: None means all
+        cores, or as many as BLAS may use (``OMP_NUM_THREADS``), and one in workers of joblib and in
+        other threads than the main one; no answer depends on their number. Modules of your own are
+        called by one thread at a time. In a fit they are torch's: None means 1. Their number
+        decides the last bits of a fit. Where others use the same cores, several threads can be
+        slower than one: each step waits for the last of them. A forked process takes one.
     device : {None, "cpu", "auto", "cuda"}, default=None
         Where to compute. None is the CPU; "auto" a GPU where there is one. Never part of the
         fitted state.

@@ -1,27 +1,70 @@
+import threading
+
 import numpy as np
 import pytest
 
 from skvae.compute.threads import single_threaded
-from skvae.data.tiles import map_aligned_sets, map_framed_tiles, map_tiles, padded_tiles
+from skvae.data.rows import PreparedRows
+from skvae.data.tiles import map_aligned_sets, map_framed_tiles, map_parts, padded
 
 
-@pytest.mark.parametrize("n", [1, 3, 4, 9])
-def test_tiles_cover_every_row_and_have_one_shape(rng, n):
+@pytest.mark.parametrize("n", [1, 3, 4])
+def test_padding_repeats_the_first_and_the_last_row(rng, n):
     X = rng.normal(size=(n, 2))
-    parts = []
-    for rows, tile in padded_tiles(X, 4):
-        assert tile.shape == (4, 2)
-        assert np.array_equal(
-            tile[rows.stop - rows.start :],
-            X[-1:].repeat(len(tile), 0)[: 4 - (rows.stop - rows.start)],
-        )
-        parts.append(tile[: rows.stop - rows.start])
-    assert np.array_equal(np.concatenate(parts), X)
+    tile = padded(X, 4)
+
+    assert tile.shape == (4, 2) and tile.flags.c_contiguous
+    assert np.array_equal(tile[:n], X)
+    assert np.array_equal(tile[n:], X[-1:].repeat(4 - n, 0))
+    assert np.array_equal(padded(X, 6, before=1)[:2], X[[0, 0]])
 
 
-def test_map_tiles_is_the_function(rng):
-    X = rng.normal(size=(11, 3))
-    assert np.array_equal(map_tiles(lambda tile: tile.sum(axis=1), X, 4), X.sum(axis=1))
+@pytest.mark.parametrize("n_jobs", [1, 3])
+@pytest.mark.parametrize("n", [1, 4, 5, 11])
+def test_parts_cover_every_row_once_whoever_works_on_them(rng, n, n_jobs):
+    X, sizes = rng.normal(size=(n, 3)), []
+
+    def function(rows, part):
+        sizes.append(len(part))
+        assert np.array_equal(part, X[rows])
+        return part.sum(axis=1)
+
+    assert np.array_equal(map_parts(function, X, 2, n_jobs, n_parts=2), X.sum(axis=1))
+    assert sum(sizes) == n and max(sizes) <= 2
+
+
+def test_a_part_has_its_neighbours_where_it_wants_them():
+    def ends(rows, part):
+        return np.tile(part[[0, -1]], (rows.stop - rows.start, 1))
+
+    seen = map_parts(ends, np.arange(11), 2, frame=3, n_parts=2)
+
+    assert seen[::2].tolist() == [[0, 4], [0, 6], [1, 8], [3, 10], [5, 10], [7, 10]]
+
+
+def test_rows_are_read_in_order_by_the_thread_of_the_caller_and_prepared_by_others():
+    read, prepared = [], []
+
+    class Stream:
+        shape = (40, 1)
+
+        def __len__(self):
+            return 40
+
+        def __getitem__(self, rows):
+            read.append((rows.start, threading.get_ident()))
+            return np.arange(40)[rows, None]
+
+    def prepare(X):
+        prepared.append(threading.get_ident())
+        return X + 1
+
+    rows = PreparedRows(Stream(), prepare)
+    out = map_parts(lambda rows, part: part, rows, 2, n_jobs=2)
+
+    assert np.array_equal(out[:, 0], np.arange(1, 41))
+    assert read == [(start, threading.get_ident()) for start in range(0, 40, 2)]
+    assert threading.get_ident() not in prepared
 
 
 @pytest.mark.parametrize("n_columns", [3, 20, 128])

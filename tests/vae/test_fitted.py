@@ -1,11 +1,15 @@
 import copy
+import tracemalloc
+import warnings
 
 import numpy as np
 import pytest
 import torch
+from reiterable import Blocks
 from sklearn.datasets import load_digits
 from small import vae
 
+from skvae import FisherScores
 from skvae.explorer.decoders import export_decoder
 
 X, Y = load_digits(return_X_y=True)
@@ -149,3 +153,63 @@ def test_densities_are_in_the_units_of_the_data(likelihood):
         rescaled.fitted_.scaling.log_jacobian() - fitted.fitted_.scaling.log_jacobian()
         == pytest.approx(-varying.sum() * np.log(1000))
     )
+
+
+LARGE = np.tile(X, (3000 // len(X) + 1, 1))[:3000] + np.linspace(0, 0.1, 3000)[:, None]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"likelihood": "gaussian"},
+        {"network": "conv"},
+        {"conditional": "prior", "prior": "mixture"},
+        {"conditional": "decoder"},
+    ],
+    ids=lambda options: "-".join(options.values()),
+)
+def test_no_answer_depends_on_the_number_of_threads(options):
+    fitted = vae(**{"likelihood": "bernoulli"} | options, max_value=1.2, max_iter=1).fit(X, Y % 2)
+
+    def answers(n_jobs):
+        fitted.set_params(n_jobs=n_jobs, output="mean")
+        Z = fitted.transform(LARGE)
+        yield from (Z, fitted.inverse_transform(Z), fitted.reconstruct(LARGE, 1))
+        yield fitted.score_samples(LARGE[:300], n_importance=3)
+        yield fitted.sample(300, draw=True)
+        yield FisherScores(fitted).fit(LARGE[:300]).transform(LARGE[:300])
+        if fitted.conditional is not None:
+            yield fitted.predict_proba(LARGE[:300])
+        for output in ("sample", "refined"):
+            yield fitted.set_params(output=output).transform(LARGE[:300])
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # grey levels have no log-density
+        for one, three in zip(answers(1), answers(3), strict=True):
+            assert np.array_equal(one, three)
+
+
+@pytest.mark.parametrize("output", ["mean", "sample"])
+def test_rows_on_disk_and_in_blocks_have_the_answers_of_rows_in_memory(tmp_path, output):
+    fitted = vae(output=output, n_jobs=2).fit(X)
+    np.save(tmp_path / "rows.npy", LARGE)
+    expected = fitted.transform(LARGE)
+
+    for rows in (np.load(tmp_path / "rows.npy", mmap_mode="r"), Blocks(LARGE[:9], LARGE[9:])):
+        assert np.array_equal(fitted.transform(rows), expected)
+
+
+def test_memory_does_not_grow_with_the_rows_on_disk(tmp_path):
+    fitted = vae(n_jobs=2).fit(X)
+    np.save(tmp_path / "rows.npy", np.tile(LARGE.astype(np.float32), (47, 1)))
+    mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
+
+    def peak(n):
+        tracemalloc.start()
+        try:
+            Z = fitted.transform(mapped[:n])
+            return tracemalloc.get_traced_memory()[1] - 2 * Z.nbytes
+        finally:
+            tracemalloc.stop()
+
+    assert peak(140_000) < peak(70_000) + 2**20 < mapped.nbytes

@@ -18,11 +18,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.utils import gen_batches
 from torch import nn
 
 from skvae._typing import Array
-from skvae.data.tiles import map_tiles, padded_tiles
+from skvae.compute.parallel import map_ordered
+from skvae.compute.threads import single_threaded
+from skvae.data.rows import in_memory
+from skvae.data.tiles import padded
 from skvae.fisher.encoding import normalize
+from skvae.vae.nn.inference import map_rows, shared
 from skvae.vae.nn.model import VAE
 from skvae.vae.nn.posteriors import DiagonalNormal
 
@@ -79,7 +84,7 @@ def score_factors(model: VAE, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tens
     return slope, torch.cat([hidden, torch.ones_like(hidden[:, :1])], dim=1)
 
 
-def fisher_information(model: VAE, x: Any) -> Array:
+def fisher_information(model: VAE, x: Any, *, n_jobs: int | None = 1) -> Array:
     """Mean squared score of each weight over rows, the diagonal of the empirical Fisher matrix.
 
     Parameters
@@ -88,21 +93,32 @@ def fisher_information(model: VAE, x: Any) -> Array:
         Trained.
     x : ndarray of shape (n, n_features), float32
         Rows as the network sees them.
+    n_jobs : int or None, default=1
+        Threads.
 
     Returns
     -------
     information : ndarray of shape (2 d, n_hidden + 1), float64
     """
-    total = np.zeros(score_shape(model))
     factors = _factors_of_tiles(model)
-    for rows, tile in padded_tiles(x, TILE):
-        slope, hidden = (f[: rows.stop - rows.start] ** 2 for f in factors(tile))
-        total += slope.T @ hidden
+
+    def of_part(part: Any) -> Array:
+        slope, hidden = (f[: len(part)] ** 2 for f in factors(padded(part[:], TILE)))
+        information: Array = slope.T @ hidden
+
+        return information
+
+    total = np.zeros(score_shape(model))
+    parts = (in_memory(x, rows) for rows in gen_batches(len(x), TILE))
+    of_part, n_jobs = shared(model, of_part, n_jobs)
+    with single_threaded():
+        for more in map_ordered(of_part, parts, n_jobs):
+            total += more
 
     return total / len(x)
 
 
-def fisher_scores(model: VAE, x: Any, information: Array) -> Array:
+def fisher_scores(model: VAE, x: Any, information: Array, *, n_jobs: int | None = 1) -> Array:
     """Whitened scores, divided by their length.
 
     Parameters
@@ -113,6 +129,8 @@ def fisher_scores(model: VAE, x: Any, information: Array) -> Array:
         Rows as the network sees them.
     information : ndarray of shape (2 d, n_hidden + 1)
         As :func:`fisher_information` gives it.
+    n_jobs : int or None, default=1
+        Threads.
 
     Returns
     -------
@@ -122,13 +140,13 @@ def fisher_scores(model: VAE, x: Any, information: Array) -> Array:
     whitening = np.where(seen, 1 / np.sqrt(np.where(seen, information, 1)), 0).astype(np.float32)
     factors = _factors_of_tiles(model)
 
-    def function(tile: Array) -> Array:
-        slope, hidden = (f.astype(np.float32) for f in factors(tile))
+    def function(_: slice, part: Array) -> Array:
+        slope, hidden = (f[: len(part)].astype(np.float32) for f in factors(padded(part, TILE)))
         scores = slope[:, :, None] * hidden[:, None, :] * whitening
 
-        return normalize(scores.reshape(len(tile), -1), "l2", None)[0]
+        return normalize(scores.reshape(len(part), -1), "l2", None)[0]
 
-    return map_tiles(function, x, TILE)
+    return map_rows(model, function, x, n_jobs)
 
 
 def _factors_of_tiles(model: VAE) -> Callable[[Array], list[Array]]:

@@ -2,21 +2,36 @@
 
 import copy
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import torch
 from sklearn.utils import gen_batches
 
-from skvae.data.tiles import map_tiles, padded_tiles
+from skvae.compute.parallel import map_ordered
+from skvae.compute.torch_runtime import scoped_runtime
+from skvae.data.tiles import map_parts, padded
 from skvae.vae.nn.model import VAE
 from skvae.vae.nn.objectives import elbo_terms, log_importance_weights, log_mean_exp
 from skvae.vae.nn.posteriors import DiagonalNormal
 from skvae.vae.seeds import row_generators
 
-__all__ = ["decode", "decode_draws", "draw_posterior", "encode", "posterior_summary", "row_scores"]
+__all__ = [
+    "decode",
+    "decode_draws",
+    "draw_posterior",
+    "encode",
+    "map_rows",
+    "posterior_summary",
+    "row_scores",
+    "shared",
+]
 
-Prepare = Callable[[np.ndarray], np.ndarray]
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
+
+# From rows to rows: to what the network sees, or to the units of the user.
+Convert = Callable[[np.ndarray], np.ndarray]
 Generators = list[np.random.Generator]
 
 TILE = 256
@@ -29,34 +44,80 @@ def _on(model: VAE, array: np.ndarray) -> torch.Tensor:
     return torch.tensor(np.ascontiguousarray(array), device=next(model.parameters()).device)
 
 
-@torch.no_grad()
-def encode(model: VAE, x: Any, *, log_var: bool = True) -> np.ndarray:
+def shared(
+    model: VAE, function: Callable[Arguments, Answer], n_jobs: int | None
+) -> tuple[Callable[Arguments, Answer], int | None]:
+    """A function of a model, as several threads may call it, and how many of them may.
+
+    In each of them torch has one thread, so that bits do not depend on their number. Modules of the
+    user's, which may remember what they are called with, and those on a GPU are called by one.
+
+    Parameters
+    ----------
+    model : VAE
+        Trained.
+    function : callable
+        Calls it; without autograd.
+    n_jobs : int or None
+        Threads, as of :func:`skvae.compute.parallel.map_ordered`.
+
+    Returns
+    -------
+    function : callable
+    n_jobs : int or None
+    """
+    if model.own_parts or next(model.parameters()).device.type != "cpu":
+        return torch.no_grad()(function), 1
+
+    def in_one_thread(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+        with scoped_runtime(1), torch.no_grad():
+            return function(*args, **kwargs)
+
+    return in_one_thread, n_jobs
+
+
+def map_rows(
+    model: VAE, function: Callable[[slice, np.ndarray], np.ndarray], X: Any, n_jobs: int | None
+) -> np.ndarray:
+    """What a function of a model says of rows, tile by tile: see ``shared`` and ``map_parts``."""
+    function, n_jobs = shared(model, function, n_jobs)
+
+    return map_parts(function, X, TILE, n_jobs)
+
+
+def encode(model: VAE, x: Any, *, log_var: bool = True, n_jobs: int | None = 1) -> np.ndarray:
     """Posterior of each row: ``[mean | log_var]``, (n, 2 d), or means alone, (n, d)."""
 
-    def function(tile: np.ndarray) -> np.ndarray:
-        posterior = model.posterior(_on(model, tile))
+    def function(_: slice, part: np.ndarray) -> np.ndarray:
+        posterior = model.posterior(_on(model, padded(part, TILE)))
         if not log_var:
-            return posterior.mean.cpu().numpy()
+            return posterior.mean[: len(part)].cpu().numpy()
 
-        return torch.cat([posterior.mean, posterior.log_var], dim=1).cpu().numpy()
+        return torch.cat([posterior.mean, posterior.log_var], dim=1)[: len(part)].cpu().numpy()
 
-    return map_tiles(function, x, TILE)
+    return map_rows(model, function, x, n_jobs)
+
+
+def decode(model: VAE, Z: np.ndarray, finish: Convert, *, n_jobs: int | None = 1) -> np.ndarray:
+    """E[x] for each row of Z, the decoder's input, finished tile by tile, (n, n_features)."""
+
+    def function(_: slice, part: np.ndarray) -> np.ndarray:
+        x = model.decode(_on(model, padded(part, TILE)))
+
+        return finish(x[: len(part)].cpu().numpy())
+
+    return map_rows(model, function, Z, n_jobs)
 
 
 @torch.no_grad()
-def decode(model: VAE, Z: np.ndarray) -> np.ndarray:
-    """E[x] for each row of Z, the decoder's input, (n, n_features)."""
-    return map_tiles(lambda tile: model.decode(_on(model, tile)).cpu().numpy(), Z, TILE)
-
-
-@torch.no_grad()
-def decode_draws(model: VAE, Z: np.ndarray, seed: int) -> np.ndarray:
+def decode_draws(model: VAE, Z: np.ndarray, seed: int, *, n_jobs: int | None = 1) -> np.ndarray:
     """One draw of x for each row of Z, the decoder's input, (n, n_features)."""
     z = _on(model, Z)
     generator = torch.Generator(z.device).manual_seed(seed)
+    decoder, n_jobs = shared(model, model.decoder, n_jobs)
     tiles = [
-        model.likelihood.sample(model.decoder(tile), generator).cpu().numpy()
-        for tile in z.split(TILE)
+        model.likelihood.sample(output, generator).cpu().numpy()
+        for output in map_ordered(decoder, z.split(TILE), n_jobs)
     ]
 
     return np.concatenate(tiles)
@@ -96,17 +157,17 @@ def posterior_summary(
     return kl / len(x), np.concatenate(means).astype(np.float64).var(axis=0)
 
 
-@torch.no_grad()
 def row_scores(
     model: VAE,
     X: Any,
-    prepare: Prepare,
+    prepare: Convert,
     y: np.ndarray | None,
     seed: int,
     *,
     dynamic: bool,
     variational: bool = True,
     n_importance: int | None = None,
+    n_jobs: int | None = 1,
 ) -> np.ndarray:
     """Bound on log p(x) of each row, with noise that belongs to the row.
 
@@ -128,33 +189,41 @@ def row_scores(
         False scores log p(x|z) at the posterior mean.
     n_importance : int or None
         Samples of the importance-weighted bound; None is the evidence lower bound.
+    n_jobs : int or None, default=1
+        Threads.
 
     Returns
     -------
     scores : ndarray of shape (n,), float64
         In nats, in the units that the network sees.
     """
-    scores = np.empty(len(X))
-    for rows, places in padded_tiles(np.arange(len(X)), TILE):
-        generators = row_generators(X[rows], seed)
-        prepared = np.array(prepare(X[places]))
+
+    def function(rows: slice, part: np.ndarray) -> np.ndarray:
+        generators = row_generators(part, seed)
+        prepared = np.array(prepare(padded(part, TILE)))
         if dynamic:
             uniform = np.stack([g.random(prepared.shape[1], np.float32) for g in generators])
             prepared[: len(uniform)] = uniform < prepared[: len(uniform)]
         x = _on(model, prepared)
-        labels = None if y is None else _on(model, y[places])
+        labels = None if y is None else _on(model, padded(y[rows], TILE))
         if n_importance is None:
             value = _tile_elbo(model, x, labels, generators if variational else None)
         else:
             value = _tile_bound(model, x, labels, generators, n_importance)
-        scores[rows] = value[: len(generators)].cpu().numpy()
 
-    return scores
+        return value[: len(generators)].double().cpu().numpy()
+
+    return map_rows(model, function, X, n_jobs)
 
 
-@torch.no_grad()
 def draw_posterior(
-    model: VAE, X: Any, prepare: Prepare, seed: int, *, n_importance: int | None = None
+    model: VAE,
+    X: Any,
+    prepare: Convert,
+    seed: int,
+    *,
+    n_importance: int | None = None,
+    n_jobs: int | None = 1,
 ) -> np.ndarray:
     """Latent points of each row that need noise, which belongs to the row.
 
@@ -165,7 +234,7 @@ def draw_posterior(
     ----------
     model : VAE
         Trained.
-    X, prepare, seed
+    X, prepare, seed, n_jobs
         As for :func:`row_scores`.
     n_importance : int or None
         None draws z from q(z|x). A number gives the mean of p(z|x) by self-normalised importance
@@ -179,10 +248,10 @@ def draw_posterior(
     if not model.has_user_modules:
         model = copy.deepcopy(model).double()
     dtype = next(model.parameters()).dtype
-    Z = np.empty((len(X), d), np.float32)
-    for rows, places in padded_tiles(np.arange(len(X)), TILE):
-        generators = row_generators(X[rows], seed)
-        x = _on(model, prepare(X[places])).to(dtype)
+
+    def function(_: slice, part: np.ndarray) -> np.ndarray:
+        generators = row_generators(part, seed)
+        x = _on(model, prepare(padded(part, TILE))).to(dtype)
         posterior = model.posterior(x)
         if n_importance is None:
             z = posterior.rsample(_on(model, _normals(generators, 1, d)[:, 0]).to(dtype))
@@ -191,9 +260,10 @@ def draw_posterior(
             noise, log_weights = (torch.stack(a, dim=1) for a in zip(*draws, strict=True))
             weights = log_weights.double().softmax(dim=1).to(x.dtype)
             z = posterior.rsample((weights[:, :, None] * noise).sum(1))  # linear in the noise
-        Z[rows] = z[: len(generators)].cpu().numpy()
 
-    return Z
+        return z[: len(generators)].float().cpu().numpy()
+
+    return map_rows(model, function, X, n_jobs)
 
 
 def _normals(generators: Generators, k: int, d: int) -> np.ndarray:

@@ -33,7 +33,8 @@ class TorchModel:
     device : str or None
         Where to compute.
     n_jobs : int or None
-        Threads of torch.
+        Threads, which share out the rows; modules of the user's are called by one, in which torch
+        has as many.
     """
 
     def __init__(
@@ -58,13 +59,14 @@ class TorchModel:
         with scoped_runtime(self._n_jobs), np.errstate(over="ignore", invalid="ignore"):
             model = load_arrays(VAE(**self._architecture), self._parameters).eval()
             model = model.to(resolve_device(self._device))
-            with fixed_draws(model, stream_seed(self._seed, MODULES_IN_USE)):
+            seed = stream_seed(self._seed, MODULES_IN_USE)
+            with scoped_runtime(self._n_jobs if model.own_parts else 1), fixed_draws(model, seed):
                 return function(model, *args, **kwargs)
 
     def encode(self, x: Any, *, log_var: bool = True) -> np.ndarray:
         """Posterior of each row as the network sees it, ``[mean | log_var]`` or means alone."""
-        return self.apply(inference.encode, x, log_var=log_var)
+        return self.apply(inference.encode, x, log_var=log_var, n_jobs=self._n_jobs)
 
-    def decode(self, Z: np.ndarray) -> np.ndarray:
-        """E[x] for each row of Z, the decoder's input, (n, n_features), float32."""
-        return self.apply(inference.decode, Z)
+    def decode(self, Z: np.ndarray, finish: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """E[x] for each row of the decoder's input Z, finished tile by tile, (n, n_features)."""
+        return self.apply(inference.decode, Z, finish, n_jobs=self._n_jobs)

@@ -1,14 +1,19 @@
+import copy
+import threading
+
 import numpy as np
 import pytest
 import torch
 from scipy.special import logsumexp
 
+from skvae.compute.torch_runtime import scoped_runtime
 from skvae.vae.nn import inference
 from skvae.vae.nn.inference import (
     TILE,
     decode,
     draw_posterior,
     encode,
+    map_rows,
     posterior_summary,
     row_scores,
 )
@@ -33,7 +38,7 @@ def identity(X):
 def functions(model):
     return {
         "encode": lambda X: encode(model, X),
-        "decode": lambda X: decode(model, X[:, :3]),
+        "decode": lambda X: decode(model, X[:, :3], identity),
         "elbo": lambda X: row_scores(model, X, identity, None, 7, dynamic=False),
         "drawn": lambda X: row_scores(model, X, identity, None, 7, dynamic=True),
         "bound": lambda X: row_scores(model, X, identity, None, 7, dynamic=False, n_importance=5),
@@ -184,3 +189,22 @@ def test_refined_is_the_mean_of_the_true_posterior():
 
     assert amortised > 0.2
     assert refined < 0.05
+
+
+@pytest.mark.parametrize("own_parts", [False, True])
+def test_threads_share_modules_of_ours_and_have_one_thread_of_torch_each(model, own_parts):
+    model = copy.deepcopy(model)
+    model.own_parts = own_parts
+    threads = set()
+
+    def function(rows, part):
+        threads.add(threading.get_ident())
+        flushed = bool(torch.tensor(2.0**-126) * 0.5 == 0)
+        state = [torch.get_num_threads(), flushed, torch.is_grad_enabled()]
+        return np.tile(state, (len(part), 1))
+
+    with scoped_runtime(1):
+        found = map_rows(model, function, np.tile(X, (9, 1)), 3)
+
+    assert (found == [1, 1, 0]).all()
+    assert (threads == {threading.get_ident()}) == own_parts
