@@ -575,7 +575,9 @@ def _fit(
     listeners: Sequence[Listener] = (),
     n_steps: int | None = None,
 ) -> VAETransformer:
-    tasks = FitTasks(vae, "fit", vae.max_iter, X, y)
+    from skvae.vae.training.ranks import ranks_in_use
+
+    tasks = FitTasks(vae, "fit", vae.max_iter, X, y, is_told=ranks_in_use().is_first)
     with fitted_aside(vae) as aside:
         if not aside.warm_start:
             aside.__dict__ = without_learned(vars(aside))
@@ -588,8 +590,9 @@ def _fit(
 
 def _partial_fit(vae: VAETransformer, X: Any, y: Any, classes: Any) -> VAETransformer:
     from skvae.vae.training.optimizers import check_state
+    from skvae.vae.training.ranks import ranks_in_use
 
-    tasks = FitTasks(vae, "partial_fit", 1, X, y)
+    tasks = FitTasks(vae, "partial_fit", 1, X, y, is_told=ranks_in_use().is_first)
     with fitted_aside(vae) as aside:
         parameters = aside.get_params(deep=False) | _ONE_EPOCH
         optimizer = optimizer_of(vars(aside))
@@ -618,6 +621,7 @@ def _train(
     from skvae.vae.training.checkpoints import CheckpointFile, description_of
     from skvae.vae.training.fit import train_vae
     from skvae.vae.training.listeners import EpochReport
+    from skvae.vae.training.ranks import ranks_in_use
 
     check_options(parameters)
     check_labelled(parameters["conditional"], y)
@@ -637,11 +641,13 @@ def _train(
         parameters, facts, labels, settled=settled, names=names, n_steps=n_steps
     )
     start = start_of(before, optimizer)
-    checkpoint = None
-    if parameters["checkpoint"] is not None:
+    ranks, checkpoint = ranks_in_use(), None
+    if parameters["checkpoint"] is not None or ranks.size > 1:
         seeded = parameters["random_state"] is not None
         description = description_of(specification, rows, labels, start, seeded=seeded)
-        checkpoint = CheckpointFile(parameters["checkpoint"], description)
+        ranks.check_same(description)
+        if parameters["checkpoint"] is not None:
+            checkpoint = CheckpointFile(parameters["checkpoint"], description)
     aside.__dict__.update(decided(parameters, specification, labels))
     report = EpochReport(specification.n_epochs, parameters["verbose"])
     with scoped_runtime(parameters["n_jobs"]):
@@ -654,6 +660,7 @@ def _train(
             device=resolve_device(parameters["device"]),
             checkpoint=checkpoint,
             listeners=[report, _Fitted(aside), *listeners],
+            ranks=ranks,
         )
     aside.__dict__.update(learned(fit, fit.seed), **described(fit))
 
