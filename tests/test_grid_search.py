@@ -15,7 +15,7 @@ dask = pytest.importorskip("dask", reason="needs the extra 'dask'")
 distributed = pytest.importorskip("distributed", reason="needs the extra 'dask'")
 
 VAE = VAETransformer(
-    8, hidden_layer_sizes=(32,), likelihood="bernoulli", max_iter=4, random_state=0
+    8, hidden_layer_sizes=(16,), likelihood="bernoulli", max_iter=2, random_state=0
 )
 SEARCHES = {
     "fisher": (FISHER, {"fishervectorencoder__n_components": [2, 4]}),
@@ -51,7 +51,7 @@ def search(name):
 @pytest.mark.filterwarnings("ignore:Posterior collapse", "ignore:lbfgs failed")
 @pytest.mark.parametrize("name", SEARCHES)
 def test_a_cluster_finds_what_one_process_finds(name, cluster, digits):
-    X, y = digits[0][:300], digits[1][:300]
+    X, y = digits[0][:200], digits[1][:200]
     with parallel_config(backend="dask"):
         found = search(name).fit(X, y)
     expected = search(name).fit(X, y)
