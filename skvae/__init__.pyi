@@ -17,6 +17,7 @@ from .images.patches import ImagePatches as ImagePatches
 from .mixture.estimator import DiagonalGaussianMixture as DiagonalGaussianMixture
 from .persistence import load_estimator as load_estimator
 from .vae.fisher_scores import FisherScores as FisherScores
+from .vae.training.ranks import data_parallel as data_parallel
 from .vae.transformer import VAETransformer as VAETransformer
 
 __version__: str

@@ -21,10 +21,21 @@ class FitTasks:
         At most.
     X, y : array-like
         As the user gave them.
+    is_told : bool, default=True
+        False where another process calls back.
     """
 
-    def __init__(self, estimator: Any, name: str, n_epochs: int, X: Any, y: Any) -> None:
-        self._context = callback_context(estimator, name, n_epochs)
+    def __init__(
+        self,
+        estimator: Any,
+        name: str,
+        n_epochs: int,
+        X: Any,
+        y: Any,
+        *,
+        is_told: bool = True,
+    ) -> None:
+        self._context: Any = callback_context(estimator, name, n_epochs) if is_told else None
         self._arguments = {"estimator": estimator, "X": X, "y": y}
         self.n_epochs = self._epochs_left = n_epochs
         self._epoch: Any = None

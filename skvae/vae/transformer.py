@@ -52,6 +52,7 @@ from skvae.vae.specification import Specification, needs_moments
 
 if TYPE_CHECKING:
     from skvae.vae.training.checkpoints import CheckpointFile
+    from skvae.vae.training.ranks import Ranks
 
 __all__ = ["VAETransformer", "fit_told"]
 
@@ -581,7 +582,9 @@ def _fit(
     listeners: Sequence[Listener] = (),
     n_steps: int | None = None,
 ) -> VAETransformer:
-    tasks = FitTasks(vae, "fit", vae.max_iter, X, y)
+    from skvae.vae.training.ranks import ranks_in_use
+
+    tasks = FitTasks(vae, "fit", vae.max_iter, X, y, is_told=ranks_in_use().is_first)
     with fitted_aside(vae) as aside:
         if not aside.warm_start:
             aside.__dict__ = without_learned(vars(aside))
@@ -594,8 +597,9 @@ def _fit(
 
 def _partial_fit(vae: VAETransformer, X: Any, y: Any, classes: Any) -> VAETransformer:
     from skvae.vae.training.optimizers import check_state
+    from skvae.vae.training.ranks import ranks_in_use
 
-    tasks = FitTasks(vae, "partial_fit", 1, X, y)
+    tasks = FitTasks(vae, "partial_fit", 1, X, y, is_told=ranks_in_use().is_first)
     with fitted_aside(vae) as aside:
         parameters = aside.get_params(deep=False) | _ONE_EPOCH
         optimizer = optimizer_of(vars(aside))
@@ -623,6 +627,7 @@ def _train(
     from skvae.compute.torch_runtime import scoped_runtime
     from skvae.vae.training.fit import train_vae
     from skvae.vae.training.listeners import EpochReport
+    from skvae.vae.training.ranks import ranks_in_use
 
     check_options(parameters)
     check_labelled(parameters["conditional"], y)
@@ -642,7 +647,8 @@ def _train(
         parameters, facts, labels, settled=settled, names=names, n_steps=n_steps
     )
     start = start_of(before, optimizer)
-    checkpoint = _checkpoint(parameters, specification, rows, labels, start)
+    ranks = ranks_in_use()
+    checkpoint = _checkpoint(parameters, specification, rows, labels, start, ranks)
     aside.__dict__.update(decided(parameters, specification, labels))
     report = EpochReport(specification.n_epochs, parameters["verbose"])
     with scoped_runtime(parameters["n_jobs"]):
@@ -655,6 +661,7 @@ def _train(
             device=resolve_device(parameters["device"]),
             checkpoint=checkpoint,
             listeners=[report, _Fitted(aside), *listeners],
+            ranks=ranks,
         )
     aside.__dict__.update(learned(fit, fit.seed), **described(fit))
 
@@ -667,15 +674,18 @@ def _checkpoint(
     rows: Rows,
     labels: Labels | None,
     start: Start,
+    ranks: "Ranks",
 ) -> "CheckpointFile | None":
-    """The file of this very fit, if it is to have one."""
+    """The file of this very fit, which is the same on all ranks, if it is to have one."""
     from skvae.vae.training.checkpoints import CheckpointFile, description_of
 
     folder, seeded = parameters["checkpoint"], parameters["random_state"] is not None
-    if folder is None:
+    if folder is None and ranks.size == 1:
         return None
+    description = description_of(specification, rows, labels, start, seeded=seeded)
+    ranks.check_same(description)
 
-    return CheckpointFile(folder, description_of(specification, rows, labels, start, seeded=seeded))
+    return None if folder is None else CheckpointFile(folder, description)
 
 
 class _Fitted(Listener):

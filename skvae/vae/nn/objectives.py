@@ -1,7 +1,8 @@
 """What a variational autoencoder maximises, in nats and per row."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -75,6 +76,10 @@ def log_mean_exp(log_weights: torch.Tensor) -> torch.Tensor:
     return torch.logsumexp(log_weights, dim=1) - math.log(log_weights.shape[1])
 
 
+def _all_here(own: torch.Tensor) -> torch.Tensor:
+    return own
+
+
 @dataclass(frozen=True)
 class Objective:
     r"""The loss of a batch: beta * KL - reconstruction unless told otherwise.
@@ -91,6 +96,9 @@ class Objective:
     label_weight : float
         Under class means, how often -log q(y|x) of a labelled row is added to its loss, q(y|x) the
         responsibilities of the prior [3]_.
+    total : callable
+        From a sum over the rows of this process to the sum over a whole batch, in place, where
+        several processes share it.
 
     Notes
     -----
@@ -114,6 +122,7 @@ class Objective:
     free_bits: float = 0.0
     n_importance: int = 1
     label_weight: float = 0.0
+    total: Callable[[torch.Tensor], torch.Tensor] = field(default=_all_here, compare=False)
 
     def __call__(
         self,
@@ -166,7 +175,8 @@ class Objective:
         if self.free_bits:
             by_dimension = prior.kl_per_dimension(posterior, y).sum(0)
             unused = self.free_bits * len(posterior.mean) - by_dimension
-            penalty = penalty + beta * unused.clamp(min=0).sum()
+            is_unused = self.total(unused.detach().clone()) >= 0
+            penalty = penalty + beta * unused.where(is_unused, 0).sum()
         if self.label_weight:
             by_class = prior.log_responsibilities(posterior)
             own = by_class.gather(1, y.clamp(min=0)[:, None])[:, 0]

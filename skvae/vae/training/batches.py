@@ -19,6 +19,7 @@ __all__ = [
     "StoredRows",
     "StreamedRows",
     "batch_bounds",
+    "share",
     "training_rows",
 ]
 
@@ -56,6 +57,18 @@ def batch_bounds(batch: int, n_rows: int, size: int, least: int = 1) -> tuple[in
         start, stop = start - (start == n_rows - 1), stop - (stop == n_rows - 1)
 
     return start, stop
+
+
+def share(n_rows: int, rank: int, n_ranks: int) -> slice:
+    """Rows of a batch that a process takes, of so many that share it; none where there are fewer.
+
+    Examples
+    --------
+    >>> from skvae.vae.training.batches import share
+    >>> [share(7, rank, 3) for rank in range(3)]
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 7, None)]
+    """
+    return slice(rank * n_rows // n_ranks, (rank + 1) * n_rows // n_ranks)
 
 
 class StoredRows:
@@ -232,6 +245,9 @@ class Batches:
         Whether rows are Bernoulli probabilities to draw binary rows from, anew in each epoch.
     least_rows : {1, 2}, default=1
         Rows that a batch has at least: the one before the last gives it a row.
+    rank, n_ranks : int
+        Number of this process among those that share every batch: each draws the numbers of the
+        whole batch and takes its part.
 
     Examples
     --------
@@ -254,10 +270,13 @@ class Batches:
         steps_per_epoch: int | None = None,
         dynamic: bool = False,
         least_rows: int = 1,
+        rank: int = 0,
+        n_ranks: int = 1,
     ):
         self.x, self.y, self._noise = x, y, noise
         self._batch_size, self._least_rows, self._dynamic = batch_size, least_rows, dynamic
         self._seed, self._epochs_before = seed, epochs_before
+        self._rank, self._n_ranks = rank, n_ranks
         self.steps_per_epoch = steps_per_epoch or math.ceil(len(x) / batch_size)
 
     def seed_of(self, stream: int, epoch: int) -> int:
@@ -288,15 +307,19 @@ class Batches:
                 yield order[slice(*batch_bounds(batch, len(x), size, least))]
 
     def _batch(self, rows: torch.Tensor, generator: torch.Generator) -> Batch:
-        shape = self._noise.n_importance * len(rows), self._noise.n_components
+        n, own = len(rows), share(len(rows), self._rank, self._n_ranks)
+        shape = self._noise.n_importance, n, self._noise.n_components
         noise = torch.zeros(shape, dtype=self.x.dtype, device=self.x.device)
         if not self._noise.is_zero:
             noise.normal_(generator=generator)
+        rows = rows[own]
         x = self.x.index_select(0, rows) if isinstance(self.x, torch.Tensor) else self.x[rows]
         if self._dynamic:
-            x = (torch.empty_like(x).uniform_(generator=generator) < x).to(x.dtype)
+            drawn = x.new_empty(n, x.shape[1]).uniform_(generator=generator)
+            x = (drawn[own] < x).to(x.dtype)
         u = None
         if self._noise.chooses:
-            u = noise.new_empty(len(rows)).uniform_(generator=generator)
+            u = noise.new_empty(n).uniform_(generator=generator)[own]
+        y = None if self.y is None else self.y[rows]
 
-        return Batch(x, noise, None if self.y is None else self.y[rows], u)
+        return Batch(x, noise[:, own].flatten(0, 1), y, u)

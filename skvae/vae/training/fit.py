@@ -26,6 +26,7 @@ from skvae.vae.training.listeners import EarlyStopping, KLCurves, Records, Units
 from skvae.vae.training.loop import noise_of, train
 from skvae.vae.training.optimizers import OPTIMIZERS, flatten, load_state, state_to_arrays
 from skvae.vae.training.outcome import count_active, warn_if_worse, warn_of_collapse
+from skvae.vae.training.ranks import Agreement, Ranks
 from skvae.vae.training.run import RunResult, run_epochs
 
 __all__ = ["split", "train_vae"]
@@ -51,6 +52,7 @@ def train_vae(
     device: torch.device,
     checkpoint: CheckpointFile | None = None,
     listeners: Sequence[Listener] = (),
+    ranks: Ranks = Ranks(),  # noqa: B008, it never changes
 ) -> Fit:
     """Run a whole fit, or the rest of one from its checkpoint.
 
@@ -72,6 +74,9 @@ def train_vae(
         To go on from, and to write.
     listeners : sequence of Listener
         Told of every epoch once its record is complete, and before the checkpoint is written.
+    ranks : Ranks, default=Ranks()
+        The processes that train together. The first one reads and writes the checkpoint, tells
+        listeners and describes the model; the others follow.
 
     Returns
     -------
@@ -80,28 +85,37 @@ def train_vae(
     Raises
     ------
     ValueError
-        If the loss is not finite from the start, or the checkpoint is damaged.
+        If the loss is not finite from the start, the checkpoint is damaged, or a batch cannot be
+        shared.
+    RuntimeError
+        If another process has stopped.
     """
-    if checkpoint is not None:
-        start = checkpoint.found(specification, start)
+    start = ranks.of_first(partial(_found, checkpoint, specification, start))
     numbers = None if labels is None else labels.numbers
     training, held_out = split(rows, numbers, specification, start.seed)
     mean = facts.mean if held_out is None else None
     with nullcontext() if start.path is None else damage_of(start.path):
         model = _model(specification, training[0], mean, labels, start).to(device)
-        optimizer = _optimizer(specification, model, start)
+        optimizer = _optimizer(specification, model, start, ranks)
         stopper = _stopper(specification, start)
     watched = _watched(training, specification)
     own = _own_listeners(specification, watched, held_out, stopper, start.seed)
-    told = [*own, *listeners]
-    if checkpoint is not None:
+    told = [*own, *listeners] if ranks.is_first else []
+    told.append(Agreement(ranks))
+    if checkpoint is not None and ranks.is_first:
         told.append(Checkpoint(checkpoint, specification, optimizer, stopper))
-    result = _run(specification, model, optimizer, training, watched, start, told)
+    result = _run(specification, model, optimizer, training, watched, start, told, ranks)
     if stopper is not None and stopper.best_parameters is not None:
         load_arrays(model, stopper.best_parameters)
     optimizer_state = None if result.diverged else state_to_arrays(optimizer)
 
-    return _fit(specification, model, training, start, result, stopper, optimizer_state)
+    return ranks.of_first(
+        partial(_fit, specification, model, training, start, result, stopper, optimizer_state)
+    )
+
+
+def _found(checkpoint: CheckpointFile | None, specification: Specification, start: Start) -> Start:
+    return start if checkpoint is None else checkpoint.found(specification, start)
 
 
 def split(
@@ -161,7 +175,9 @@ def _load(model: VAE, arrays: Arrays) -> None:
     load_arrays(model, arrays)
 
 
-def _optimizer(specification: Specification, model: VAE, start: Start) -> torch.optim.Optimizer:
+def _optimizer(
+    specification: Specification, model: VAE, start: Start, ranks: Ranks
+) -> torch.optim.Optimizer:
     prior = list(model.prior.parameters())
     others = [theta for theta in model.parameters() if all(theta is not p for p in prior)]
     groups: list[dict[str, Any]] = [{"params": [flatten(others)]}]
@@ -171,6 +187,8 @@ def _optimizer(specification: Specification, model: VAE, start: Start) -> torch.
     optimizer: torch.optim.Optimizer = OPTIMIZERS[specification.optimizer](groups, lr=rate)
     if start.optimizer is not None:
         load_state(optimizer, start.optimizer)
+    if ranks.size > 1:
+        optimizer.register_step_pre_hook(ranks.total_gradients)
     if specification.max_grad_norm is not None:
         _clip_before_steps(optimizer, model, specification.max_grad_norm)
 
@@ -249,14 +267,14 @@ def _run(
     watched: Watched,
     start: Start,
     listeners: Sequence[Listener],
+    ranks: Ranks,
 ) -> RunResult:
     """Train, and tell all listeners."""
-    objective = Objective(**specification.objective)
-    epochs_done = specification.n_epochs - start.epochs_left(specification.n_epochs)
-    batches = _batches(specification, model, objective, training, start)
-    progress = train(
-        model, optimizer, batches, specification.schedule, objective, epochs_done=epochs_done
-    )
+    objective = Objective(**specification.objective, total=ranks.total)
+    done = specification.n_epochs - start.epochs_left(specification.n_epochs)
+    batches = _batches(specification, model, objective, training, start, ranks)
+    schedule = specification.schedule
+    progress = train(model, optimizer, batches, schedule, objective, epochs_done=done, ranks=ranks)
     try:
         for listener in listeners:
             listener.fit_began(start)
@@ -264,7 +282,7 @@ def _run(
         if start.parameters is None:
             untrained = _bound_at_start(specification, model, watched, start.seed)
         result = run_epochs(
-            progress, model, listeners, epochs_done=epochs_done, parameters=start.parameters
+            progress, model, listeners, epochs_done=done, parameters=start.parameters
         )
     finally:
         for listener in listeners:
@@ -281,11 +299,14 @@ def _batches(
     objective: Objective,
     training: Pair,
     start: Start,
+    ranks: Ranks,
 ) -> Batches:
     device = next(model.parameters()).device
     seed = stream_seed(start.seed, ORDER, start.epochs_before)
     x = training_rows(training[0], specification.scaling.to_network, device, seed)
     y = None if training[1] is None else torch.from_numpy(training[1]).to(device)
+    least_rows = model.least_rows()
+    ranks.check_shareable(least_rows)
 
     return Batches(
         x,
@@ -296,7 +317,9 @@ def _batches(
         epochs_before=start.epochs_before,
         steps_per_epoch=specification.steps_per_epoch,
         dynamic=specification.scaling.dynamic,
-        least_rows=model.least_rows(),
+        least_rows=least_rows,
+        rank=ranks.rank,
+        n_ranks=ranks.size,
     )
 
 

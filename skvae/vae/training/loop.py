@@ -18,6 +18,7 @@ from skvae.vae.training.batches import Batches, Noise
 from skvae.vae.training.cuda_graphs import GraphedStep
 from skvae.vae.training.fused import FusedStep
 from skvae.vae.training.optimizers import set_rate
+from skvae.vae.training.ranks import Ranks
 
 __all__ = ["noise_of", "step_of", "train"]
 
@@ -35,6 +36,7 @@ def train(
     objective: Objective = Objective(),  # noqa: B008, it is frozen
     *,
     epochs_done: int = 0,
+    ranks: Ranks = Ranks(),  # noqa: B008, it never changes
 ) -> Iterator[Progress]:
     """Train in place, a stretch of steps each time the next progress is asked for.
 
@@ -54,6 +56,8 @@ def train(
         What the loss of a batch is.
     epochs_done : int, default=0
         Epochs of this schedule that are done already.
+    ranks : Ranks, default=Ranks()
+        The processes that the batches are shared among; records are those of whole batches.
 
     Yields
     ------
@@ -63,13 +67,13 @@ def train(
     """
     device = batches.x.device
     descend: Step = step_of(model, optimizer, objective, batches.y)
-    if GraphedStep.supports(descend, model, device):
+    if ranks.size == 1 and GraphedStep.supports(descend, model, device):
         descend = GraphedStep(descend, optimizer)
     seeded = _SeededStep(descend, device) if model.has_user_modules else None
     descend = seeded or descend
     for epoch in range(epochs_done, math.ceil(schedule.n_steps / batches.steps_per_epoch)):
         if seeded is not None:
-            seeded.restart(batches.seed_of(MODULES, epoch))
+            seeded.restart(batches.seed_of(MODULES, epoch) + ranks.rank)
         first = epoch * batches.steps_per_epoch
         n_steps = min(batches.steps_per_epoch, schedule.n_steps - first)
         totals, n_seen = torch.zeros(3, dtype=torch.float64, device=device), 0
@@ -79,7 +83,8 @@ def train(
             totals += descend(x, noise, y, beta, u)
             n_seen += len(x)
             if step + 1 == n_steps or (step + 1) % _STRETCH == 0:
-                yield Progress(step + 1, n_steps, _record(totals / n_seen, beta))
+                sums = ranks.total(torch.cat([totals, totals.new_tensor([n_seen])]))
+                yield Progress(step + 1, n_steps, _record(sums[:3] / sums[3], beta))
 
 
 def noise_of(

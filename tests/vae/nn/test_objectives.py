@@ -115,6 +115,21 @@ def test_free_bits_floor_the_mean_divergence_of_each_dimension(n_classes):
     torch.testing.assert_close([reconstruction, kl], terms)
 
 
+def test_free_bits_of_parts_of_a_batch_add_up_to_those_of_the_batch():
+    model, x, noise, _ = build()
+    by_dimension = model.prior.kl_per_dimension(model.posterior(x)).detach()
+    floor = by_dimension.mean().item()
+    unused = (floor - by_dimension).sum(0)
+    parts = Objective(free_bits=floor, total=lambda own: unused)
+    losses = [
+        parts(model, x[rows], noise[rows], None, 0.7)[0] for rows in (slice(0, 1), slice(1, 6))
+    ]
+
+    torch.testing.assert_close(
+        sum(losses), Objective(free_bits=floor)(model, x, noise, None, 0.7)[0]
+    )
+
+
 def test_label_weight_adds_the_cross_entropy_of_labelled_rows():
     model, x, noise, y = build(n_classes=3)
     y[:2] = -1

@@ -19,7 +19,15 @@ from skvae.data.iterables import BlockPasses, IteratedRows
 from skvae.data.maps import MappedRows
 from skvae.data.rows import ArrayRows
 from skvae.vae.training import batches
-from skvae.vae.training.batches import StoredRows, StreamedRows, batch_bounds, training_rows
+from skvae.vae.training.batches import (
+    Batches,
+    Noise,
+    StoredRows,
+    StreamedRows,
+    batch_bounds,
+    share,
+    training_rows,
+)
 
 PIXELS, Y = load_digits(return_X_y=True)
 PIXELS = np.round(PIXELS[:300] * (255 / 16)).astype(np.uint8)
@@ -325,3 +333,28 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak) // 1024)
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert int(done.stdout) < 80
+
+
+@pytest.mark.parametrize("n_ranks", [2, 3, 7])
+def test_what_ranks_take_of_batches_are_together_the_batches(n_ranks):
+    x, y = torch.rand(23, 3), torch.arange(23)
+
+    def batches(**ranks):
+        noise = Noise(2, n_importance=2, chooses=True)
+        options = {"batch_size": 6, "seed": 0, "dynamic": True}
+        return Batches(x, y, noise, **options, **ranks).of_epoch(0)
+
+    parts = (batches(rank=rank, n_ranks=n_ranks) for rank in range(n_ranks))
+    for whole, *own in zip(batches(), *parts, strict=True):
+        for name in ("x", "y", "u"):
+            found = torch.cat([getattr(part, name) for part in own])
+            assert torch.equal(found, getattr(whole, name))
+        noise = torch.cat([part.noise.unflatten(0, (2, len(part.x))) for part in own], dim=1)
+        assert torch.equal(noise.flatten(0, 1), whole.noise)
+
+
+def test_shares_are_as_equal_as_they_can_be():
+    for n_rows in range(12):
+        slices = [share(n_rows, rank, 5) for rank in range(5)]
+        sizes = [len(range(n_rows)[own]) for own in slices]
+        assert sum(sizes) == n_rows and max(sizes) - min(sizes) <= 1

@@ -1,0 +1,228 @@
+"""Processes that train one model together: each takes its rows of every batch."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+
+from skvae._warnings import unwarned
+from skvae.vae.epochs import Epoch, Listener
+
+__all__ = ["Agreement", "Ranks", "data_parallel", "ranks_in_use"]
+
+Value = TypeVar("Value")
+
+
+class Ranks:
+    """The processes of a fit: this one alone, or those of a group.
+
+    Every process has to call the same methods in the same order, and waits in them for the others.
+
+    Parameters
+    ----------
+    rank, size : int
+        Number of this process among so many.
+    group : ProcessGroup or None, default=None
+        Theirs; None where there is but one.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skvae.vae.training.ranks import Ranks
+    >>> ranks = Ranks()
+    >>> ranks.is_first, ranks.of_first(lambda: 3), ranks.total(torch.ones(2))
+    (True, 3, tensor([1., 1.]))
+    """
+
+    def __init__(self, rank: int = 0, size: int = 1, group: Any = None):
+        self.rank, self.size = rank, size
+        self._group, self._process = group, os.getpid()
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the process that tells the user, calls back and writes."""
+        return self.rank == 0
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this is the process of that rank, not a fork of it."""
+        return self._process == os.getpid()
+
+    def total(self, x: torch.Tensor) -> torch.Tensor:
+        """Replace a tensor by the sum of those of all processes, with the same bits in each."""
+        if self._group is not None:
+            with _awaited():
+                dist.all_reduce(x, group=self._group)
+
+        return x
+
+    def total_gradients(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        """Hook before a step: the gradient of the whole batch is the sum of those of its parts."""
+        for group in optimizer.param_groups:
+            for theta in group["params"]:
+                self.total(theta.grad)
+
+    def of_first(self, call: Callable[[], Value]) -> Value:
+        """What the first process gets from a call, which no other makes; or raise its error."""
+        if self._group is None:
+            return call()
+        outcome: list[Any] = [None, None]  # value, error
+        if self.is_first:
+            try:
+                outcome[0] = call()
+            except Exception as error:
+                outcome[1] = error
+        with _awaited():
+            dist.broadcast_object_list(outcome, src=0, group=self._group)
+        if outcome[1] is not None:
+            raise outcome[1]
+        value: Value = outcome[0]
+
+        return value
+
+    def check_same(self, description: Mapping[str, Any]) -> None:
+        """Raise an error in every process unless all describe their fit in the same words."""
+        if self._group is None:
+            return
+        found: list[Any] = [None] * self.size
+        with _awaited():
+            dist.all_gather_object(found, dict(description), group=self._group)
+        names = dict.fromkeys(name for told in found for name in told)
+        different = [
+            f"{name} is {found[0].get(name)!r} on rank 0 and {told.get(name)!r} on rank {rank}"
+            for rank, told in enumerate(found)
+            for name in names
+            if told.get(name) != found[0].get(name)
+        ]
+        if different:
+            raise ValueError(
+                f"The ranks do not fit the same model to the same rows: {'; '.join(different)}. "
+                "Give all of them the same X, y and parameters: each takes its own rows of every "
+                "batch."
+            )
+
+    def check_shareable(self, least_rows: int) -> None:
+        """Refuse a network that sees rows as one whole, of which this process has a part."""
+        if self.size > 1 and least_rows > 1:
+            raise ValueError(
+                "A module of network= normalises over a batch, as BatchNorm does, of which each "
+                "rank has but its own rows. Fit without data_parallel, or use LayerNorm or "
+                "GroupNorm."
+            )
+
+
+class Agreement(Listener):
+    """Ends the fit in all processes where the first one does, whose listeners decide.
+
+    Parameters
+    ----------
+    ranks : Ranks
+        The processes.
+    """
+
+    def __init__(self, ranks: Ranks):
+        self._ranks = ranks
+
+    def epoch_ended(self, epoch: Epoch) -> None:
+        """Do what the first process does."""
+        epoch.stop = self._ranks.of_first(lambda: epoch.stop)
+
+
+_IN_USE: ContextVar[Ranks] = ContextVar("ranks", default=Ranks())  # noqa: B039, it never changes
+
+
+def ranks_in_use() -> Ranks:
+    """The processes that fits of this thread are divided among: those of :func:`data_parallel`."""
+    ranks = _IN_USE.get()
+
+    return ranks if ranks.is_here else Ranks()
+
+
+@contextmanager
+def data_parallel(timeout: float = 300.0) -> Iterator[int]:
+    """Context in which each fit of a ``VAETransformer`` is one fit of all processes together.
+
+    They are those that ``torchrun`` has started, or whoever else sets its variables, or those of
+    the process group of torch that there is already. Each process makes the same calls, with the
+    same X, y and parameters; of every batch it takes its share of the rows, and the gradients are
+    added up. So a fit is what it would be in one process, but for the rounding of float32, and
+    ``batch_size`` counts the rows of all.
+
+    Rank 0 calls callbacks, warns, reports and writes checkpoints; in the end all have its model. In
+    a script that runs by itself, without ``torchrun``, there is one process, and nothing changes.
+
+    Only ``fit`` and ``partial_fit`` in this thread are shared. What runs in other threads or
+    processes, as under ``n_jobs`` of a search, each does by itself.
+
+    Parameters
+    ----------
+    timeout : float, default=300.0
+        Seconds that processes wait for each other, for instance for a callback on rank 0.
+
+    Yields
+    ------
+    rank : int
+        0 in the process that is to store the model.
+
+    Raises
+    ------
+    ValueError
+        In ``fit``, in all processes, if they do not fit the same model to the same rows.
+    RuntimeError
+        In ``fit``, if another process has stopped.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skvae import VAETransformer, data_parallel
+    >>> X = load_digits().data / 16
+    >>> with data_parallel() as rank:  # torchrun --nproc-per-node 2 script.py
+    ...     vae = VAETransformer(8, max_iter=2, random_state=0).fit(X)
+    ...     if rank == 0:
+    ...         print(vae.n_iter_)
+    2
+    """
+    if not (dist.is_initialized() or {"RANK", "WORLD_SIZE"} <= os.environ.keys()):
+        yield 0
+        return
+    with ExitStack() as stack:
+        group = stack.enter_context(_group(timedelta(seconds=timeout)))
+        ranks = Ranks(dist.get_rank(group), dist.get_world_size(group), group)
+        if torch.cuda.is_available() and "LOCAL_RANK" in os.environ:
+            stack.enter_context(torch.cuda.device(int(os.environ["LOCAL_RANK"])))
+        if not ranks.is_first:
+            stack.enter_context(unwarned(Warning))
+        stack.callback(_IN_USE.reset, _IN_USE.set(ranks))
+        yield ranks.rank
+
+
+@contextmanager
+def _group(timeout: timedelta) -> Iterator[Any]:
+    """All processes, as a group that ends with the context, in whatever way."""
+    if dist.is_initialized():
+        group = dist.new_group(timeout=timeout)
+    else:
+        with _awaited():
+            dist.init_process_group(timeout=timeout)
+        group = dist.group.WORLD
+    try:
+        yield group
+    finally:
+        dist.destroy_process_group(group)
+
+
+@contextmanager
+def _awaited() -> Iterator[None]:
+    """Say what to do where torch says that another process does not answer."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise RuntimeError(
+            "Another rank has stopped, or has not answered in time (timeout= of data_parallel). "
+            "Start all ranks again: with checkpoint= a fit goes on from the last one written."
+        ) from error
