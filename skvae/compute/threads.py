@@ -1,15 +1,17 @@
 """Threads of BLAS and OpenMP, limited while we work and given back afterwards."""
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any
 
+from joblib import cpu_count
 from threadpoolctl import ThreadpoolController
 
 from skvae.compute.process import Place, SharedSetting, at_the_end
 
-__all__ = ["single_threaded"]
+__all__ = ["blas_threads", "limit_new_thread", "single_threaded"]
 
 
 @cache
@@ -51,6 +53,39 @@ def _places(library: Any) -> Place:
 _SHARED = SharedSetting(_of_the_process)
 
 
+class _ThisThread(threading.local):
+    outside: int | None = None  # threads of BLAS before the outermost of our limits
+
+
+_THIS_THREAD = _ThisThread()
+
+
+def blas_threads() -> int:
+    """Threads that a product of numpy would use, were it not for :func:`single_threaded`.
+
+    That is all cores, or what the user allows: by ``OMP_NUM_THREADS`` and its like, or by
+    ``threadpoolctl.threadpool_limits``. What several libraries allow is the least of them.
+
+    Examples
+    --------
+    >>> from skvae.compute.threads import blas_threads, single_threaded
+    >>> n = blas_threads()
+    >>> with single_threaded():
+    ...     blas_threads() == n
+    True
+    """
+    if _THIS_THREAD.outside is not None:
+        return _THIS_THREAD.outside
+    libraries = (library for library in _libraries() if library.user_api == "blas")
+    return int(min((library.get_num_threads() for library in libraries), default=cpu_count()))
+
+
+def limit_new_thread() -> None:
+    """Let a thread that has just begun, and will end with its work, use one thread for itself."""
+    for _, set_threads in _own():
+        set_threads(1)
+
+
 @contextmanager
 def single_threaded() -> Iterator[None]:
     """Context in which BLAS and OpenMP use one thread; any number of threads may be in it at once.
@@ -64,13 +99,16 @@ def single_threaded() -> Iterator[None]:
     >>> with single_threaded():
     ...     pass
     """
+    outside, allowed = _THIS_THREAD.outside, blas_threads()
     own = [(set_threads, n) for get, set_threads in _own() if (n := get()) != 1]
-    with _SHARED.at(1), at_the_end(partial(_set_each, own)):
+    with _SHARED.at(1), at_the_end(partial(_give_back, own, outside)):
+        _THIS_THREAD.outside = allowed
         for set_threads, _ in own:
             set_threads(1)
         yield
 
 
-def _set_each(settings: Iterable[tuple[Callable[[int], object], int]]) -> None:
-    for set_threads, n in settings:
+def _give_back(own: Iterable[tuple[Callable[[int], object], int]], outside: int | None) -> None:
+    for set_threads, n in own:
         set_threads(n)
+    _THIS_THREAD.outside = outside
