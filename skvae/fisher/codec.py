@@ -110,6 +110,7 @@ class Codec:
         offsets: Array,
         positions: FloatArray | None,
         weights: FloatArray | None = None,
+        n_jobs: int | None = 1,
     ) -> tuple[FloatArray, Array]:
         """Statistics of the cells of sets; those of parts of a set add.
 
@@ -123,6 +124,8 @@ class Codec:
             Of each descriptor; needed by a pyramid.
         weights : ndarray of shape (N,), default=None
             How often each descriptor counts; None means once.
+        n_jobs : int or None, default=1
+            Threads for a large set, as of ``skvae.compute.parallel``.
 
         Returns
         -------
@@ -134,7 +137,7 @@ class Codec:
             order, offsets = sort_by_cell(cells_of(positions, fine), offsets, fine * fine)
             local = local[order]
             weights = None if weights is None else weights[order]
-        compute: Callable[..., Any] = set_statistics
+        compute: Callable[..., Any] = partial(set_statistics, n_jobs=n_jobs)
         if self.device is not None:
             from skvae.mixture import torch_statistics
 

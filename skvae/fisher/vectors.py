@@ -1,15 +1,19 @@
 """Vectors of sets from wherever they lie: in batches that fit into memory, by several workers."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
+from joblib.parallel import get_active_backend
 from numpy.typing import DTypeLike
 from sklearn.utils import gen_batches
 
 from skvae._typing import Array, FloatArray
 from skvae.compute.memory import keep_freed_memory
+from skvae.compute.parallel import map_ordered, n_threads
 from skvae.compute.sizes import n_workers
 from skvae.compute.threads import single_threaded
 from skvae.fisher.codec import Codec
@@ -38,18 +42,20 @@ class SetVectors:
         From descriptors to those that the codec reads.
     codec : Codec
         From these to vectors.
+    n_jobs : int or None, default=1
+        Workers: threads as of ``skvae.compute.parallel``, unless ``joblib.parallel_config`` names
+        another backend.
     """
 
     reduction: Reduction
     codec: Codec
+    n_jobs: int | None = 1
 
     def batches(self, source: Sets) -> list[slice]:
         """Batches of sets whose statistics fit into memory together."""
         return source.batches(max(1, _STATISTICS_BYTES // (8 * self.codec.statistics_size)))
 
-    def of_all(
-        self, source: Sets, dtype: DTypeLike, *, n_jobs: int | None, verbose: int
-    ) -> FloatArray:
+    def of_all(self, source: Sets, dtype: DTypeLike, *, verbose: int) -> FloatArray:
         """Vectors of all sets of a source.
 
         Parameters
@@ -58,7 +64,7 @@ class SetVectors:
             The sets.
         dtype : dtype
             Of the vectors.
-        n_jobs, verbose : int
+        verbose : int
             As of ``joblib.Parallel``.
 
         Returns
@@ -66,13 +72,20 @@ class SetVectors:
         vectors : ndarray of shape (n_sets, n_features)
         """
         out = np.empty((len(source), self.codec.n_features), dtype)
-        tasks = tasks_of(self.batches(source), out, n_workers(n_jobs))
+        backend, _ = get_active_backend(prefer="threads")
+        by_joblib = verbose or not getattr(backend, "uses_threads", False)
+        n = n_workers(self.n_jobs) if by_joblib else n_threads(self.n_jobs)
+        tasks = tasks_of(self.batches(source), out, n)
+        # Fewer sets than threads: these work on one set after the other.
+        n_at_once = self.n_jobs if len(tasks) >= n else 1
+        parts_of = (
+            Parallel(self.n_jobs, prefer="threads", return_as="generator", verbose=verbose)
+            if by_joblib
+            else partial(map_ordered, _call, n_jobs=n_at_once)
+        )
         keep_freed_memory()
         with single_threaded():
-            parallel = Parallel(
-                n_jobs=n_jobs, prefer="threads", return_as="generator", verbose=verbose
-            )
-            parts = parallel(
+            parts = parts_of(
                 delayed(self.of_part)(source.part(sets), batches, out.dtype)
                 for sets, batches in tasks
             )
@@ -148,7 +161,7 @@ class SetVectors:
             local = self.reduction.apply(sets)
         else:
             local = np.empty((0, self.codec.mixture.means.shape[1]), sets.dtype)
-        return self.codec.statistics(local, sets.offsets, sets.positions, sets.weights)
+        return self.codec.statistics(local, sets.offsets, sets.positions, sets.weights, self.n_jobs)
 
     def _sum_over(
         self, blocks: Iterable[FloatArray], beside: PackedSets
@@ -170,6 +183,12 @@ class SetVectors:
         if not are_finite(vectors, scales, self.codec.norm).all():
             raise too_large(blocks)
         return vectors[0], scales[0]
+
+
+def _call(call: tuple[Callable[..., FloatArray], tuple[Any, ...], dict[str, Any]]) -> FloatArray:
+    """What a call gives that joblib has delayed."""
+    function, args, kwargs = call
+    return function(*args, **kwargs)
 
 
 def _pieces(blocks: Iterable[FloatArray], beside: PackedSets) -> Iterator[PackedSets]:
