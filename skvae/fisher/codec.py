@@ -161,7 +161,8 @@ class Codec:
 
         Returns
         -------
-        vectors : ndarray of shape (n_sets, n_cells, n_features / n_cells), float64
+        vectors : ndarray of shape (n_sets, n_cells, n_features / n_cells)
+            In the dtype of ``totals``.
         scales : ndarray of shape (n_sets, n_cells, 1 or n_groups)
         """
         shape = counts.shape
@@ -170,10 +171,14 @@ class Codec:
         if self.whitened:
             gradients = whiten(totals, counts, self.mixture, center)
         else:
-            gradients = residuals(totals, self.mixture.means - center)
+            gradients = residuals(totals, (self.mixture.means - center).astype(totals.dtype))
         vectors, scales = self._normalized(gradients)
         short = self._short(scales, totals, counts)
-        if short.any():
+        if short.any() and totals.dtype != np.float64:
+            exact = totals[short, None].astype(np.float64), counts[short, None]
+            again = self.vectors(*exact, dtype)
+            vectors[short], scales[short] = (a[:, 0] for a in again)
+        elif short.any():
             noise = self._noise(totals[short], counts[short], dtype)
             gradients = np.where(np.abs(gradients[short]) > noise, gradients[short], 0)
             vectors[short], scales[short] = self._normalized(gradients)

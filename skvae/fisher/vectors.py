@@ -28,6 +28,9 @@ _PIECE = 65_536
 # Bytes of vectors that a task makes at most, and tasks for each worker, so that all end together.
 _TASK_BYTES = 2**25
 _TASKS_PER_WORKER = 4
+# Descriptors of a set that is whitened in the precision of its statistics. Of larger sets gradients
+# may be so much shorter than statistics that they take float64; so does decoding of single ones.
+_SMALL = 1024
 # Bytes of statistics worked on at a time: about a core's second-level cache.
 _STATISTICS_BYTES = 2**21
 
@@ -113,15 +116,35 @@ class SetVectors:
 
         Returns
         -------
-        vectors : ndarray of shape (n_sets, n_cells, n_features / n_cells), float64
+        vectors : ndarray of shape (n_sets, n_cells, n_features / n_cells)
         scales : ndarray of shape (n_sets, n_cells, 1 or n_groups)
         """
+        sizes = np.diff(sets.offsets)
+        small = (sizes > 1) & (sizes <= _SMALL)
+        if small.any() and not small.all():
+            return self._by_size(sets, small)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             totals, counts = self._statistics(sets)
+            if not small.any():
+                totals = totals.astype(np.float64, copy=False)
             vectors, scales = self.codec.vectors(totals, counts, sets.dtype)
-            for i in np.flatnonzero(~are_finite(vectors, scales, self.codec.norm)):
+            finite = are_finite(vectors, scales, self.codec.norm)
+            if not finite.all():
+                vectors, scales = (a.astype(np.float64) for a in (vectors, scales))
+            for i in np.flatnonzero(~finite):
                 one = sets.part(slice(i, i + 1))
                 vectors[i], scales[i] = self._wide([one.descriptors], one)
+        return vectors, scales
+
+    def _by_size(self, sets: PackedSets, small: Array) -> tuple[FloatArray, FloatArray]:
+        """Vectors and scales of sets of which some are small: apart, so that none feels others."""
+        out: list[FloatArray] = []
+        for which in map(np.flatnonzero, (small, ~small)):
+            found = self.of_batch(sets.part(which))
+            out = out or [np.empty((len(sets), *a.shape[1:])) for a in found]
+            for whole, part in zip(out, found, strict=True):
+                whole[which] = part
+        vectors, scales = out
         return vectors, scales
 
     def of_blocks(self, blocks: Iterable[FloatArray], beside: PackedSets) -> FloatArray:
@@ -139,6 +162,9 @@ class SetVectors:
         -------
         vector : ndarray of shape (n_cells, n_features / n_cells), float64
         """
+        if isinstance(blocks, list) and len(blocks) == 1:
+            one: FloatArray = self.of_batch(beside)[0][0]
+            return one
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             totals, counts = self._sum_over(blocks, beside)
             vectors, scales = self.codec.vectors(totals, counts, beside.dtype)

@@ -157,8 +157,9 @@ def set_statistics(
     ------
     sets : slice
         The sets of this batch.
-    totals : ndarray of shape (n_batch, K, 1 + 2 d), float64
-        [S0 | S1 | S2] of each set about ``mixture.center(descriptors.dtype)``.
+    totals : ndarray of shape (n_batch, K, 1 + 2 d)
+        [S0 | S1 | S2] of each set about ``mixture.center(descriptors.dtype)``: in float32 if that
+        is what all of them were summed in, else in float64.
     """
     kernel = recent_kernel(mixture, descriptors.dtype, assignment)
     work = Workspace(kernel, len(descriptors))
@@ -205,8 +206,11 @@ def _totals_of(
     if work.kernel.hard:
         sizes = np.repeat([size for _, (_, _, size) in runs], [n for _, (_, n, _) in runs])
         return work.hard_totals(x, sizes, weights)
-    totals = np.empty((runs[-1][0].stop, *work.kernel.eta.shape))
-    for sets, run in runs:
-        single = run[2] == 1
+    singles = [run[2] == 1 for _, run in runs]
+    if not any(singles) and len(runs) == 1:
+        return work.totals(runs[0][1])
+    dtype = np.float64 if any(singles) else work.totals_dtype
+    totals = np.empty((runs[-1][0].stop, *work.kernel.eta.shape), dtype)
+    for (sets, run), single in zip(runs, singles, strict=True):
         totals[sets] = work.single_totals(x, run, weights) if single else work.totals(run)
     return totals

@@ -28,7 +28,7 @@ __all__ = ["Kernel", "Part", "recent", "recent_kernel"]
 # is long enough that threads seldom wait for one another in Python.
 _CHUNK_BYTES = 2**22
 # Mixtures whose parameters are kept.
-_N_RECENT = 4
+_N_RECENT = 2
 
 Value = TypeVar("Value")
 

@@ -1,5 +1,7 @@
 """Posteriors of one chunk of descriptors, and the statistics that they weigh."""
 
+from typing import Any
+
 import numpy as np
 from scipy.sparse import csr_array
 
@@ -161,6 +163,11 @@ class Workspace:
         fill_features(x, kernel.center, phi)
         joints: FloatArray = np.matmul(kernel.eta, phi[:, :, None])[:, :, 0]
         return joints.T
+
+    @property
+    def totals_dtype(self) -> np.dtype[Any]:
+        """That statistics of several descriptors are summed in."""
+        return np.dtype(np.float64) if len(self.parts) > 1 else self.joint.dtype
 
     def totals(self, run: Run) -> FloatArray:
         """Statistics of the sets of a run: (n_sets, K, 1 + 2 d)."""
