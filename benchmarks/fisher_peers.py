@@ -7,12 +7,15 @@ optional: scikit-image, cyvlfeat, and VLFeat's C library (``apt-get install libv
 import argparse
 import os
 import warnings
+from copy import deepcopy
 from functools import partial
 from time import perf_counter
 
 import numpy as np
 from interleaved import clock, floor, take_turns, times_as_long
 from joblib import parallel_config
+from sklearn.base import clone
+from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from tables import show
@@ -31,6 +34,7 @@ ENCODED = [  # sets, descriptors of each, dimensions, components
 ]
 ITERATED = [(100_000, 64, 64), (100_000, 64, 256)]
 THREADED = [(32, 12_500, 64, 64), (10_000, 64, 24, 32), (1000, 676, 22, 128)]
+LOOPED = [(500, 64, 24, 32), (200, 128, 64, 64), (100, 676, 22, 128)]
 N_ITER = 3
 SPREAD = 0.45  # of the means, in standard deviations: about half the posteriors count
 CHANGES = {  # shift, scale
@@ -173,6 +177,31 @@ def threading(n_sets, size, d, k):
     return {name: partial(clock, work, perf_counter) for name, work in works.items()}
 
 
+def one_large(n, d, k):
+    """What is not many sets, by one thread and by two: a function of n_jobs for each."""
+    X, mixture = problem(n, d, k=k)
+    estimators = {n_jobs: clone(mixture).set_params(n_jobs=n_jobs) for n_jobs in (1, 2)}
+    fitted = {n_jobs: deepcopy(mixture).set_params(n_jobs=n_jobs) for n_jobs in (1, 2)}
+    encoders = {n_jobs: encoder(mixture, n_jobs=n_jobs) for n_jobs in (1, 2)}
+    iterations = {"tol": 0, "max_iter": 5}
+    sets = X.reshape(100, -1, d)
+
+    def encoder_fit(n_jobs):
+        FisherVectorEncoder(k, reducer=PCA(d // 2), n_jobs=n_jobs, random_state=0).fit(sets)
+
+    def mixture_fit(n_jobs):
+        DiagonalGaussianMixture(k, n_jobs=n_jobs, random_state=0, **iterations).fit(X)
+
+    return {
+        "five iterations of EM": lambda n: estimators[n].set_params(**iterations).fit(X),
+        "the same with the k-means start": mixture_fit,
+        "score_samples": lambda n: fitted[n].score_samples(X),
+        "predict_proba": lambda n: fitted[n].predict_proba(X),
+        "encode one set": lambda n: encoders[n].encode(X),
+        "fit an encoder with PCA": encoder_fit,
+    }
+
+
 # Tables
 
 
@@ -210,6 +239,29 @@ def threading_rows(repeats):
         yield [*(f"{n:,}" for n in shape), *gains]
 
 
+def large_rows(repeats):
+    for name, work in one_large(100_000, 64, 64).items():
+        works = {n_jobs: partial(clock, partial(work, n_jobs), perf_counter) for n_jobs in (1, 2)}
+        seconds = take_turns(works, repeats)
+        yield [name, f"{1e3 * seconds[1].min():.0f}", f"{times_as_long(seconds, 1, 2):.2f}"]
+
+
+def loop_rows(repeats):
+    """Processor time of encode in a loop, beside that of transform."""
+    for n_sets, size, d, k in LOOPED:
+        X, mixture = problem(n_sets, size, d, k=k)
+        fv = encoder(mixture)
+
+        def one_by_one(fv=fv, X=X):
+            for x in X:
+                fv.encode(x)
+
+        works = {"transform": partial(fv.transform, X), "encode": one_by_one}
+        seconds = take_turns({name: partial(clock, w) for name, w in works.items()}, repeats)
+        each = [f"{1e6 * seconds[name].min() / n_sets:.0f}" for name in works]
+        yield [f"{n}" for n in (size, d, k)] + each
+
+
 def accuracy_rows(peers):
     """Errors before the power, against our float64 of the same float32 descriptors."""
     for change, (shift, scale) in CHANGES.items():
@@ -235,7 +287,7 @@ def error(vector, right, name):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "tables", nargs="*", help="encoding, iteration, threads or accuracy: or all"
+        "tables", nargs="*", help="encoding, iteration, threads, large, loop or accuracy: or all"
     )
     parser.add_argument("--repeats", type=int, default=9)
     arguments = parser.parse_args()
@@ -255,6 +307,8 @@ def main():
             iteration_rows(peers, repeats),
         ),
         "threads": ([*shape, "two threads x", "two processes x"], threading_rows(repeats)),
+        "large": (["N = 100,000, D = 64, K = 64", "ms", "two threads x"], large_rows(repeats)),
+        "loop": (["descriptors", "D", "K", "transform us", "encode us"], loop_rows(repeats)),
         "accuracy": (["descriptors", "skvae", *PEERS], accuracy_rows(peers)),
     }
     with threadpool_limits(1):

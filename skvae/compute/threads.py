@@ -76,8 +76,8 @@ def blas_threads() -> int:
     """
     if _THIS_THREAD.outside is not None:
         return _THIS_THREAD.outside
-    libraries = (library for library in _libraries() if library.user_api == "blas")
-    return int(min((library.get_num_threads() for library in libraries), default=cpu_count()))
+    allowed = [library.get_num_threads() for library in _libraries() if library.user_api == "blas"]
+    return int(min(allowed) if allowed else cpu_count())
 
 
 def limit_new_thread() -> None:

@@ -110,6 +110,7 @@ class Codec:
         offsets: Array,
         positions: FloatArray | None,
         weights: FloatArray | None = None,
+        n_jobs: int | None = 1,
     ) -> tuple[FloatArray, Array]:
         """Statistics of the cells of sets; those of parts of a set add.
 
@@ -123,6 +124,8 @@ class Codec:
             Of each descriptor; needed by a pyramid.
         weights : ndarray of shape (N,), default=None
             How often each descriptor counts; None means once.
+        n_jobs : int or None, default=1
+            Threads for a large set, as of ``skvae.compute.parallel``.
 
         Returns
         -------
@@ -134,7 +137,7 @@ class Codec:
             order, offsets = sort_by_cell(cells_of(positions, fine), offsets, fine * fine)
             local = local[order]
             weights = None if weights is None else weights[order]
-        compute: Callable[..., Any] = set_statistics
+        compute: Callable[..., Any] = partial(set_statistics, n_jobs=n_jobs)
         if self.device is not None:
             from skvae.mixture import torch_statistics
 
@@ -158,7 +161,8 @@ class Codec:
 
         Returns
         -------
-        vectors : ndarray of shape (n_sets, n_cells, n_features / n_cells), float64
+        vectors : ndarray of shape (n_sets, n_cells, n_features / n_cells)
+            In the dtype of ``totals``.
         scales : ndarray of shape (n_sets, n_cells, 1 or n_groups)
         """
         shape = counts.shape
@@ -167,10 +171,14 @@ class Codec:
         if self.whitened:
             gradients = whiten(totals, counts, self.mixture, center)
         else:
-            gradients = residuals(totals, self.mixture.means - center)
+            gradients = residuals(totals, (self.mixture.means - center).astype(totals.dtype))
         vectors, scales = self._normalized(gradients)
         short = self._short(scales, totals, counts)
-        if short.any():
+        if short.any() and totals.dtype != np.float64:
+            exact = totals[short, None].astype(np.float64), counts[short, None]
+            again = self.vectors(*exact, dtype)
+            vectors[short], scales[short] = (a[:, 0] for a in again)
+        elif short.any():
             noise = self._noise(totals[short], counts[short], dtype)
             gradients = np.where(np.abs(gradients[short]) > noise, gradients[short], 0)
             vectors[short], scales[short] = self._normalized(gradients)

@@ -30,6 +30,7 @@ from skvae._typing import (
 )
 from skvae._warnings import unwarned
 from skvae.compute.devices import gpu_or_none
+from skvae.compute.parallel import map_ordered
 from skvae.compute.threads import single_threaded
 from skvae.data.containers import numbers
 from skvae.fisher.codec import Codec
@@ -101,8 +102,11 @@ class FisherVectorEncoder(SetEncoder):
     dtype : {"float16", "float32", "float64"} or None, default=None
         Of the vectors. None: that of the descriptors, float32 or float64.
     n_jobs : int, default=None
-        Workers that encode; None means 1. They are threads, with one BLAS thread each, unless
-        ``joblib.parallel_config`` names another backend.
+        Workers that fit the mixture and encode, with the same bits for any number: threads, with
+        one BLAS thread each, unless ``joblib.parallel_config`` names another backend for encoding.
+        None takes the cores that are there (``OMP_NUM_THREADS`` and ``joblib.parallel_config``
+        limit them, and workers of joblib have one); -1 is all cores. With 1, an extractor and a
+        reducer that several threads must not use at a time are used by one.
     random_state : int, RandomState instance or None, default=None
         Decides the sample of descriptors, and seeds every nested ``random_state`` that is None.
     verbose : int, default=0
@@ -277,7 +281,9 @@ class FisherVectorEncoder(SetEncoder):
 
     def _fit_model(self, local: FloatArray, rng: np.random.RandomState) -> None:
         if self.mixture is None:
-            self.mixture_ = DiagonalGaussianMixture(self.n_components, device=self.device)
+            self.mixture_ = DiagonalGaussianMixture(
+                self.n_components, device=self.device, n_jobs=self.n_jobs
+            )
             derive_random_states(self.mixture_, rng)
             with unwarned(ConvergenceWarning):  # vectors gain nothing from the last nats
                 self.mixture_.fit(local)
@@ -305,8 +311,9 @@ class FisherVectorEncoder(SetEncoder):
     def _mean_scales(self, source: Sets) -> FloatArray:
         of_sets = self._vectors()
         total, count = np.zeros(()), np.zeros(())
-        for batch in of_sets.batches(source):
-            vectors, scales = of_sets.of_batch(source.part(batch).pull())
+        parts = (source.part(batch) for batch in of_sets.batches(source))
+        encoded = map_ordered(lambda part: of_sets.of_batch(part.pull()), parts, self.n_jobs)
+        for vectors, scales in encoded:
             seen = np.any(vectors, axis=2)[:, :, None]
             total, count = total + (scales * seen).sum(axis=0), count + seen.sum(axis=0)
         return np.where(count > 0, total / np.maximum(count, 1), 1.0)

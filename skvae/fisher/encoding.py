@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from skvae._typing import Array, FloatArray
+from skvae.mixture.kernel import recent
 from skvae.mixture.moments import join_moments, split_moments
 from skvae.mixture.statistics import Mixture
 
@@ -86,10 +87,11 @@ def residuals(totals: FloatArray, means: FloatArray) -> FloatArray:
     Returns
     -------
     residuals : ndarray of shape (..., K, 1 + 2 d)
-        [sum of gamma | sum of gamma (x - mu) | sum of gamma (x - mu)^2].
+        [sum of gamma | sum of gamma (x - mu) | sum of gamma (x - mu)^2], in the dtype of
+        ``totals``, which ``means`` should have too.
     """
     s0, s1, s2 = split_moments(totals)
-    out = np.empty(totals.shape)
+    out = np.empty_like(totals)
     r0, r1, r2 = split_moments(out)
     r0[...] = s0
     np.subtract(s1, means * s0, out=r1)
@@ -115,18 +117,29 @@ def whiten(
 
     Returns
     -------
-    gradients : ndarray of shape (n_sets, K, 1 + 2 d), float64
-        [G_w | G_mu | G_sigma] of each component.
+    gradients : ndarray of shape (n_sets, K, 1 + 2 d)
+        In the dtype of ``totals``: [G_w | G_mu | G_sigma] of each component.
     """
-    w, mu, variances = mixture.weights[:, None], mixture.means - center, mixture.covariances
+    w, mu, variances, inverse_roots = _whitening(mixture, center.tobytes(), totals.dtype)
     gradients = residuals(totals, mu)
     gradients *= (1 / np.where(n_descriptors == 0, 1, n_descriptors))[:, None, None]
     g_w, _, g_sigma = split_moments(gradients)
     g_sigma -= variances * g_w
     g_w -= w
-    gradients *= 1 / _fisher_roots(w, variances)
+    gradients *= inverse_roots
     gradients[n_descriptors == 0] = 0
     return gradients
+
+
+@recent
+def _whitening(
+    mixture: Mixture, center: bytes, dtype: np.dtype[Any]
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Weights, means about a center, variances and inverse Fisher roots, in a dtype."""
+    w, mu = mixture.weights[:, None], mixture.means - np.frombuffer(center)
+    parameters = (w, mu, mixture.covariances, 1 / _fisher_roots(w, mixture.covariances))
+    w, mu, variances, inverse_roots = (a.astype(dtype) for a in parameters)
+    return w, mu, variances, inverse_roots
 
 
 def _fisher_roots(w: FloatArray, variances: FloatArray) -> FloatArray:
@@ -203,7 +216,11 @@ def signed_power(vectors: FloatArray, power: float) -> FloatArray:
         return vectors
     powers = np.abs(vectors)
     powers **= power
-    return np.copysign(powers, vectors, out=powers)
+    # numpy's copysign does the same one number after the other.
+    bits = f"u{vectors.itemsize}"
+    sign = vectors.view(bits) & vectors.dtype.type(-0.0).view(bits)
+    powers.view(bits)[...] |= sign
+    return powers
 
 
 def normalize(vectors: FloatArray, norm: str | None, starts: Any) -> tuple[FloatArray, FloatArray]:

@@ -180,7 +180,7 @@ class SetEncoder(TransformerMixin, Estimator):
         return Reduction(self.reducer_, self.xy_weight if appended else None)
 
     def _vectors(self) -> SetVectors:
-        return SetVectors(self._reduction(), self._codec())
+        return SetVectors(self._reduction(), self._codec(), self.n_jobs)
 
     def _validate(self, X: Any, *, reset: bool) -> Any:
         """X as rows for the extractor, or as a source of sets."""
@@ -221,14 +221,14 @@ class SetEncoder(TransformerMixin, Estimator):
             return lazy
         source = self._source(self._validate(X, reset=False))
         dtype = self.dtype or source.dtype
-        return self._vectors().of_all(source, dtype, n_jobs=self.n_jobs, verbose=self.verbose)
+        return self._vectors().of_all(source, dtype, verbose=self.verbose)
 
     def _lazy_vectors(self, X: Any) -> Any:
         if hasattr(X, "chunks"):
             head = head_of_array(X, of_sets=self.extractor is None)
             validate_numbers(self, head, reset=False)
         # A copy: what happens to the encoder later does not change the result.
-        encoder = deepcopy(self).set_params(n_jobs=None)
+        encoder = deepcopy(self).set_params(n_jobs=1)
         return lazy_vectors(X, encoder.transform, self._codec().n_features, self.dtype)
 
     def encode(

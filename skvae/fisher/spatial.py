@@ -1,6 +1,6 @@
 """Where descriptors lie: positions as dimensions, and pyramids of cells."""
 
-from functools import reduce
+from functools import cache, reduce
 from math import lcm
 from typing import Any
 
@@ -55,6 +55,7 @@ def pyramid_size(levels: tuple[int, ...]) -> int:
     return n_cells(levels) * reduce(lcm, levels) ** 2
 
 
+@cache
 def pyramid(levels: tuple[int, ...]) -> tuple[int, FloatArray]:
     """A pyramid as sums over its finest common grid, since statistics add.
 
@@ -68,7 +69,7 @@ def pyramid(levels: tuple[int, ...]) -> tuple[int, FloatArray]:
     fine : int
         Cells per side of the common grid.
     membership : ndarray of shape (n_cells, fine * fine)
-        1 where a fine cell lies inside a cell of the pyramid.
+        1 where a fine cell lies inside a cell of the pyramid; not to be written to.
     """
     fine = reduce(lcm, levels)
     y, x = np.divmod(np.arange(fine * fine), fine)

@@ -1,15 +1,19 @@
 """Vectors of sets from wherever they lie: in batches that fit into memory, by several workers."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
+from joblib.parallel import get_active_backend
 from numpy.typing import DTypeLike
 from sklearn.utils import gen_batches
 
 from skvae._typing import Array, FloatArray
 from skvae.compute.memory import keep_freed_memory
+from skvae.compute.parallel import map_ordered, n_threads
 from skvae.compute.sizes import n_workers
 from skvae.compute.threads import single_threaded
 from skvae.fisher.codec import Codec
@@ -24,6 +28,9 @@ _PIECE = 65_536
 # Bytes of vectors that a task makes at most, and tasks for each worker, so that all end together.
 _TASK_BYTES = 2**25
 _TASKS_PER_WORKER = 4
+# Descriptors of a set that is whitened in the precision of its statistics. Of larger sets gradients
+# may be so much shorter than statistics that they take float64; so does decoding of single ones.
+_SMALL = 1024
 # Bytes of statistics worked on at a time: about a core's second-level cache.
 _STATISTICS_BYTES = 2**21
 
@@ -38,18 +45,20 @@ class SetVectors:
         From descriptors to those that the codec reads.
     codec : Codec
         From these to vectors.
+    n_jobs : int or None, default=1
+        Workers: threads as of ``skvae.compute.parallel``, unless ``joblib.parallel_config`` names
+        another backend.
     """
 
     reduction: Reduction
     codec: Codec
+    n_jobs: int | None = 1
 
     def batches(self, source: Sets) -> list[slice]:
         """Batches of sets whose statistics fit into memory together."""
         return source.batches(max(1, _STATISTICS_BYTES // (8 * self.codec.statistics_size)))
 
-    def of_all(
-        self, source: Sets, dtype: DTypeLike, *, n_jobs: int | None, verbose: int
-    ) -> FloatArray:
+    def of_all(self, source: Sets, dtype: DTypeLike, *, verbose: int) -> FloatArray:
         """Vectors of all sets of a source.
 
         Parameters
@@ -58,7 +67,7 @@ class SetVectors:
             The sets.
         dtype : dtype
             Of the vectors.
-        n_jobs, verbose : int
+        verbose : int
             As of ``joblib.Parallel``.
 
         Returns
@@ -66,13 +75,20 @@ class SetVectors:
         vectors : ndarray of shape (n_sets, n_features)
         """
         out = np.empty((len(source), self.codec.n_features), dtype)
-        tasks = tasks_of(self.batches(source), out, n_workers(n_jobs))
+        backend, _ = get_active_backend(prefer="threads")
+        by_joblib = verbose or not getattr(backend, "uses_threads", False)
+        n = n_workers(self.n_jobs) if by_joblib else n_threads(self.n_jobs)
+        tasks = tasks_of(self.batches(source), out, n)
+        # Fewer sets than threads: these work on one set after the other.
+        n_at_once = self.n_jobs if len(tasks) >= n else 1
+        parts_of = (
+            Parallel(self.n_jobs, prefer="threads", return_as="generator", verbose=verbose)
+            if by_joblib
+            else partial(map_ordered, _call, n_jobs=n_at_once)
+        )
         keep_freed_memory()
         with single_threaded():
-            parallel = Parallel(
-                n_jobs=n_jobs, prefer="threads", return_as="generator", verbose=verbose
-            )
-            parts = parallel(
+            parts = parts_of(
                 delayed(self.of_part)(source.part(sets), batches, out.dtype)
                 for sets, batches in tasks
             )
@@ -100,15 +116,35 @@ class SetVectors:
 
         Returns
         -------
-        vectors : ndarray of shape (n_sets, n_cells, n_features / n_cells), float64
+        vectors : ndarray of shape (n_sets, n_cells, n_features / n_cells)
         scales : ndarray of shape (n_sets, n_cells, 1 or n_groups)
         """
+        sizes = np.diff(sets.offsets)
+        small = (sizes > 1) & (sizes <= _SMALL)
+        if small.any() and not small.all():
+            return self._by_size(sets, small)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             totals, counts = self._statistics(sets)
+            if not small.any():
+                totals = totals.astype(np.float64, copy=False)
             vectors, scales = self.codec.vectors(totals, counts, sets.dtype)
-            for i in np.flatnonzero(~are_finite(vectors, scales, self.codec.norm)):
+            finite = are_finite(vectors, scales, self.codec.norm)
+            if not finite.all():
+                vectors, scales = (a.astype(np.float64) for a in (vectors, scales))
+            for i in np.flatnonzero(~finite):
                 one = sets.part(slice(i, i + 1))
                 vectors[i], scales[i] = self._wide([one.descriptors], one)
+        return vectors, scales
+
+    def _by_size(self, sets: PackedSets, small: Array) -> tuple[FloatArray, FloatArray]:
+        """Vectors and scales of sets of which some are small: apart, so that none feels others."""
+        out: list[FloatArray] = []
+        for which in map(np.flatnonzero, (small, ~small)):
+            found = self.of_batch(sets.part(which))
+            out = out or [np.empty((len(sets), *a.shape[1:])) for a in found]
+            for whole, part in zip(out, found, strict=True):
+                whole[which] = part
+        vectors, scales = out
         return vectors, scales
 
     def of_blocks(self, blocks: Iterable[FloatArray], beside: PackedSets) -> FloatArray:
@@ -126,6 +162,9 @@ class SetVectors:
         -------
         vector : ndarray of shape (n_cells, n_features / n_cells), float64
         """
+        if isinstance(blocks, list) and len(blocks) == 1:
+            one: FloatArray = self.of_batch(beside)[0][0]
+            return one
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             totals, counts = self._sum_over(blocks, beside)
             vectors, scales = self.codec.vectors(totals, counts, beside.dtype)
@@ -148,7 +187,7 @@ class SetVectors:
             local = self.reduction.apply(sets)
         else:
             local = np.empty((0, self.codec.mixture.means.shape[1]), sets.dtype)
-        return self.codec.statistics(local, sets.offsets, sets.positions, sets.weights)
+        return self.codec.statistics(local, sets.offsets, sets.positions, sets.weights, self.n_jobs)
 
     def _sum_over(
         self, blocks: Iterable[FloatArray], beside: PackedSets
@@ -170,6 +209,12 @@ class SetVectors:
         if not are_finite(vectors, scales, self.codec.norm).all():
             raise too_large(blocks)
         return vectors[0], scales[0]
+
+
+def _call(call: tuple[Callable[..., FloatArray], tuple[Any, ...], dict[str, Any]]) -> FloatArray:
+    """What a call gives that joblib has delayed."""
+    function, args, kwargs = call
+    return function(*args, **kwargs)
 
 
 def _pieces(blocks: Iterable[FloatArray], beside: PackedSets) -> Iterator[PackedSets]:

@@ -132,7 +132,7 @@ class VLADEncoder(_WordsEncoder):
     dtype : {"float16", "float32", "float64"} or None, default=None
         Of the vectors. None: that of the descriptors, float32 or float64.
     n_jobs : int, default=None
-        Workers that encode.
+        Workers that encode, as in ``FisherVectorEncoder``.
     random_state : int, RandomState instance or None, default=None
         Decides the sample of descriptors, and seeds every nested ``random_state`` that is None.
     verbose : int, default=0
@@ -225,7 +225,7 @@ class BagOfVisualWordsEncoder(_WordsEncoder):
     dtype : {"float16", "float32", "float64"} or None, default=None
         Of the vectors. None: that of the descriptors, float32 or float64.
     n_jobs : int, default=None
-        Workers that encode.
+        Workers that encode, as in ``FisherVectorEncoder``.
     random_state : int, RandomState instance or None, default=None
         Decides the sample of descriptors, and seeds every nested ``random_state`` that is None.
     verbose : int, default=0

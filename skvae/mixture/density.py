@@ -37,6 +37,7 @@ class MixtureDensityMixin:
     means_: FloatArray
     covariances_: FloatArray
     device: Device
+    n_jobs: int | None
     random_state: RandomStateLike
 
     def _read(self, X: BlocksLike, *, reset: bool) -> RowBlocks:
@@ -63,9 +64,9 @@ class MixtureDensityMixin:
         """``function(log-likelihoods, posteriors)`` of tiles of descriptors, concatenated."""
         check_is_fitted(self)
         results, mixture = [], self._mixture()
-        with np.errstate(over="ignore", invalid="ignore"):
+        with single_threaded(), np.errstate(over="ignore", invalid="ignore"):
             for block in self._read(X, reset=False):
-                for _, log_likelihood, gamma in log_posteriors(block, mixture):
+                for _, log_likelihood, gamma in log_posteriors(block, mixture, self.n_jobs):
                     if not np.isfinite(log_likelihood).all():
                         raise too_large([block], np.sqrt(total_variances(mixture)))
                     results.append(function(log_likelihood, gamma))
@@ -109,7 +110,7 @@ class MixtureDensityMixin:
         check_is_fitted(self)
         data, mixture = self._read(X, reset=False), self._mixture()
         with single_threaded():
-            total = total_statistics(self._placed(data), mixture)
+            total = total_statistics(self._placed(data), mixture, self.n_jobs)
         return float(total.log_likelihood / total.n_descriptors)
 
     def predict_proba(self, X: ArrayLike) -> FloatArray:

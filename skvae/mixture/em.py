@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from skvae._typing import FloatArray
-from skvae.data.blocks import Blocks
+from skvae.compute.parallel import map_ordered
+from skvae.data.blocks import Blocks, SummedBlocks
 from skvae.mixture.expectation import accumulate
 from skvae.mixture.magnitudes import too_large
 from skvae.mixture.moments import join_moments, split_moments
@@ -37,20 +38,29 @@ def _count_and_sum(X: FloatArray) -> FloatArray:
     return np.append(X.sum(axis=0, dtype=np.float64), len(X))
 
 
-def _squares(X: FloatArray, center: FloatArray) -> FloatArray:
-    squares = np.zeros(len(center))
-    for first in range(0, len(X), _PASS_ROWS):
-        squares += ((X[first : first + _PASS_ROWS] - center) ** 2).sum(axis=0)
-    return squares
+def _squares(X: FloatArray, center: FloatArray, n_jobs: int | None) -> FloatArray:
+    def of_rows(first: int) -> FloatArray:
+        squares: FloatArray = ((X[first : first + _PASS_ROWS] - center) ** 2).sum(axis=0)
+        return squares
+
+    parts = map_ordered(of_rows, range(0, len(X), _PASS_ROWS), n_jobs)
+    return sum(parts, np.zeros(len(center)))
 
 
-def describe(data: Blocks) -> tuple[int, FloatArray, FloatArray]:
+def _threads_on(data: Blocks, n_jobs: int | None) -> int | None:
+    """Threads for each block: one where blocks lie with workers, which share out the cores."""
+    return n_jobs if isinstance(data, SummedBlocks) else 1
+
+
+def describe(data: Blocks, n_jobs: int | None = 1) -> tuple[int, FloatArray, FloatArray]:
     """Number, center and variances of all descriptors, in two passes.
 
     Parameters
     ----------
     data : Blocks
         Descriptors, in arrays.
+    n_jobs : int or None, default=1
+        Threads, as of ``skvae.compute.parallel``.
 
     Returns
     -------
@@ -69,14 +79,15 @@ def describe(data: Blocks) -> tuple[int, FloatArray, FloatArray]:
     with np.errstate(over="ignore", invalid="ignore"):
         *total, n = data.total(_count_and_sum)
         center = (np.array(total) / max(n, 1)).astype(data.dtype).astype(np.float64)
-        variances = data.total(partial(_squares, center=center)) / max(n, 1)
+        squares = partial(_squares, center=center, n_jobs=_threads_on(data, n_jobs))
+        variances = data.total(squares) / max(n, 1)
     if not np.isfinite(variances).all():
         raise too_large(data)
 
     return int(n), center, varying(variances, center, data.dtype)
 
 
-def e_step(X: Any, mixture: Mixture, center: FloatArray) -> Statistics:
+def e_step(X: Any, mixture: Mixture, center: FloatArray, n_jobs: int | None = 1) -> Statistics:
     """Statistics of one block of descriptors, of either dtype.
 
     Parameters
@@ -87,6 +98,8 @@ def e_step(X: Any, mixture: Mixture, center: FloatArray) -> Statistics:
         Current parameters.
     center : ndarray of shape (d,)
         Subtracted from the descriptors.
+    n_jobs : int or None, default=1
+        Threads for an array, as of ``skvae.compute.parallel``.
 
     Returns
     -------
@@ -99,10 +112,10 @@ def e_step(X: Any, mixture: Mixture, center: FloatArray) -> Statistics:
         return torch_statistics.accumulate(X, mixture, center)
     if not np.array_equal(center, center.astype(X.dtype)):
         X = X.astype(np.float64)
-    return accumulate(X, mixture, center)
+    return accumulate(X, mixture, center, n_jobs)
 
 
-def total_statistics(data: Blocks, mixture: Mixture) -> Statistics:
+def total_statistics(data: Blocks, mixture: Mixture, n_jobs: int | None = 1) -> Statistics:
     """Statistics of all descriptors, about the mixture's center.
 
     Parameters
@@ -111,6 +124,8 @@ def total_statistics(data: Blocks, mixture: Mixture) -> Statistics:
         Descriptors.
     mixture : Mixture
         Current parameters.
+    n_jobs : int or None, default=1
+        Threads, as of ``skvae.compute.parallel``.
 
     Returns
     -------
@@ -125,19 +140,20 @@ def total_statistics(data: Blocks, mixture: Mixture) -> Statistics:
         center = mixture.center(data.dtype)
         if not np.isfinite(center).all():
             center = mixture.center(np.float64)
-        statistics = data.total(partial(_wide_e_step, mixture=mixture, center=center))
+        step = partial(_wide_e_step, mixture=mixture, center=center)
+        statistics = data.total(partial(step, n_jobs=_threads_on(data, n_jobs)))
     if not _is_finite(statistics):
         raise too_large(data, np.sqrt(total_variances(mixture)))
     return statistics
 
 
-def _wide_e_step(X: Any, mixture: Mixture, center: FloatArray) -> Statistics:
+def _wide_e_step(X: Any, mixture: Mixture, center: FloatArray, n_jobs: int | None) -> Statistics:
     """Statistics of a block, in float64 where float32 cannot hold its squares."""
-    statistics = e_step(X, mixture, center)
+    statistics = e_step(X, mixture, center, n_jobs)
     if _is_finite(statistics):
         return statistics
     wide = X.astype(np.float64, copy=False) if isinstance(X, np.ndarray) else X.double()
-    return statistics if wide is X else e_step(wide, mixture, center)
+    return statistics if wide is X else e_step(wide, mixture, center, n_jobs)
 
 
 def _is_finite(statistics: Statistics) -> bool:
@@ -232,6 +248,7 @@ def em_passes(
     decay: float,
     n_steps: int,
     rng: np.random.RandomState,
+    n_jobs: int | None = 1,
 ) -> Iterator[tuple[Mixture, float, int, int]]:
     """EM without end: one pass over the data after the other.
 
@@ -251,6 +268,8 @@ def em_passes(
         Steps that the start counts for.
     rng : numpy.random.RandomState
         Of the batches.
+    n_jobs : int or None, default=1
+        Threads, as of ``skvae.compute.parallel``.
 
     Yields
     ------
@@ -266,7 +285,7 @@ def em_passes(
     while True:
         log_likelihood, n = 0.0, 0.0
         for batch in [data] if batch_size is None else data.batches(batch_size, rng):
-            statistics = total_statistics(batch, mixture)
+            statistics = total_statistics(batch, mixture, n_jobs)
             rate = 1.0 if batch_size is None else (n_steps + 1) ** -decay
             mixture = stepwise(mixture, statistics, rate, floor)
             log_likelihood += statistics.log_likelihood

@@ -23,6 +23,7 @@ from skvae._typing import (
     RandomStateLike,
 )
 from skvae._warnings import warn
+from skvae.compute.sizes import N_JOBS
 from skvae.compute.threads import single_threaded
 from skvae.data.blocks import Blocks, RowBlocks
 from skvae.exceptions import FitInterruptedWarning
@@ -82,6 +83,10 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
     device : {None, "cpu", "auto", "cuda"}, default=None
         Where sums over descriptors are computed: on a GPU by torch, else by numpy. "auto" is a GPU
         where there is one. Decided at each call, and no part of what was fitted.
+    n_jobs : int, default=None
+        Threads that compute, each with one BLAS thread; results have the same bits for any number.
+        None takes the cores that are there (``OMP_NUM_THREADS`` and ``joblib.parallel_config``
+        limit them, and workers of joblib have one); -1 is all cores.
     random_state : int, RandomState instance or None, default=None
         Decides the start, the batches and ``sample``.
     verbose : int, default=0
@@ -164,6 +169,7 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
         "learning_decay": [Interval(Real, 0.5, 1, closed="right")],
         "warm_start": ["boolean"],
         "device": [StrOptions({"cpu", "auto", "cuda"}), None],
+        "n_jobs": N_JOBS,
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -195,6 +201,7 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
         learning_decay: float = 0.6,
         warm_start: bool = False,
         device: Device = None,
+        n_jobs: int | None = None,
         random_state: RandomStateLike = None,
         verbose: int = 0,
     ) -> None:
@@ -211,6 +218,7 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
         self.learning_decay = learning_decay
         self.warm_start = warm_start
         self.device = device
+        self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
 
@@ -272,6 +280,7 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
         rng = check_random_state(self.random_state)
         placed = self._placed(data)
         steps: Any = {"batch_size": self.batch_size, "decay": float(self.learning_decay)}
+        steps["n_jobs"] = self.n_jobs
         limits: Any = {"max_iter": self.max_iter, "tol": self.tol, "verbose": self.verbose}
         with single_threaded():
             n, center, variances = self._describe(data)
@@ -339,7 +348,7 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
                 mixture = self._mixture()
                 if not hasattr(self, "_variances"):  # of given parameters: no data were seen
                     self._variances = total_variances(mixture)
-            batch = total_statistics(self._placed(data), mixture)
+            batch = total_statistics(self._placed(data), mixture, self.n_jobs)
         rate = (self.n_steps_ + 1) ** -float(self.learning_decay)
         mixture, self._variances = begin_to_vary(mixture, batch, self._variances, data.dtype)
         center = mixture.weights @ mixture.means
@@ -361,7 +370,7 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
 
     def _describe(self, data: Blocks) -> tuple[int, FloatArray, FloatArray]:
         """Number of descriptors, their center and their variances."""
-        n, center, variances = describe(data)
+        n, center, variances = describe(data, self.n_jobs)
         if n < self.n_components:
             raise ValueError(
                 f"A mixture of n_components={self.n_components} needs at least as many "

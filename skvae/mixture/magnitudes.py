@@ -121,7 +121,7 @@ def cast(vectors: FloatArray, dtype: DTypeLike) -> FloatArray:
         If a value leaves its range.
     """
     with np.errstate(over="ignore"):
-        result = vectors.astype(dtype)
+        result = vectors.astype(dtype, copy=False)
     if result.itemsize < vectors.itemsize and not np.isfinite(result).all():
         raise ValueError(
             f"Values up to {np.abs(vectors).max():.3g} do not fit into dtype={str(result.dtype)!r} "

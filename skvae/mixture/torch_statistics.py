@@ -9,7 +9,6 @@ import torch
 from skvae._typing import FloatArray, IntArray
 from skvae.compute.process import SharedSetting
 from skvae.mixture.assignment import Assignment, is_hard
-from skvae.mixture.expectation import NEGLIGIBLE_NATS
 from skvae.mixture.moments import split_moments
 from skvae.mixture.statistics import (
     Mixture,
@@ -21,6 +20,7 @@ from skvae.mixture.statistics import (
     natural_parameters,
     relative_parameters,
 )
+from skvae.mixture.workspace import NEGLIGIBLE_NATS
 
 __all__ = ["accumulate", "chunk_rows", "set_statistics"]
 

@@ -501,3 +501,20 @@ def test_parameters_from_an_array_are_those_of_python(rng, as_numpy):
     a, b = (DiagonalGaussianMixture(**settings).fit(X) for settings in (given, plain))
     assert_same_mixture(a, b, rtol=1e-15)
     assert_same_mixture(a.partial_fit(X), b.partial_fit(X), rtol=1e-15)
+
+
+@pytest.mark.parametrize("batch_size", [None, 30_000])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_any_number_of_threads_gives_the_same_bits(rng, batch_size, dtype):
+    X = blobs(rng, 60_000).astype(dtype)
+    options = {"max_iter": 2, "batch_size": batch_size, "tol": 0, "random_state": 0}
+    one, *others = (
+        DiagonalGaussianMixture(3, n_jobs=n_jobs, **options).fit(X) for n_jobs in (1, 2, 3, None)
+    )
+    for other in others:
+        assert np.array_equal(other.means_, one.means_)
+        assert np.array_equal(other.covariances_, one.covariances_)
+        assert other.lower_bounds_ == one.lower_bounds_
+        assert np.array_equal(other.score_samples(X), one.score_samples(X))
+        assert np.array_equal(other.predict_proba(X), one.predict_proba(X))
+        assert other.score(X) == one.score(X)

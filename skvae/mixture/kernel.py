@@ -1,0 +1,114 @@
+"""What the E-step needs of a mixture: its components by precision, with their parameters.
+
+Float64 descriptors are worked on in float64. Float32 descriptors are multiplied in float32 where
+that loses nothing that counts, and in float64 elsewhere: components that cancel
+(``statistics.in_double``), descriptors far from all components, and hard assignments.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from skvae._typing import FloatArray
+from skvae.mixture.assignment import Assignment, is_hard
+from skvae.mixture.statistics import (
+    Mixture,
+    float32_nats,
+    in_double,
+    log_joints_at_means,
+    natural_parameters,
+    relative_parameters,
+)
+
+__all__ = ["Kernel", "Part", "recent", "recent_kernel"]
+
+# Bytes of posteriors and features worked on at a time: they stay in the cache, and each numpy call
+# is long enough that threads seldom wait for one another in Python.
+_CHUNK_BYTES = 2**22
+# Mixtures whose parameters are kept.
+_N_RECENT = 2
+
+Value = TypeVar("Value")
+
+
+class Part(NamedTuple):
+    """Components that are worked on in one precision, and their parameters in it."""
+
+    eta: FloatArray  # (k, 1 + 2 d)
+    center: FloatArray  # (d,)
+    offset: float  # that log-joints lack
+
+    @classmethod
+    def of(cls, eta: FloatArray, center: FloatArray, dtype: DTypeLike) -> "Part":
+        """Parameters relative to the largest, rounded to a dtype."""
+        eta, offset = relative_parameters(eta)
+        return cls(eta.astype(dtype), center.astype(dtype), offset)
+
+
+class Kernel:
+    """Parameters of an E-step, which any number of threads may share.
+
+    ``order`` says which component each row of posteriors is: those in double come last.
+
+    Parameters
+    ----------
+    mixture : Mixture
+        Parameters.
+    center : ndarray of shape (d,)
+        Subtracted from descriptors.
+    dtype : dtype
+        Of the descriptors, float32 or float64.
+    assignment : Assignment, default=None
+        Which posteriors are kept; None keeps all.
+    """
+
+    def __init__(
+        self,
+        mixture: Mixture,
+        center: FloatArray,
+        dtype: DTypeLike,
+        assignment: Assignment | None = None,
+    ) -> None:
+        self.assignment, self.center = assignment, center
+        self.hard = is_hard(assignment)
+        eta = natural_parameters(mixture, center)
+        double = in_double(eta, mixture, dtype)
+        self.order = np.argsort(double, kind="stable")
+        self.n_single = n = len(eta) - int(double.sum())
+        self.eta = eta[self.order]
+        self.dtype = np.dtype(dtype if n else np.float64)
+        per_row = self.dtype.itemsize * (len(eta) + 2 * eta.shape[1])
+        if 0 < n < len(eta):
+            per_row += 8 * (double.sum() + eta.shape[1])
+        self.rows = int(np.clip(_CHUNK_BYTES // per_row, 256, 8192))
+        precisions = [(self.eta[:n], self.dtype), (self.eta[n:], np.float64)]
+        self.parts = [Part.of(eta, center, dtype) for eta, dtype in precisions if len(eta)]
+        highest = log_joints_at_means(eta, mixture.covariances)
+        self.normalizers = highest[self.order[:n], None]
+        self.lowest = highest[self.order[: n or None]].max() - float32_nats(len(center))
+
+
+def recent(function: Callable[..., Value]) -> Callable[..., Value]:
+    """Let a function of a mixture, and of what can be compared, remember its last few values.
+
+    Mixtures are compared by their numbers, which takes less time than to work with them once.
+    """
+    kept: list[tuple[Mixture, tuple[Any, ...], Value]] = []
+
+    def remembering(mixture: Mixture, *rest: Any) -> Value:
+        for known, beside, value in tuple(kept):
+            if beside == rest and all(map(np.array_equal, known, mixture)):
+                return value
+        value = function(mixture, *rest)
+        kept[:] = [(Mixture(*map(np.copy, mixture)), rest, value), *kept[: _N_RECENT - 1]]
+        return value
+
+    return remembering
+
+
+@recent
+def recent_kernel(mixture: Mixture, dtype: DTypeLike, assignment: Assignment | None) -> Kernel:
+    """The kernel of a mixture about its own center."""
+    return Kernel(mixture, mixture.center(dtype), dtype, assignment)
