@@ -16,6 +16,8 @@ from .images.keypoints import ImageKeypoints as ImageKeypoints
 from .images.patches import ImagePatches as ImagePatches
 from .mixture.estimator import DiagonalGaussianMixture as DiagonalGaussianMixture
 from .persistence import load_estimator as load_estimator
+from .tables.sets_from_table import sets_from_table as sets_from_table
+from .tables.table_sets import TableSets as TableSets
 from .vae.fisher_scores import FisherScores as FisherScores
 from .vae.training.ranks import data_parallel as data_parallel
 from .vae.transformer import VAETransformer as VAETransformer

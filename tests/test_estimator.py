@@ -24,10 +24,12 @@ from skvae import (
 ESTIMATORS = [
     getattr(skvae, name)
     for name in skvae.__all__
-    if hasattr(getattr(skvae, name), "fit") and name not in ("FisherScores", "ImageKeypoints")
+    if hasattr(getattr(skvae, name), "fit")
+    and name not in ("FisherScores", "ImageKeypoints", "TableSets")
 ] + [
     lambda: skvae.FisherScores(VAETransformer()),
     lambda: skvae.ImageKeypoints(detector=None),
+    lambda: skvae.TableSets(None, key="key"),
 ]
 
 
@@ -96,6 +98,7 @@ def test_another_version_is_named(estimator):
         ("FisherVectorEncoder", 9),
         ("ImageKeypoints", 8),
         ("ImagePatches", 8),
+        ("TableSets", 8),
         ("VLADEncoder", 10),
     ],
 )

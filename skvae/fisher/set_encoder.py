@@ -8,7 +8,7 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 from sklearn.base import TransformerMixin
 from sklearn.utils import Tags, check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skvae._estimator import Estimator
 from skvae._refit import fitted_aside
@@ -185,6 +185,9 @@ class SetEncoder(TransformerMixin, Estimator):
     def _validate(self, X: Any, *, reset: bool) -> Any:
         """X as rows for the extractor, or as a source of sets."""
         reader = type(self).__name__
+        if hasattr(self.extractor, "read"):
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            return self.extractor.read(X)
         if is_dask(X):
             source, head = read_dask(X, reader, of_sets=self.extractor is None)
         elif self.extractor is not None:
@@ -199,6 +202,9 @@ class SetEncoder(TransformerMixin, Estimator):
         return source
 
     def _source(self, X: Any) -> Sets:
+        if hasattr(self.extractor, "read"):
+            source: Sets = self.extractor_.sets(X)
+            return source
         return X if self.extractor is None else ExtractedSets(X, self.extractor_)
 
     def transform(self, X: SetsLike) -> FloatArray:

@@ -11,6 +11,7 @@ from skvae.fisher.extracted_sets import ExtractedSets
 from skvae.fisher.mapped_sets import MappedSets
 from skvae.fisher.packing import pack_sets
 from skvae.fisher.sets import PackedSets, Sets, batches_of, check_positions
+from skvae.tables.sources import DescribedSets
 
 SIZES = [3, 0, 40, 1, 7, 0, 0, 25, 2, 2]
 
@@ -40,6 +41,12 @@ def in_dask(sets):
     return DaskSets([dask.delayed(list)(part) for part in parts], sizes, sets[0].dtype)
 
 
+def described(sets):
+    offsets = np.cumsum([0, *map(len, sets)])
+    rows = np.arange(offsets[-1])[::-1]
+    return DescribedSets.of(rows, offsets, np.concatenate(sets)[::-1].__getitem__)
+
+
 def places_of(sets):
     """Positions that tell which descriptor they are of."""
     return [s[:, :2] / 1000 - 1 for s in sets]
@@ -58,6 +65,7 @@ SOURCES = {
         extract=lambda numbers: ([sets[i] for i in numbers], [places_of(sets)[i] for i in numbers]),
     ),
     "dask": lambda sets, folder: in_dask(sets),
+    "described": lambda sets, folder: described(sets),
 }
 
 

@@ -1,0 +1,1 @@
+"""Tables with a key to sets of descriptors: all rows of a key are one set."""

@@ -1,0 +1,92 @@
+"""Sets know their keys, and vectors come back under them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from containers_of_tables import TABLES
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_score, train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import QuantileTransformer
+
+from skvae import FisherVectorEncoder, sets_from_table
+
+COLUMNS = {
+    "k": ["b", "a", None, "b", "c"],
+    "n": [1, 1, 1, 1, 2],
+    "x": [1.0, 2.0, 3.0, 4.0, 5.0],
+    "flag": [True, False, True, True, True],
+}
+
+
+@pytest.mark.parametrize("make", TABLES.values(), ids=TABLES)
+def test_sets_are_under_their_keys_in_the_order_of_the_table(make):
+    sets = sets_from_table(make(COLUMNS), by="k", columns=["x", "flag"])
+    assert sets.index.tolist() == ["b", "a", "c"] and sets.index.name == "k"
+    assert sets["b"].tolist() == [[1, 1], [4, 1]] and sets["a"].tolist() == [[2, 0]]
+    assert sets_from_table(make(COLUMNS), by="k")["c"].tolist() == [[2, 5, 1]]
+
+
+def test_several_columns_are_levels_of_the_index():
+    sets = sets_from_table(pd.DataFrame(COLUMNS), by=["k", "n"])
+    assert sets.index.names == ["k", "n"]
+    assert sets[("b", 1)].tolist() == [[1, 1], [4, 1]]
+
+
+def test_keys_may_be_tuples():
+    sets = sets_from_table(pd.DataFrame({"k": [(1, 2), (3, 4)], "x": [1.0, 2.0]}), by="k")
+    assert sets.index.tolist() == [(1, 2), (3, 4)] and sets.index.nlevels == 1
+
+
+@pytest.fixture
+def table(rng):
+    keys = rng.integers(0, 40, 500)
+    return pd.DataFrame({"k": keys, "x": 1e3 + rng.normal(size=500) * np.where(keys % 2, 5, 0.1)})
+
+
+@pytest.mark.parametrize("by", ["k", ["k"]])
+def test_vectors_come_back_under_the_keys(by, table):
+    sets = sets_from_table(table, by=by)
+    vectors = FisherVectorEncoder(2).set_output(transform="pandas").fit_transform(sets)
+    assert vectors.index.equals(sets.index) and vectors.shape == (len(sets), 6)
+
+
+def test_splitters_index_them(table):
+    sets = sets_from_table(table, by="k")
+    y = sets.index.to_numpy() % 2
+    train, test = train_test_split(sets, random_state=0)
+    assert set(train.index) | set(test.index) == set(sets.index)
+    reducer = QuantileTransformer(n_quantiles=100, output_distribution="normal")
+    encoder = FisherVectorEncoder(2, reducer=reducer, random_state=0)
+    model = make_pipeline(encoder, LogisticRegression())
+    assert cross_val_score(model, sets, y, cv=4).mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (["a"] * 5, "'x' of table holds categories, no numbers: .* or use TableSets"),
+        ([1.0, np.nan, 1.0, 1.0, 1.0], "'x' of table has missing values"),
+        ([np.nan] * 5, "'x' of table has missing values"),
+        ([1.0, np.inf, 1.0, 1.0, 1.0], "'x' of table contains infinity"),
+        ([[1]] * 5, "'x' of table holds list"),
+    ],
+    ids=["text", "a hole", "all holes", "infinity", "lists"],
+)
+def test_what_is_no_number_is_named(column, message):
+    with pytest.raises(ValueError, match=message):
+        sets_from_table(pd.DataFrame(COLUMNS | {"x": column}), by="k")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"by": "key"}, "by 'key' is no column of table"),
+        ({"by": "k", "columns": ["y"]}, "columns has 'y' is no column of table"),
+        ({"by": ["k", "n", "x", "flag"]}, "columns is empty"),
+        ({"by": "k", "columns": []}, "columns is empty"),
+    ],
+)
+def test_columns_that_are_not_there_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        sets_from_table(pd.DataFrame(COLUMNS), **options)
