@@ -1,6 +1,6 @@
 """A fit: model, optimizer and training loop put together, from values to values."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ from torch.nn.utils import clip_grad_norm_
 from skvae.data.archive import damage_of
 from skvae.data.rows import PreparedRows, RowFacts, Rows, evenly_spaced, facts_of
 from skvae.vae.descriptions import likelihood_of
-from skvae.vae.epochs import Arrays, Fit, Listener, Start
+from skvae.vae.epochs import Arrays, Fit, Listener, Progress, Start
 from skvae.vae.labels import Labels
 from skvae.vae.nn.draws import fixed_draws
 from skvae.vae.nn.inference import posterior_summary, row_scores
@@ -23,7 +23,7 @@ from skvae.vae.specification import Specification
 from skvae.vae.training.batches import Batches, training_rows
 from skvae.vae.training.checkpoints import Checkpoint, CheckpointFile
 from skvae.vae.training.listeners import EarlyStopping, KLCurves, Records, Units, Validation
-from skvae.vae.training.loop import noise_of, train
+from skvae.vae.training.loop import library_for, noise_of, train
 from skvae.vae.training.optimizers import OPTIMIZERS, flatten, load_state, state_to_arrays
 from skvae.vae.training.outcome import count_active, warn_if_worse, warn_of_collapse
 from skvae.vae.training.run import Kept, run_epochs
@@ -91,17 +91,19 @@ def train_vae(
         model = _model(specification, training[0], mean, labels, start).to(device)
         optimizer = _optimizer(specification, model, start)
         stopper = _stopper(specification, start)
+    library = library_for(model, specification.batch_size, start.products)
     watched = _watched(training, specification)
     own = _own_listeners(specification, watched, held_out, stopper, start.seed)
     told = [*own, *listeners]
     if checkpoint is not None:
-        told.append(Checkpoint(checkpoint, specification, optimizer, stopper))
-    kept = _run(specification, model, optimizer, training, watched, start, told)
+        told.append(Checkpoint(checkpoint, specification, optimizer, stopper, library.name))
+    descend = partial(train, model, optimizer, library=library)
+    kept = _run(specification, model, descend, training, watched, start, told)
     if stopper is not None and stopper.best_parameters is not None:
         load_arrays(model, stopper.best_parameters)
     optimizer_state = None if kept.diverged else state_to_arrays(optimizer)
 
-    return _fit(specification, model, training, start, kept, stopper, optimizer_state)
+    return _fit(specification, model, training, start, kept, stopper, optimizer_state, library.name)
 
 
 def split(
@@ -244,7 +246,7 @@ def _watched(training: Pair, specification: Specification) -> Watched:
 def _run(
     specification: Specification,
     model: VAE,
-    optimizer: torch.optim.Optimizer,
+    descend: Callable[..., Iterator[Progress]],
     training: Pair,
     watched: Watched,
     start: Start,
@@ -254,7 +256,7 @@ def _run(
     objective = Objective(**specification.objective)
     n_done = specification.n_epochs - start.n_left(specification.n_epochs)
     batches = _batches(specification, model, objective, training, start)
-    progress = train(model, optimizer, batches, specification.schedule, objective, n_done=n_done)
+    progress = descend(batches, specification.schedule, objective, n_done=n_done)
     try:
         for listener in listeners:
             listener.fit_began(start)
@@ -326,6 +328,7 @@ def _fit(
     kept: Kept,
     stopper: EarlyStopping | None,
     optimizer: Arrays | None,
+    products: str,
 ) -> Fit:
     """What has been learned; a collapse is warned of."""
     rows, numbers = _described_rows(*training)
@@ -352,6 +355,7 @@ def _fit(
         n_active,
         None if stopper is None or stopper.best_parameters is None else stopper.best_score,
         optimizer,
+        products,
     )
 
 

@@ -7,7 +7,9 @@ from itertools import islice
 from typing import Any
 
 import torch
+from torch import nn
 
+from skvae.compute.torch_products import TORCH, Library, choose_library
 from skvae.vae.epochs import Progress
 from skvae.vae.nn.draws import ModuleDraws
 from skvae.vae.nn.model import VAE
@@ -19,7 +21,7 @@ from skvae.vae.training.cuda_graphs import GraphedStep
 from skvae.vae.training.fused import FusedStep
 from skvae.vae.training.optimizers import set_rate
 
-__all__ = ["noise_of", "step_of", "train"]
+__all__ = ["library_for", "noise_of", "step_of", "train"]
 
 # Steps between two looks at the loss, which on a GPU waits for the steps before it.
 _STRETCH = 100
@@ -35,6 +37,7 @@ def train(
     objective: Objective = Objective(),  # noqa: B008, it is frozen
     *,
     n_done: int = 0,
+    library: Library = TORCH,
 ) -> Iterator[Progress]:
     """Train in place, a stretch of steps each time the next progress is asked for.
 
@@ -54,6 +57,8 @@ def train(
         What the loss of a batch is.
     n_done : int, default=0
         Epochs of this schedule that are done already.
+    library : Library, default=TORCH
+        What multiplies where gradients are written out.
 
     Yields
     ------
@@ -62,7 +67,7 @@ def train(
         the ``kl_weight`` of the last step. The last one of an epoch has ``step == n_steps``.
     """
     device = batches.x.device
-    descend: Step = step_of(model, optimizer, objective, batches.y)
+    descend: Step = step_of(model, optimizer, objective, batches.y, library)
     if GraphedStep.supports(descend, model, device):
         descend = GraphedStep(descend, optimizer)
     seeded = _SeededStep(descend, device) if model.own_parts else None
@@ -80,6 +85,28 @@ def train(
             n_seen += len(x)
             if step + 1 == n_steps or (step + 1) % _STRETCH == 0:
                 yield Progress(step + 1, n_steps, _record(totals / n_seen, beta))
+
+
+def library_for(model: VAE, n_rows: int, name: str | None = None) -> Library:
+    """What multiplies in the steps of a fit.
+
+    Parameters
+    ----------
+    model : VAE
+        On the device of the fit.
+    n_rows : int
+        Of a batch.
+    name : str or None, default=None
+        What the fit began with; None leaves the choice.
+    """
+    on_processor = next(model.parameters()).device.type == "cpu"
+    if not (on_processor and FusedStep.supports(model)):
+        return TORCH
+    linear = [layer for layer in model.modules() if isinstance(layer, nn.Linear)]
+
+    return choose_library(
+        [(layer.in_features, layer.out_features) for layer in linear], n_rows, name
+    )
 
 
 def noise_of(
@@ -102,11 +129,15 @@ def noise_of(
 
 
 def step_of(
-    model: VAE, optimizer: torch.optim.Optimizer, objective: Objective, y: torch.Tensor | None
+    model: VAE,
+    optimizer: torch.optim.Optimizer,
+    objective: Objective,
+    y: torch.Tensor | None,
+    library: Library = TORCH,
 ) -> Step:
     """What takes a step: with gradients by hand where they are written out, else by autograd."""
     if FusedStep.supports(model, objective, y):
-        return FusedStep(model, optimizer, objective, y)
+        return FusedStep(model, optimizer, objective, y, library)
 
     return partial(_step, model, optimizer, objective)
 
