@@ -1,7 +1,8 @@
 """Ways to train the seed's network: 784-200-200-(2x100)-200-200-784, ReLU, batches of 64.
 
 A contender is made from binary rows (n, 784), float32, and takes the steps that a call asks for,
-in whole hundreds. A peer that is not installed raises ImportError when it is made.
+in whole hundreds. A peer that is not installed raises ImportError when it is made. Some take a
+setting of another size.
 """
 
 import logging
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,26 +21,43 @@ from skvae.compute.torch_runtime import scoped_runtime
 from skvae.vae.nn.model import VAE
 from skvae.vae.schedule import Schedule
 from skvae.vae.training.batches import Batches, Noise
-from skvae.vae.training.loop import train
+from skvae.vae.training.loop import library_for, train
 from skvae.vae.training.optimizers import OPTIMIZERS, flatten
 
 BATCH, LATENT, RATE = 64, 100, 1e-3
-ENCODER = [(784, 200), (200, 200), (200, 2 * LATENT)]
-DECODER = [(LATENT, 200), (200, 200), (200, 784)]
+
+
+class Setting(NamedTuple):
+    """Sizes of a step."""
+
+    batch: int = BATCH
+    hidden: int = 200
+
+    @property
+    def encoder(self):
+        return [(784, self.hidden), (self.hidden, self.hidden), (self.hidden, 2 * LATENT)]
+
+    @property
+    def decoder(self):
+        return [(LATENT, self.hidden), (self.hidden, self.hidden), (self.hidden, 784)]
+
+
+SEED = Setting()
+ENCODER, DECODER = SEED.encoder, SEED.decoder
 
 
 class Floor:
     """The matrix products of a step alone, six forward and eleven backward."""
 
-    def __init__(self, rows):
-        layers = [*ENCODER, *DECODER]
+    def __init__(self, rows, setting=SEED):
+        n = setting.batch
         self.products = []
-        for number, (n_in, n_out) in enumerate(layers):
-            h, weight, out = (torch.rand(s) for s in [(BATCH, n_in), (n_out, n_in), (BATCH, n_out)])
-            self.products += [(h, weight.T, torch.empty(BATCH, n_out))]
+        for number, (n_in, n_out) in enumerate([*setting.encoder, *setting.decoder]):
+            h, weight, out = (torch.rand(s) for s in [(n, n_in), (n_out, n_in), (n, n_out)])
+            self.products += [(h, weight.T, torch.empty(n, n_out))]
             self.products += [(out.T, h, torch.empty(n_out, n_in))]
             if number:
-                self.products += [(out, weight, torch.empty(BATCH, n_in))]
+                self.products += [(out, weight, torch.empty(n, n_in))]
 
     def __call__(self, n_steps):
         for _ in range(n_steps):
@@ -46,9 +65,9 @@ class Floor:
                 torch.mm(a, b, out=out)
 
 
-def seed_model():
+def seed_model(setting=SEED):
     """The model of skvae with the seed's network."""
-    model = VAE(784, LATENT, (200, 200), "relu", "bernoulli", None)
+    model = VAE(784, LATENT, (setting.hidden, setting.hidden), "relu", "bernoulli", None)
     model.draw_parameters(torch.Generator().manual_seed(0))
     return model
 
@@ -61,11 +80,11 @@ def convolutional_model():
 
 
 class Skvae:
-    """The training loop of ``VAETransformer.fit``."""
+    """The training loop of ``VAETransformer.fit``; ``n_threads`` is its ``n_jobs``."""
 
-    def __init__(self, rows, n_threads=1, optimizer="adam", device="cpu"):
+    def __init__(self, rows, n_threads=1, optimizer="adam", device="cpu", setting=SEED):
         self.n_threads = n_threads
-        model = seed_model().to(device)
+        model = seed_model(setting).to(device)
         self.progress = train(
             model,
             OPTIMIZERS[optimizer]([flatten(list(model.parameters()))], RATE),
@@ -73,11 +92,12 @@ class Skvae:
                 torch.from_numpy(rows).to(device),
                 None,
                 Noise(LATENT),
-                batch_size=BATCH,
+                batch_size=setting.batch,
                 seed=0,
                 steps_per_epoch=10**6,
             ),
             Schedule(10**9, RATE, cosine=True, beta=1.0, warm_up=0.0),
+            library=library_for(model, setting.batch),
         )
 
     def __call__(self, n_steps):
@@ -94,9 +114,9 @@ def perceptron(layers):
 class Eager(nn.Module):
     """The model as one writes it in plain PyTorch, and its plain loop."""
 
-    def __init__(self):
+    def __init__(self, setting=SEED):
         super().__init__()
-        self.encoder, self.decoder = perceptron(ENCODER), perceptron(DECODER)
+        self.encoder, self.decoder = perceptron(setting.encoder), perceptron(setting.decoder)
 
     def forward(self, x):
         mean, raw_scale = self.encoder(x).chunk(2, dim=1)
@@ -113,8 +133,19 @@ def negative_elbo(output, x):
 class EagerLoop:
     """In-memory rows, a random order in each epoch, a torch optimizer."""
 
-    def __init__(self, rows, make_optimizer, compiled=False, device="cpu", in_bfloat16=False):
-        self.x, self.model = torch.from_numpy(rows).to(device), Eager().to(device)
+    def __init__(
+        self,
+        rows,
+        make_optimizer,
+        compiled=False,
+        device="cpu",
+        in_bfloat16=False,
+        n_threads=1,
+        flushed=False,
+        setting=SEED,
+    ):
+        self.x, self.model = torch.from_numpy(rows).to(device), Eager(setting).to(device)
+        self.n_threads, self.flushed, self.batch = n_threads, flushed, setting.batch
         self.optimizer = make_optimizer(self.model.parameters(), lr=RATE)
         self.batches = self._batches()
         self.loss = torch.compile(self._loss) if compiled else self._loss
@@ -127,14 +158,19 @@ class EagerLoop:
 
     def _batches(self):
         while True:
-            yield from torch.randperm(len(self.x), device=self.x.device).split(BATCH)
+            yield from torch.randperm(len(self.x), device=self.x.device).split(self.batch)
 
     def __call__(self, n_steps):
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.n_threads)
+        torch.set_flush_denormal(self.flushed)
         for _ in range(n_steps):
             loss = self.loss(self.x[next(self.batches)])
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()
+        torch.set_num_threads(before)
+        torch.set_flush_denormal(False)
 
 
 class Portions:

@@ -1,6 +1,7 @@
 """Training the seed's network beside its matrix products and its peers, in turns, on MNIST.
 
-``OMP_NUM_THREADS=1 python vae_peers.py``, about ten minutes. Peers are optional: ``pip install
+``OMP_NUM_THREADS=1 python vae_peers.py``, about ten minutes; the table ``defaults`` wants as many
+threads as torch takes by itself. Peers are optional: ``pip install
 skorch==1.4.0``, ``pip install pythae==0.1.2`` and, in an environment of its own whose interpreter
 ``--tensorflow`` names, ``pip install tensorflow-cpu``.
 """
@@ -18,6 +19,7 @@ import numpy as np
 import torch
 from interleaved import clock, take_turns, times_as_long
 from tables import show
+from torch.profiler import ProfilerActivity, profile
 from vae_contenders import (
     BATCH,
     DECODER,
@@ -27,6 +29,7 @@ from vae_contenders import (
     EagerLoop,
     Floor,
     Pythae,
+    Setting,
     Skorch,
     Skvae,
     TensorFlow,
@@ -41,7 +44,18 @@ from skvae.vae.training.fused import FusedStep
 from skvae.vae.training.optimizers import OPTIMIZERS, flatten
 
 SLICE = 100  # steps of a turn
-TABLES = ["steps", "parts", "samples", "threads", "transform", "inference"]
+SETTINGS = [Setting(64, 200), Setting(512, 200), Setting(64, 500), Setting(512, 500)]
+TABLES = [
+    "steps",
+    "sizes",
+    "operations",
+    "parts",
+    "samples",
+    "defaults",
+    "convolutions",
+    "transform",
+    "inference",
+]
 
 
 def binary(subset):
@@ -72,6 +86,7 @@ def steps(rows, n_steps, tensorflow):
         "skvae, RMSProp": partial(Skvae, optimizer="rmsprop"),
         "eager RMSprop": partial(EagerLoop, make_optimizer=torch.optim.RMSprop),
         "eager Adam": partial(EagerLoop, make_optimizer=torch.optim.Adam),
+        "eager fused Adam": fused_eager(),
         "eager Adam, compiled": partial(EagerLoop, make_optimizer=torch.optim.Adam, compiled=True),
         "Pythae 0.1.2": Pythae,
         "skorch 1.4": Skorch,
@@ -87,6 +102,44 @@ def steps(rows, n_steps, tensorflow):
         floors = times_as_long(seconds, name, "floor")
         late = f"{np.median(ms[-len(ms) // 3 :]):.2f}"
         yield name, f"{ms.min():.2f}", f"{np.median(ms):.2f}", late, f"{floors:.2f}", f"{ours:.2f}"
+
+
+def fused_eager(**options):
+    """The best loop that one writes in plain PyTorch."""
+    make_optimizer = partial(torch.optim.Adam, fused=True)
+    return partial(EagerLoop, make_optimizer=make_optimizer, flushed=True, **options)
+
+
+def sizes(rows, n_steps):
+    """Milliseconds of a step of other sizes, processor time of one thread."""
+    for setting in SETTINGS:
+        contenders = {
+            "floor": Floor(rows, setting),
+            "skvae": Skvae(rows, setting=setting),
+            "eager": fused_eager(setting=setting)(rows),
+        }
+        seconds = in_turns(contenders, n_steps, process_time)
+        ms = (f"{1e3 * np.median(seconds[name]) / SLICE:.2f}" for name in contenders)
+        floors = times_as_long(seconds, "skvae", "floor")
+        ours = times_as_long(seconds, "eager", "skvae")
+        yield setting.batch, setting.hidden, *ms, f"{floors:.2f}", f"{ours:.2f}"
+
+
+def operations(rows, n_steps):
+    """Microseconds of torch's operations in a step, by its profiler."""
+    run = Skvae(rows)
+    run(SLICE)
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        run(n_steps)
+    averages = sorted(profiler.key_averages(), key=lambda a: -a.self_cpu_time_total)
+    whole = sum(a.self_cpu_time_total for a in averages)
+    for a in averages[:20]:
+        us, share = a.self_cpu_time_total / n_steps, a.self_cpu_time_total / whole
+        yield a.key, f"{a.count / n_steps:.1f}", f"{us:.0f}", f"{100 * share:.1f}%"
+    rest = averages[20:]
+    left = sum(a.self_cpu_time_total for a in rest)
+    n_calls = sum(a.count for a in rest) / n_steps
+    yield "others", f"{n_calls:.1f}", f"{left / n_steps:.0f}", f"{100 * left / whole:.1f}%"
 
 
 def parts(n_steps):
@@ -153,15 +206,30 @@ def samples(rows, n_turns):
             yield network, k, *ms, f"{times_as_long(seconds, 'all', 'one'):.2f}"
 
 
-def threads(rows, n_steps):
-    """Wall time of one thread divided by that of two, idle and with a process that spins."""
-    contenders = {n: Skvae(rows, n) for n in (1, 2)}
-    for cores in ("idle", "busy"):
-        with spinning(int(cores == "busy")):
-            seconds = in_turns(contenders, n_steps, perf_counter)
-        best = seconds[1].min() / seconds[2].min()
-        load = f"{os.getloadavg()[0]:.1f}"
-        yield cores, load, f"{times_as_long(seconds, 1, 2):.2f}", f"{best:.2f}"
+def defaults(rows, n_steps, n_threads):
+    """Wall time with nothing set, on idle cores and beside a process that spins."""
+    for setting in SETTINGS[:2]:
+        contenders = {
+            "skvae": Skvae(rows, None, setting=setting),
+            f"skvae, n_jobs={n_threads}": Skvae(rows, n_threads, setting=setting),
+            "eager Adam": EagerLoop(rows, torch.optim.Adam, n_threads=n_threads, setting=setting),
+            "eager RMSprop": EagerLoop(
+                rows, torch.optim.RMSprop, n_threads=n_threads, setting=setting
+            ),
+            "eager fused Adam": fused_eager(n_threads=n_threads, setting=setting)(rows),
+        }
+        for cores in ("idle", "busy"):
+            if cores == "busy":
+                contenders = {
+                    name: contenders[name] for name in ("skvae", f"skvae, n_jobs={n_threads}")
+                }
+            with spinning(int(cores == "busy")):
+                seconds = in_turns(contenders, n_steps, perf_counter)
+            for name in contenders:
+                ms = 1e3 * seconds[name] / SLICE
+                ours = times_as_long(seconds, name, "skvae")
+                told = f"{ms.min():.2f}", f"{np.median(ms):.2f}", f"{ours:.2f}"
+                yield setting.batch, cores, name, *told
 
 
 def answers(rows):
@@ -247,7 +315,7 @@ def main():
     parser.add_argument("--spinners", type=int, default=0, help="busy processes beside inference")
     parser.add_argument("--tensorflow", default=sys.executable, metavar="PYTHON")
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
+    n_threads = torch.get_num_threads()
     torch.manual_seed(0)
     print(f"Busy processes before the start: {os.getloadavg()[0]:.1f}.\n")
     rows = binary("train")
@@ -255,14 +323,19 @@ def main():
     if "steps" in wanted:
         header = ["step", "least ms", "median ms", "last third ms", "x floor", "x skvae"]
         show(header, steps(rows, arguments.steps, arguments.tensorflow))
+    if "sizes" in wanted:
+        header = ["batch", "units", "floor, ms", "skvae, ms", "eager, ms", "x floor", "eager x"]
+        show(header, sizes(rows, arguments.steps))
+    if "operations" in wanted:
+        show(["operation", "calls a step", "us a step", "share"], operations(rows, 300))
     if "parts" in wanted:
         show(["part of a step", "least ms", "median ms"], parts(arguments.steps))
     if "samples" in wanted:
         header = ["network", "samples", "all, ms", "one, ms", "all / one"]
         show(header, samples(rows, 100))
-    if "threads" in wanted:
-        header = ["cores", "load", "two threads x", "by the best turns x"]
-        show(header, threads(rows, arguments.steps))
+    if "defaults" in wanted:
+        header = ["batch", "cores", "wall time of a step", "least ms", "median ms", "x skvae"]
+        show(header, defaults(rows, arguments.steps, n_threads))
     if "transform" in wanted:
         show(["60,000 rows", "least s", "median s", "x products"], transforms(rows, 9))
     if "inference" in wanted:

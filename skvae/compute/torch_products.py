@@ -1,127 +1,177 @@
 """Products of the matrices of a layer, by the library that is fastest at small ones."""
 
-import platform
-from pathlib import Path
-from typing import Any
+import os
+from collections.abc import Callable, Iterable
+from functools import cache
+from time import perf_counter
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
-__all__ = ["linear", "output", "product"]
+__all__ = ["TORCH", "Library", "choose_library", "libraries", "library_of"]
 
-_CPUINFO = Path("/proc/cpuinfo")  # of Linux
+_VARIABLE = "SKVAE_PRODUCTS"
+
+# Turns of the libraries, of which the shortest count.
+_N_TURNS = 5
+
+# Another library than torch's own has to take less than this share of its time: near one the
+# choice, on which the last bits of a fit depend, would be left to chance.
+_CLEARLY = 0.85
+
+# Rows of the products that are measured, at most.
+_MOST_ROWS = 256
 
 
-def linear(h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """``h @ weight.T + bias``, as :func:`torch.nn.functional.linear`, without autograd.
+class Library(NamedTuple):
+    """A library that multiplies float32 matrices on the processor, without autograd."""
 
-    Parameters
-    ----------
-    h : tensor of shape (n, n_in)
-        Rows.
-    weight : tensor of shape (n_out, n_in)
-        Of the layer.
-    bias : tensor of shape (n_out,)
-        Of the layer.
+    name: str
 
-    Returns
-    -------
-    out : tensor of shape (n, n_out)
+    linear: Callable[[Tensor, Tensor, Tensor], Tensor]
+    """``h @ weight.T + bias`` of rows (n, n_in), a weight (n_out, n_in) and a bias (n_out,)."""
 
-    Examples
-    --------
-    >>> import torch
-    >>> from skvae.compute.torch_products import linear
-    >>> linear(torch.ones(1, 3), torch.ones(2, 3), torch.tensor([0.0, 1.0]))
-    tensor([[3., 4.]])
+    product: Callable[[Tensor, Tensor, Tensor | None], Tensor]
+    """``a @ b``, into a third tensor if there is one."""
+
+
+def _torch_linear(h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    return torch.addmm(bias, h, weight.t())
+
+
+def _torch_product(a: Tensor, b: Tensor, out: Tensor | None) -> Tensor:
+    return torch.mm(a, b, out=out)
+
+
+TORCH = Library("torch", _torch_linear, _torch_product)
+"""What torch itself takes, MKL as a rule: of any dtype, on any device."""
+
+
+@cache
+def libraries() -> dict[str, Library]:
+    """The libraries that are there, by name, :data:`TORCH` first.
+
+    oneDNN comes with torch, which has it for its compiler. The function that reaches it is not a
+    public one: where it is missing, so is the library.
     """
-    if _is_for_one_dnn(h):
-        out: Tensor = _ONE_DNN(h, weight, bias, "none", [], "")
-        return out
+    found = {TORCH.name: TORCH}
+    pointwise: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
+    if pointwise is not None and torch.backends.mkldnn.is_available():
 
-    return functional.linear(h, weight, bias)
+        def linear(h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+            out: Tensor = pointwise(h, weight, bias, "none", [], "")
+            return out
+
+        def product(a: Tensor, b: Tensor, out: Tensor | None) -> Tensor:
+            new: Tensor = pointwise(a, b.t(), None, "none", [], "")
+            return new if out is None else out.copy_(new)
+
+        found["onednn"] = Library("onednn", linear, product)
+
+    return found
 
 
-def product(a: Tensor, b: Tensor, out: Tensor | None = None) -> Tensor:
-    """``a @ b``, as :func:`torch.mm`, without autograd.
+def library_of(name: str) -> Library:
+    """The library of a name.
 
     Parameters
     ----------
-    a : tensor of shape (n, m)
-        May be a transposed view.
-    b : tensor of shape (m, k)
-        May be a transposed view.
-    out : tensor of shape (n, k) or None
-        Where to write; None makes a new one.
+    name : {"torch", "onednn"}
 
     Returns
     -------
-    out : tensor of shape (n, k)
+    library : Library
+
+    Raises
+    ------
+    ValueError
+        If this torch has no such library.
 
     Examples
     --------
     >>> import torch
-    >>> from skvae.compute.torch_products import product
-    >>> product(torch.ones(1, 3), torch.ones(3, 2))
+    >>> from skvae.compute.torch_products import library_of
+    >>> library_of("torch").product(torch.ones(1, 3), torch.ones(3, 2), None)
     tensor([[3., 3.]])
     """
-    if not _is_for_one_dnn(a):
-        return torch.mm(a, b, out=out)
-    found: Tensor = _ONE_DNN(a, b.T, None, "none", [], "")
+    known = libraries()
+    if name not in known:
+        raise ValueError(
+            f"{name!r} is no library for products here, only {' and '.join(map(repr, known))}: "
+            f"set {_VARIABLE} to one of these, or take a torch that has it."
+        )
 
-    return found if out is None else out.copy_(found)
+    return known[name]
 
 
-def output(network: nn.Sequential, h: Tensor) -> Tensor:
-    """``network(h)``; where no gradient is wanted, linear layers by :func:`linear`.
+def choose_library(
+    layers: Iterable[tuple[int, int]], n_rows: int, recorded: str | None = None
+) -> Library:
+    """The library for the products of a training step.
+
+    It is the one that the environment variable ``SKVAE_PRODUCTS`` names, or that the training began
+    with, or that is fastest, as is measured once in a process.
 
     Parameters
     ----------
-    network : torch.nn.Sequential
-        Of layers without hooks.
-    h : tensor of shape (n, n_in)
-        Rows.
+    layers : iterable of pair of int
+        Widths (n_in, n_out) of linear layers.
+    n_rows : int
+        Of a batch.
+    recorded : str or None, default=None
+        Name of the library that the training began with.
 
     Returns
     -------
-    out : tensor of shape (n, n_out)
+    library : Library
+        Torch's own unless another one is clearly faster.
+
+    Raises
+    ------
+    ValueError
+        If the one that is named is not there.
 
     Examples
     --------
-    >>> import torch
-    >>> from skvae.compute.torch_products import output
-    >>> with torch.no_grad():
-    ...     output(torch.nn.Sequential(torch.nn.ReLU()), torch.tensor([[-1.0, 2.0]]))
-    tensor([[0., 2.]])
+    >>> from skvae.compute.torch_products import choose_library
+    >>> choose_library([(784, 200)], n_rows=64, recorded="torch").name
+    'torch'
     """
-    if torch.is_grad_enabled():
-        out: Tensor = network(h)
-        return out
-    for layer in network:
-        h = linear(h, layer.weight, layer.bias) if type(layer) is nn.Linear else layer(h)
+    named = os.environ.get(_VARIABLE) or recorded
+    if named:
+        return library_of(named)
+    n_rows = min(n_rows, _MOST_ROWS)
 
-    return h
-
-
-def _is_for_one_dnn(h: Tensor) -> bool:
-    return _ONE_DNN is not None and h.dtype == torch.float32 and h.device.type == "cpu"
+    return _measured(frozenset(layers), n_rows, torch.get_num_threads())
 
 
-def _has_amd_processor() -> bool:
-    try:
-        description = _CPUINFO.read_text()
-    except OSError:
-        description = platform.processor()
+@cache
+def _measured(layers: frozenset[tuple[int, int]], n_rows: int, n_threads: int) -> Library:
+    known = list(libraries().values())
+    if len(known) == 1 or not layers:
+        return TORCH
+    with torch.no_grad():
+        times = torch.tensor([_times(known, n_rows, *widths) for widths in layers])
+    seconds = times.sum(0).tolist()
+    best = min(range(len(known)), key=seconds.__getitem__)
 
-    return "AuthenticAMD" in description
+    return known[best] if seconds[best] < _CLEARLY * seconds[0] else TORCH
 
 
-# Torch multiplies with MKL. On processors of AMD oneDNN, which torch has for its compiler, takes
-# six tenths of the time, on Intel's one and a half times as long. It is not public: without it
-# steps are slower there, not broken.
-_ONE_DNN: Any = (
-    getattr(torch.ops.mkldnn, "_linear_pointwise", None)
-    if torch.backends.mkldnn.is_available() and _has_amd_processor()
-    else None
-)
+def _times(known: list[Library], n_rows: int, n_in: int, n_out: int) -> list[float]:
+    """Seconds of each library for the three products of a layer, the least of some turns."""
+    h, d_out = torch.ones(n_rows, n_in), torch.ones(n_rows, n_out)
+    weight, bias = torch.ones(n_out, n_in), torch.ones(n_out)
+    d_weight = torch.empty_like(weight)
+
+    def seconds(library: Library) -> float:
+        start = perf_counter()
+        library.linear(h, weight, bias)
+        library.product(d_out.t(), h, d_weight)
+        library.product(d_out, weight, None)
+        return perf_counter() - start
+
+    turns = [[seconds(library) for library in known] for _ in range(_N_TURNS)]
+
+    return [min(times) for times in zip(*turns, strict=True)]

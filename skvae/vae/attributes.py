@@ -57,7 +57,11 @@ def start_of(attributes: Attributes, optimizer: Arrays | None = None) -> Start:
     weights, history = attributes["parameters_"], attributes["history_"]
     curves = attributes.get("kl_curves_")
 
-    return Start(attributes["seed_"], weights, history, curves, optimizer=optimizer)
+    products = attributes.get("products_")
+
+    return Start(
+        attributes["seed_"], weights, history, curves, optimizer=optimizer, products=products
+    )
 
 
 def optimizer_of(attributes: Attributes) -> Arrays | None:
@@ -132,6 +136,7 @@ def described(fit: Fit) -> dict[str, Any]:
         "n_active_": fit.n_active,
         "kl_per_dimension_": fit.kl_per_dimension,
         "best_validation_score_": fit.best_score,
+        "products_": fit.products,
     }
     return {name: value for name, value in attributes.items() if value is not None}
 

@@ -37,6 +37,8 @@ class Start:
         Weights that early stopping would return to.
     is_finished : bool, default=False
         Whether the fit has ended there.
+    products : str or None, default=None
+        Library that multiplied the matrices until then.
     path : Path or None, default=None
         The file that this was read from, to be named if it is damaged.
     """
@@ -50,6 +52,7 @@ class Start:
     stopper: dict[str, Any] | None = None
     best: Arrays | None = None
     is_finished: bool = False
+    products: str | None = None
     path: Path | None = None
 
     @property
@@ -156,6 +159,8 @@ class Fit:
         Of the rows held out.
     optimizer : dict of ndarray or None
         State of the optimizer; None where the training diverged.
+    products : str
+        Library that multiplied the matrices.
     """
 
     seed: int
@@ -167,3 +172,4 @@ class Fit:
     n_active: int
     best_score: float | None
     optimizer: Arrays | None
+    products: str

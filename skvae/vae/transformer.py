@@ -243,6 +243,10 @@ class VAETransformer(
         ``history_["loss"]``.
     best_validation_score_ : float
         Validation bound of the epoch returned to (``early_stopping=True``).
+    products_ : {"torch", "onednn"}
+        Library that multiplied the matrices in the last fit, on which its last bits depend: the
+        faster one for this model, measured once in a process, or what the environment variable
+        ``SKVAE_PRODUCTS`` names. A fit that goes on keeps to it.
     n_iter_ : int
         Epochs run.
     kl_per_dimension_ : ndarray of shape (n_components,)
@@ -317,6 +321,7 @@ class VAETransformer(
     kl_curves_: Array
     loss_curve_: list[float]
     best_validation_score_: float
+    products_: str
     n_iter_: int
     kl_per_dimension_: Array
     n_active_: int

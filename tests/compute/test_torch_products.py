@@ -1,19 +1,32 @@
+import subprocess
+import sys
+
 import pytest
 import torch
 
 from skvae.compute import torch_products as products
-from skvae.compute.torch_products import linear, output, product
-from skvae.vae.nn.networks import convolutional, initialize, mlp
+from skvae.compute.torch_products import TORCH, Library, choose_library, libraries, library_of
 
-ONE_DNN = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
+WIDTHS = [(9, 7), (7, 4), (9, 7)]
 
 
-@pytest.fixture(params=["torch", "oneDNN"])
-def library(request, monkeypatch):
-    """One library after the other does the products, whatever the processor is."""
-    if request.param == "oneDNN" and ONE_DNN is None:
+@pytest.fixture(params=["torch", "onednn"])
+def library(request):
+    if request.param not in libraries():
         pytest.skip("this torch has no oneDNN")
-    monkeypatch.setattr(products, "_ONE_DNN", ONE_DNN if request.param == "oneDNN" else None)
+    return library_of(request.param)
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """A second library, and the times that are measured: of each layer, of each library."""
+    second, times = Library("second", TORCH.linear, TORCH.product), []
+    monkeypatch.setattr(products, "libraries", lambda: {"torch": TORCH, "second": second})
+    monkeypatch.setattr(products, "_times", lambda *_: times.pop())
+    monkeypatch.delenv("SKVAE_PRODUCTS", raising=False)
+    products._measured.cache_clear()
+    yield times
+    products._measured.cache_clear()
 
 
 def a_product(n, n_in, n_out, dtype):
@@ -25,56 +38,58 @@ def a_product(n, n_in, n_out, dtype):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("shape", [(64, 50, 7), (1, 5, 3), (3, 1, 1), (0, 4, 2), (130, 200, 784)])
 def test_is_the_product_of_doubles(shape, dtype, library):
+    if library is not TORCH and dtype == torch.float64:
+        pytest.skip("of float32 only")
     h, weight, bias = a_product(*shape, dtype)
     exact = h.double() @ weight.double().T
     tolerance = {"rtol": 1e-4, "atol": 1e-4} if dtype == torch.float32 else {}
-    out = torch.empty(shape[0], shape[2], dtype=dtype)
     for found, right in (
-        (linear(h, weight, bias), exact + bias.double()),
-        (product(h, weight.T), exact),
-        (product(h, weight.T, out=out), exact),
-        (product(h.T.clone().T, weight.T.clone()), exact),
-        (product(weight, h.T, out=out.T.clone()), exact.T),
+        (library.linear(h, weight, bias), exact + bias.double()),
+        (library.product(h, weight.T, None), exact),
+        (library.product(h, weight.T, torch.empty(shape[0], shape[2], dtype=dtype)), exact),
+        (library.product(h.T.clone().T, weight.T.clone(), None), exact),
+        (library.product(weight, h.T, None), exact.T),
     ):
         assert found.dtype == dtype
         torch.testing.assert_close(found.double(), right, **tolerance)
-    torch.testing.assert_close(out.double(), exact, **tolerance)
 
 
-@pytest.mark.parametrize(
-    ("cpuinfo", "processor", "is_amd"),
-    [
-        ("vendor_id\t: AuthenticAMD\nmodel\t: 17", "", True),
-        ("vendor_id\t: GenuineIntel\nmodel\t: 207", "", False),
-        (None, "AMD64 Family 25 Model 33 Stepping 0, AuthenticAMD", True),
-        (None, "Intel64 Family 6 Model 158 Stepping 10, GenuineIntel", False),
-        (None, "arm", False),
-    ],
-)
-def test_processors_of_amd_are_known(cpuinfo, processor, is_amd, tmp_path, monkeypatch):
-    file = tmp_path / "cpuinfo"
-    if cpuinfo is not None:
-        file.write_text(cpuinfo)
-    monkeypatch.setattr(products, "_CPUINFO", file)
-    monkeypatch.setattr(products.platform, "processor", lambda: processor)
-
-    assert products._has_amd_processor() is is_amd
+def test_products_are_written_where_they_are_asked_for(library):
+    out = torch.empty(2, 2)
+    assert library.product(torch.ones(2, 3), torch.ones(3, 2), out) is out
+    assert torch.equal(out, torch.full((2, 2), 3.0))
 
 
-@pytest.mark.parametrize(
-    "network",
-    [mlp([9, 7, 4], "tanh"), convolutional((5, 5, 1), (6,), 3, "relu")[0]],
-    ids=["mlp", "conv"],
-)
-def test_output_is_that_of_the_network(network, library):
-    generator = torch.Generator().manual_seed(0)
-    initialize(network, generator)
-    h = torch.randn(6, 9 if len(network) == 3 else 25, generator=generator)
-    expected = network(h)
-    with torch.no_grad():
-        torch.testing.assert_close(output(network, h), expected.detach())
-    found = output(network, h)
-    found.sum().backward()
+@pytest.mark.parametrize(("seconds", "chosen"), [(0.5, "second"), (0.95, "torch"), (1.5, "torch")])
+def test_another_library_has_to_be_clearly_faster(seconds, chosen, measured):
+    measured += [[1.0, seconds], [3.0, 3 * seconds]]
+    assert choose_library(WIDTHS, 64).name == chosen
 
-    assert torch.equal(found, expected)
-    assert all(theta.grad is not None for theta in network.parameters())
+
+def test_it_is_measured_once(measured):
+    measured += [[1.0, 0.5], [1.0, 0.5]]
+    assert choose_library(WIDTHS, 64) is choose_library(WIDTHS[::-1], 64)
+
+
+def test_the_library_of_before_is_kept_and_the_users_comes_first(measured, monkeypatch):
+    assert choose_library(WIDTHS, 64, recorded="second").name == "second"
+    monkeypatch.setenv("SKVAE_PRODUCTS", "torch")
+    assert choose_library(WIDTHS, 64, recorded="second") is TORCH
+    assert choose_library(WIDTHS, 64) is TORCH
+
+
+def test_a_library_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setenv("SKVAE_PRODUCTS", "atlas")
+    with pytest.raises(ValueError, match="'atlas' is no library for products here, only 'torch'"):
+        choose_library(WIDTHS, 64)
+
+
+def test_a_model_without_linear_layers_has_nothing_to_measure(measured):
+    assert choose_library([], 64) is TORCH
+
+
+@pytest.mark.slow
+def test_nothing_is_measured_at_import():
+    told = "import skvae.compute.torch_products as p; print(p._measured.cache_info().currsize)"
+    found = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "0"

@@ -59,8 +59,8 @@ def test_a_fit_that_learns_from_labels_asks_for_them():
 
 
 def test_only_what_a_fit_has_becomes_an_attribute():
-    fit = Fit(0, {}, {}, {"loss": [1.0]}, None, None, 2, None, None)
-    assert described(fit) == {"n_active_": 2}
+    fit = Fit(0, {}, {}, {"loss": [1.0]}, None, None, 2, None, None, "torch")
+    assert described(fit) == {"n_active_": 2, "products_": "torch"}
 
 
 def test_the_value_of_a_fit_answers_as_the_estimator():

@@ -66,7 +66,7 @@ def shared(
     function : callable
     n_jobs : int or None
     """
-    if model.own_parts or next(model.parameters()).device.type != "cpu":
+    if model.has_user_modules or next(model.parameters()).device.type != "cpu":
         return torch.no_grad()(function), 1
 
     def in_one_thread(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:

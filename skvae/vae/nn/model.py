@@ -11,7 +11,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from skvae.compute.torch_products import output
 from skvae.vae.descriptions import (
     Likelihood,
     Network,
@@ -185,7 +184,7 @@ class VAE(nn.Module):
 
     def posterior(self, x: torch.Tensor) -> DiagonalNormal:
         """q(z|x) for rows x of shape (n, n_features)."""
-        return DiagonalNormal.from_network(self._output(self.encoder, self.encoder_input(x)))
+        return DiagonalNormal.from_network(self.encoder(self.encoder_input(x)))
 
     def encoder_input(self, x: torch.Tensor) -> torch.Tensor:
         """What the encoder sees of rows that the likelihood describes."""
@@ -211,7 +210,7 @@ class VAE(nn.Module):
     ) -> torch.Tensor:
         """log p(x|z, y) in nats, (n,); log sum_y p(y) p(x|z, y) where the decoder lacks y."""
         if not self.labels_in_decoder or (y is not None and bool((y >= 0).all())):
-            out = self._output(self.decoder, self.decoder_input(z, y))
+            out = self.decoder(self.decoder_input(z, y))
             log_prob: torch.Tensor = self.likelihood.log_prob(x, out)
             return log_prob
         classes = torch.arange(self._n_labels(), device=z.device)[:, None].expand(-1, len(z))
@@ -221,12 +220,8 @@ class VAE(nn.Module):
 
     def decode(self, z: torch.Tensor) -> torch.Tensor:
         """E[x] for rows of what the decoder sees, (n, n_features)."""
-        mean: torch.Tensor = self.likelihood.mean(self._output(self.decoder, z))
+        mean: torch.Tensor = self.likelihood.mean(self.decoder(z))
         return mean
-
-    def _output(self, network: Any, h: torch.Tensor) -> torch.Tensor:
-        out: torch.Tensor = network(h) if self._own_networks else output(network, h)
-        return out
 
 
 def to_arrays(module: nn.Module) -> dict[str, np.ndarray]:

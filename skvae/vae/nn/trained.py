@@ -60,7 +60,10 @@ class TorchModel:
             model = load_arrays(VAE(**self._architecture), self._parameters).eval()
             model = model.to(resolve_device(self._device))
             seed = stream_seed(self._seed, MODULES_IN_USE)
-            with scoped_runtime(self._n_jobs if model.own_parts else 1), fixed_draws(model, seed):
+            with (
+                scoped_runtime(self._n_jobs if model.has_user_modules else 1),
+                fixed_draws(model, seed),
+            ):
                 return function(model, *args, **kwargs)
 
     def encode(self, x: Any, *, log_var: bool = True) -> np.ndarray:

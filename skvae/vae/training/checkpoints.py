@@ -161,6 +161,7 @@ class CheckpointFile:
             state["stopper"],
             arrays.get("best"),
             is_finished,
+            state.get("products"),
             self.path,
         )
 
@@ -179,6 +180,7 @@ class CheckpointFile:
             "finished": start.is_finished,
             "history": start.history,
             "stopper": start.stopper,
+            "products": start.products,
         }
         write_checkpoint(self.path, arrays, state)
 
@@ -196,6 +198,8 @@ class Checkpoint(Listener):
         Whose state is written too.
     stopper : EarlyStopping or None
         Whose state is written too; None without early stopping.
+    products : str
+        Library that multiplies the matrices.
     clock : callable, default=time.monotonic
         Seconds now.
     """
@@ -206,9 +210,11 @@ class Checkpoint(Listener):
         specification: Specification,
         optimizer: torch.optim.Optimizer,
         stopper: EarlyStopping | None,
+        products: str,
         clock: Callable[[], float] = time.monotonic,
     ):
         self._file, self._optimizer, self._stopper = file, optimizer, stopper
+        self._products = products
         schedule = specification.schedule
         self._is_open_ended = schedule.is_open_ended
         # From an epoch cut short, no longer fit could go on.
@@ -239,6 +245,7 @@ class Checkpoint(Listener):
             None if stopper is None else stopper.state(),
             None if stopper is None else stopper.best_parameters,
             is_finished,
+            self._products,
         )
         self._file.write(state)
         self._due = self._clock() + self._file.interval

@@ -1,6 +1,6 @@
 """A fit: model, optimizer and training loop put together, from values to values."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch.nn.utils import clip_grad_norm_
 
+from skvae.compute.torch_products import library_of
 from skvae.data.archive import damage_of
 from skvae.data.rows import PreparedRows, RowFacts, Rows, evenly_spaced, facts_of
 from skvae.vae.descriptions import likelihood_of
-from skvae.vae.epochs import Arrays, Fit, Listener, Start
+from skvae.vae.epochs import Arrays, Fit, Listener, Progress, Start
 from skvae.vae.labels import Labels
 from skvae.vae.nn.draws import fixed_draws
 from skvae.vae.nn.inference import posterior_summary, row_scores
@@ -23,7 +24,7 @@ from skvae.vae.specification import Specification
 from skvae.vae.training.batches import Batches, training_rows
 from skvae.vae.training.checkpoints import Checkpoint, CheckpointFile
 from skvae.vae.training.listeners import EarlyStopping, KLCurves, Records, Units, Validation
-from skvae.vae.training.loop import noise_of, train
+from skvae.vae.training.loop import library_for, noise_of, train
 from skvae.vae.training.optimizers import OPTIMIZERS, flatten, load_state, state_to_arrays
 from skvae.vae.training.outcome import count_active, warn_if_worse, warn_of_collapse
 from skvae.vae.training.ranks import Agreement, Ranks
@@ -98,20 +99,24 @@ def train_vae(
         model = _model(specification, training[0], mean, labels, start).to(device)
         optimizer = _optimizer(specification, model, start, ranks)
         stopper = _stopper(specification, start)
+    products = ranks.of_first(
+        lambda: library_for(model, specification.batch_size, start.products).name
+    )
     watched = _watched(training, specification)
     own = _own_listeners(specification, watched, held_out, stopper, start.seed)
     told = [*own, *listeners] if ranks.is_first else []
     told.append(Agreement(ranks))
     if checkpoint is not None and ranks.is_first:
-        told.append(Checkpoint(checkpoint, specification, optimizer, stopper))
-    result = _run(specification, model, optimizer, training, watched, start, told, ranks)
+        told.append(Checkpoint(checkpoint, specification, optimizer, stopper, products))
+    descend = partial(train, model, optimizer, library=library_of(products), ranks=ranks)
+    result = _run(specification, model, descend, training, watched, start, told, ranks)
     if stopper is not None and stopper.best_parameters is not None:
         load_arrays(model, stopper.best_parameters)
     optimizer_state = None if result.diverged else state_to_arrays(optimizer)
 
-    return ranks.of_first(
-        partial(_fit, specification, model, training, start, result, stopper, optimizer_state)
-    )
+    learned = (specification, model, training, start, result, stopper, optimizer_state, products)
+
+    return ranks.of_first(partial(_fit, *learned))
 
 
 def _found(checkpoint: CheckpointFile | None, specification: Specification, start: Start) -> Start:
@@ -262,7 +267,7 @@ def _watched(training: Pair, specification: Specification) -> Watched:
 def _run(
     specification: Specification,
     model: VAE,
-    optimizer: torch.optim.Optimizer,
+    descend: Callable[..., Iterator[Progress]],
     training: Pair,
     watched: Watched,
     start: Start,
@@ -274,7 +279,7 @@ def _run(
     done = specification.n_epochs - start.epochs_left(specification.n_epochs)
     batches = _batches(specification, model, objective, training, start, ranks)
     schedule = specification.schedule
-    progress = train(model, optimizer, batches, schedule, objective, epochs_done=done, ranks=ranks)
+    progress = descend(batches, schedule, objective, epochs_done=done)
     try:
         for listener in listeners:
             listener.fit_began(start)
@@ -353,6 +358,7 @@ def _fit(
     result: RunResult,
     stopper: EarlyStopping | None,
     optimizer: Arrays | None,
+    products: str,
 ) -> Fit:
     """What has been learned; a collapse is warned of."""
     rows, numbers = _described_rows(*training)
@@ -379,6 +385,7 @@ def _fit(
         n_active,
         None if stopper is None or stopper.best_parameters is None else stopper.best_score,
         optimizer,
+        products,
     )
 
 

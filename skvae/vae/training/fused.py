@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from skvae.compute.torch_products import linear, product
+from skvae.compute.torch_products import TORCH, Library
 from skvae.vae.nn.likelihoods import writes_gradient
 from skvae.vae.nn.model import VAE
 from skvae.vae.nn.objectives import Objective
@@ -45,6 +45,8 @@ class FusedStep:
         What the loss is.
     y : tensor or None
         All class numbers that will come.
+    library : Library, default=TORCH
+        What multiplies; another one than torch's own takes float32 on the processor only.
 
     Notes
     -----
@@ -61,6 +63,7 @@ class FusedStep:
         optimizer: torch.optim.Optimizer,
         objective: Objective = Objective(),  # noqa: B008, it is frozen
         y: torch.Tensor | None = None,
+        library: Library = TORCH,
     ) -> None:
         self.model, self.optimizer, self.objective = model, optimizer, objective
         self._closed = objective == Objective() and writes_kl_gradient(model.prior, y)
@@ -72,7 +75,9 @@ class FusedStep:
         for theta in model.parameters():
             if theta.grad is None:
                 theta.grad = torch.zeros_like(theta)
-        self._encoder, self._decoder = _layers(model.encoder), _layers(model.decoder)
+        self._encoder, self._decoder = (
+            _layers(network, library) for network in (model.encoder, model.decoder)
+        )
 
     @staticmethod
     def supports(
@@ -272,6 +277,7 @@ class _Linear(NamedTuple):
     bias: torch.Tensor
     d_weight: torch.Tensor
     d_bias: torch.Tensor
+    library: Library
 
 
 class _Activation(NamedTuple):
@@ -281,12 +287,15 @@ class _Activation(NamedTuple):
     chain_rule: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-def _layers(network: nn.Module) -> list[Any]:
+def _layers(network: nn.Module, library: Library) -> list[Any]:
     """What a step needs of each layer, so that it does not ask modules for it each time."""
+
+    def linear(layer: nn.Linear) -> _Linear:
+        weight, bias = layer.weight, layer.bias
+        return _Linear(weight, bias, _gradient_of(weight), _gradient_of(bias), library)
+
     return [
-        _Linear(layer.weight, layer.bias, _gradient_of(layer.weight), _gradient_of(layer.bias))
-        if type(layer) is nn.Linear
-        else _ACTIVATIONS.get(type(layer), layer)
+        linear(layer) if type(layer) is nn.Linear else _ACTIVATIONS.get(type(layer), layer)
         for layer in _modules(network)
     ]
 
@@ -297,7 +306,7 @@ def _forward(layers: list[Any], h: torch.Tensor) -> tuple[torch.Tensor, list[Any
     for layer in layers:
         if isinstance(layer, _Linear):
             kept.append(h)
-            h = linear(h, layer.weight, layer.bias)
+            h = layer.library.linear(h, layer.weight, layer.bias)
         elif isinstance(layer, _Activation):
             kept.append(layer.function(h))
         else:
@@ -311,10 +320,10 @@ def _backward(layers: list[Any], kept: list[Any], d_h: torch.Tensor, *, wanted: 
     for number in reversed(range(len(layers))):
         layer, h = layers[number], kept[number]
         if isinstance(layer, _Linear):
-            product(d_h.T, h, out=layer.d_weight)
+            layer.library.product(d_h.T, h, layer.d_weight)
             torch.sum(d_h, dim=0, out=layer.d_bias)
             if number or wanted:
-                d_h = product(d_h, layer.weight)
+                d_h = layer.library.product(d_h, layer.weight, None)
         elif isinstance(layer, _Activation):
             layer.chain_rule(d_h, h)
         else:

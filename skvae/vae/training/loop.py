@@ -7,7 +7,9 @@ from itertools import islice
 from typing import Any
 
 import torch
+from torch import nn
 
+from skvae.compute.torch_products import TORCH, Library, choose_library
 from skvae.vae.epochs import Progress
 from skvae.vae.nn.draws import ModuleDraws
 from skvae.vae.nn.model import VAE
@@ -20,7 +22,7 @@ from skvae.vae.training.fused import FusedStep
 from skvae.vae.training.optimizers import set_rate
 from skvae.vae.training.ranks import Ranks
 
-__all__ = ["noise_of", "step_of", "train"]
+__all__ = ["library_for", "noise_of", "step_of", "train"]
 
 # Steps between two looks at the loss, which on a GPU waits for the steps before it.
 _STRETCH = 100
@@ -36,6 +38,7 @@ def train(
     objective: Objective = Objective(),  # noqa: B008, it is frozen
     *,
     epochs_done: int = 0,
+    library: Library = TORCH,
     ranks: Ranks = Ranks(),  # noqa: B008, it never changes
 ) -> Iterator[Progress]:
     """Train in place, a stretch of steps each time the next progress is asked for.
@@ -56,6 +59,8 @@ def train(
         What the loss of a batch is.
     epochs_done : int, default=0
         Epochs of this schedule that are done already.
+    library : Library, default=TORCH
+        What multiplies where gradients are written out.
     ranks : Ranks, default=Ranks()
         The processes that the batches are shared among; records are those of whole batches.
 
@@ -66,7 +71,7 @@ def train(
         the ``kl_weight`` of the last step. The last one of an epoch has ``step == n_steps``.
     """
     device = batches.x.device
-    descend: Step = step_of(model, optimizer, objective, batches.y)
+    descend: Step = step_of(model, optimizer, objective, batches.y, library)
     if ranks.size == 1 and GraphedStep.supports(descend, model, device):
         descend = GraphedStep(descend, optimizer)
     seeded = _SeededStep(descend, device) if model.has_user_modules else None
@@ -85,6 +90,28 @@ def train(
             if step + 1 == n_steps or (step + 1) % _STRETCH == 0:
                 sums = ranks.total(torch.cat([totals, totals.new_tensor([n_seen])]))
                 yield Progress(step + 1, n_steps, _record(sums[:3] / sums[3], beta))
+
+
+def library_for(model: VAE, n_rows: int, name: str | None = None) -> Library:
+    """What multiplies in the steps of a fit.
+
+    Parameters
+    ----------
+    model : VAE
+        On the device of the fit.
+    n_rows : int
+        Of a batch.
+    name : str or None, default=None
+        What the fit began with; None leaves the choice.
+    """
+    on_processor = next(model.parameters()).device.type == "cpu"
+    if not (on_processor and FusedStep.supports(model)):
+        return TORCH
+    linear = [layer for layer in model.modules() if isinstance(layer, nn.Linear)]
+
+    return choose_library(
+        [(layer.in_features, layer.out_features) for layer in linear], n_rows, name
+    )
 
 
 def noise_of(
@@ -107,11 +134,15 @@ def noise_of(
 
 
 def step_of(
-    model: VAE, optimizer: torch.optim.Optimizer, objective: Objective, y: torch.Tensor | None
+    model: VAE,
+    optimizer: torch.optim.Optimizer,
+    objective: Objective,
+    y: torch.Tensor | None,
+    library: Library = TORCH,
 ) -> Step:
     """What takes a step: with gradients by hand where they are written out, else by autograd."""
     if FusedStep.supports(model, objective, y):
-        return FusedStep(model, optimizer, objective, y)
+        return FusedStep(model, optimizer, objective, y, library)
 
     return partial(_step, model, optimizer, objective)
 

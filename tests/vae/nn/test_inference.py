@@ -194,7 +194,7 @@ def test_refined_is_the_mean_of_the_true_posterior():
 @pytest.mark.parametrize("own_parts", [False, True])
 def test_threads_share_modules_of_ours_and_have_one_thread_of_torch_each(model, own_parts):
     model = copy.deepcopy(model)
-    model.own_parts = own_parts
+    model.has_user_modules = own_parts
     threads = set()
 
     def function(rows, part):

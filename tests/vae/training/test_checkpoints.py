@@ -15,6 +15,8 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 
 from skvae import VAETransformer
+from skvae.compute import torch_products
+from skvae.compute.torch_products import libraries
 from skvae.data.archive import read_checkpoint, write_checkpoint
 from skvae.data.rows import ArrayRows, facts_of
 from skvae.vae.epochs import Epoch, Start
@@ -33,6 +35,24 @@ def same(a, b):
     histories = repr(a.history_) == repr(b.history_) and a.n_iter_ == b.n_iter_
     curves = [getattr(fitted, "kl_curves_", np.empty(0)) for fitted in (a, b)]
     return weights and histories and np.array_equal(*curves)
+
+
+def test_a_fit_that_goes_on_keeps_the_library_of_its_products(power_cut, tmp_path, monkeypatch):
+    """Whatever another process would have measured."""
+    if "onednn" not in libraries():
+        pytest.skip("this torch has no oneDNN")
+    monkeypatch.setenv("SKVAE_PRODUCTS", "onednn")
+    options = {"hidden_layer_sizes": (40, 40), "checkpoint": tmp_path}
+    straight = vae(**options | {"checkpoint": None}).fit(X)
+    begun = vae(**options | {"checkpoint": None}).partial_fit(X)
+    with power_cut(3):
+        vae(**options).fit(X)
+    monkeypatch.delenv("SKVAE_PRODUCTS")
+    monkeypatch.setattr(torch_products, "_measured", lambda *_: torch_products.TORCH)
+    resumed = vae(**options).fit(X)
+
+    assert straight.products_ == resumed.products_ == begun.partial_fit(X).products_ == "onednn"
+    assert same(resumed, straight)
 
 
 def file_in(folder):
@@ -100,7 +120,7 @@ def written(folder, seconds_per_epoch, interval, **options):
     file = CheckpointFile(folder, description, interval)
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])
     now, numbers = [0.0], []
-    writer = Checkpoint(file, specification, optimizer, None, clock=lambda: now[0])
+    writer = Checkpoint(file, specification, optimizer, None, "torch", clock=lambda: now[0])
     writer.fit_began(start)
     for number in range(1, 8):
         now[0] += seconds_per_epoch
