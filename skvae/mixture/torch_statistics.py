@@ -25,7 +25,7 @@ from skvae.mixture.workspace import NEGLIGIBLE_NATS
 __all__ = ["accumulate", "chunk_rows", "set_statistics"]
 
 # Bytes of posteriors worked on at a time: enough to fill a large GPU.
-_CHUNK_BYTES = 2**29
+_CHUNK_BYTES = 2**30
 _NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
 
 
