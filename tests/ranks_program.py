@@ -41,7 +41,10 @@ CASES = {
     "plain": ({"variational": False, "optimizer": "rmsprop", "batch_size": 33}, None),
     "early": ({"early_stopping": True, "n_iter_no_change": 1, "warm_up": 0.1, "max_iter": 9}, None),
     "convolutional": ({"network": "conv", "binarize": "dynamic", "max_iter": 2}, None),
-    "decoder": ({"network": "conv", "conditional": "decoder", "n_importance": 3}, SOME),
+    "decoder": (
+        {"network": "conv", "conditional": "decoder", "n_importance": 2, "max_iter": 2},
+        SOME,
+    ),
 }
 CONTINUED = {"max_iter": 2, "warm_start": True, "batch_size": 50}
 DYING = {"max_iter": 4}

@@ -31,11 +31,11 @@ def vars_fitted(step):
 
 @pytest.mark.parametrize("name", recipes.FEATURES)
 def test_digits_recipes_keep_rows_and_float32(digits, name):
-    X, y = digits[0][:200], digits[1][:200]
+    X, y = digits[0][:100], digits[1][:100]
     pipeline = quick(recipes.make(name, "digits", random_state=0))
     F = pipeline.fit(X, y).transform(X)
 
-    assert len(F) == 200
+    assert len(F) == 100
     assert F.dtype == np.float32
     np.testing.assert_array_equal(F, quick(clone(pipeline)).fit(X, y).transform(X))
 

@@ -44,7 +44,7 @@ def entries():
 
 
 def zeros(entries, array):
-    return {**entries, array: npy(np.zeros(100 * MB // 8))}
+    return {**entries, array: npy(np.zeros(70 * MB // 8))}
 
 
 def named_often(entries, array):
@@ -57,14 +57,14 @@ def named_often(entries, array):
 def sparse(entries, array):
     """An archive in the archive: scipy's compressed matrix of zeros that are stored."""
     file = io.BytesIO()
-    n = 50 * MB // 12
+    n = 35 * MB // 12
     zero = scipy.sparse.csr_matrix((np.zeros(n), np.zeros(n, np.int32), [0, n]), (1, 1))
     scipy.sparse.save_npz(file, zero)
     return {**entries, "a.npz": file.getvalue(), "b.npz": file.getvalue()}
 
 
 def long_schema(entries, array):
-    return {**entries, "schema.json": json.dumps({"text": "a" * 100 * MB})}
+    return {**entries, "schema.json": json.dumps({"text": "a" * 70 * MB})}
 
 
 @pytest.mark.parametrize("bomb", [zeros, named_often, sparse, long_schema])

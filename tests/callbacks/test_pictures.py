@@ -45,8 +45,8 @@ def test_images_are_those_that_were_given(tmp_path):
 
 def test_classes_need_no_names_and_images_no_classes(tmp_path):
     words = np.array(["even", "odd"])[Y % 2]
-    fit(tmp_path / "named", y=words[200:240])
-    fit(tmp_path / "plain")
+    fit(tmp_path / "named", y=words[200:240], every=3)
+    fit(tmp_path / "plain", every=3)
     for folder in ("named", "plain"):
         name = "posterior_predictive_map_frame_3.png"
         assert Image.open(tmp_path / folder / name).size == (800, 600)

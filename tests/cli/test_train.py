@@ -36,6 +36,7 @@ def same_weights(a, b):
     return all(np.array_equal(first[name], second[name]) for name in first)
 
 
+@pytest.mark.slow
 def test_it_prints_draws_logs_and_saves(tmp_path, capsys):
     assert train(tmp_path / "log", "--n-samples", "2", n=50) == 0
     printed = capsys.readouterr()
@@ -139,6 +140,7 @@ def test_a_finished_run_can_be_made_longer(tmp_path, n):
     assert same_weights(tmp_path / "a", tmp_path / "b")
 
 
+@pytest.mark.slow
 def test_folders_and_settings_are_respected(tmp_path, capsys):
     (tmp_path / "thesis.tex").write_text("precious")
     for word in ("--overwrite", "--resume"):

@@ -13,8 +13,10 @@ PIXELS = PIXELS.astype(np.uint8)
 
 @pytest.fixture(scope="module")
 def vae():
-    options = {"hidden_layer_sizes": (64,), "max_iter": 60, "random_state": 0}
-    return VAETransformer(2, max_value=16, binarize="threshold", **options).fit(PIXELS[:800])
+    options = {"hidden_layer_sizes": (64,), "max_iter": 30, "learning_rate_init": 4e-3}
+    return VAETransformer(2, max_value=16, binarize="threshold", random_state=0, **options).fit(
+        PIXELS[:500]
+    )
 
 
 def pictures(folder, n_samples=3, n_components=2, n=40):

@@ -25,6 +25,13 @@ def vae(n_components=2, **options):
     return VAETransformer(n_components, **options)
 
 
+@pytest.fixture(scope="module")
+def digits(digits):
+    """As many as a page's scatter needs."""
+    X, y = digits
+    return X[:400], y[:400]
+
+
 @pytest.fixture
 def page(tmp_path):
     """Write a page; returns its text."""

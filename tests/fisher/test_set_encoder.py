@@ -84,8 +84,8 @@ def test_a_grid_of_numpy_arrays_is_searched(rng):
     pipeline = make_pipeline(FisherVectorEncoder(extractor=extractor, random_state=0), LinearSVC())
     grid = {
         "fishervectorencoder__n_components": np.array([2, 3]),
-        "fishervectorencoder__norm": np.array(["l2", "intra"]),
-        "fishervectorencoder__power": np.linspace(0.5, 1, 2),
+        "fishervectorencoder__norm": np.array(["intra"]),
+        "fishervectorencoder__power": np.linspace(0.5, 1, 1),
         "fishervectorencoder__extractor__patch_size": np.arange(2, 4),
     }
     search = GridSearchCV(pipeline, grid, cv=2, error_score="raise").fit(X, y)

@@ -7,6 +7,9 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from skvae import VAETransformer
 
+SMALL = {"hidden_layer_sizes": (100,), "max_iter": 25, "learning_rate_init": 4e-3}
+SMALL["random_state"] = 0
+
 
 @pytest.fixture(scope="module")
 def data():
@@ -54,11 +57,10 @@ def test_rows_do_not_feel_their_neighbours(vae, data):
 def test_label_weight_helps_where_few_rows_are_labelled(data):
     X, y = data[0][:500], load_digits().target[:500]
     few = np.where(np.arange(len(y)) < 100, y, -1)
-    settings = {"max_iter": 20, "learning_rate_init": 2e-3, "random_state": 0}
     accuracies = [
         np.mean(model.fit(X, few).predict(X[100:]) == y[100:])
         for model in (
-            VAETransformer(8, conditional="prior", label_weight=weight, **settings)
+            VAETransformer(8, conditional="prior", label_weight=weight, **SMALL)
             for weight in (0, 20)
         )
     ]
@@ -69,8 +71,7 @@ def test_label_weight_helps_where_few_rows_are_labelled(data):
 def decoding(data):
     """A model whose decoder sees the class."""
     X, y = data
-    settings = {"max_iter": 30, "learning_rate_init": 2e-3, "random_state": 0}
-    return VAETransformer(8, conditional="decoder", **settings).fit(X[:1000], y[:1000])
+    return VAETransformer(8, conditional="decoder", **SMALL).fit(X[:1000], y[:1000])
 
 
 @pytest.mark.slow
@@ -89,12 +90,12 @@ def test_a_decoder_with_labels_classifies_by_bayes(decoding, data):
 @pytest.mark.parametrize("binarize", [None, "threshold", "dynamic"])
 def test_probabilities_are_those_of_score_samples_however_pixels_become_binary(data, binarize):
     X, y = data[0][:200], data[1][:200]
-    options = {"binarize": binarize, "max_iter": 2, "random_state": 0}
+    options = SMALL | {"binarize": binarize, "max_iter": 2}
     vae = VAETransformer(2, conditional="decoder", **options).fit(X, y)
-    bounds = [vae.score_samples(X[:20], [k] * 20, n_importance=50) for k in vae.classes_]
+    bounds = [vae.score_samples(X[:8], [k] * 8, n_importance=50) for k in vae.classes_]
     joint = np.log(vae.class_counts_) + np.stack(bounds, axis=1)
 
-    assert np.allclose(vae.predict_proba(X[:20]), softmax(joint, axis=1))
+    assert np.allclose(vae.predict_proba(X[:8]), softmax(joint, axis=1))
 
 
 @pytest.mark.slow

@@ -162,7 +162,7 @@ LARGE = np.tile(X, (3000 // len(X) + 1, 1))[:3000] + np.linspace(0, 0.1, 3000)[:
     "options",
     [
         {"likelihood": "gaussian"},
-        {"network": "conv"},
+        pytest.param({"network": "conv"}, marks=pytest.mark.slow),
         {"conditional": "prior", "prior": "mixture"},
         {"conditional": "decoder"},
     ],

@@ -42,7 +42,7 @@ def no_warning_of_numpy():
 )
 @pytest.mark.parametrize("size", [1e20, 1e60, 1e300])
 def test_finite_rows_have_finite_answers_or_an_error_that_names_column_and_size(X, options, size):
-    fitted = vae(**options).fit(X, Y)
+    fitted = vae(**options).fit(X[:20], Y[:20])
     rows = X[:3].copy()
     rows[1, 2] = size
     calls = [

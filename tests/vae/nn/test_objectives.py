@@ -175,7 +175,7 @@ def test_importance_weighted_loss_is_the_definition(n_classes, beta):
 def test_the_encoders_gradient_is_unbiased_and_has_less_variance(beta):
     """Its mean is that of the plain gradient of the same bound."""
     model, x, _, _ = build(n=1)
-    n, k = 4000, 3
+    n, k = 2000, 3
     x = x.expand(n, -1)
     bias = model.encoder[2].bias
     generator, draws = torch.Generator().manual_seed(1), {"plain": [], "double": []}
