@@ -1,16 +1,17 @@
 """Expectation maximisation on sums over blocks: steps and passes, revival."""
 
 from collections.abc import Iterator
-from functools import partial
-from itertools import islice
+from functools import partial, reduce
+from itertools import islice, starmap
+from operator import add
 from typing import Any
 
 import numpy as np
 
 from skvae._typing import FloatArray
 from skvae.compute.parallel import map_ordered
-from skvae.data.blocks import Blocks, SummedBlocks
-from skvae.mixture.expectation import accumulate
+from skvae.data.blocks import Blocks, RowBlocks, SummedBlocks
+from skvae.mixture.expectation import accumulate, accumulate_blocks
 from skvae.mixture.magnitudes import too_large
 from skvae.mixture.moments import join_moments, split_moments
 from skvae.mixture.statistics import Mixture, Statistics
@@ -87,7 +88,7 @@ def describe(data: Blocks, n_jobs: int | None = 1) -> tuple[int, FloatArray, Flo
     return int(n), center, varying(variances, center, data.dtype)
 
 
-def e_step(X: Any, mixture: Mixture, center: FloatArray, n_jobs: int | None = 1) -> Statistics:
+def e_step(X: Any, mixture: Mixture, center: FloatArray) -> Statistics:
     """Statistics of one block of descriptors, of either dtype.
 
     Parameters
@@ -98,8 +99,6 @@ def e_step(X: Any, mixture: Mixture, center: FloatArray, n_jobs: int | None = 1)
         Current parameters.
     center : ndarray of shape (d,)
         Subtracted from the descriptors.
-    n_jobs : int or None, default=1
-        Threads for an array, as of ``skvae.compute.parallel``.
 
     Returns
     -------
@@ -110,9 +109,13 @@ def e_step(X: Any, mixture: Mixture, center: FloatArray, n_jobs: int | None = 1)
         from skvae.mixture import torch_statistics
 
         return torch_statistics.accumulate(X, mixture, center)
-    if not np.array_equal(center, center.astype(X.dtype)):
-        X = X.astype(np.float64)
-    return accumulate(X, mixture, center, n_jobs)
+    return accumulate(_holding(center, X), mixture, center)
+
+
+def _holding(center: FloatArray, X: FloatArray) -> FloatArray:
+    """Descriptors in float64 where their dtype cannot hold the center."""
+    holds = np.array_equal(center, center.astype(X.dtype))
+    return X if holds else X.astype(np.float64)
 
 
 def total_statistics(data: Blocks, mixture: Mixture, n_jobs: int | None = 1) -> Statistics:
@@ -140,20 +143,27 @@ def total_statistics(data: Blocks, mixture: Mixture, n_jobs: int | None = 1) -> 
         center = mixture.center(data.dtype)
         if not np.isfinite(center).all():
             center = mixture.center(np.float64)
-        step = partial(_wide_e_step, mixture=mixture, center=center)
-        statistics = data.total(partial(step, n_jobs=_threads_on(data, n_jobs)))
+        statistics = _total(data, mixture, center, n_jobs)
     if not _is_finite(statistics):
         raise too_large(data, np.sqrt(total_variances(mixture)))
     return statistics
 
 
-def _wide_e_step(X: Any, mixture: Mixture, center: FloatArray, n_jobs: int | None) -> Statistics:
-    """Statistics of a block, in float64 where float32 cannot hold its squares."""
-    statistics = e_step(X, mixture, center, n_jobs)
+def _total(data: Blocks, mixture: Mixture, center: FloatArray, n_jobs: int | None) -> Statistics:
+    """Statistics of all blocks, of arrays by threads that do not wait between blocks."""
+    widened = partial(_widened, mixture=mixture, center=center)
+    if not (isinstance(data, SummedBlocks) and isinstance(data, RowBlocks)):
+        return data.total(lambda X: widened(X, e_step(X, mixture, center)))
+    arrays = map(partial(_holding, center), data)
+    return reduce(add, starmap(widened, accumulate_blocks(arrays, mixture, center, n_jobs)))
+
+
+def _widened(X: Any, statistics: Statistics, mixture: Mixture, center: FloatArray) -> Statistics:
+    """Statistics of a block, anew in float64 where float32 cannot hold its squares."""
     if _is_finite(statistics):
         return statistics
     wide = X.astype(np.float64, copy=False) if isinstance(X, np.ndarray) else X.double()
-    return statistics if wide is X else e_step(wide, mixture, center, n_jobs)
+    return statistics if wide is X else e_step(wide, mixture, center)
 
 
 def _is_finite(statistics: Statistics) -> bool:

@@ -3,8 +3,8 @@
 Chunks are cut by the data and summed in their order: for any number of threads bits are the same.
 """
 
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,36 +15,45 @@ from skvae.mixture.kernel import Kernel, recent_kernel
 from skvae.mixture.statistics import Mixture, Statistics, equal_runs
 from skvae.mixture.workspace import Run, Workspace
 
-__all__ = ["accumulate", "log_posteriors", "set_statistics"]
+__all__ = ["accumulate", "accumulate_blocks", "log_posteriors", "set_statistics"]
 
 Value = TypeVar("Value")
 
 
 def _map_chunks(
-    function: Callable[[Workspace, slice], Value], kernel: Kernel, n: int, n_jobs: int | None
-) -> Iterator[tuple[slice, Value]]:
-    """``function(workspace, rows)`` of each chunk of n descriptors, by threads that have one each.
+    function: Callable[[Workspace, FloatArray, slice], Value],
+    arrays: Iterable[tuple[FloatArray, Kernel]],
+    n_jobs: int | None,
+) -> Iterator[tuple[FloatArray, slice, Value]]:
+    """``function(workspace, X, rows)`` of each chunk, by threads that have a workspace each.
 
-    Yields the rows with the results, in order.
+    Threads go from one array to the next without waiting for each other. Yields the array and the
+    rows with the results, in order.
     """
     idle: list[Workspace] = []
 
-    def of_chunk(rows: slice) -> tuple[slice, Value]:
+    def of_chunk(chunk: tuple[FloatArray, Kernel, slice]) -> tuple[FloatArray, slice, Value]:
+        X, kernel, rows = chunk
+        n = min(len(X), kernel.rows)
         try:
             work = idle.pop()
         except IndexError:
             work = Workspace(kernel, n)
-        result = function(work, rows)
+        if work.kernel is not kernel or work.joint.shape[1] != n:
+            work = Workspace(kernel, n)
+        result = function(work, X, rows)
         idle.append(work)
-        return rows, result
+        return X, rows, result
 
-    chunks = (slice(a, min(a + kernel.rows, n)) for a in range(0, n, kernel.rows))
+    chunks = (
+        (X, kernel, slice(first, min(first + kernel.rows, len(X))))
+        for X, kernel in arrays
+        for first in range(0, max(len(X), 1), kernel.rows)
+    )
     return map_ordered(of_chunk, chunks, n_jobs)
 
 
-def accumulate(
-    X: FloatArray, mixture: Mixture, center: FloatArray, n_jobs: int | None = 1
-) -> Statistics:
+def accumulate(X: FloatArray, mixture: Mixture, center: FloatArray) -> Statistics:
     """E-step: expected sufficient statistics of all descriptors under ``mixture``.
 
     Parameters
@@ -55,8 +64,6 @@ def accumulate(
         Current parameters.
     center : ndarray of shape (d,)
         Subtracted from the descriptors.
-    n_jobs : int or None, default=1
-        Threads, as of ``skvae.compute.parallel``.
 
     Returns
     -------
@@ -67,24 +74,58 @@ def accumulate(
     --------
     >>> import numpy as np
     >>> from skvae.mixture.expectation import accumulate
-    >>> from skvae.mixture.statistics import Mixture
+    >>>     from skvae.mixture.statistics import Mixture
     >>> X = np.arange(6.0).reshape(3, 2)
     >>> one = Mixture(np.ones(1), np.zeros((1, 2)), np.ones((1, 2)))
     >>> accumulate(X, one, center=np.zeros(2)).totals
     array([[ 3.,  6.,  9., 20., 35.]])
     """
-    kernel = Kernel(mixture, center, X.dtype)
-    totals = np.zeros(kernel.eta.shape)
-    log_likelihood = 0.0
+    ((_, statistics),) = accumulate_blocks([X], mixture, center, n_jobs=1)
+    return statistics
 
-    def sums(work: Workspace, rows: slice) -> tuple[float, FloatArray]:
+
+def accumulate_blocks(
+    blocks: Iterable[FloatArray], mixture: Mixture, center: FloatArray, n_jobs: int | None
+) -> Iterator[tuple[FloatArray, Statistics]]:
+    """Expected sufficient statistics of each block, by threads that do not wait between blocks.
+
+    Parameters
+    ----------
+    blocks : iterable of ndarray of shape (n_i, d), float32 or float64
+        Descriptors; the next block may be read before the statistics of the last are complete.
+    mixture : Mixture
+        Current parameters.
+    center : ndarray of shape (d,)
+        Subtracted from the descriptors.
+    n_jobs : int or None
+        Threads, as of ``skvae.compute.parallel``.
+
+    Yields
+    ------
+    block : ndarray of shape (n_i, d)
+        Of the blocks, in their order.
+    statistics : Statistics
+        Of the block, as :func:`accumulate` gives them.
+    """
+    kernels: dict[np.dtype[Any], Kernel] = {}
+
+    def with_kernel(X: FloatArray) -> tuple[FloatArray, Kernel]:
+        if X.dtype not in kernels:
+            kernels[X.dtype] = Kernel(mixture, center, X.dtype)
+        return X, kernels[X.dtype]
+
+    def sums(work: Workspace, X: FloatArray, rows: slice) -> tuple[float, FloatArray]:
         run = (0, 1, rows.stop - rows.start)
         return work.e_step(X[rows], [run]).sum(), work.totals(run)[0]
 
-    for _, (more, of_chunk) in _map_chunks(sums, kernel, len(X), n_jobs):
+    totals, log_likelihood = np.zeros(()), 0.0
+    for X, rows, (more, of_chunk) in _map_chunks(sums, map(with_kernel, blocks), n_jobs):
+        if rows.start == 0:
+            totals, log_likelihood = np.zeros(of_chunk.shape), 0.0
         log_likelihood += more
         totals += of_chunk
-    return Statistics(totals, len(X), log_likelihood, center)
+        if rows.stop == len(X):
+            yield X, Statistics(totals, len(X), log_likelihood, center)
 
 
 def log_posteriors(
@@ -111,7 +152,7 @@ def log_posteriors(
         p(k | x), in the dtype of ``X``.
     """
 
-    def of_chunk(work: Workspace, rows: slice) -> tuple[FloatArray, FloatArray]:
+    def of_chunk(work: Workspace, X: FloatArray, rows: slice) -> tuple[FloatArray, FloatArray]:
         n = rows.stop - rows.start
         log_likelihood = work.e_step(X[rows], [(0, n, 1)])
         joint = work.joint[:, :n]
@@ -120,7 +161,7 @@ def log_posteriors(
         return log_likelihood, gamma
 
     kernel = recent_kernel(mixture, X.dtype, None)
-    for rows, (log_likelihood, gamma) in _map_chunks(of_chunk, kernel, len(X), n_jobs):
+    for _, rows, (log_likelihood, gamma) in _map_chunks(of_chunk, [(X, kernel)], n_jobs):
         yield rows, log_likelihood, gamma
 
 
@@ -185,12 +226,12 @@ def _totals_of_one(
 ) -> FloatArray:
     """Statistics of a set that is larger than a workspace."""
 
-    def of_piece(work: Workspace, rows: slice) -> FloatArray:
+    def of_piece(work: Workspace, x: FloatArray, rows: slice) -> FloatArray:
         runs = [(slice(1), (0, 1, rows.stop - rows.start))]
         return _totals_of(work, x[rows], runs, None if weights is None else weights[rows])
 
     totals = np.zeros((1, *kernel.eta.shape))
-    for _, of_rows in _map_chunks(of_piece, kernel, len(x), n_jobs):
+    for *_, of_rows in _map_chunks(of_piece, [(x, kernel)], n_jobs):
         totals += of_rows
     return totals
 

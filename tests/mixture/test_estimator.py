@@ -288,7 +288,7 @@ def test_verbose_reports_the_log_likelihood(rng, capsys):
 
 
 def test_interrupt_keeps_the_last_iteration(rng, monkeypatch):
-    calls, accumulate = [], em.accumulate
+    calls, accumulate = [], em.accumulate_blocks
 
     def interrupted(*args):
         calls.append(1)
@@ -296,7 +296,7 @@ def test_interrupt_keeps_the_last_iteration(rng, monkeypatch):
             raise KeyboardInterrupt
         return accumulate(*args)
 
-    monkeypatch.setattr(em, "accumulate", interrupted)
+    monkeypatch.setattr(em, "accumulate_blocks", interrupted)
     X = blobs(rng)
     with pytest.warns(FitInterruptedWarning, match="after 2 iterations"):
         stopped = DiagonalGaussianMixture(3, tol=0, random_state=0).fit(X)

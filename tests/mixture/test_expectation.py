@@ -4,7 +4,7 @@ from mixtures import random_mixture
 from scipy.special import logsumexp
 from scipy.stats import norm
 
-from skvae.mixture.expectation import accumulate, log_posteriors, set_statistics
+from skvae.mixture.expectation import accumulate, accumulate_blocks, log_posteriors, set_statistics
 from skvae.mixture.statistics import Mixture
 
 
@@ -93,3 +93,16 @@ def test_order_of_sets_changes_no_bit(rng):
         return collect(np.concatenate(sets), offsets, mixture)
 
     assert np.array_equal(statistics(sets)[order], statistics([sets[i] for i in order]))
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2, 3])
+def test_blocks_of_any_sizes_have_the_bits_that_each_has_alone(rng, n_jobs):
+    X = rng.normal(size=(20_000, 4)).astype(np.float32)
+    mixture = Mixture(np.full(2, 0.5), rng.normal(size=(2, 4)), np.ones((2, 4)))
+    blocks = np.split(X, [0, 3, 9000, 9000, 9500])
+    found = list(accumulate_blocks(blocks, mixture, np.zeros(4), n_jobs))
+    assert [len(block) for block, _ in found] == [len(block) for block in blocks]
+    for block, statistics in found:
+        alone = accumulate(block, mixture, np.zeros(4))
+        assert np.array_equal(statistics.totals, alone.totals)
+        assert statistics.log_likelihood == alone.log_likelihood
