@@ -74,7 +74,7 @@ def accumulate(X: FloatArray, mixture: Mixture, center: FloatArray) -> Statistic
     --------
     >>> import numpy as np
     >>> from skvae.mixture.expectation import accumulate
-    >>>     from skvae.mixture.statistics import Mixture
+    >>> from skvae.mixture.statistics import Mixture
     >>> X = np.arange(6.0).reshape(3, 2)
     >>> one = Mixture(np.ones(1), np.zeros((1, 2)), np.ones((1, 2)))
     >>> accumulate(X, one, center=np.zeros(2)).totals
