@@ -1,9 +1,8 @@
 """Vectors of sets from wherever they lie: in batches that fit into memory, by several workers."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from itertools import starmap
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -81,17 +80,17 @@ class SetVectors:
         tasks = tasks_of(self.batches(source), out, n)
         # Fewer sets than threads: these work on one set after the other.
         n_at_once = self.n_jobs if len(tasks) >= n else 1
-        parts_of = (
-            Parallel(self.n_jobs, prefer="threads", return_as="generator", verbose=verbose)
-            if by_joblib
-            else partial(map_ordered, _call, n_jobs=n_at_once)
-        )
+        work = ((source.part(sets), batches, out.dtype) for sets, batches in tasks)
         keep_freed_memory()
         with single_threaded():
-            parts = parts_of(
-                delayed(self.of_part)(source.part(sets), batches, out.dtype)
-                for sets, batches in tasks
-            )
+            parts: Iterator[FloatArray]
+            if by_joblib:
+                parallel = Parallel(
+                    self.n_jobs, prefer="threads", return_as="generator", verbose=verbose
+                )
+                parts = parallel(starmap(delayed(self.of_part), work))
+            else:
+                parts = map_ordered(lambda one: self.of_part(*one), work, n_at_once)
             for (sets, _), vectors in zip(tasks, parts, strict=True):
                 out[sets] = vectors
         return out
@@ -209,12 +208,6 @@ class SetVectors:
         if not are_finite(vectors, scales, self.codec.norm).all():
             raise too_large(blocks)
         return vectors[0], scales[0]
-
-
-def _call(call: tuple[Callable[..., FloatArray], tuple[Any, ...], dict[str, Any]]) -> FloatArray:
-    """What a call gives that joblib has delayed."""
-    function, args, kwargs = call
-    return function(*args, **kwargs)
 
 
 def _pieces(blocks: Iterable[FloatArray], beside: PackedSets) -> Iterator[PackedSets]:
