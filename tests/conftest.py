@@ -96,6 +96,28 @@ def rng():
     return np.random.default_rng(0)
 
 
+@pytest.fixture(scope="module")
+def cluster():
+    """A client of dask with two worker processes of one thread each."""
+    dask = pytest.importorskip("dask", reason="needs the extra 'dask'")
+    distributed = pytest.importorskip("distributed", reason="needs the extra 'dask'")
+    settings = {
+        "distributed.scheduler.worker-ttl": None,  # a busy machine may not answer in time
+        "distributed.comm.timeouts.connect": "120s",
+        "distributed.comm.timeouts.tcp": "120s",
+        "distributed.scheduler.allowed-failures": 10,
+        "distributed.worker.memory.terminate": False,
+    }
+    with (
+        dask.config.set(settings),
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as local,
+        distributed.Client(local, timeout="120s") as client,
+    ):
+        yield client
+
+
 @pytest.fixture(scope="module")  # Playwright's event loop runs as long as this does
 def browser():
     """Headless Chromium, Playwright's own or the system's."""

@@ -11,9 +11,6 @@ from worker import FISHER, fit_in_a_worker
 
 from skvae import VAETransformer
 
-dask = pytest.importorskip("dask", reason="needs the extra 'dask'")
-distributed = pytest.importorskip("distributed", reason="needs the extra 'dask'")
-
 VAE = VAETransformer(
     8, hidden_layer_sizes=(16,), likelihood="bernoulli", max_iter=2, random_state=0
 )
@@ -21,25 +18,6 @@ SEARCHES = {
     "fisher": (FISHER, {"fishervectorencoder__n_components": [2, 4]}),
     "vae": (VAE, {"vaetransformer__n_components": [2, 8]}),
 }
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    """Two worker processes of one thread each."""
-    patient = {
-        "distributed.scheduler.worker-ttl": None,  # a busy machine may not answer in time
-        "distributed.comm.timeouts.connect": "120s",
-        "distributed.comm.timeouts.tcp": "120s",
-        "distributed.worker.memory.terminate": False,
-    }
-    with (
-        dask.config.set(patient),
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
-        ) as local,
-        distributed.Client(local, timeout="120s") as client,
-    ):
-        yield client
 
 
 def search(name):

@@ -29,26 +29,6 @@ import dask  # noqa: E402
 CHUNKS = [((2000,), (4,)), ((700, 0, 1, 1299), (4,)), ((100,) * 20, (1, 3))]
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    """Two worker processes of one thread each."""
-    settings = {
-        "distributed.scheduler.worker-ttl": None,  # a busy machine may not answer in time
-        "distributed.comm.timeouts.connect": "120s",
-        "distributed.comm.timeouts.tcp": "120s",
-        "distributed.scheduler.allowed-failures": 10,
-        "distributed.worker.memory.terminate": False,
-    }
-    with (
-        dask.config.set(settings),
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
-        ) as local,
-        distributed.Client(local, timeout="120s") as client,
-    ):
-        yield client
-
-
 @pytest.fixture
 def blobs(rng):
     return rng.normal(size=(2000, 4)) + 3 * rng.integers(0, 3, size=(2000, 1))
