@@ -5,14 +5,13 @@ GPU. TorchGMM is optional: ``pip install torchgmm``. ``--device cpu`` tries the 
 descriptors.
 """
 
-import argparse
 import warnings
 from functools import partial
 from time import perf_counter
 
 import numpy as np
 import torch
-from figures import Figures
+from figures import device_and_figures
 from interleaved import clock, take_turns
 from sklearn.exceptions import ConvergenceWarning
 
@@ -150,15 +149,9 @@ def beside_torchgmm(n, device, figures):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--device", choices=SIZES, default="cuda")
-    parser.add_argument("--record", metavar="FILE", help="JSON of the figures")
-    options = parser.parse_args()
-    device = options.device
-    if device == "cuda" and not torch.cuda.is_available():
-        parser.exit(1, "torch finds no CUDA GPU: nothing was measured.\n")
+    device, figures = device_and_figures(__doc__, SIZES)
     warnings.simplefilter("ignore", ConvergenceWarning)
-    figures, (n_large, n_beside) = Figures(options.record), SIZES[device]
+    n_large, n_beside = SIZES[device]
     large(n_large, device, figures)
     beside_torchgmm(n_beside, device, figures)
 

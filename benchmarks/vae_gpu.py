@@ -5,13 +5,12 @@ device. Rows are drawn, since times do not depend on them: no data set is needed
 tries the script with few steps, where nothing is a graph.
 """
 
-import argparse
 from functools import partial
 from time import perf_counter
 
 import numpy as np
 import torch
-from figures import Figures
+from figures import device_and_figures
 from interleaved import clock, take_turns, times_as_long
 from tables import show
 from vae_contenders import BATCH, LATENT, EagerLoop, Skvae
@@ -94,15 +93,9 @@ def table(seconds, figures):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--device", choices=SIZES, default="cuda")
-    parser.add_argument("--record", metavar="FILE", help="JSON of the figures")
-    options = parser.parse_args()
-    device = options.device
-    if device == "cuda" and not torch.cuda.is_available():
-        parser.exit(1, "torch finds no CUDA GPU: nothing was measured.\n")
+    device, figures = device_and_figures(__doc__, SIZES)
     n_steps, turns = SIZES[device]
-    figures, rows = Figures(options.record), drawn_rows()
+    rows = drawn_rows()
     torch.manual_seed(0)
     timed_fit(rows[:BATCH], SLICE, device)  # what libraries make but once
     figures.add(f"s of a fit of {n_steps:,} steps", f"{timed_fit(rows, n_steps, device):.2f}")
