@@ -339,7 +339,7 @@ def main():
     if "transform" in wanted:
         show(["60,000 rows", "least s", "median s", "x products"], transforms(rows, 9))
     if "inference" in wanted:
-        header = ["asked", "one thread, ms", "two, ms", "x", "by the best turns x", "same bits"]
+        header = ["method", "one thread, ms", "two, ms", "x", "by the best turns x", "same bits"]
         show(header, inference(rows, 3, arguments.spinners))
 
 
