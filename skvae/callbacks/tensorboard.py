@@ -1,5 +1,6 @@
 """Files of events for TensorBoard."""
 
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import count
@@ -166,7 +167,20 @@ def open_writer(folder: PathLike, *, first_step: int | None = None) -> Any:
     ImportError
         If TensorBoard is not installed.
     """
-    return require_tensorboard()(folder, purge_step=first_step)
+    writer = require_tensorboard()
+    _await_next_second(Path(folder))
+
+    return writer(folder, purge_step=first_step)
+
+
+def _await_next_second(folder: Path) -> None:
+    """Wait until a new file of events sorts behind those that are there.
+
+    TensorBoard reads them in the order of their names: the second they were opened in, then numbers
+    that are compared as text, so that the tenth file of a process comes before its ninth.
+    """
+    while any(folder.glob(f"events.out.tfevents.{int(time.time()):010d}.*")):
+        time.sleep(0.01)
 
 
 def write_record(writer: Any, record: Mapping[str, float], step: int) -> None:

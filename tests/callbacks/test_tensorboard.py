@@ -2,6 +2,7 @@
 
 import pickle
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -52,6 +53,17 @@ def test_steps_that_come_again_replace_what_was_there(tmp_path):
         write_record(writer, {"elbo": -20}, 2)
 
     assert scalars(tmp_path) == {"ELBO": [(1, -1), (2, -20)]}
+
+
+def test_a_file_sorts_behind_those_that_were_opened_in_the_same_second(tmp_path):
+    """TensorBoard reads files in the order of their names."""
+    before = [tmp_path / f"events.out.tfevents.{int(time.time()) + k}.z.9" for k in (0, 1)]
+    for path in before:
+        path.touch()
+    open_writer(tmp_path).close()
+
+    assert len(names := sorted(tmp_path.iterdir())) == 3
+    assert names[:2] == before
 
 
 def test_the_extra_is_named_where_it_is_missing(monkeypatch):
