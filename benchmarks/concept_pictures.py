@@ -255,7 +255,7 @@ def draw_bound(model):
     axes[1].bar(numbers, amounts, color=BLUE)
     axes[1].plot(numbers[n_active:], amounts[n_active:] + 0.02, "x", color=ORANGE, mew=2)
     axes[1].set(xlabel="latent dimension, sorted", ylabel="KL (nats)")
-    axes[1].set_title(f"{n_active} dimensions are used; × marks collapsed ones")
+    axes[1].set_title(f"{n_active} dimensions in use, × collapsed")
     return figure
 
 
