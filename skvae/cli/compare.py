@@ -108,7 +108,9 @@ def _save(
         comparison.save(arguments.output)
     if arguments.report:
         command = shlex.join(["skvae", *arguments.argv])
-        comparison.save_report(arguments.report, y_test, X_test, command=command)
+        comparison.save_report(
+            arguments.report, y_test, X_test, dataset=arguments.dataset, command=command
+        )
 
 
 def _load(

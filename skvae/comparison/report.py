@@ -1,7 +1,7 @@
 """A comparison as one self-contained HTML page: what its template is told."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -49,9 +49,12 @@ def save_report(
     X_test: ArrayLike | None = None,
     *,
     image_shape: Sequence[int] | None = None,
-    command: str | None = None,
+    about: Mapping[str, str | None],
 ) -> None:
-    """Write the page; see ``FeatureComparison.save_report``."""
+    """Write the page; see ``FeatureComparison.save_report``.
+
+    ``about`` has the name of the data set and the command, or None for each.
+    """
     require_matplotlib("A report")
     labels = check_labels(y_test, "y_test")
     if len(labels) != comparison.n_test:
@@ -64,7 +67,7 @@ def save_report(
         "skvae.comparison",
         "report.html",
         style=(files("skvae.comparison") / "report.css").read_text("utf-8"),
-        command=command,
+        **about,
         **_lead(comparison),
         **_results(comparison, labels, images),
         **_origin(comparison.settings),
@@ -74,20 +77,11 @@ def save_report(
 
 
 def _lead(comparison: "FeatureComparison") -> Values:
-    done = [record for record in comparison.summary() if record["status"] == "ok"]
-    best = min(done, key=lambda record: record["test_error"], default=None)
-
     return {
         "n_train": comparison.settings.get("n_train"),
         "n_test": comparison.n_test,
         "interrupted": comparison.interrupted,
-        "best": best
-        and {
-            "feature": best["feature"],
-            "classifier": best["classifier"],
-            "error": cell_text("test_error", best),
-            "interval": cell_text("interval", best),
-        },
+        "findings": comparison.findings(),
     }
 
 

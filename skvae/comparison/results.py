@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from skvae._typing import ArrayLike
+from skvae.comparison.findings import find, holm, sentence_of
 from skvae.comparison.intervals import mcnemar, wilson_interval
 from skvae.comparison.records import Row
 from skvae.comparison.text import format_comparison
@@ -92,7 +93,8 @@ class FeatureComparison:
         -------
         records : list of dict
             ``classifier``, ``a``, ``b``, ``seed``, the test rows that ``only_a`` and ``only_b``
-            got wrong, and ``p_value``; not corrected for the number of pairs.
+            got wrong, ``p_value``, and ``p_corrected``, which is corrected for the number of all
+            tests of the comparison by Holm's procedure.
         """
         done = {(r.classifier, r.feature, r.seed): r for r in self.rows if r.status == "ok"}
         features, classifiers, seeds = (
@@ -118,7 +120,21 @@ class FeatureComparison:
                         }
                     )
 
-        return records
+        corrected = holm([record["p_value"] for record in records])
+
+        return [{**record, "p_corrected": p} for record, p in zip(records, corrected, strict=True)]
+
+    def findings(self) -> list[str]:
+        """What was found, a sentence for each classifier with at least two features.
+
+        It names the feature with the lowest error, which features it beats, and from which it
+        cannot be told apart, by McNemar's test at 5%, corrected for all pairs of the comparison.
+
+        Returns
+        -------
+        sentences : list of str
+        """
+        return [sentence_of(finding) for finding in find(self.summary(), self.mcnemar())]
 
     def table(self) -> str:
         """The comparison as text.
@@ -163,12 +179,13 @@ class FeatureComparison:
         X_test: ArrayLike | None = None,
         *,
         image_shape: Sequence[int] | None = None,
+        dataset: str | None = None,
         command: str | None = None,
     ) -> None:
         """Write the comparison as one HTML page that needs nothing else.
 
-        It has the errors and their charts, confusion matrices, the test images that most often
-        went wrong, tests, notes, and how to run it again.
+        It has what was found, the errors and their charts, confusion matrices, the test images
+        that most often went wrong, tests, notes, and how to run it again.
 
         Parameters
         ----------
@@ -180,6 +197,8 @@ class FeatureComparison:
             Test rows, if they are images to show.
         image_shape : tuple of int, default=None
             (height, width) or (height, width, channels); None means square grey images.
+        dataset : str, default=None
+            What the data are called, in the page's title and first sentence.
         command : str, default=None
             That made the comparison.
 
@@ -194,7 +213,8 @@ class FeatureComparison:
         """
         from skvae.comparison.report import save_report
 
-        save_report(self, path, y_test, X_test, image_shape=image_shape, command=command)
+        about = {"dataset": dataset, "command": command}
+        save_report(self, path, y_test, X_test, image_shape=image_shape, about=about)
 
     def _save_csv(self, path: Path) -> None:
         names = [column.name for column in fields(Row) if column.name not in _PER_TEST_ROW]

@@ -29,7 +29,7 @@ _TEXT = {"feature", "classifier", "chosen"}
 
 
 def format_comparison(comparison: "FeatureComparison") -> str:
-    """Table, notes and tests of a comparison.
+    """Table, notes, tests and findings of a comparison.
 
     Parameters
     ----------
@@ -46,6 +46,8 @@ def format_comparison(comparison: "FeatureComparison") -> str:
         parts.append(f"{n_picked_up} rows are those that an earlier run had finished.")
     if comparison.interrupted:
         parts.append("Interrupted: rows are missing.")
+    if findings := comparison.findings():
+        parts += ["", *map(one_line, findings)]
 
     return "\n".join(parts)
 
@@ -127,7 +129,7 @@ def _tests(records: list[dict[str, Any]]) -> list[str]:
     lines = []
     for classifier in dict.fromkeys(record["classifier"] for record in records):
         values = {
-            (one_line(r["a"]), one_line(r["b"])): r["p_value"]
+            (one_line(r["a"]), one_line(r["b"])): r["p_corrected"]
             for r in records
             if r["classifier"] == classifier
         }
@@ -142,7 +144,11 @@ def _tests(records: list[dict[str, Any]]) -> list[str]:
             "  ".join([f"  {line[0]:<{left}}", *map(str.rjust, line[1:], widths)]) for line in cells
         ]
 
-    return ["", "p-values of McNemar's exact test (first seed, not corrected)", *lines[1:]]
+    return [
+        "",
+        "p-values of McNemar's exact test (first seed, Holm's correction)",
+        *lines[1:],
+    ]
 
 
 def _p_value(value: float | None) -> str:
