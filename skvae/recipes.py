@@ -17,7 +17,7 @@ from skvae.fisher.encoder import FisherVectorEncoder
 from skvae.images.patches import ImagePatches
 from skvae.vae.transformer import VAETransformer
 
-__all__ = ["FEATURES", "LABELLED", "PROFILES", "Profile", "make"]
+__all__ = ["FEATURES", "FEATURE_TEXTS", "LABELLED", "PROFILES", "Profile", "make"]
 
 
 # Passed on to what draws.
@@ -192,6 +192,15 @@ FEATURES: dict[str, Callable[[Profile, Seed, int | None], Pipeline]] = {
     "fv_vae_patches": _fv_vae_patches,
     "fv+vae": _fv_and_vae,
     "vae_prior": _vae_prior,
+}
+FEATURE_TEXTS = {
+    "raw": "pixels as they are",
+    "pca": "principal components",
+    "fv": "Fisher vectors of patches",
+    "vae": "posterior means of a variational autoencoder",
+    "fv_vae_patches": "Fisher vectors in the latent space of a VAE of patches",
+    "fv+vae": "Fisher vectors and posterior means, side by side",
+    "vae_prior": "posterior means of a VAE with class means as priors: reads labels",
 }
 # Those that read labels, whose fit must not see the labels of validation rows.
 LABELLED = frozenset({"vae_prior"})

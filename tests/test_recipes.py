@@ -68,3 +68,7 @@ def test_a_profile_of_ones_own():
 def test_unknown_names_list_the_choices(name, dataset):
     with pytest.raises(ValueError, match="choose from .*mnist|choose from .*fv_vae_patches"):
         recipes.make(name, dataset)
+
+
+def test_every_feature_is_explained():
+    assert recipes.FEATURE_TEXTS.keys() == recipes.FEATURES.keys()

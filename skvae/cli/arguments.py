@@ -3,7 +3,7 @@
 import argparse
 from typing import TypeAlias
 
-__all__ = ["Commands", "positive"]
+__all__ = ["Commands", "positive", "seed", "workers"]
 
 # What a command adds its parser to; its class has no public name.
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -17,11 +17,45 @@ def positive(text: str) -> int:
     argparse.ArgumentTypeError
         If the text is no such number.
     """
-    try:
-        number = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
+    number = _whole(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is less than 1")
 
     return number
+
+
+def seed(text: str) -> int:
+    """A whole number from 0 to 2^32 - 1.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If the text is no such number.
+    """
+    number = _whole(text)
+    if not 0 <= number < 2**32:
+        raise argparse.ArgumentTypeError(f"{text} is not within 0 to {2**32 - 1}")
+
+    return number
+
+
+def workers(text: str) -> int:
+    """A number of workers, or a negative one, which counts down from all cores.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If the text is no whole number, or 0.
+    """
+    number = _whole(text)
+    if number == 0:
+        raise argparse.ArgumentTypeError("0 is no number of workers: -1 takes all cores")
+
+    return number
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None

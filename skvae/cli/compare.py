@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from skvae import datasets, recipes
-from skvae.cli.arguments import Commands, positive
+from skvae.cli.arguments import Commands, positive, seed, workers
 from skvae.comparison.compare import compare_features
 from skvae.comparison.kept import forget_rows
 from skvae.comparison.results import FeatureComparison
@@ -22,12 +22,19 @@ __all__ = ["add_command"]
 _UNLABELLED = [name for name in recipes.FEATURES if name not in recipes.LABELLED]
 
 
+class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Defaults beside each option, and lines of the description as they are."""
+
+
 def add_command(commands: Commands) -> None:
     """Add the command to the subparsers of ``skvae``."""
     parser = commands.add_parser(
         "compare",
         help="compare features by the test errors of the same classifiers",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        description="Compare features by the test errors of the same classifiers.\n\nfeatures:\n"
+        + "\n".join(f"  {name:<16}{text}" for name, text in recipes.FEATURE_TEXTS.items()),
+        epilog="example: skvae compare --features raw pca fv --n-jobs 2 --report report.html",
+        formatter_class=_Help,
     )
     parser.set_defaults(run=_compare)
     add = parser.add_argument
@@ -40,8 +47,8 @@ def add_command(commands: Commands) -> None:
         add(option, nargs="+", choices=names, default=default, metavar="NAME", help=known)
     add("--n-train", type=positive, metavar="N", help="training images, drawn by class")
     add("--n-seeds", type=positive, default=1, metavar="N", help="repetitions")
-    add("--random-state", type=int, default=0, metavar="SEED", help="first seed")
-    add("--n-jobs", type=int, metavar="N", help="processes at a time")
+    add("--random-state", type=seed, default=0, metavar="SEED", help="first seed")
+    add("--n-jobs", type=workers, metavar="N", help="processes at a time")
     add("--data-home", metavar="DIR", help="folder of data sets, else $SKVAE_DATA_HOME")
     add(
         "--output",

@@ -12,7 +12,7 @@ import numpy as np
 from skvae import datasets
 from skvae.callbacks import Lines, Pictures, TensorBoard
 from skvae.callbacks.tensorboard import require_tensorboard
-from skvae.cli.arguments import positive
+from skvae.cli.arguments import positive, seed
 from skvae.cli.train_folder import MODEL, claim
 from skvae.cli.train_listeners import Bar, Iterations, Told
 from skvae.compute.devices import resolve_device
@@ -58,7 +58,7 @@ def add_command(commands: Any) -> None:
     add("--n-iterations", type=positive, default=100_000, metavar="N", help="batches in all")
     add("--conditional", action="store_true", help="learn a mean of the prior for each class")
     add("--device", choices=["cpu", "cuda", "auto"], default="cpu", help="where to compute")
-    add("--random-state", type=int, default=0, metavar="SEED", help="decides all that is random")
+    add("--random-state", type=seed, default=0, metavar="SEED", help="decides all that is random")
     earlier = parser.add_mutually_exclusive_group()
     earlier.add_argument(
         "--resume", action="store_true", help="go on with the run in --logdir, if there is one"
