@@ -152,6 +152,35 @@ def draw_comparison(data, chosen):
     return figure
 
 
+def draw_overview(data, i):
+    """From an image to its vector, in one row."""
+    figure, axes = plt.subplots(
+        1, 4, figsize=(12, 2.9), layout="constrained", width_ratios=(1, 1.15, 1.15, 1.5)
+    )
+    show_image(axes[0], data.X[i].reshape(8, 8))
+    for row, column in [(0, 2), (1, 3), (3, 1), (4, 4)]:
+        corner = (column - 0.5, row - 0.5)
+        axes[0].add_patch(plt.Rectangle(corner, 3, 3, edgecolor=ORANGE, facecolor="none", lw=2))
+    means, variances = data.mixture.means_, data.mixture.covariances_
+    gamma = data.mixture.predict_proba(data.sets[i])
+    own = gamma.T @ data.sets[i] / gamma.sum(axis=0)[:, None]
+    for ax in axes[1:3]:
+        frame(ax, data)
+        ax.set(xlabel="", ylabel="")
+        draw_ellipses(ax, means, variances)
+    axes[1].plot(*np.concatenate(data.sets)[::7].T, ".", color="0.85", markersize=2, zorder=0)
+    for ax in axes[1:3]:
+        ax.plot(*data.sets[i].T, "o", color="black", markersize=3.5)
+    for k in range(K):
+        arrow = {"arrowstyle": "-|>", "color": COLOURS[k], "lw": 2.5}
+        axes[2].annotate("", means[k] + 2 * (own[k] - means[k]), means[k], arrowprops=arrow)
+    draw_bars(axes[3], data.encoder.transform([data.sets[i]])[0], "one vector of fixed length")
+    axes[0].set_title("a set of patches")
+    axes[1].set_title("a mixture of all patches")
+    axes[2].set_title("how this set would move it")
+    return figure
+
+
 def flights(rng, late, n):
     """Generated flights of a plane: distance in 1,000 km, delay in hours."""
     distance = np.where(rng.random(n) < 0.5, rng.normal(1, 0.3, n), rng.normal(4, 0.8, n))
@@ -266,6 +295,7 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     data, model = DigitPatches(), DigitModel()
     pictures = {
+        "overview": draw_overview(data, 10),
         "descriptors": draw_descriptors(data, 10),
         "mixture": draw_mixture(data, 10),
         "gradient": draw_gradient(data, 10),

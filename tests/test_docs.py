@@ -35,12 +35,16 @@ def test_code_blocks_run_one_after_the_other(name, tmp_path, monkeypatch):
 
 
 @pytest.mark.examples
-def test_the_two_pipelines_of_the_readme_print_what_it_says(capsys):
-    (block,) = blocks_of("README.md", ROOT)
-    exec(block, {"__name__": "readme"})
+def test_the_code_of_the_readme_prints_what_it_says(capsys):
+    first_lines, pipelines = blocks_of("README.md", ROOT)
+    exec(first_lines, {"__name__": "readme"})
+    shapes = re.findall(r"# (\(\d+, \d+\))", first_lines)
+    assert capsys.readouterr().out.splitlines() == shapes and len(shapes) == 2
+
+    exec(pipelines, {"__name__": "readme"})
     printed = [float(line) for line in capsys.readouterr().out.split()]
     text = (ROOT / "README.md").read_text()
-    said = re.search(r"prints (0\.\d+), the second about fifteen and (0\.\d+)", text).groups()
+    said = re.search(r"prints (0\.\d+), the second about seven and (0\.\d+)", text).groups()
 
     # Other processors round in other ways, which may move a few of the 1,797 images.
     np.testing.assert_allclose(printed, [float(figure) for figure in said], atol=0.005)
