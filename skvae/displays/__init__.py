@@ -5,6 +5,8 @@ draw it; ``plot(ax=...)`` draws it again. What it shows are its attributes, ``ax
 where. They need matplotlib: ``pip install "skvae[plot]"``.
 """
 
+from skvae.displays.component_changes import ComponentChangesDisplay
+from skvae.displays.contributions import ContributionsDisplay
 from skvae.displays.feature_comparison import FeatureComparisonDisplay
 from skvae.displays.fisher_energy import FisherEnergyDisplay
 from skvae.displays.interpolation import InterpolationDisplay
@@ -16,6 +18,8 @@ from skvae.displays.samples import SamplesDisplay
 from skvae.displays.training_curve import TrainingCurveDisplay
 
 __all__ = [
+    "ComponentChangesDisplay",
+    "ContributionsDisplay",
     "FeatureComparisonDisplay",
     "FisherEnergyDisplay",
     "InterpolationDisplay",

@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skvae._typing import Array, ArrayLike, Axes
 from skvae.displays.canvas import Display, place, require_matplotlib
+from skvae.displays.maps import draw_map, draw_outline
 from skvae.displays.mosaic import as_images, draw_mosaic, fill_grid, tile_centres
 from skvae.displays.palette import ENERGY_MAP, styles
 from skvae.fisher.layout import GRADIENTS
@@ -160,19 +161,11 @@ class FisherEnergyDisplay(Display):
         return np.argsort(total)[::-1][:n_components]
 
     def _plot_positions(self, ax: Axes, strongest: Array, kwargs: dict[str, Any]) -> None:
-        rows, columns = self.centres
-        extent = (*_edges(columns), *_edges(rows)[::-1])
         values = self.energy.sum(axis=(0, 1))
-        style = {"cmap": ENERGY_MAP, "norm": _compressed(values), "extent": extent}
-        artist = ax.imshow(values, **{**style, **kwargs})
+        style = {"cmap": ENERGY_MAP, "norm": _compressed(values), **kwargs}
+        artist = draw_map(ax, values, self.centres, **style)
         if self.image is not None:
-            h, w = self.image.shape
-            framed = np.pad(self.image, 1, constant_values=self.image.min())  # closes outlines
-            outline = np.arange(-1, w + 1), np.arange(-1, h + 1), framed
-            middle = (self.image.min() + self.image.max()) / 2
-            ax.contour(*outline, levels=[middle], colors="white", linewidths=3)
-            ax.contour(*outline, levels=[middle], colors="black", linewidths=1.2)
-            ax.set(xlim=(-0.5, w - 0.5), ylim=(h - 0.5, -0.5))
+            draw_outline(ax, self.image)
         ax.set(xlabel="column, pixels", ylabel="row, pixels")
         self.figure_.colorbar(artist, ax=ax, label="share in the squared length")
 
@@ -210,9 +203,3 @@ def _compressed(values: Array) -> Any:
     from matplotlib.colors import AsinhNorm
 
     return AsinhNorm(linear_width=np.abs(values).max() / 50 or 1.0)
-
-
-def _edges(centres: Array) -> tuple[float, float]:
-    half = (centres[1] - centres[0]) / 2 if len(centres) > 1 else 0.5
-
-    return centres[0] - half, centres[-1] + half

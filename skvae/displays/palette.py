@@ -2,7 +2,7 @@
 
 from typing import TypeAlias
 
-__all__ = ["ENERGY_MAP", "INK", "Style", "styles"]
+__all__ = ["ENERGY_MAP", "INK", "SIGNED_MAP", "Style", "styles"]
 
 # A colour and a marker.
 Style: TypeAlias = tuple[str, str]
@@ -27,6 +27,9 @@ _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "p", ">")
 
 # From dark to light all the way, so that it reads in grey.
 ENERGY_MAP = "cividis"
+
+# Of values on both sides of 0: orange and purple stay apart for the colour-blind.
+SIGNED_MAP = "PuOr"
 
 
 def styles(n: int) -> list[Style]:

@@ -1,7 +1,7 @@
 """Everything between local descriptors and normalised vectors, both ways, as one value."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -183,6 +183,24 @@ class Codec:
             gradients = np.where(np.abs(gradients[short]) > noise, gradients[short], 0)
             vectors[short], scales[short] = self._normalized(gradients)
         return vectors.reshape(*shape, -1), scales.reshape(*shape, -1)
+
+    def gradients_of_each(self, local: FloatArray) -> FloatArray:
+        """Gradients of descriptors that are sets of their own, before power and norm.
+
+        Parameters
+        ----------
+        local : ndarray of shape (n, d)
+            Reduced descriptors.
+
+        Returns
+        -------
+        gradients : ndarray of shape (n, n_features / n_cells)
+            Laid out as the vector of one cell.
+        """
+        plain = replace(self, power=1.0, norm=None, levels=(1,))
+        totals, counts = plain.statistics(local, np.arange(len(local) + 1), None)
+        vectors, _ = plain.vectors(totals, counts, local.dtype)
+        return vectors[:, 0]
 
     def _normalized(self, gradients: FloatArray) -> tuple[FloatArray, FloatArray]:
         vectors = signed_power(self.layout.flatten(gradients), self.power)

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from copy import deepcopy
+from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -34,12 +36,17 @@ from skvae.compute.parallel import map_ordered
 from skvae.compute.threads import single_threaded
 from skvae.data.containers import numbers
 from skvae.fisher.codec import Codec
+from skvae.fisher.component_changes import (
+    component_changes,
+    frame_of_changes,
+    of_whole_sets,
+)
 from skvae.fisher.energy import energies
 from skvae.fisher.inversion import mixture_regression, shift
 from skvae.fisher.layout import GRADIENTS
 from skvae.fisher.parts import fitted_model
 from skvae.fisher.set_encoder import SetEncoder, Spatial
-from skvae.fisher.sets import PackedSets, Sets
+from skvae.fisher.sets import PackedSets, Sets, single_sets
 from skvae.fisher.spatial import cells_of
 from skvae.mixture.assignment import Assignment
 from skvae.mixture.estimator import DiagonalGaussianMixture
@@ -347,6 +354,71 @@ class FisherVectorEncoder(SetEncoder):
         one = PackedSets.one(np.concatenate(list(blocks)), beside.positions)
         with single_threaded():
             return energies(self._codec(), self._reduction().apply(one))
+
+    def component_changes(self, X: SetsLike) -> Any:
+        """What each set would change of the mixture, for reading.
+
+        Parameters
+        ----------
+        X : array, sequence, dask array or bag
+            Sets of descriptors (see Notes), or rows for the extractor.
+
+        Returns
+        -------
+        changes : pandas.DataFrame of n_sets * n_components rows
+            Its index are the sets, by that of X where this is of pandas, and the components. Its
+            columns are
+
+            - ``prevalence``: share of the set's descriptors, by their posteriors, from 0 to 1;
+            - ``weight``: share of those of ``fit``, which is the weight of the component;
+            - ``shift_<dimension>``: mean of these descriptors less that of the component, in
+              standard deviations of the component;
+            - ``variance_<dimension>``: their variance about their own mean, as a share of the
+              component's: 1 is no change, of a single descriptor it is 0.
+
+            Dimensions are ``d0``, ``d1``, ... of the reduced descriptors, or have the names that an
+            extractor such as ``TableSets`` has for them; with ``spatial="xy"``, the last are ``x``
+            and ``y``. Shift and variance are NaN where no descriptor belongs to a component.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed. ``decode_statistics`` does without.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skvae import FisherVectorEncoder
+        >>> rng = np.random.default_rng(0)
+        >>> X = [rng.normal(size=(n, 1)) for n in (20, 35, 50)]
+        >>> encoder = FisherVectorEncoder(2, random_state=0).fit(X)
+        >>> list(encoder.component_changes(X))
+        ['prevalence', 'weight', 'shift_d0', 'variance_d0']
+        """
+        check_is_fitted(self)
+        source = self._source(self._validate(X, reset=False))
+        of_sets = replace(self._vectors(), codec=of_whole_sets(self._codec()))
+        with single_threaded():
+            changes = list(
+                map_ordered(
+                    partial(component_changes, of_sets),
+                    single_sets(source, of_sets.batches(source)),
+                    self.n_jobs,
+                )
+            )
+        weights = of_sets.codec.mixture.weights
+        return frame_of_changes(np.stack(changes), weights, self._dimension_names(), X)
+
+    def _dimension_names(self) -> list[str]:
+        """Of reduced descriptors, with positions where those are appended."""
+        appended = ["x", "y"] if self._reduction().xy_weight is not None else []
+        known = (
+            None
+            if self.reducer_ is not None
+            else getattr(self.extractor_, "descriptor_names_", None)
+        )
+        d = self._codec().layout.d - len(appended)
+        return [*([f"d{j}" for j in range(d)] if known is None else map(str, known)), *appended]
 
     def _decode(self, X: ArrayLike) -> tuple[list[FloatArray], Codec, Any]:
         check_is_fitted(self)

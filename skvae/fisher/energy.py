@@ -1,7 +1,5 @@
 """Where the length of a Fisher vector comes from."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from skvae._typing import FloatArray
@@ -34,10 +32,7 @@ def energies(codec: Codec, local: FloatArray) -> FloatArray:
         By gradient (weights, means, standard deviations), component and descriptor. Their sum over
         descriptors is a sum of squares, hence not negative.
     """
-    plain = replace(codec, power=1.0, norm=None, levels=(1,))
-    totals, counts = plain.statistics(local, np.arange(len(local) + 1), None)
-    vectors, _ = plain.vectors(totals, counts, local.dtype)
-    gradients = plain.layout.unflatten(vectors[:, 0])  # (T, K, 1 + 2 d)
+    gradients = codec.layout.unflatten(codec.gradients_of_each(local))  # (T, K, 1 + 2 d)
     products = by_gradient(gradients * gradients.mean(axis=0) / len(local))
 
     return np.stack([product.sum(axis=2).T for product in products.values()])

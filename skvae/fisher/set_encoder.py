@@ -14,6 +14,7 @@ from skvae._estimator import Estimator
 from skvae._refit import fitted_aside
 from skvae._sklearn import HasMethods, Interval, StrOptions, fit_context
 from skvae._typing import ArrayLike, BlocksLike, Constraints, FloatArray, Names, SetsLike
+from skvae.compute.parallel import map_ordered
 from skvae.compute.sizes import N_JOBS, check_memory
 from skvae.compute.threads import single_threaded
 from skvae.data.blocks import lazy_blocks
@@ -21,11 +22,12 @@ from skvae.data.containers import check_numbers, is_dask, validate_numbers
 from skvae.data.images import validate_images
 from skvae.data.sequences import sequence_of
 from skvae.fisher.codec import Codec
+from skvae.fisher.contributions import check_coef, contributions
 from skvae.fisher.dask_sets import head_of_array, lazy_vectors, read_dask
 from skvae.fisher.extracted_sets import ExtractedSets
 from skvae.fisher.parts import fitted_clone
 from skvae.fisher.reduction import Reduction
-from skvae.fisher.sets import PackedSets, Sets, check_positions
+from skvae.fisher.sets import PackedSets, Sets, check_positions, single_sets
 from skvae.fisher.sources import is_table_in_memory, read_sets
 from skvae.fisher.spatial import pyramid_size
 from skvae.fisher.vectors import SetVectors
@@ -299,6 +301,59 @@ class SetEncoder(TransformerMixin, Estimator):
         if weights is not None:
             weights = _check_weights(weights, sum(map(len, blocks)))
         return blocks, PackedSets.one(head, positions, weights)
+
+    def contributions(self, X: SetsLike, coef: ArrayLike) -> list[FloatArray]:
+        r"""What each descriptor adds to the decision of a linear model on the vectors.
+
+        Parameters
+        ----------
+        X : array, sequence, dask array or bag
+            Sets of descriptors (see Notes), or rows for the extractor.
+        coef : array-like of shape (n_features_out,) or (n_classes, n_features_out)
+            Weights of the features, such as ``coef_`` of a fitted linear model. What stands between
+            it and the encoder is folded in: ``coef / scaler.scale_`` for a ``StandardScaler``.
+
+        Returns
+        -------
+        contributions : list of ndarray of shape (n_i,) or (n_i, n_classes), float64
+            One array for each set, in the order of its descriptors. Their sum is ``coef`` times the
+            vector of the set: the decision less its intercept.
+
+        Raises
+        ------
+        ValueError
+            If ``coef`` has not a number for every feature.
+
+        Notes
+        -----
+        Power and norm are factors of the whole set, so each feature divides among descriptors as
+        its gradient does; where their gradients cancel to rounding errors, equally. A descriptor
+        may add more than the whole where others pull against it. Sums hold to the rounding of
+        float64, in which all is computed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skvae import FisherVectorEncoder
+        >>> rng = np.random.default_rng(0)
+        >>> X = [rng.normal(size=(n, 3)) for n in (20, 35, 50)]
+        >>> encoder = FisherVectorEncoder(4, random_state=0)
+        >>> F, coef = encoder.fit_transform(X), rng.normal(size=28)
+        >>> parts = encoder.contributions(X, coef)
+        >>> bool(np.allclose([part.sum() for part in parts], F @ coef))
+        True
+        """
+        check_is_fitted(self)
+        weights = check_coef(coef, self._n_features_out)
+        source = self._source(self._validate(X, reset=False))
+        of_sets = self._vectors()
+        with single_threaded():
+            parts = map_ordered(
+                lambda one: contributions(of_sets, one, np.atleast_2d(weights)),
+                single_sets(source, of_sets.batches(source)),
+                self.n_jobs,
+            )
+            return [part.reshape(len(part), *weights.shape[:-1]) for part in parts]
 
     def component_descriptors(self) -> tuple[FloatArray, FloatArray, FloatArray | None]:
         """Mean descriptor of each component of the model, as the extractor gives descriptors.

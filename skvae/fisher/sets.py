@@ -1,6 +1,6 @@
 """Sets of local descriptors: what a source of them gives, and those that lie in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -10,7 +10,14 @@ from skvae._typing import ArrayLike, FloatArray, IntArray
 from skvae.data.blocks import random_rows
 from skvae.data.containers import check_numbers
 
-__all__ = ["BATCH_DESCRIPTORS", "PackedSets", "Sets", "batches_of", "check_positions"]
+__all__ = [
+    "BATCH_DESCRIPTORS",
+    "PackedSets",
+    "Sets",
+    "batches_of",
+    "check_positions",
+    "single_sets",
+]
 
 # Descriptors pulled at a time: bounds memory, and is enough to keep the matrix products busy.
 BATCH_DESCRIPTORS = 32_768
@@ -140,6 +147,27 @@ def batches_of(offsets: IntArray | Sequence[int], max_sets: int) -> list[slice]:
     by_size = np.searchsorted(offsets, np.arange(0, offsets[-1], BATCH_DESCRIPTORS), side="left")
     cuts = np.unique([0, *by_size, *range(0, n, max_sets), n])
     return [slice(int(a), int(b)) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+
+
+def single_sets(source: Sets, batches: Iterable[slice]) -> Iterator[PackedSets]:
+    """One set after the other, of batches that are pulled when they are reached.
+
+    Parameters
+    ----------
+    source : Sets
+        The sets.
+    batches : iterable of slice
+        Of the source, in order.
+
+    Yields
+    ------
+    one : PackedSets
+        A single set.
+    """
+    for batch in batches:
+        pulled = source.part(batch).pull()
+        for i in range(len(pulled)):
+            yield pulled.part(slice(i, i + 1))
 
 
 def check_positions(positions: ArrayLike, n_descriptors: int) -> FloatArray:

@@ -24,6 +24,8 @@ def makers(digits, plane, classes, encoder, comparison):
         "TrainingCurveDisplay": (classes,),
         "MixtureComponentsDisplay": (encoder,),
         "FisherEnergyDisplay": (encoder, X[:1]),
+        "ContributionsDisplay": (encoder, X[:1], encoder.transform(X[:1])[0]),
+        "ComponentChangesDisplay": (encoder, X[:1]),
     }
     functions = {
         name: partial(getattr(displays, name).from_estimator, *arguments)
@@ -99,6 +101,8 @@ def test_estimators_must_be_fitted(name, makers):
         ("TrainingCurveDisplay", "loss"),
         ("MixtureComponentsDisplay", "map"),
         ("FisherEnergyDisplay", "map"),
+        ("ContributionsDisplay", "list"),
+        ("ComponentChangesDisplay", "map"),
         ("FeatureComparisonDisplay", "time"),
     ],
 )
