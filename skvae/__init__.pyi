@@ -14,6 +14,7 @@ from .fisher.vocabulary import BagOfVisualWordsEncoder as BagOfVisualWordsEncode
 from .fisher.vocabulary import VLADEncoder as VLADEncoder
 from .images.keypoints import ImageKeypoints as ImageKeypoints
 from .images.patches import ImagePatches as ImagePatches
+from .images.read_image import read_image as read_image
 from .mixture.estimator import DiagonalGaussianMixture as DiagonalGaussianMixture
 from .persistence import load_estimator as load_estimator
 from .tables.sets_from_table import sets_from_table as sets_from_table

@@ -66,7 +66,7 @@ def _out_of_cells(X: Any) -> Any:
         X = np.asarray(X)
     if outer_ndim(X) == 2 and (is_frame(X) or isinstance(X, np.ndarray)) and X.shape[1]:
         column = X[X.columns[0]] if is_frame(X) else X[:, 0]
-        if inner_ndim(column) == 3:
+        if inner_ndim(column) >= 3:
             if X.shape[1] > 1:
                 raise ValueError(f"X has {X.shape[1]} columns of arrays; pass one of them.")
             X = column

@@ -101,17 +101,18 @@ class FisherEnergyDisplay(Display):
         if not hasattr(estimator, "mixture_") or not hasattr(extractor, "grid_"):
             raise TypeError(
                 "An energy map needs a FisherVectorEncoder with ImagePatches() as extractor, whose "
-                f"patches lie on a grid; got {estimator!r}."
+                "patches lie on one grid: fitted on images of one size that are in no files, with "
+                f"scales=(1,); got {estimator!r}."
             )
         n_images = np.shape(X)[0]
         if n_images != 1:
             raise ValueError(
                 f"X holds {n_images} images; an energy map is of one: pass X[i : i + 1]."
             )
+        image = as_images(X, extractor.image_shape_)[0].mean(axis=2)
         patches = extractor.transform(X)[0]
         shares = estimator.energies(patches, extractor.positions_)
         rows, columns = extractor.grid_
-        image = as_images(X, extractor.image_shape_)[0].mean(axis=2)
         energy = shares.reshape(*shares.shape[:2], len(rows), len(columns))
 
         return cls(energy=energy, centres=(rows, columns), image=image).plot(kind, ax, **kwargs)

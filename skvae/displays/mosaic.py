@@ -30,8 +30,18 @@ def as_images(X: ArrayLike, image_shape: Sequence[int] | None) -> Array:
     -------
     images : ndarray of shape (n, h, w, c)
         With 1, 3 or 4 channels.
+
+    Raises
+    ------
+    ValueError
+        If images differ in size, or cannot be drawn.
     """
-    X = np.asarray(X)
+    try:
+        X = np.asarray(X)
+    except ValueError as error:
+        raise ValueError(
+            "Images of different sizes do not make one picture: pass images of one size."
+        ) from error
     if X.ndim not in (2, 3, 4) or len(X) == 0:
         raise ValueError(f"Expected images, one or more rows of pixels; got an array of {X.shape}.")
     shape = shape_of_images(X, image_shape)

@@ -72,8 +72,8 @@ class FisherVectorEncoder(SetEncoder):
     n_components : int, default=64
         K, the number of Gaussians. A ``mixture`` brings its own.
     extractor : transformer, default=None
-        Makes sets from rows of X (such as ``ImagePatches``), a few rows at a time. None means that
-        X holds sets.
+        Makes sets from rows of X (such as ``ImagePatches``), a few rows at a time; or from images
+        of any size and names of files, one at a time. None means that X holds sets.
     reducer : transformer, default=None
         Fitted on local descriptors and applied to them (``PCA(20)``, ``VAETransformer(16)``).
     mixture : DiagonalGaussianMixture or GaussianMixture, default=None
@@ -479,7 +479,9 @@ class FisherVectorEncoder(SetEncoder):
         Raises
         ------
         AttributeError
-            If the reducer cannot invert.
+            If the reducer cannot invert, or images of different sizes were fitted.
+        ValueError
+            If the extractor cannot: patches are of several scales.
         """
         (s0, s1, s2), codec, dtype = self._decode(X)
         center, reduction = codec.mixture.center(np.float64), self._reduction()

@@ -19,12 +19,14 @@ from skvae.compute.sizes import N_JOBS, check_memory
 from skvae.compute.threads import single_threaded
 from skvae.data.blocks import lazy_blocks
 from skvae.data.containers import check_numbers, is_dask, validate_numbers
+from skvae.data.image_sequence import ImageSequence
 from skvae.data.images import validate_images
 from skvae.data.sequences import sequence_of
 from skvae.fisher.codec import Codec
 from skvae.fisher.contributions import check_coef, contributions
 from skvae.fisher.dask_sets import head_of_array, lazy_vectors, read_dask
 from skvae.fisher.extracted_sets import ExtractedSets
+from skvae.fisher.listed_sets import ListedSets
 from skvae.fisher.parts import fitted_clone
 from skvae.fisher.reduction import Reduction
 from skvae.fisher.sets import PackedSets, Sets, check_positions, single_sets
@@ -193,7 +195,8 @@ class SetEncoder(TransformerMixin, Estimator):
         if is_dask(X):
             source, head = read_dask(X, reader, of_sets=self.extractor is None)
         elif self.extractor is not None:
-            return validate_images(self, X, reset=reset)
+            files = hasattr(self.extractor, "reader")
+            return validate_images(self, X, reset=reset, files=files)
         else:
             X = sequence_of(X, reader)
             if is_table_in_memory(X):
@@ -207,6 +210,8 @@ class SetEncoder(TransformerMixin, Estimator):
         if hasattr(self.extractor, "read"):
             source: Sets = self.extractor_.sets(X)
             return source
+        if isinstance(X, ImageSequence):
+            return ListedSets(X, self.extractor_)
         return X if self.extractor is None else ExtractedSets(X, self.extractor_)
 
     def transform(self, X: SetsLike) -> FloatArray:

@@ -1,10 +1,15 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 import torch
 from reiterable import Blocks
 
 from skvae import ImagePatches
+from skvae.data.image_sequence import ImageSequence
 from skvae.data.images import shape_of_images, validate_images
 
 
@@ -51,11 +56,61 @@ def test_images_of_any_container_are_one_array():
         assert found.dtype == np.float32 and np.array_equal(found, images)
 
 
-@pytest.mark.parametrize("shapes", [[(3, 4), (4, 3)], [(3, 4, 3), (3, 4)]])
-def test_images_of_different_shapes_are_named(shapes):
-    X = [np.ones(shape) for shape in shapes]
-    with pytest.raises(ValueError, match=r"image 0 has .3, 4.*, image 1 has .*Resize or crop"):
-        validate_images(ImagePatches(), X, reset=True)
+RAGGED = [np.zeros((3, 4), np.uint8), np.ones((4, 3), np.float32), np.ones((4, 4), bool)]
+IN_CELLS = pd.DataFrame({"image": RAGGED})
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        RAGGED,
+        tuple(RAGGED),
+        [image.tolist() for image in RAGGED],
+        np.array([*RAGGED, None], object)[:3],
+        dict(enumerate(RAGGED)).values(),
+        Blocks(*RAGGED),
+        IN_CELLS.image,
+        IN_CELLS,
+        [torch.tensor(image) for image in RAGGED],
+    ],
+    ids=lambda X: type(X).__name__,
+)
+def test_images_of_different_shapes_are_a_sequence(X):
+    estimator = ImagePatches().fit(np.ones((2, 64)))
+    found = validate_images(estimator, X, reset=True)
+    assert isinstance(found, ImageSequence) and not hasattr(estimator, "n_features_in_")
+    assert all(np.array_equal(a, b) for a, b in zip(found, RAGGED, strict=True))
+
+
+def test_colour_images_in_the_cells_of_a_table():
+    X = pd.DataFrame({"image": [np.zeros((3, 4, 3)), np.ones((4, 3, 3))]})
+    assert len(validate_images(ImagePatches(), X, reset=True)) == 2
+
+
+NAMES = ["a.png", "b.png"]
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        NAMES,
+        [Path("a.png"), Path("b.png")],
+        ["a.png", Path("b.png")],
+        np.array(NAMES),
+        np.array(NAMES)[:, None],
+        np.array(NAMES, object),
+        pd.Series(NAMES, index=[7, 3]),
+        pd.DataFrame({"file": NAMES}),
+        pl.Series(NAMES),
+        pl.DataFrame({"file": NAMES}),
+        pa.table({"file": NAMES}),
+        dict(enumerate(NAMES)).values(),
+    ],
+    ids=lambda X: type(X).__name__,
+)
+def test_names_of_files_are_taken_where_they_can_be_read(X):
+    found = validate_images(ImagePatches(), X, reset=True, files=True)
+    assert list(map(str, found)) == NAMES and found.dtype == np.float32
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 
+from skvae import FisherVectorEncoder, ImagePatches
 from skvae.displays import FisherEnergyDisplay
 
 
@@ -53,3 +54,21 @@ def test_what_has_no_energy_map_is_an_error(digits, encoder):
         FisherEnergyDisplay.from_estimator(PCA(2).fit(digits[0]), digits[0][:1])
     with pytest.raises(ValueError, match="holds 2 images"):
         FisherEnergyDisplay.from_estimator(encoder, digits[0][:2])
+
+
+@pytest.mark.parametrize(
+    ("X", "scales"), [([np.ones((8, 8)), np.ones((8, 9))], (1,)), (np.ones((2, 8, 8)), (1, 0.5))]
+)
+def test_patches_of_several_sizes_or_scales_have_no_map(rng, X, scales):
+    X = [x + rng.random(x.shape) for x in X]
+    patches = ImagePatches(3, scales=scales)
+    fitted = FisherVectorEncoder(2, extractor=patches, random_state=0).fit(X)
+    with pytest.raises(TypeError, match=r"fitted on images of one size .* scales=\(1,\)"):
+        FisherEnergyDisplay.from_estimator(fitted, X[:1])
+
+
+def test_an_image_of_another_size_has_no_map(rng):
+    X = rng.random((3, 8, 8))
+    fitted = FisherVectorEncoder(2, extractor=ImagePatches(3), random_state=0).fit(X)
+    with pytest.raises(ValueError, match=r"images of shape \(9, 9\), but image_shape=\(8, 8, 1\)"):
+        FisherEnergyDisplay.from_estimator(fitted, rng.random((1, 9, 9)))

@@ -50,6 +50,7 @@ def test_constant_images_can_be_drawn(tmp_path):
         (np.zeros((2, 12)), (2, 3, 2), "2 channels"),
         (np.zeros(4), None, "one or more rows"),
         (np.zeros((0, 4)), None, "one or more rows"),
+        ([np.zeros((3, 4)), np.zeros((4, 4))], None, "of different sizes do not make one picture"),
     ],
 )
 def test_wrong_shapes_are_errors(X, image_shape, message):

@@ -5,9 +5,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from skvae.data.image_sequence import ImageSequence
 from skvae.fisher import sets as sets_
 from skvae.fisher.dask_sets import DaskSets
 from skvae.fisher.extracted_sets import ExtractedSets
+from skvae.fisher.listed_sets import ListedSets
 from skvae.fisher.mapped_sets import MappedSets
 from skvae.fisher.packing import pack_sets
 from skvae.fisher.sets import PackedSets, Sets, batches_of, check_positions
@@ -32,6 +34,17 @@ def extracted(sets, **found):
         **{name: lambda rows, f=f: f(rows[:, 0].astype(int)) for name, f in found.items()},
     )
     return ExtractedSets(numbers, extractor)
+
+
+def listed(sets):
+    images = ImageSequence.of([np.full((1, 1), i) for i in range(len(sets))])
+    extractor = SimpleNamespace(
+        extract=lambda numbers: (
+            [sets[int(i[0, 0])] for i in numbers],
+            [places_of(sets)[int(i[0, 0])] for i in numbers],
+        )
+    )
+    return ListedSets(images, extractor)
 
 
 def in_dask(sets):
@@ -64,6 +77,7 @@ SOURCES = {
         sets,
         extract=lambda numbers: ([sets[i] for i in numbers], [places_of(sets)[i] for i in numbers]),
     ),
+    "listed": lambda sets, folder: listed(sets),
     "dask": lambda sets, folder: in_dask(sets),
     "described": lambda sets, folder: described(sets),
 }

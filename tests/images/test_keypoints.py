@@ -172,7 +172,7 @@ def test_clone_pickle_and_parameters(large):
     keypoints = clone(ImageKeypoints(DETECTORS["orb"], image_shape=(64, 64)))
     assert keypoints.detector is not DETECTORS["orb"]
     assert keypoints.detector.n_keypoints == 20
-    assert set(keypoints.get_params()) == {"detector", "image_shape"}
+    assert set(keypoints.get_params()) == {"detector", "image_shape", "scales", "reader"}
     sets = keypoints.set_params(image_shape=None).fit(large).transform(large)
     again = pickle.loads(pickle.dumps(keypoints)).transform(large)
     assert all(np.array_equal(a, b) for a, b in zip(sets, again, strict=True))
@@ -216,3 +216,59 @@ def test_wrong_sizes_after_fit():
         keypoints.extract(np.ones((1, 8, 2)))
     with pytest.raises(NotFittedError):
         ImageKeypoints(Bright()).transform(np.ones((1, 16)))
+
+
+# Images of any size
+
+
+@pytest.fixture
+def photos(rng):
+    return [rng.random(shape, np.float32) for shape in [(9, 12), (20, 7), (14, 14)]]
+
+
+def test_an_image_of_any_size_has_its_own_keypoints_and_frame(photos):
+    keypoints = ImageKeypoints(Bright(0.7)).fit(photos)
+    assert keypoints.image_shape_ == (None, None, 1)
+    sets, positions = keypoints.extract(photos)
+    for image, found, where in zip(photos, sets, positions, strict=True):
+        alone = ImageKeypoints(Bright(0.7)).fit(image[None]).extract(image[None])
+        assert np.array_equal(found, alone[0][0]) and np.array_equal(where, alone[1][0])
+        assert np.array_equal(keypoints.transform(image[None])[0], found)
+
+
+def test_a_file_has_the_keypoints_of_its_array(photos, tmp_path):
+    paths = [tmp_path / f"{i}.npy" for i in range(3)]
+    for path, image in zip(paths, photos, strict=True):
+        np.save(path, image)
+    keypoints = ImageKeypoints(Bright(0.7), reader=np.load)
+    a = keypoints.fit(photos).transform(photos)
+    b = clone(keypoints).fit(paths).transform(paths)
+    assert all(np.array_equal(s, t) for s, t in zip(a, b, strict=True))
+
+
+@pytest.mark.parametrize("size", [(40, 60), (41, 61)])
+def test_keypoints_of_a_smaller_image_lie_where_they_lie_in_the_original(size):
+    image = np.zeros((1, *size))
+    image[0, 18:24, 42:48] = 1
+    keypoints = ImageKeypoints(Bright(0.3), scales=(1, 0.5)).fit(image)
+    _, (found,) = keypoints.extract(image)
+    expected = 2 * np.array([44.5, 20.5]) / (np.array(size)[::-1] - 1) - 1
+    assert len(found) > 36 + 8
+    np.testing.assert_allclose(found[:36].mean(axis=0), expected, atol=1e-12)
+    np.testing.assert_allclose(found[36:].mean(axis=0), expected, atol=0.03)
+
+
+def test_a_scale_of_one_changes_no_bit(photos):
+    X = np.stack([photos[0], photos[0][::-1]])
+    plain = ImageKeypoints(Bright(0.7)).fit(X).extract(X)
+    scaled = ImageKeypoints(Bright(0.7), scales=(1.0,)).fit(X).extract(X)
+    for a, b in zip(plain, scaled, strict=True):
+        assert all(np.array_equal(s, t) for s, t in zip(a, b, strict=True))
+
+
+def test_what_a_detector_refuses_is_named(rng):
+    colour = [rng.random((30, 30, 3)), rng.random((40, 30, 3))]
+    with pytest.raises(ValueError, match=r"SIFT refuses Image 0 of X, of shape \(30, 30, 3\): "):
+        ImageKeypoints(SIFT()).fit(colour)
+    with pytest.raises(ValueError, match="scales="):
+        ImageKeypoints(Bright(), scales=()).fit(colour)

@@ -1,12 +1,15 @@
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from skimage.transform import resize
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.image import extract_patches_2d
 
-from skvae import ImagePatches
+from skvae import ImagePatches, read_image
 
 
 @pytest.mark.parametrize("shape", [(6, 6), (5, 7)])
@@ -139,3 +142,171 @@ def test_a_refit_that_fails_leaves_the_fit_before():
         patches.fit(np.zeros((1, 4)))
     assert np.array_equal(patches.transform(X), expected)
     assert patches.n_features_in_ == 16
+
+
+# Images of any size
+
+
+@pytest.fixture
+def photos(rng):
+    """Grey images of different sizes, two of them of one."""
+    return [rng.random(shape, np.float32) for shape in [(9, 12), (20, 7), (9, 12), (14, 14)]]
+
+
+@pytest.fixture
+def saved(photos, tmp_path):
+    """Names of files, and what they hold."""
+    paths = [tmp_path / f"{i}.png" for i in range(len(photos))]
+    for path, image in zip(paths, photos, strict=True):
+        Image.fromarray((image * 255).astype(np.uint8)).save(path)
+    return paths, [read_image(path) for path in paths]
+
+
+def same(a, b):
+    return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+@pytest.mark.parametrize("scales", [(1,), (1, 0.7, 0.5), (2,)])
+@pytest.mark.parametrize("channels", [(), (3,), (4,)])
+def test_an_image_has_the_patches_that_it_has_in_an_array(rng, scales, channels):
+    images = [rng.random((*size, *channels)) for size in [(9, 12), (20, 7), (14, 14)]]
+    patches = ImagePatches(4, stride=2, padding=1, scales=scales).fit(images)
+    assert patches.image_shape_ == (None, None, channels[0] if channels else 1)
+    sets, positions = patches.extract(images)
+    assert same(sets, patches.transform(images))
+    for image, found, where in zip(images, sets, positions, strict=True):
+        alone = ImagePatches(4, stride=2, padding=1, scales=scales).fit(image[None])
+        assert np.array_equal(alone.transform(image[None])[0], found)
+        assert np.array_equal(alone.positions_, where)
+        assert same(alone.extract(image[None]), ([found], [where]))
+        assert same(patches.transform(image[None]), [found])  # an array of another size
+
+
+def test_a_scale_of_one_changes_no_bit(rng):
+    X = rng.random((3, 10, 11))
+    plain, scaled = ImagePatches(4).fit(X), ImagePatches(4, scales=[1.0]).fit(X)
+    assert np.array_equal(plain.transform(X), scaled.transform(X))
+    assert np.array_equal(plain.positions_, scaled.positions_)
+    P = plain.transform(X)
+    assert np.array_equal(plain.inverse_transform(P), scaled.inverse_transform(P))
+
+
+def test_patches_of_all_scales_are_one_set(rng):
+    X = rng.random((2, 20, 30, 3))
+    patches = ImagePatches(5, stride=2, scales=(1, 0.5)).fit(X)
+    found = patches.transform(X)
+    whole = ImagePatches(5, stride=2).fit(X)
+    n = len(whole.positions_)
+    assert np.array_equal(found[:, :n], whole.transform(X))
+    half = np.stack([resize(x, (10, 15), order=1, anti_aliasing=True) for x in X])
+    expected = ImagePatches(5, stride=2).fit_transform(half)
+    np.testing.assert_allclose(found[:, n:], expected, atol=1e-12)
+    assert found.shape[1] == len(patches.positions_)
+
+
+def test_positions_of_scales_are_places_in_the_original():
+    # Pixels that say where they are: bilinear interpolation keeps a ramp.
+    column, row = np.meshgrid(np.linspace(-1, 1, 41), np.linspace(-1, 1, 41))
+    X = np.stack([column, row], axis=2)[None]
+    patches = ImagePatches(1, scales=(1, 0.5, 1.5)).fit(X)
+    found, where = patches.transform(X)[0], patches.positions_
+    inside = (np.abs(where) < 0.9).all(axis=1)
+    assert inside.sum() > 3000
+    np.testing.assert_allclose(found[inside], where[inside], atol=0.01)
+
+
+@pytest.mark.parametrize("as_names", [str, Path])
+def test_a_file_has_the_patches_of_its_array(saved, as_names):
+    paths, images = saved
+    patches = ImagePatches(4, scales=(1, 0.7))
+    of_arrays = patches.fit(images).extract(images)
+    names = [as_names(path) for path in paths]
+    of_files = patches.fit(names).extract(names)
+    for a, b in zip(of_arrays, of_files, strict=True):
+        assert same(a, b)
+    assert patches.transform(names)[0].dtype == np.float32
+    assert same(patches.transform([names[0], images[1]]), of_arrays[0][:2])
+
+
+def test_a_reader_of_the_user_gets_the_names_as_they_are(photos):
+    patches = ImagePatches(4, reader=lambda name: photos[int(name)])
+    assert same(patches.fit_transform(list("0123")), ImagePatches(4).fit_transform(photos))
+    assert clone(patches).reader is patches.reader
+    again = pickle.loads(pickle.dumps(ImagePatches(4, reader=np.load).fit(photos)))
+    assert again.reader is np.load
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, bool, np.float64])
+def test_types_are_those_of_arrays(rng, dtype):
+    images = [(rng.random(size) * 2).astype(dtype) for size in [(5, 5), (6, 4)]]
+    found = ImagePatches(2).fit_transform(images)
+    assert found[0].dtype == ImagePatches(2).fit_transform(images[0][None]).dtype
+
+
+def test_images_after_images_may_have_any_size_but_not_after_rows(photos):
+    patches = ImagePatches(4).fit(np.stack([photos[0], photos[2]]))
+    assert patches.image_shape_ == (9, 12, 1) and patches.n_features_in_ == 108
+    assert same(patches.transform(photos), ImagePatches(4).fit_transform(photos))
+    of_rows = ImagePatches(4, image_shape=(9, 12)).fit(photos[0].reshape(1, -1))
+    assert same(of_rows.transform([photos[0], photos[2]]), patches.transform(photos)[[0, 2]])
+    with pytest.raises(ValueError, match=r"Image 1 of X has shape \(20, 7, 1\), but image_shape"):
+        of_rows.transform(photos)
+    with pytest.raises(ValueError, match=r"Image 1 of X has shape \(20, 7, 1\), but image_shape"):
+        ImagePatches(4, image_shape=(9, 12)).fit(photos).transform(photos)
+
+
+def test_a_scale_at_which_no_patch_fits_gives_none(rng):
+    small, large = rng.random((5, 6)), rng.random((12, 12))
+    sets, positions = ImagePatches(4, scales=(1, 0.5)).fit([large, small]).extract([small, large])
+    assert len(sets[0]) == len(positions[0]) == 2 * 3
+    assert len(sets[1]) == 81 + 9
+
+
+@pytest.mark.parametrize(
+    ("params", "images", "message"),
+    [
+        ({}, [(9, 9), (3, 9)], "patch_size=4 does not fit into Image 1 of X, of 3 x 9 pixels"),
+        ({"scales": (0.1,)}, [(9, 9), (8, 9)], r"fit into Image 0 of X.*and scales=\(0.1,\)"),
+        ({}, [(9, 9), (9, 9, 3)], r"Image 1 of X has 3 channels .*Image 0 of X has 1 channel"),
+        ({}, [(9,), (8,)], r"Image 0 of X has shape \(9,\)"),
+        ({"scales": (1, -1)}, [(9, 9), (8, 9)], "scales="),
+        ({"padding": 10**9}, [(9, 9), (8, 9)], "on Image 0 of X.* GB of memory"),
+    ],
+)
+def test_bad_images_of_different_sizes_are_named(params, images, message):
+    with pytest.raises(ValueError, match=message):
+        ImagePatches(4, **params).fit_transform([np.ones(shape) for shape in images])
+
+
+def test_small_files_and_images_after_the_fit_are_named(saved, photos):
+    paths, images = saved
+    with pytest.raises(ValueError, match=r"Image 1 of X \('.*1.png'\), of 20 x 7 pixels"):
+        ImagePatches(8).fit(paths).transform(paths)
+    with pytest.raises(ValueError, match=r"into Image 2 of X, of 3 x 3"):
+        ImagePatches(4).fit(images).transform([*images[:2], np.ones((3, 3))])
+
+
+def test_what_needs_one_size_says_so(photos):
+    patches = ImagePatches(4).fit(photos)
+    for name in ("positions_", "grid_"):
+        assert not hasattr(patches, name)
+        with pytest.raises(AttributeError, match=r"no places in common: extract\(X\)"):
+            getattr(patches, name)
+    with pytest.raises(AttributeError, match="no places in common"):
+        patches.inverse_transform(np.ones((1, 54, 16)))
+    scaled = ImagePatches(2, scales=(1, 0.5)).fit(np.ones((1, 6, 6)))
+    with pytest.raises(ValueError, match=r"Patches of scales=\(1, 0.5\) cannot be put back"):
+        scaled.inverse_transform(scaled.transform(np.ones((1, 6, 6))))
+    with pytest.raises(AttributeError, match="lie on no one grid"):
+        scaled.grid_  # noqa: B018
+
+
+def test_a_subclass_that_changes_patches_changes_them_once(photos):
+    class Doubled(ImagePatches):
+        def transform(self, X):
+            return 2 * super().transform(X)
+
+    plain = ImagePatches(4).fit_transform(photos)
+    doubled = Doubled(4).fit(photos)
+    assert same(doubled.extract(photos)[0], [2 * p for p in plain])
+    assert same(doubled.transform(photos), [2 * p for p in plain])
