@@ -16,6 +16,7 @@ from .images.keypoints import ImageKeypoints as ImageKeypoints
 from .images.patches import ImagePatches as ImagePatches
 from .mixture.estimator import DiagonalGaussianMixture as DiagonalGaussianMixture
 from .persistence import load_estimator as load_estimator
+from .series.series_windows import SeriesWindows as SeriesWindows
 from .tables.sets_from_table import sets_from_table as sets_from_table
 from .tables.table_sets import TableSets as TableSets
 from .vae.fisher_scores import FisherScores as FisherScores

@@ -20,6 +20,7 @@ from skvae.data.blocks import lazy_blocks
 from skvae.data.containers import check_numbers, is_dask, validate_numbers
 from skvae.data.images import validate_images
 from skvae.data.sequences import sequence_of
+from skvae.data.tables import is_named_table
 from skvae.fisher.codec import Codec
 from skvae.fisher.dask_sets import head_of_array, lazy_vectors, read_dask
 from skvae.fisher.extracted_sets import ExtractedSets
@@ -61,6 +62,7 @@ class SetEncoder(TransformerMixin, Estimator):
     reducer_: Any
     n_features_in_: int
     feature_names_in_: Names
+    _n_positions: int = 2
 
     _parameter_constraints: Constraints = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
@@ -149,11 +151,18 @@ class SetEncoder(TransformerMixin, Estimator):
                 f"spatial={self.spatial!r} needs an extractor that says where descriptors lie, by "
                 "positions_ or extract, such as ImagePatches()."
             )
+        if self._levels != (1,) and sample.positions is not None and sample.positions.shape[1] != 2:
+            raise ValueError(
+                f"spatial={self.spatial!r} makes a pyramid of squares, but positions have "
+                f"{sample.positions.shape[1]} dimensions: 'xy' takes any number."
+            )
         return sample
 
     def _fit_parts(self, source: Sets, sample: PackedSets, rng: np.random.RandomState) -> None:
         """Fit reducer and model to a sample of the descriptors."""
         self.reducer_ = fitted_clone(self.reducer, sample.descriptors, rng)
+        if sample.positions is not None:
+            self._n_positions = sample.positions.shape[1]
         self._fit_model(self._reduction().apply(sample), rng)
 
     def _check_options(self) -> None:
@@ -177,7 +186,7 @@ class SetEncoder(TransformerMixin, Estimator):
 
     def _reduction(self) -> Reduction:
         appended = self.spatial is not None and "xy" in self.spatial
-        return Reduction(self.reducer_, self.xy_weight if appended else None)
+        return Reduction(self.reducer_, self.xy_weight if appended else None, self._n_positions)
 
     def _vectors(self) -> SetVectors:
         return SetVectors(self._reduction(), self._codec(), self.n_jobs)
@@ -186,7 +195,8 @@ class SetEncoder(TransformerMixin, Estimator):
         """X as rows for the extractor, or as a source of sets."""
         reader = type(self).__name__
         if hasattr(self.extractor, "read"):
-            validate_data(self, X, reset=reset, skip_check_array=True)
+            if is_named_table(X):
+                validate_data(self, X, reset=reset, skip_check_array=True)
             return self.extractor.read(X)
         if is_dask(X):
             source, head = read_dask(X, reader, of_sets=self.extractor is None)
@@ -295,7 +305,7 @@ class SetEncoder(TransformerMixin, Estimator):
                     f"spatial={self.spatial!r} needs positions of the descriptors, for the "
                     "extractor has no positions_ of its own."
                 )
-            positions = check_positions(positions, sum(map(len, blocks)))
+            positions = check_positions(positions, sum(map(len, blocks)), self._n_positions)
         if weights is not None:
             weights = _check_weights(weights, sum(map(len, blocks)))
         return blocks, PackedSets.one(head, positions, weights)
