@@ -19,7 +19,6 @@ from skvae.compute.threads import single_threaded
 from skvae.data.blocks import lazy_blocks
 from skvae.data.containers import check_numbers, is_dask, validate_numbers
 from skvae.data.images import validate_images
-from skvae.data.sequences import sequence_of
 from skvae.data.tables import is_named_table
 from skvae.fisher.codec import Codec
 from skvae.fisher.dask_sets import head_of_array, lazy_vectors, read_dask
@@ -27,7 +26,7 @@ from skvae.fisher.extracted_sets import ExtractedSets
 from skvae.fisher.parts import fitted_clone
 from skvae.fisher.reduction import Reduction
 from skvae.fisher.sets import PackedSets, Sets, check_positions
-from skvae.fisher.sources import is_table_in_memory, read_sets
+from skvae.fisher.sources import is_table_in_memory, read_sets, sequence_of_sets
 from skvae.fisher.spatial import pyramid_size
 from skvae.fisher.vectors import SetVectors
 from skvae.mixture.magnitudes import cast, squarable
@@ -203,7 +202,7 @@ class SetEncoder(TransformerMixin, Estimator):
         elif self.extractor is not None:
             return validate_images(self, X, reset=reset)
         else:
-            X = sequence_of(X, reader)
+            X = sequence_of_sets(X, reader)
             if is_table_in_memory(X):
                 X = validate_numbers(self, X, reset=reset)
                 return PackedSets(X, np.arange(len(X) + 1))
