@@ -6,10 +6,9 @@ three seeds.
 """
 
 import warnings
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
+from panels import read_panel
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from tables import show
@@ -21,18 +20,9 @@ SEEDS = range(3)
 
 
 def read(part):
-    """Sets of frames (n_i, 12) and speakers, from a file of aeon's."""
-    folder = Path(find_spec("aeon").origin).parent / "datasets" / "data" / "JapaneseVowels"
-    lines = (folder / f"JapaneseVowels_{part}.ts").read_text().splitlines()
-    start = next(i for i, line in enumerate(lines) if line.lower() == "@data")
-    sets, speakers = [], []
-    for line in filter(None, lines[start + 1 :]):
-        *columns, speaker = line.split(":")
-        values = [[float(v) if v != "?" else np.nan for v in c.split(",")] for c in columns]
-        frames = np.array(values).T
-        sets.append(frames[~np.isnan(frames).any(axis=1)])
-        speakers.append(speaker)
-    return sets, np.array(speakers)
+    """Sets of frames (n_i, 12) and speakers."""
+    panel, speakers = read_panel("JapaneseVowels", part)
+    return [series.T for series in panel], speakers
 
 
 def accuracy(train, test, units, reducer=None):

@@ -17,6 +17,7 @@ from .images.patches import ImagePatches as ImagePatches
 from .images.read_image import read_image as read_image
 from .mixture.estimator import DiagonalGaussianMixture as DiagonalGaussianMixture
 from .persistence import load_estimator as load_estimator
+from .series.series_windows import SeriesWindows as SeriesWindows
 from .tables.sets_from_table import sets_from_table as sets_from_table
 from .tables.table_sets import TableSets as TableSets
 from .vae.fisher_scores import FisherScores as FisherScores

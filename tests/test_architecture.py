@@ -43,6 +43,7 @@ MAY_IMPORT = {
     "images": {"data", "compute"},
     "fisher": {"data", "compute", "mixture"},
     "tables": {"data", "fisher"},
+    "series": {"data", "fisher"},
     "vae": {"data", "compute", "mixture", "fisher", "vae.nn", "vae.training"},
     "vae.nn": {"data", "compute", "mixture", "fisher", "vae"},
     "vae.training": {"data", "compute", "mixture", "vae", "vae.nn"},
@@ -125,7 +126,7 @@ def test_no_file_reads_a_private_name_of_another():
 
 @pytest.mark.parametrize(
     "room",
-    ["data", "compute", "mixture", "images", "fisher", "tables", "vae"],
+    ["data", "compute", "mixture", "images", "fisher", "tables", "series", "vae"],
 )
 def test_no_function_below_the_estimators_takes_one(room, imports):
     files = defining(SOURCES, ESTIMATORS)

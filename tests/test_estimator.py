@@ -25,10 +25,11 @@ ESTIMATORS = [
     getattr(skvae, name)
     for name in skvae.__all__
     if hasattr(getattr(skvae, name), "fit")
-    and name not in ("FisherScores", "ImageKeypoints", "TableSets")
+    and name not in ("FisherScores", "ImageKeypoints", "SeriesWindows", "TableSets")
 ] + [
     lambda: skvae.FisherScores(VAETransformer()),
     lambda: skvae.ImageKeypoints(detector=None),
+    lambda: skvae.SeriesWindows(width=1),
     lambda: skvae.TableSets(None, key="key"),
 ]
 

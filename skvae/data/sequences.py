@@ -11,6 +11,9 @@ from skvae.data.iterables import yields_blocks
 __all__ = ["inner_ndim", "is_table", "outer_ndim", "sequence_of"]
 
 
+_ONCE = "Pass a list of its elements, list(X), or an object whose __iter__ starts anew."
+
+
 def sequence_of(X: Any, reader: str) -> Any:
     """Sets or images as a container that has a length and an order.
 
@@ -40,7 +43,11 @@ def sequence_of(X: Any, reader: str) -> Any:
     >>> sequence_of({"a": [[1.0, 2.0]], "b": [[3.0, 4.0]]}.values(), "FisherVectorEncoder")
     [[[1.0, 2.0]], [[3.0, 4.0]]]
     """
-    if yields_blocks(X, reader, "Pass a list of its elements: list(X)."):
+    if hasattr(X, "batch_sizes") and hasattr(X, "sorted_indices"):
+        raise TypeError(
+            f"X is a {type(X).__name__} of torch: pass torch.nn.utils.rnn.unpack_sequence(X)."
+        )
+    if yields_blocks(X, reader, _ONCE):
         X = _without_keys(list(X))
     elif getattr(X, "is_nested", False):  # a tensor of ragged rows
         X = list(X.unbind())
@@ -62,6 +69,8 @@ def _without_keys(X: list[Any]) -> list[Any]:
 
 def _out_of_cells(X: Any) -> Any:
     """A list of what lies in the cells of one column, or X as it is."""
+    if hasattr(X, "column_names") and len(X.column_names) == 1:  # a table of pyarrow
+        X = X.column(0)
     if hasattr(X, "__array__") and not hasattr(X, "shape") and not hasattr(X, "ndim"):
         X = np.asarray(X)
     if outer_ndim(X) == 2 and (is_frame(X) or isinstance(X, np.ndarray)) and X.shape[1]:

@@ -44,7 +44,7 @@ _CLASSES: dict[Any, ColumnKind] = {
 
 def is_named_table(X: Any) -> bool:
     """Whether X is a table with names of its columns, of pandas, polars or pyarrow."""
-    return len(getattr(X, "shape", ())) == 2 and hasattr(X, "columns")
+    return hasattr(X, "columns") and len(getattr(X, "shape", ())) == 2
 
 
 def check_table(table: Any, name: str) -> Any:

@@ -32,6 +32,7 @@ def check_sets(X: Any, width: int | None = None) -> Array | list[Array]:
         If a set is not 2-D, if two sets disagree in d, or none says what it is.
     """
     if hasattr(X, "shape") and len(X.shape) == 3:
+        _check_masks(X)
         return array_of(X)
     sets = [_one_set(s, i) for i, s in enumerate(X)]
     widths: dict[int, int] = {}
@@ -53,6 +54,14 @@ def check_sets(X: Any, width: int | None = None) -> Array | list[Array]:
     if found is None:
         raise ValueError("X holds no descriptors: every set is empty.")
     return [s if len(s) else s.reshape(0, found) for s in sets]
+
+
+def _check_masks(X: Any) -> None:
+    if isinstance(X, np.ma.MaskedArray) and np.ma.getmaskarray(X).all(axis=2).any():
+        raise ValueError(
+            "X has masked descriptors. If they pad shorter sets, pass sets without them, "
+            "[np.ma.compress_rows(x) for x in X]."
+        )
 
 
 def _one_set(s: Any, i: int) -> Array:

@@ -21,7 +21,7 @@ from skvae.data.blocks import lazy_blocks
 from skvae.data.containers import check_numbers, is_dask, validate_numbers
 from skvae.data.image_sequence import ImageSequence
 from skvae.data.images import validate_images
-from skvae.data.sequences import sequence_of
+from skvae.data.tables import is_named_table
 from skvae.fisher.codec import Codec
 from skvae.fisher.contributions import check_coef, contributions
 from skvae.fisher.dask_sets import head_of_array, lazy_vectors, read_dask
@@ -30,7 +30,7 @@ from skvae.fisher.listed_sets import ListedSets
 from skvae.fisher.parts import fitted_clone
 from skvae.fisher.reduction import Reduction
 from skvae.fisher.sets import PackedSets, Sets, check_positions, single_sets
-from skvae.fisher.sources import is_table_in_memory, read_sets
+from skvae.fisher.sources import is_table_in_memory, read_sets, sequence_of_sets
 from skvae.fisher.spatial import pyramid_size
 from skvae.fisher.vectors import SetVectors
 from skvae.mixture.magnitudes import cast, squarable
@@ -65,6 +65,7 @@ class SetEncoder(TransformerMixin, Estimator):
     reducer_: Any
     n_features_in_: int
     feature_names_in_: Names
+    _n_positions: int = 2
 
     _parameter_constraints: Constraints = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
@@ -153,11 +154,18 @@ class SetEncoder(TransformerMixin, Estimator):
                 f"spatial={self.spatial!r} needs an extractor that says where descriptors lie, by "
                 "positions_ or extract, such as ImagePatches()."
             )
+        if self._levels != (1,) and sample.positions is not None and sample.positions.shape[1] != 2:
+            raise ValueError(
+                f"spatial={self.spatial!r} makes a pyramid of squares, but positions have "
+                f"{sample.positions.shape[1]} dimensions: 'xy' takes any number."
+            )
         return sample
 
     def _fit_parts(self, source: Sets, sample: PackedSets, rng: np.random.RandomState) -> None:
         """Fit reducer and model to a sample of the descriptors."""
         self.reducer_ = fitted_clone(self.reducer, sample.descriptors, rng)
+        if sample.positions is not None:
+            self._n_positions = sample.positions.shape[1]
         self._fit_model(self._reduction().apply(sample), rng)
 
     def _check_options(self) -> None:
@@ -181,7 +189,7 @@ class SetEncoder(TransformerMixin, Estimator):
 
     def _reduction(self) -> Reduction:
         appended = self.spatial is not None and "xy" in self.spatial
-        return Reduction(self.reducer_, self.xy_weight if appended else None)
+        return Reduction(self.reducer_, self.xy_weight if appended else None, self._n_positions)
 
     def _vectors(self) -> SetVectors:
         return SetVectors(self._reduction(), self._codec(), self.n_jobs)
@@ -190,7 +198,8 @@ class SetEncoder(TransformerMixin, Estimator):
         """X as rows for the extractor, or as a source of sets."""
         reader = type(self).__name__
         if hasattr(self.extractor, "read"):
-            validate_data(self, X, reset=reset, skip_check_array=True)
+            if is_named_table(X):
+                validate_data(self, X, reset=reset, skip_check_array=True)
             return self.extractor.read(X)
         if is_dask(X):
             source, head = read_dask(X, reader, of_sets=self.extractor is None)
@@ -198,7 +207,7 @@ class SetEncoder(TransformerMixin, Estimator):
             files = hasattr(self.extractor, "reader")
             return validate_images(self, X, reset=reset, files=files)
         else:
-            X = sequence_of(X, reader)
+            X = sequence_of_sets(X, reader)
             if is_table_in_memory(X):
                 X = validate_numbers(self, X, reset=reset)
                 return PackedSets(X, np.arange(len(X) + 1))
@@ -302,7 +311,7 @@ class SetEncoder(TransformerMixin, Estimator):
                     f"spatial={self.spatial!r} needs positions of the descriptors, for the "
                     "extractor has no positions_ of its own."
                 )
-            positions = check_positions(positions, sum(map(len, blocks)))
+            positions = check_positions(positions, sum(map(len, blocks)), self._n_positions)
         if weights is not None:
             weights = _check_weights(weights, sum(map(len, blocks)))
         return blocks, PackedSets.one(head, positions, weights)

@@ -59,8 +59,8 @@ class PackedSets:
         All descriptors.
     offsets : ndarray of shape (n_sets + 1,)
         Where each set begins.
-    positions : ndarray of shape (N, 2), default=None
-        (x, y) of each descriptor, in [-1, 1].
+    positions : ndarray of shape (N, p), default=None
+        Where each descriptor lies, in [-1, 1]: (x, y) in an image, the time in a series.
     weights : ndarray of shape (N,), default=None
         How much each descriptor counts; None means once.
 
@@ -170,19 +170,21 @@ def single_sets(source: Sets, batches: Iterable[slice]) -> Iterator[PackedSets]:
             yield pulled.part(slice(i, i + 1))
 
 
-def check_positions(positions: ArrayLike, n_descriptors: int) -> FloatArray:
-    """Validate (x, y) of each descriptor.
+def check_positions(positions: ArrayLike, n_descriptors: int, n_dimensions: int = 2) -> FloatArray:
+    """Validate where descriptors lie.
 
     Parameters
     ----------
-    positions : array-like of shape (n_descriptors, 2)
+    positions : array-like of shape (n_descriptors, n_dimensions)
         In [-1, 1].
     n_descriptors : int
         How many there must be.
+    n_dimensions : int, default=2
+        Of each.
 
     Returns
     -------
-    positions : ndarray of shape (n_descriptors, 2)
+    positions : ndarray of shape (n_descriptors, n_dimensions)
 
     Raises
     ------
@@ -190,9 +192,10 @@ def check_positions(positions: ArrayLike, n_descriptors: int) -> FloatArray:
         If the shape is another one, or a number is not finite.
     """
     found = check_numbers(positions, "positions", ensure_min_samples=0)
-    if found.shape != (n_descriptors, 2):
+    if found.shape != (n_descriptors, n_dimensions):
+        what = "an (x, y)" if n_dimensions == 2 else "one"
         raise ValueError(
-            f"positions must have shape ({n_descriptors}, 2), an (x, y) for every descriptor; got "
-            f"{found.shape}."
+            f"positions must have shape ({n_descriptors}, {n_dimensions}), {what} for every "
+            f"descriptor; got {found.shape}."
         )
     return found

@@ -4,15 +4,70 @@ from typing import Any
 
 import numpy as np
 
-from skvae._typing import Array
-from skvae.data.containers import check_numbers, float_type
+from skvae._typing import Array, IntArray
+from skvae.data.containers import check_numbers, float_type, is_frame
 from skvae.data.maps import memory_map_of
-from skvae.data.sequences import is_table
+from skvae.data.sequences import inner_ndim, is_table, outer_ndim, sequence_of
+from skvae.data.tables import column_names
 from skvae.fisher.mapped_sets import MappedSets
 from skvae.fisher.packing import check_sets, concatenate_sets, type_of_sets
 from skvae.fisher.sets import PackedSets
 
-__all__ = ["is_table_in_memory", "read_sets"]
+__all__ = ["is_table_in_memory", "read_sets", "sequence_of_sets"]
+
+
+def sequence_of_sets(X: Any, reader: str) -> Any:
+    """Sets as a container that has a length and an order.
+
+    Parameters
+    ----------
+    X : array-like, sequence, iterable or data frame
+        As for :func:`skvae.data.sequences.sequence_of`; an iterable may yield blocks of sets, as
+        torch's DataLoader does: arrays (n_i, n_descriptors, d) or lists of (n_j, d).
+    reader : str
+        Who is to read it, for errors.
+
+    Raises
+    ------
+    TypeError
+        For what can be read only once, and for mappings.
+    ValueError
+        If there is nothing in X, sets come with labels, or a list holds blocks of sets.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.fisher.sources import sequence_of_sets
+    >>> blocks = {"first": np.zeros((2, 5, 3)), "second": np.zeros((1, 5, 3))}.values()
+    >>> [s.shape for s in sequence_of_sets(blocks, "FisherVectorEncoder")]
+    [(5, 3), (5, 3), (5, 3)]
+    """
+    found = sequence_of(X, reader)
+    if not isinstance(X, (list, tuple)) and isinstance(found, list):
+        return [s for block in found for s in _sets_of_block(block)]
+    if isinstance(found, (list, tuple)) and inner_ndim(found) > 3:
+        raise ValueError(
+            "X holds arrays of more than two dimensions, but a set has two. Blocks of sets are "
+            "opened by [s for block in X for s in block]; of sets that are padded to one length, "
+            "pass [x[:n] for x, n in zip(X, lengths)]."
+        )
+    return found
+
+
+def _sets_of_block(block: Any) -> list[Any]:
+    """Sets of a block, or the set that it is."""
+    n = inner_ndim(block)
+    if n < 3:
+        return [block]
+    if isinstance(block, (list, tuple)):
+        if n == 4 and len(block) == 1:
+            return list(block[0])
+        if n == 4 or any(inner_ndim(s) < 2 for s in block[1:]):
+            raise ValueError(
+                f"X yields a {type(block).__name__} of {len(block)} things, such as sets with "
+                "their labels: let it yield sets alone, and pass labels as y."
+            )
+    return list(block)
 
 
 def is_table_in_memory(X: Any) -> bool:
@@ -26,11 +81,12 @@ def is_table_in_memory(X: Any) -> bool:
     Raises
     ------
     ValueError
-        For a data frame that says which rows belong together.
+        For a data frame that says which rows belong together, or has sequences in its cells.
     """
     if not is_table(X):
         return False
     _check_levels(X)
+    _check_cells(X)
     return memory_map_of(X) is None or X.ndim != 2
 
 
@@ -69,6 +125,7 @@ def read_sets(
             source.check()
         return source, np.empty((0, sets[0].shape[1]), source.dtype)
     descriptors, offsets = concatenate_sets(sets)
+    _check_ends(descriptors, offsets)
     if len(descriptors) == 0 and width is None:
         raise ValueError("X holds no descriptors: every set is empty.")
     descriptors = check_numbers(descriptors, estimator=reader, ensure_min_samples=0)
@@ -89,3 +146,31 @@ def _check_levels(X: Any) -> None:
                 f"X has a MultiIndex as its {axis}, with levels {list(names)}, but every row of a "
                 f"table is a set of one descriptor: {way}."
             )
+
+
+def _check_cells(X: Any) -> None:
+    """Raise an error if what should be rows of a table are sequences of any length."""
+    if is_frame(X) and outer_ndim(X) == 2:
+        are_sequences = any(inner_ndim(X[name]) == 2 for name in column_names(X))
+    else:
+        ragged = isinstance(X, (list, tuple)) and inner_ndim(X) == 2
+        are_sequences = ragged and len({len(x) for x in X if hasattr(x, "__len__")}) > 1
+    if are_sequences:
+        raise ValueError(
+            "X holds sequences of numbers, but a set is a table with a descriptor in each row. "
+            "extractor=SeriesWindows(1) makes a descriptor of the numbers at the same place of all "
+            "columns, or of each number where there is but one."
+        )
+
+
+def _check_ends(descriptors: Array, offsets: IntArray) -> None:
+    """Raise an error if sets are padded with NaN."""
+    if descriptors.dtype.kind != "f":
+        return
+    owners = np.flatnonzero(np.diff(offsets))
+    padded = np.isnan(descriptors[offsets[owners + 1] - 1]).all(axis=1)
+    if descriptors.shape[1] and padded.any():
+        raise ValueError(
+            f"Set {owners[padded][0]} of X ends in a descriptor of nothing but NaN. If that is "
+            "padding, pass sets without it, [x[:n] for x, n in zip(X, lengths)]."
+        )

@@ -13,6 +13,8 @@ from skvae.fisher.listed_sets import ListedSets
 from skvae.fisher.mapped_sets import MappedSets
 from skvae.fisher.packing import pack_sets
 from skvae.fisher.sets import PackedSets, Sets, batches_of, check_positions
+from skvae.series.sources import WindowedSets
+from skvae.series.windows import Windows
 from skvae.tables.sources import DescribedSets
 
 SIZES = [3, 0, 40, 1, 7, 0, 0, 25, 2, 2]
@@ -80,6 +82,9 @@ SOURCES = {
     "listed": lambda sets, folder: listed(sets),
     "dask": lambda sets, folder: in_dask(sets),
     "described": lambda sets, folder: described(sets),
+    "windowed": lambda sets, folder: WindowedSets(
+        [s.T for s in sets], Windows((1,), 1), sets[0].dtype
+    ),
 }
 
 
@@ -105,7 +110,7 @@ def assert_are(packed, expected):
 
 
 def assert_belong(packed):
-    if packed.positions is not None:
+    if packed.positions is not None and packed.positions.shape[1] == 2:  # else times
         assert np.array_equal(packed.positions, packed.descriptors[:, :2] / 1000 - 1)
     if packed.weights is not None:
         assert np.array_equal(packed.weights, packed.descriptors[:, 0])

@@ -1,11 +1,12 @@
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import torch
 from reiterable import Blocks
 
 from skvae import VLADEncoder
-from skvae.fisher.sources import is_table_in_memory, read_sets
+from skvae.fisher.sources import is_table_in_memory, read_sets, sequence_of_sets
 
 ONE_SET = [[1.0, 2.0], [3.0, 5.0], [4.0, 4.0]]
 
@@ -76,6 +77,88 @@ def test_a_multiindex_says_which_rows_belong_together():
     assert len(VLADEncoder(1).fit_transform(X.reset_index(drop=True))) == 6
     with pytest.raises(ValueError, match="columns, with levels"):
         is_table_in_memory(X.reset_index(drop=True).T.set_axis(levels, axis=1))
+
+
+def loader(X, **options):
+    return torch.utils.data.DataLoader(X, **options)
+
+
+RAGGED = [torch.tensor(s).double() for s in (ONE_SET, ONE_SET[:2], ONE_SET[1:])]
+EVEN = torch.tensor([ONE_SET, ONE_SET[::-1], ONE_SET]).double()
+
+
+@pytest.mark.parametrize(
+    ("X", "sets"),
+    [
+        (loader(RAGGED, batch_size=None), RAGGED),
+        (loader(RAGGED, batch_size=1), RAGGED),
+        (loader(RAGGED, batch_size=2, collate_fn=list), RAGGED),
+        (loader(EVEN, batch_size=2), EVEN),
+        (loader(torch.utils.data.TensorDataset(EVEN), batch_size=2), EVEN),
+        (Blocks(EVEN[:1].numpy(), EVEN[1:].numpy()), EVEN),
+        (Blocks(RAGGED[:2], RAGGED[2:]), RAGGED),
+        (dict(enumerate(RAGGED)).values(), RAGGED),
+        (pd.DataFrame({"x": [s.numpy() for s in RAGGED]}), RAGGED),
+        (pl.DataFrame({"x": [s.tolist() for s in RAGGED]}), RAGGED),
+        (pl.Series([s.tolist() for s in EVEN], dtype=pl.Array(pl.Float64, (3, 2))), EVEN),
+    ],
+)
+def test_sets_come_out_of_loaders_and_columns(X, sets):
+    found = sequence_of_sets(X, "VLADEncoder")
+    assert len(found) == len(sets)
+    expected = VLADEncoder(2, random_state=0).fit_transform([s.numpy() for s in sets])
+    for _ in range(2):  # anew
+        assert np.array_equal(VLADEncoder(2, random_state=0).fit_transform(X), expected)
+
+
+def test_sets_come_out_of_tables_of_arrow():
+    pa = pytest.importorskip("pyarrow")
+    column = [s.tolist() for s in RAGGED]
+    expected = VLADEncoder(2, random_state=0).fit_transform(RAGGED)
+    for X in (pa.array(column), pa.table({"x": column})):
+        assert np.array_equal(VLADEncoder(2, random_state=0).fit_transform(X), expected)
+
+
+PADDED = np.array([ONE_SET, [*ONE_SET[:2], [np.nan, np.nan]]])
+
+
+@pytest.mark.parametrize(
+    ("X", "error", "message"),
+    [
+        ((s for s in RAGGED), TypeError, r"read once.*list\(X\).*__iter__ starts anew"),
+        (torch.nn.utils.rnn.pack_sequence(RAGGED, False), TypeError, r"rnn\.unpack_sequence\(X\)"),
+        (
+            loader(torch.utils.data.TensorDataset(EVEN, torch.arange(3)), batch_size=2),
+            ValueError,
+            "yields a list of 2 things, such as sets with their labels",
+        ),
+        (Blocks((RAGGED[0], 1)), ValueError, "yields a tuple of 2 things"),
+        ((PADDED, [3, 2]), ValueError, r"\[x\[:n\] for x, n in zip\(X, lengths\)\]"),
+        ([PADDED, PADDED], ValueError, r"\[s for block in X for s in block\]"),
+        (PADDED, ValueError, r"Set 1 of X ends .* \[x\[:n\] for x, n in zip\(X, lengths\)\]"),
+        (list(PADDED), ValueError, r"Set 1 of X ends .* zip\(X, lengths\)"),
+        (np.ma.masked_invalid(PADDED), ValueError, r"\[np\.ma\.compress_rows\(x\) for x in X\]"),
+        ([[1.0, 2.0], [3.0]], ValueError, r"extractor=SeriesWindows\(1\)"),
+        (pl.Series([[1.0, 2.0], [3.0]]), ValueError, r"extractor=SeriesWindows\(1\)"),
+        (pl.DataFrame({"k": [0], "x": [[1.0]]}), ValueError, r"extractor=SeriesWindows\(1\)"),
+        (pd.DataFrame({"x": [[1.0], [2.0]]}), ValueError, r"extractor=SeriesWindows\(1\)"),
+    ],
+)
+def test_what_is_no_collection_of_sets_names_the_way_to_one(X, error, message):
+    encoder = VLADEncoder(1).fit([ONE_SET])
+    for call in (encoder.fit, encoder.transform, encoder.fit_transform):
+        with pytest.raises(error, match=message):
+            call(X)
+
+
+def test_the_ways_that_errors_name_lead_to_sets():
+    expected = VLADEncoder(1).fit_transform([ONE_SET, ONE_SET[:2]])
+    for X in (
+        [x[:n] for x, n in zip(PADDED, [3, 2], strict=True)],
+        [np.ma.compress_rows(x) for x in np.ma.masked_invalid(PADDED)],
+        torch.nn.utils.rnn.unpack_sequence(torch.nn.utils.rnn.pack_sequence(RAGGED[:2])),
+    ):
+        assert np.array_equal(VLADEncoder(1).fit_transform(X), expected)
 
 
 def test_a_fit_needs_a_descriptor_and_a_reader_with_a_width_does_not():

@@ -1,0 +1,1 @@
+"""Panels of series, whose windows are sets of descriptors."""
