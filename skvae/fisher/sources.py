@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from skvae._typing import Array
-from skvae.data.containers import check_numbers, float_type
+from skvae.data.containers import MISSING_ALLOWED, check_numbers, float_type
 from skvae.data.maps import memory_map_of
 from skvae.data.sequences import is_table
 from skvae.fisher.mapped_sets import MappedSets
@@ -59,7 +59,7 @@ def read_sets(
     Raises
     ------
     ValueError
-        If sets disagree in d, hold no finite numbers, or there is no descriptor to fit on.
+        If sets disagree in d, hold infinity or no numbers, or there is no descriptor to fit on.
     """
     sets = check_sets(X[:, None] if is_table(X) else X, width)
     arrays = [sets] if isinstance(sets, np.ndarray) else sets
@@ -71,7 +71,8 @@ def read_sets(
     descriptors, offsets = concatenate_sets(sets)
     if len(descriptors) == 0 and width is None:
         raise ValueError("X holds no descriptors: every set is empty.")
-    descriptors = check_numbers(descriptors, estimator=reader, ensure_min_samples=0)
+    options = {"estimator": reader, "ensure_min_samples": 0, **MISSING_ALLOWED}
+    descriptors = check_numbers(descriptors, **options)
     return PackedSets(descriptors, offsets), descriptors[:0]
 
 
