@@ -14,7 +14,7 @@ from sklearn.utils import gen_batches
 
 from skvae._typing import FloatArray, IntArray
 from skvae.compute.threads import single_threaded
-from skvae.data.containers import float_type, is_dask
+from skvae.data.containers import MISSING_ALLOWED, float_type, is_dask
 from skvae.data.iterables import BlockPasses, check_block, yields_blocks
 from skvae.data.maps import give_pages_back, memory_map_of
 
@@ -119,7 +119,8 @@ def random_rows(n: int, size: int, rng: np.random.RandomState) -> IntArray:
     return np.sort(draw.choice(n, size, replace=False, shuffle=False))
 
 
-_check_block = partial(check_block, dtypes=())
+def _check_block(block: Any, n_features: int) -> FloatArray:
+    return check_block(block, n_features, (), **MISSING_ALLOWED)
 
 
 class SummedBlocks:
@@ -190,7 +191,7 @@ class IteratedBlocks(SummedBlocks, BlockPasses):
     """
 
     def __init__(self, X: Any) -> None:
-        super().__init__(X, ())
+        super().__init__(X, (), **MISSING_ALLOWED)
 
     def take(self, rows: IntArray) -> FloatArray:
         """The rows of these sorted indices, counted over all blocks."""

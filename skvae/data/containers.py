@@ -1,7 +1,7 @@
 """Containers of numbers: what they say beyond their numbers is kept, or named in an error."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from sklearn.utils.validation import validate_data
 from skvae._typing import Array
 
 __all__ = [
+    "MISSING_ALLOWED",
     "array_of",
     "check_numbers",
     "float_type",
@@ -23,6 +24,8 @@ __all__ = [
     "validate_numbers",
 ]
 
+# Of ``check_array``, for readers to whom NaN is a missing value; infinity stays an error.
+MISSING_ALLOWED: Mapping[str, Any] = {"ensure_all_finite": "allow-nan"}
 # By the kind of a type: what values are, and what to do instead.
 _NOT_NUMBERS = {
     "M": ("dates", "pass seconds since the first: (x - x.min()) / np.timedelta64(1, 's')"),
@@ -66,7 +69,8 @@ def check_numbers(
     -------
     X : ndarray
     """
-    if options.keys() <= {"ensure_min_samples"} and _is_checked(X, **options):
+    least = options.get("ensure_min_samples", 1)
+    if options.keys() <= {"ensure_min_samples", *MISSING_ALLOWED} and _is_checked(X, least):
         known: Array = X
         return known
     X = numbers(X, name)
@@ -75,7 +79,7 @@ def check_numbers(
     return checked
 
 
-def _is_checked(X: Any, ensure_min_samples: int = 1) -> bool:
+def _is_checked(X: Any, ensure_min_samples: int) -> bool:
     """Whether ``check_array`` would return X itself, which it takes long to find out."""
     return (
         type(X) is np.ndarray

@@ -52,9 +52,12 @@ def yields_blocks(X: Any, reader: str, instead: str = _ANEW) -> bool:
     return not arrays and not hasattr(X, "shape") and hasattr(X, "__iter__")
 
 
-def check_block(block: Any, n_features: int, dtypes: Sequence[DTypeLike]) -> Array:
-    """Validate a block, whose features the blocks before it have counted."""
-    rows = check_numbers(_whole(block), kept=dtypes, ensure_min_samples=0)
+def check_block(block: Any, n_features: int, dtypes: Sequence[DTypeLike], **options: Any) -> Array:
+    """Validate a block, whose features the blocks before it have counted.
+
+    Options are those of ``sklearn.utils.check_array``.
+    """
+    rows = check_numbers(_whole(block), kept=dtypes, ensure_min_samples=0, **options)
     if rows.shape[1] != n_features:
         raise ValueError(
             f"A block of X has {rows.shape[1]} features; the blocks before it have {n_features}."
@@ -83,21 +86,23 @@ class BlockPasses:
         Starts anew whenever it is iterated over.
     dtypes : sequence of dtype
         What blocks may stay; others become float32 where that is exact, else float64.
+    **options
+        Of ``sklearn.utils.check_array``.
     """
 
-    def __init__(self, X: Any, dtypes: Sequence[DTypeLike]) -> None:
-        self.X, self._dtypes = X, dtypes
+    def __init__(self, X: Any, dtypes: Sequence[DTypeLike], **options: Any) -> None:
+        self.X, self._dtypes, self._options = X, dtypes, options
         self._n: int | None = None
         self.first = _whole(next(iter(X), None))
         if self.first is None:
             raise ValueError("X yields no block.")
-        self.head = check_numbers(self.first, kept=dtypes, ensure_min_samples=0)
+        self.head = check_numbers(self.first, kept=dtypes, ensure_min_samples=0, **options)
         self.dtype = self.head.dtype
 
     def __iter__(self) -> Iterator[Array]:
         n = 0
         for block in self.X:
-            block = check_block(block, self.head.shape[1], self._dtypes)
+            block = check_block(block, self.head.shape[1], self._dtypes, **self._options)
             n += len(block)
             yield block
         if self._n not in (None, n):

@@ -23,7 +23,7 @@ from skvae.fisher.layout import GRADIENTS, Layout
 from skvae.fisher.spatial import cells_of, n_cells, pyramid, sort_by_cell
 from skvae.mixture.assignment import Assignment, is_hard
 from skvae.mixture.expectation import set_statistics
-from skvae.mixture.moments import n_moments, split_moments
+from skvae.mixture.moments import n_moments, split_totals
 from skvae.mixture.statistics import Mixture, in_double, natural_parameters
 
 if TYPE_CHECKING:
@@ -130,6 +130,7 @@ class Codec:
         Returns
         -------
         totals : ndarray of shape (n_sets, n_cells, K, 1 + 2 d), float64
+            Or (n_sets, n_cells, K, 1 + 3 d), where values are missing.
         counts : ndarray of shape (n_sets, n_cells)
         """
         fine, membership = pyramid(self.levels)
@@ -153,7 +154,7 @@ class Codec:
         Parameters
         ----------
         totals : ndarray of shape (n_sets, n_cells, K, 1 + 2 d)
-            [S0 | S1 | S2] about ``mixture.center(dtype)``.
+            [S0 | S1 | S2] about ``mixture.center(dtype)``, and N where values are missing.
         counts : ndarray of shape (n_sets, n_cells)
             Descriptors in each cell.
         dtype : dtype
@@ -216,7 +217,7 @@ class Codec:
             n_values = np.diff([*starts, n_features]) * len(starts)
         unit: Any = 1.0
         if not self.whitened:
-            _, *sums = split_moments(totals)
+            _, *sums, _ = split_totals(totals, self.mixture.means.shape[1])
             largest = np.maximum(*(s.max(axis=(1, 2)) for s in sums))
             unit = np.sqrt(counts * largest)[:, None]
         longest = (_SHORT * unit) ** self.power * n_values ** (1.0 if self.norm == "l1" else 0.5)

@@ -7,7 +7,7 @@ import numpy as np
 
 from skvae._typing import Array, FloatArray, IntArray
 from skvae.data.blocks import random_rows
-from skvae.data.containers import array_of, check_numbers, float_type
+from skvae.data.containers import MISSING_ALLOWED, array_of, check_numbers, float_type
 from skvae.fisher.packing import check_sets, pack_sets, type_of_sets
 from skvae.fisher.sets import PackedSets, batches_of
 
@@ -113,7 +113,7 @@ class DaskSets:
         return answers
 
     def _checked(self, descriptors: Array) -> FloatArray:
-        descriptors = check_numbers(descriptors, ensure_min_samples=0)
+        descriptors = check_numbers(descriptors, ensure_min_samples=0, **MISSING_ALLOWED)
         return descriptors.astype(self.dtype, copy=False)
 
 

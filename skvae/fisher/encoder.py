@@ -141,6 +141,10 @@ class FisherVectorEncoder(SetEncoder):
     type that float32 holds exactly, such as bytes; else float64. Sets in memory maps are read a few
     at a time.
 
+    **NaN is a missing value**, which has no gradient: the vector is that of the likelihood of what
+    is observed. A reducer has to take missing values too, or to impute them. A mixture that takes
+    none, such as scikit-learn's, is fitted on the mean of its dimension in the place of each.
+
     **Layout.** [weights (K) | means (K d) | stds (K d)], component-major, in the sign of the paper.
     scikit-image's ``fisher_vector`` has the sign of the gradients of deviations reversed; VLFeat
     has none of the weights, and otherwise this order.

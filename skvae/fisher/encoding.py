@@ -18,7 +18,7 @@ import numpy as np
 
 from skvae._typing import Array, FloatArray
 from skvae.mixture.kernel import recent
-from skvae.mixture.moments import join_moments, split_moments
+from skvae.mixture.moments import join_moments, n_moments, split_moments, split_totals
 from skvae.mixture.statistics import Mixture
 
 __all__ = [
@@ -79,8 +79,8 @@ def residuals(totals: FloatArray, means: FloatArray) -> FloatArray:
 
     Parameters
     ----------
-    totals : ndarray of shape (..., K, 1 + 2 d)
-        [S0 | S1 | S2].
+    totals : ndarray of shape (..., K, 1 + 2 d) or (..., K, 1 + 3 d)
+        [S0 | S1 | S2], and N where values are missing.
     means : ndarray of shape (K, d)
         About the same center.
 
@@ -88,13 +88,13 @@ def residuals(totals: FloatArray, means: FloatArray) -> FloatArray:
     -------
     residuals : ndarray of shape (..., K, 1 + 2 d)
         [sum of gamma | sum of gamma (x - mu) | sum of gamma (x - mu)^2], in the dtype of
-        ``totals``, which ``means`` should have too.
+        ``totals``, which ``means`` should have too. Missing values have no part in the sums.
     """
-    s0, s1, s2 = split_moments(totals)
-    out = np.empty_like(totals)
+    s0, s1, s2, n = split_totals(totals, means.shape[1])
+    out = np.empty((*totals.shape[:-1], n_moments(means.shape[1])), totals.dtype)
     r0, r1, r2 = split_moments(out)
     r0[...] = s0
-    np.subtract(s1, means * s0, out=r1)
+    np.subtract(s1, means * n, out=r1)
     np.subtract(s2, means * (s1 + r1), out=r2)
     return out
 
@@ -106,8 +106,8 @@ def whiten(
 
     Parameters
     ----------
-    totals : ndarray of shape (n_sets, K, 1 + 2 d)
-        [S0 | S1 | S2] of each set about ``center``.
+    totals : ndarray of shape (n_sets, K, 1 + 2 d) or (n_sets, K, 1 + 3 d)
+        [S0 | S1 | S2] of each set about ``center``, and N where values are missing.
     n_descriptors : ndarray of shape (n_sets,)
         T of each set, or the sum of their weights; a set without descriptors gets zeros.
     mixture : Mixture
@@ -118,13 +118,16 @@ def whiten(
     Returns
     -------
     gradients : ndarray of shape (n_sets, K, 1 + 2 d)
-        In the dtype of ``totals``: [G_w | G_mu | G_sigma] of each component.
+        In the dtype of ``totals``: [G_w | G_mu | G_sigma] of each component. A dimension without a
+        value in the set has none: zeros.
     """
     w, mu, variances, inverse_roots = _whitening(mixture, center.tobytes(), totals.dtype)
     gradients = residuals(totals, mu)
-    gradients *= (1 / np.where(n_descriptors == 0, 1, n_descriptors))[:, None, None]
+    shares = (1 / np.where(n_descriptors == 0, 1, n_descriptors))[:, None, None]
+    gradients *= shares
     g_w, _, g_sigma = split_moments(gradients)
-    g_sigma -= variances * g_w
+    *_, n = split_totals(totals, mu.shape[1])
+    g_sigma -= variances * (n * shares).astype(totals.dtype, copy=False)
     g_w -= w
     gradients *= inverse_roots
     gradients[n_descriptors == 0] = 0
@@ -154,8 +157,8 @@ def rounding(
 
     Parameters
     ----------
-    totals : ndarray of shape (n_sets, K, 1 + 2 d)
-        [S0 | S1 | S2] of each set about ``center``.
+    totals : ndarray of shape (n_sets, K, 1 + 2 d) or (n_sets, K, 1 + 3 d)
+        [S0 | S1 | S2] of each set about ``center``, and N where values are missing.
     mixture : Mixture
         Parameters.
     center : ndarray of shape (d,)
@@ -171,9 +174,9 @@ def rounding(
         Of the sums of gamma (x - mu) and gamma (x - mu)^2; counts have none.
     """
     mu = mixture.means - center
-    s0, _, s2 = split_moments(totals)
+    s0, _, s2, _ = split_totals(totals, mu.shape[1])
     spread = np.sqrt(s0 * s2)
-    noise = np.zeros(totals.shape)
+    noise = np.zeros((*totals.shape[:-1], n_moments(mu.shape[1])))
     _, n1, n2 = split_moments(noise)
     n1[...] = eps * (spread + np.abs(mu) * s0)
     n1 += eps_means * (spread + np.abs(mixture.means).max(axis=0) * s0)

@@ -7,7 +7,7 @@ from sklearn.utils import gen_batches
 
 from skvae._typing import Array, IntArray
 from skvae.data.blocks import random_rows
-from skvae.data.containers import check_numbers
+from skvae.data.containers import MISSING_ALLOWED, check_numbers
 from skvae.data.maps import give_pages_back, memory_map_of
 from skvae.fisher.packing import concatenate_sets
 from skvae.fisher.sets import PackedSets, batches_of
@@ -50,7 +50,7 @@ class MappedSets:
     def pull(self) -> PackedSets:
         """All sets, copied into memory."""
         descriptors, offsets = concatenate_sets(self.sets)
-        descriptors = check_numbers(descriptors, ensure_min_samples=0)
+        descriptors = check_numbers(descriptors, ensure_min_samples=0, **MISSING_ALLOWED)
         in_file = memory_map_of(descriptors) is not None
         descriptors = descriptors.astype(self.dtype, copy=in_file)
         _give_back(self.sets)
@@ -68,10 +68,10 @@ class MappedSets:
                 here = part.start + np.flatnonzero(owners[part] == i)
                 out[here] = self.sets[i][rows[here] - offsets[i]]
             _give_back([self.sets[i] for i in some])
-        return PackedSets.one(check_numbers(out, ensure_min_samples=0))
+        return PackedSets.one(check_numbers(out, ensure_min_samples=0, **MISSING_ALLOWED))
 
     def check(self) -> None:
-        """Raise an error unless all values are finite."""
+        """Raise an error if a value is infinite."""
         for batch in self.batches(len(self)):
             self.part(batch).pull()
 

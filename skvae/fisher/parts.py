@@ -1,16 +1,48 @@
 """The estimators inside of an encoder: clones fitted with it, or models that it is given."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._sklearn import derive_random_states
 from skvae._typing import FloatArray
+from skvae.mixture.missing import filled, has_missing
 
-__all__ = ["fitted_clone", "fitted_model"]
+__all__ = ["fitted_clone", "fitted_model", "naming_missing_values"]
+
+
+@contextmanager
+def naming_missing_values(X: FloatArray, reducer: Any) -> Iterator[None]:
+    """Say of a reducer's error about missing values who does not take them, and what to do.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        What the reducer is given.
+    reducer : transformer
+        Raises the error.
+
+    Raises
+    ------
+    ValueError
+        In the place of any of the reducer, if values of X are missing.
+    """
+    try:
+        yield
+    except ValueError as error:
+        if not has_missing(X):
+            raise
+        raise ValueError(
+            f"Descriptors have missing values (NaN), which reducer={reducer!r} does not take. "
+            f"Impute them before it, reducer=make_pipeline(SimpleImputer(), {reducer}) for "
+            "instance, or leave it out: what follows takes missing values as such."
+        ) from error
 
 
 def fitted_clone(part: Any, X: Any, rng: np.random.RandomState) -> Any:
@@ -48,7 +80,8 @@ def fitted_model(
     attribute : str
         What it has once fitted, of shape (K, n_features).
     local : ndarray of shape (n, d)
-        Reduced descriptors, with positions where those are appended.
+        Reduced descriptors, with positions where those are appended. A model that takes no missing
+        values is fitted on the mean of its column in the place of each.
     rng : numpy.random.RandomState
         Of unset seeds.
     name : str
@@ -66,6 +99,8 @@ def fitted_model(
     try:
         check_is_fitted(model, attribute)
     except NotFittedError:
+        if has_missing(local) and not get_tags(model).input_tags.allow_nan:
+            local = filled(local, np.zeros(local.shape[1]))
         fitted = fitted_clone(model, local, rng)
         if not hasattr(fitted, attribute):
             raise ValueError(

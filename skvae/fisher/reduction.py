@@ -7,6 +7,7 @@ import numpy as np
 
 from skvae._typing import FloatArray
 from skvae.data.tiles import map_aligned_sets
+from skvae.fisher.parts import naming_missing_values
 from skvae.fisher.sets import PackedSets
 
 __all__ = ["Reduction"]
@@ -60,9 +61,13 @@ class Reduction:
         descriptors = sets.descriptors
         if self.reducer is None:
             return descriptors
-        reduced = map_aligned_sets(
-            lambda tile: np.asarray(self.reducer.transform(tile)), descriptors, sets.offsets, _TILE
-        )
+        with naming_missing_values(descriptors, self.reducer):
+            reduced = map_aligned_sets(
+                lambda tile: np.asarray(self.reducer.transform(tile)),
+                descriptors,
+                sets.offsets,
+                _TILE,
+            )
         return reduced.astype(descriptors.dtype, copy=False)
 
     def split(self, local: FloatArray) -> tuple[FloatArray, FloatArray | None]:

@@ -7,7 +7,7 @@ from typing import Any, Self, TypeAlias
 
 import numpy as np
 from sklearn.base import TransformerMixin
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skvae._estimator import Estimator
@@ -18,7 +18,7 @@ from skvae.compute.parallel import map_ordered
 from skvae.compute.sizes import N_JOBS, check_memory
 from skvae.compute.threads import single_threaded
 from skvae.data.blocks import lazy_blocks
-from skvae.data.containers import check_numbers, is_dask, validate_numbers
+from skvae.data.containers import MISSING_ALLOWED, check_numbers, is_dask, validate_numbers
 from skvae.data.image_sequence import ImageSequence
 from skvae.data.images import validate_images
 from skvae.data.tables import is_named_table
@@ -27,7 +27,7 @@ from skvae.fisher.contributions import check_coef, contributions
 from skvae.fisher.dask_sets import head_of_array, lazy_vectors, read_dask
 from skvae.fisher.extracted_sets import ExtractedSets
 from skvae.fisher.listed_sets import ListedSets
-from skvae.fisher.parts import fitted_clone
+from skvae.fisher.parts import fitted_clone, naming_missing_values
 from skvae.fisher.reduction import Reduction
 from skvae.fisher.sets import PackedSets, Sets, check_positions, single_sets
 from skvae.fisher.sources import is_table_in_memory, read_sets, sequence_of_sets
@@ -99,6 +99,9 @@ class SetEncoder(TransformerMixin, Estimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = self.extractor is None and (
+            self.reducer is None or get_tags(self.reducer).input_tags.allow_nan
+        )
         if self.dtype is None:
             tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
@@ -122,7 +125,8 @@ class SetEncoder(TransformerMixin, Estimator):
         ------
         ValueError
             If sets disagree in d, there are fewer descriptors than components, values or their
-            squares are not finite, or a model does not fit the descriptors. The fit before stays.
+            squares are infinite, no descriptor has a value of a dimension, the reducer does not
+            take missing values, or a model does not fit the descriptors. The fit before stays.
         """
         with fitted_aside(self) as fitted:
             fitted._fit(X)
@@ -163,7 +167,8 @@ class SetEncoder(TransformerMixin, Estimator):
 
     def _fit_parts(self, source: Sets, sample: PackedSets, rng: np.random.RandomState) -> None:
         """Fit reducer and model to a sample of the descriptors."""
-        self.reducer_ = fitted_clone(self.reducer, sample.descriptors, rng)
+        with naming_missing_values(sample.descriptors, self.reducer):
+            self.reducer_ = fitted_clone(self.reducer, sample.descriptors, rng)
         if sample.positions is not None:
             self._n_positions = sample.positions.shape[1]
         self._fit_model(self._reduction().apply(sample), rng)
@@ -209,7 +214,7 @@ class SetEncoder(TransformerMixin, Estimator):
         else:
             X = sequence_of_sets(X, reader)
             if is_table_in_memory(X):
-                X = validate_numbers(self, X, reset=reset)
+                X = validate_numbers(self, X, reset=reset, **MISSING_ALLOWED)
                 return PackedSets(X, np.arange(len(X) + 1))
             source, head = read_sets(X, reader, None if reset else self.n_features_in_)
         validate_numbers(self, head, reset=reset, ensure_min_samples=0)
@@ -293,7 +298,10 @@ class SetEncoder(TransformerMixin, Estimator):
         """Blocks of the descriptors of one set, and what it has beside them."""
         lazy = lazy_blocks(descriptors)
         head = check_numbers(
-            descriptors if lazy is None else lazy.head, "descriptors", ensure_min_samples=0
+            descriptors if lazy is None else lazy.head,
+            "descriptors",
+            ensure_min_samples=0,
+            **MISSING_ALLOWED,
         )
         if head.shape[1] != self._n_local:
             raise ValueError(

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from skvae._typing import Array, IntArray
-from skvae.data.containers import check_numbers, float_type, is_frame
+from skvae.data.containers import MISSING_ALLOWED, check_numbers, float_type, is_frame
 from skvae.data.maps import memory_map_of
 from skvae.data.sequences import inner_ndim, is_table, outer_ndim, sequence_of
 from skvae.data.tables import column_names
@@ -115,7 +115,7 @@ def read_sets(
     Raises
     ------
     ValueError
-        If sets disagree in d, hold no finite numbers, or there is no descriptor to fit on.
+        If sets disagree in d, hold infinity or no numbers, or there is no descriptor to fit on.
     """
     sets = check_sets(X[:, None] if is_table(X) else X, width)
     arrays = [sets] if isinstance(sets, np.ndarray) else sets
@@ -128,7 +128,8 @@ def read_sets(
     _check_ends(descriptors, offsets)
     if len(descriptors) == 0 and width is None:
         raise ValueError("X holds no descriptors: every set is empty.")
-    descriptors = check_numbers(descriptors, estimator=reader, ensure_min_samples=0)
+    options = {"estimator": reader, "ensure_min_samples": 0, **MISSING_ALLOWED}
+    descriptors = check_numbers(descriptors, **options)
     return PackedSets(descriptors, offsets), descriptors[:0]
 
 

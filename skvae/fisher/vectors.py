@@ -1,7 +1,7 @@
 """Vectors of sets from wherever they lie: in batches that fit into memory, by several workers."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import starmap
 
 import numpy as np
@@ -19,6 +19,8 @@ from skvae.fisher.codec import Codec
 from skvae.fisher.reduction import Reduction
 from skvae.fisher.sets import PackedSets, Sets
 from skvae.mixture.magnitudes import are_finite, cast, too_large
+from skvae.mixture.missing import missing_in_sets
+from skvae.mixture.moments import add_totals
 
 __all__ = ["SetVectors", "tasks_of"]
 
@@ -120,8 +122,12 @@ class SetVectors:
         """
         sizes = np.diff(sets.offsets)
         small = (sizes > 1) & (sizes <= _SMALL)
-        if small.any() and not small.all():
-            return self._by_size(sets, small)
+        missing = missing_in_sets(sets.descriptors, sets.offsets)
+        for some in (small, missing):
+            if some.any() and not some.all():
+                return self._apart(sets, some)
+        if missing.any() and self.reduction.reducer is not None:
+            return self._reduced_first(sets)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             totals, counts = self._statistics(sets)
             if not small.any():
@@ -135,16 +141,22 @@ class SetVectors:
                 vectors[i], scales[i] = self._wide([one.descriptors], one)
         return vectors, scales
 
-    def _by_size(self, sets: PackedSets, small: Array) -> tuple[FloatArray, FloatArray]:
-        """Vectors and scales of sets of which some are small: apart, so that none feels others."""
+    def _apart(self, sets: PackedSets, some: Array) -> tuple[FloatArray, FloatArray]:
+        """Vectors and scales of some sets, and of the others, so that none feels the others."""
         out: list[FloatArray] = []
-        for which in map(np.flatnonzero, (small, ~small)):
+        for which in map(np.flatnonzero, (some, ~some)):
             found = self.of_batch(sets.part(which))
             out = out or [np.empty((len(sets), *a.shape[1:])) for a in found]
             for whole, part in zip(out, found, strict=True):
                 whole[which] = part
         vectors, scales = out
         return vectors, scales
+
+    def _reduced_first(self, sets: PackedSets) -> tuple[FloatArray, FloatArray]:
+        """Vectors and scales of sets with missing values, some of which a reducer may put in."""
+        reduction = replace(self.reduction, xy_weight=None)
+        reduced = replace(sets, descriptors=reduction.apply(sets))
+        return replace(self, reduction=replace(self.reduction, reducer=None)).of_batch(reduced)
 
     def of_blocks(self, blocks: Iterable[FloatArray], beside: PackedSets) -> FloatArray:
         """Vector of one set that comes in blocks, read twice where float32 overflows.
@@ -192,10 +204,11 @@ class SetVectors:
         self, blocks: Iterable[FloatArray], beside: PackedSets
     ) -> tuple[FloatArray, Array]:
         """(totals, counts) of one set that comes in blocks."""
-        totals, counts = np.zeros(()), np.zeros(())
+        totals: FloatArray = np.zeros(())
+        counts: Array = np.zeros(())
         for piece in _pieces(blocks, beside):
             more = self._statistics(piece)
-            totals, counts = totals + more[0], counts + more[1]
+            totals, counts = add_totals(totals, more[0]), counts + more[1]
         return totals, counts
 
     def _wide(

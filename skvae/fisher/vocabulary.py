@@ -155,6 +155,10 @@ class VLADEncoder(_WordsEncoder):
     -----
     **X** is read as in ``FisherVectorEncoder``: every row of a 2-D array is a set of one.
 
+    **NaN is a missing value.** The nearest word is that by the dimensions that are observed, and
+    the residual of a missing one is zero. A vocabulary that takes no missing values, such as
+    ``KMeans``, is fitted on the mean of its dimension in the place of each.
+
     References
     ----------
     H. Jégou, M. Douze, C. Schmid and P. Pérez, "Aggregating local descriptors into a compact image
@@ -243,6 +247,10 @@ class BagOfVisualWordsEncoder(_WordsEncoder):
     Notes
     -----
     **X** is read as in ``FisherVectorEncoder``: every row of a 2-D array is a set of one.
+
+    **NaN is a missing value.** The nearest word is that by the dimensions that are observed. A
+    vocabulary that takes no missing values, such as ``KMeans``, is fitted on the mean of its
+    dimension in the place of each.
 
     References
     ----------

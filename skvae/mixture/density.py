@@ -1,6 +1,7 @@
 """What a fitted mixture says of descriptors: likelihoods, posteriors, samples."""
 
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,10 @@ from skvae.compute.devices import gpu_or_none
 from skvae.compute.sizes import check_memory
 from skvae.compute.threads import single_threaded
 from skvae.data.blocks import ArrayBlocks, Blocks, RowBlocks, lazy_blocks
-from skvae.data.containers import validate_numbers
+from skvae.data.containers import MISSING_ALLOWED, validate_numbers
 from skvae.mixture.em import total_statistics
 from skvae.mixture.expectation import log_posteriors
+from skvae.mixture.imputation import conditional_draws, conditional_means
 from skvae.mixture.magnitudes import too_large
 from skvae.mixture.statistics import Mixture
 from skvae.mixture.variances import total_variances
@@ -44,8 +46,8 @@ class MixtureDensityMixin:
         """Blocks of X, validated: at once in memory, else when they are read."""
         blocks = lazy_blocks(X)
         if blocks is None:
-            return ArrayBlocks(validate_numbers(self, X, reset=reset))
-        validate_numbers(self, blocks.head, reset=reset, ensure_min_samples=0)
+            return ArrayBlocks(validate_numbers(self, X, reset=reset, **MISSING_ALLOWED))
+        validate_numbers(self, blocks.head, reset=reset, ensure_min_samples=0, **MISSING_ALLOWED)
         return blocks
 
     def _placed(self, data: Blocks) -> Blocks:
@@ -60,16 +62,18 @@ class MixtureDensityMixin:
     def _mixture(self) -> Mixture:
         return Mixture(self.weights_, self.means_, self.covariances_)
 
-    def _of_tiles(self, function: Callable[[FloatArray, FloatArray], Array], X: Any) -> Array:
-        """``function(log-likelihoods, posteriors)`` of tiles of descriptors, concatenated."""
+    def _of_tiles(
+        self, function: Callable[[FloatArray, FloatArray, FloatArray], Array], X: Any
+    ) -> Array:
+        """``function(x, log-likelihoods, posteriors)`` of tiles of descriptors, concatenated."""
         check_is_fitted(self)
         results, mixture = [], self._mixture()
         with single_threaded(), np.errstate(over="ignore", invalid="ignore"):
             for block in self._read(X, reset=False):
-                for _, log_likelihood, gamma in log_posteriors(block, mixture, self.n_jobs):
+                for rows, log_likelihood, gamma in log_posteriors(block, mixture, self.n_jobs):
                     if not np.isfinite(log_likelihood).all():
                         raise too_large([block], np.sqrt(total_variances(mixture)))
-                    results.append(function(log_likelihood, gamma))
+                    results.append(function(block[rows], log_likelihood, gamma))
         return np.concatenate(results)
 
     def score_samples(self, X: ArrayLike) -> FloatArray:
@@ -83,14 +87,14 @@ class MixtureDensityMixin:
         Returns
         -------
         log_likelihood : ndarray of shape (n_samples,), float64
-            log p(x), in nats.
+            log p(x), in nats; of what is observed where values are missing, and 0 where all are.
 
         Raises
         ------
         ValueError
             If a descriptor is so far away that its square leaves the range of float64.
         """
-        return self._of_tiles(lambda log_likelihood, _: log_likelihood, X)
+        return self._of_tiles(lambda _, log_likelihood, __: log_likelihood, X)
 
     def score(self, X: BlocksLike, y: Any = None) -> float:
         """Mean log-likelihood.
@@ -124,9 +128,10 @@ class MixtureDensityMixin:
         Returns
         -------
         gamma : ndarray of shape (n_samples, n_components)
-            In the dtype of ``X``; rows sum to 1.
+            In the dtype of ``X``; rows sum to 1. Where values are missing, given those that are
+            not; without any, the weights.
         """
-        return self._of_tiles(lambda _, gamma: gamma, X)
+        return self._of_tiles(lambda _, __, gamma: gamma, X)
 
     def predict(self, X: ArrayLike) -> IntArray:
         """Most probable component of each descriptor.
@@ -140,7 +145,58 @@ class MixtureDensityMixin:
         -------
         labels : ndarray of shape (n_samples,)
         """
-        return self._of_tiles(lambda _, gamma: gamma.argmax(axis=1), X)
+        return self._of_tiles(lambda _, __, gamma: gamma.argmax(axis=1), X)
+
+    def impute(
+        self, X: ArrayLike, *, draws: int | None = None, random_state: RandomStateLike = None
+    ) -> FloatArray:
+        r"""Descriptors with what is missing put in, given what is observed.
+
+        Given the component, dimensions are independent, so that the conditional mean of a missing
+        value is :math:`\sum_k p(k \mid x_\text{observed}) \, \mu_{kj}`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Descriptors, in which NaN is missing.
+        draws : int, default=None
+            How many draws of the conditional distribution to give of each descriptor, instead of
+            its mean.
+        random_state : int, RandomState instance or None, default=None
+            Of the draws; None takes that of the estimator.
+
+        Returns
+        -------
+        X_imputed : ndarray of shape (n_samples, n_features) or (draws, n_samples, n_features)
+            In the dtype of ``X``. What is observed stays as it is; a descriptor without any value
+            becomes the mean of the mixture, or draws from it.
+
+        Raises
+        ------
+        ValueError
+            If ``draws`` is no positive integer.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skvae.mixture import from_parameters
+        >>> mixture = from_parameters([0.5, 0.5], [[0, 0], [9, 5]], [[1, 1], [1, 1]])
+        >>> mixture.impute([[8.0, np.nan], [1.0, 2.0]])
+        array([[8., 5.],
+               [1., 2.]])
+        """
+        check_is_fitted(self)
+        mixture = self._mixture()
+        if draws is None:
+            return self._of_tiles(lambda x, _, gamma: conditional_means(x, gamma, mixture), X)
+        if not isinstance(draws, Integral) or draws < 1:
+            raise ValueError(f"draws={draws!r} must be a positive integer, or None for the mean.")
+        check_memory(8 * int(draws) * self.means_.shape[1], f"draws={draws}")
+        rng = check_random_state(self.random_state if random_state is None else random_state)
+        drawn = self._of_tiles(
+            lambda x, _, gamma: conditional_draws(x, gamma, mixture, int(draws), rng), X
+        )
+        return np.moveaxis(drawn, 1, 0)
 
     def sample(self, n_samples: int = 1) -> tuple[FloatArray, IntArray]:
         """Draw descriptors from the mixture.

@@ -13,7 +13,8 @@ from skvae.compute.parallel import map_ordered
 from skvae.data.blocks import Blocks, RowBlocks, SummedBlocks
 from skvae.mixture.expectation import accumulate, accumulate_blocks
 from skvae.mixture.magnitudes import too_large
-from skvae.mixture.moments import join_moments, split_moments
+from skvae.mixture.missing import has_missing, settled
+from skvae.mixture.moments import join_moments, split_totals
 from skvae.mixture.statistics import Mixture, Statistics
 from skvae.mixture.variances import total_variances, varying
 
@@ -36,14 +37,20 @@ _PASS_ROWS = 16_384
 
 
 def _count_and_sum(X: FloatArray) -> FloatArray:
-    return np.append(X.sum(axis=0, dtype=np.float64), len(X))
+    """(3, d): sums, numbers of rows, and numbers of missing values."""
+    n, missing = np.full(X.shape[1], len(X)), np.isnan(X) if has_missing(X) else None
+    if missing is None:
+        return np.stack([X.sum(axis=0, dtype=np.float64), n, np.zeros(len(n))])
+    return np.stack([np.nansum(X, axis=0, dtype=np.float64), n, missing.sum(axis=0)])
 
 
 def _squares(X: FloatArray, center: FloatArray, n_jobs: int | None) -> FloatArray:
     def of_rows(first: int) -> FloatArray:
-        squares: FloatArray = ((X[first : first + _PASS_ROWS] - center) ** 2).sum(axis=0)
-        return squares
+        squares: FloatArray = (X[first : first + _PASS_ROWS] - center) ** 2
+        total: FloatArray = np.nansum(squares, axis=0) if missing else squares.sum(axis=0)
+        return total
 
+    missing = has_missing(X)
     parts = map_ordered(of_rows, range(0, len(X), _PASS_ROWS), n_jobs)
     return sum(parts, np.zeros(len(center)))
 
@@ -55,6 +62,8 @@ def _threads_on(data: Blocks, n_jobs: int | None) -> int | None:
 
 def describe(data: Blocks, n_jobs: int | None = 1) -> tuple[int, FloatArray, FloatArray]:
     """Number, center and variances of all descriptors, in two passes.
+
+    Missing values have no part in them.
 
     Parameters
     ----------
@@ -75,17 +84,24 @@ def describe(data: Blocks, n_jobs: int | None = 1) -> tuple[int, FloatArray, Flo
     Raises
     ------
     ValueError
-        If a square leaves the range of float64.
+        If a square leaves the range of float64, or a column has no value.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        *total, n = data.total(_count_and_sum)
-        center = (np.array(total) / max(n, 1)).astype(data.dtype).astype(np.float64)
+        total, n_rows, n_missing = data.total(_count_and_sum)
+        n = int(n_rows[0])
+        if n and (n_missing == n).any():
+            raise ValueError(
+                f"Column {np.argmax(n_missing == n)} of X has no value: all of {n} are missing "
+                "(NaN). Leave it out."
+            )
+        n_values = np.maximum(n - n_missing, 1)
+        center = (total / n_values).astype(data.dtype).astype(np.float64)
         squares = partial(_squares, center=center, n_jobs=_threads_on(data, n_jobs))
-        variances = data.total(squares) / max(n, 1)
+        variances = data.total(squares) / n_values
     if not np.isfinite(variances).all():
         raise too_large(data)
 
-    return int(n), center, varying(variances, center, data.dtype)
+    return n, center, varying(variances, center, data.dtype)
 
 
 def e_step(X: Any, mixture: Mixture, center: FloatArray) -> Statistics:
@@ -190,11 +206,11 @@ def m_step(statistics: Statistics, floor: FloatArray | float) -> Mixture:
     A. P. Dempster, N. M. Laird and D. B. Rubin, "Maximum likelihood from incomplete data via the
     EM algorithm", J. R. Stat. Soc. B 39, 1977.
     """
-    s0, s1, s2 = split_moments(statistics.totals)
+    s0, s1, s2, n = split_totals(statistics.totals, len(statistics.center))
     # A component without descriptors would divide by zero; its weight still has to be positive.
-    s0 = np.maximum(s0, 10 * np.finfo(np.float64).eps)
-    means = s1 / s0
-    covariances = np.maximum(s2 / s0 - means**2, floor)
+    s0, n = (np.maximum(a, 10 * np.finfo(np.float64).eps) for a in (s0, n))
+    means = s1 / n
+    covariances = np.maximum(s2 / n - means**2, floor)
 
     return Mixture(s0[:, 0] / s0.sum(), statistics.center + means, covariances)
 
@@ -246,7 +262,7 @@ def stepwise(mixture: Mixture, batch: Statistics, rate: float, floor: FloatArray
     J. R. Stat. Soc. B 71, 2009.
     """
     past = (1 - rate) * expected_statistics(mixture, batch.center)
-    return m_step(past + (rate / batch.n_descriptors) * batch, floor)
+    return m_step(past + (rate / batch.n_descriptors) * settled(batch, mixture), floor)
 
 
 def em_passes(

@@ -137,6 +137,13 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
     of sums. Batches of stepwise EM are drawn from all over an array; of an iterable they are
     consecutive, so sorted data should be shuffled; a dask array has none.
 
+    **NaN is a missing value**, in every method. Densities and posteriors are exactly those of what
+    is observed, EM maximises its likelihood, and ``impute`` gives the conditional mean of what is
+    missing; k-means starts with the mean of its column in the place of each. That is right where
+    whether a value is missing does not depend on the value itself. A row without any value has
+    log-likelihood 0, and the weights as posteriors. Blocks with missing values are worked on in
+    float64; without any, nothing changes.
+
     References
     ----------
     A. P. Dempster, N. M. Laird and D. B. Rubin, "Maximum likelihood from incomplete data via the
@@ -225,6 +232,7 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = False
+        tags.input_tags.allow_nan = True
         return tags
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -234,7 +242,8 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
         Parameters
         ----------
         X : array-like, iterable of blocks or dask array of shape (n_samples, n_features)
-            Descriptors (see Notes); float32, and what is exact in it, is worked on as float32.
+            Descriptors (see Notes); float32, and what is exact in it, is worked on as float32. NaN
+            is missing.
         y : Ignored
             Present for scikit-learn's conventions.
 
@@ -245,9 +254,9 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
         Raises
         ------
         ValueError
-            If there are fewer descriptors than components, X or a start is not finite or has
-            squares that are not, a dask array does not know its chunks, or ``warm_start`` meets
-            another number of components or features. The fit before stays.
+            If there are fewer descriptors than components, a column has no value, X or a start is
+            infinite or has squares that are, a dask array does not know its chunks, or
+            ``warm_start`` meets another number of components or features. The fit before stays.
         TypeError
             If X can be read only once.
         """

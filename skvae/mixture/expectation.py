@@ -12,6 +12,15 @@ from skvae._typing import FloatArray, IntArray
 from skvae.compute.parallel import map_ordered
 from skvae.mixture.assignment import Assignment
 from skvae.mixture.kernel import Kernel, recent_kernel
+from skvae.mixture.missing import (
+    has_missing,
+    marginal_features,
+    marginal_parameters,
+    marginal_posteriors,
+    marginal_set_statistics,
+    marginal_sums,
+)
+from skvae.mixture.moments import add_totals
 from skvae.mixture.statistics import Mixture, Statistics, equal_runs
 from skvae.mixture.workspace import Run, Workspace
 
@@ -115,15 +124,18 @@ def accumulate_blocks(
         return X, kernels[X.dtype]
 
     def sums(work: Workspace, X: FloatArray, rows: slice) -> tuple[float, FloatArray]:
+        if has_missing(X[rows]):
+            return marginal_sums(X[rows], mixture, center)
         run = (0, 1, rows.stop - rows.start)
         return work.e_step(X[rows], [run]).sum(), work.totals(run)[0]
 
-    totals, log_likelihood = np.zeros(()), 0.0
+    totals: FloatArray = np.zeros(())
+    log_likelihood = 0.0
     for X, rows, (more, of_chunk) in _map_chunks(sums, map(with_kernel, blocks), n_jobs):
         if rows.start == 0:
             totals, log_likelihood = np.zeros(of_chunk.shape), 0.0
         log_likelihood += more
-        totals += of_chunk
+        totals = add_totals(totals, of_chunk)
         if rows.stop == len(X):
             yield X, Statistics(totals, len(X), log_likelihood, center)
 
@@ -153,16 +165,29 @@ def log_posteriors(
     """
 
     def of_chunk(work: Workspace, X: FloatArray, rows: slice) -> tuple[FloatArray, FloatArray]:
-        n = rows.stop - rows.start
-        log_likelihood = work.e_step(X[rows], [(0, n, 1)])
-        joint = work.joint[:, :n]
-        gamma = np.empty((n, len(joint)), X.dtype)
-        gamma[:, work.kernel.order] = (joint / joint.sum(axis=0)).T
+        x = X[rows]
+        if not has_missing(x):
+            return _posteriors(work, x)
+        log_likelihood, gamma = np.empty(len(x)), np.empty((len(x), len(mixture.weights)), x.dtype)
+        partial = np.isnan(x).any(axis=1)
+        log_likelihood[~partial], gamma[~partial] = _posteriors(work, x[~partial])
+        phi = marginal_features(x[partial], kernel.center)[:, None]  # rows are sets of their own
+        found = marginal_posteriors(phi, marginal_parameters(mixture, kernel.center))
+        log_likelihood[partial], gamma[partial] = (a[:, 0] for a in found)
         return log_likelihood, gamma
 
     kernel = recent_kernel(mixture, X.dtype, None)
     for _, rows, (log_likelihood, gamma) in _map_chunks(of_chunk, [(X, kernel)], n_jobs):
         yield rows, log_likelihood, gamma
+
+
+def _posteriors(work: Workspace, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Log-likelihoods and posteriors of descriptors that fit into the workspace."""
+    log_likelihood = work.e_step(x, [(0, len(x), 1)])
+    joint = work.joint[:, : len(x)]
+    gamma = np.empty((len(x), len(joint)), x.dtype)
+    gamma[:, work.kernel.order] = (joint / joint.sum(axis=0)).T
+    return log_likelihood, gamma
 
 
 def set_statistics(
@@ -198,10 +223,15 @@ def set_statistics(
     ------
     sets : slice
         The sets of this batch.
-    totals : ndarray of shape (n_batch, K, 1 + 2 d)
+    totals : ndarray of shape (n_batch, K, 1 + 2 d) or (n_batch, K, 1 + 3 d)
         [S0 | S1 | S2] of each set about ``mixture.center(descriptors.dtype)``: in float32 if that
-        is what all of them were summed in, else in float64.
+        is what all of them were summed in, else in float64. Where any value is missing, all sets
+        are one batch, and have N as well (``skvae.mixture.missing``).
     """
+    if has_missing(descriptors):
+        parts = (descriptors, offsets, mixture, assignment, weights, n_jobs)
+        yield slice(0, len(offsets) - 1), marginal_set_statistics(*parts)
+        return
     kernel = recent_kernel(mixture, descriptors.dtype, assignment)
     work = Workspace(kernel, len(descriptors))
     if weights is not None:

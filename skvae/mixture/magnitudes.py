@@ -21,7 +21,7 @@ def squarable(X: FloatArray, name: str = "X") -> FloatArray:
     Parameters
     ----------
     X : ndarray of shape (n, d), float32 or float64
-        Finite.
+        Finite, or missing (NaN).
     name : str
         What errors call it.
 
@@ -41,7 +41,7 @@ def squarable(X: FloatArray, name: str = "X") -> FloatArray:
     >>> squarable(np.array([[1e20]], np.float32)).dtype
     dtype('float64')
     """
-    largest = float(np.abs(X).max(initial=0))
+    largest = float(np.fmax.reduce(np.abs(X), axis=None, initial=0))  # of what is not missing
     if largest > _FLOAT64:
         raise too_large([X], name=name)
     low, high = _FLOAT32
@@ -66,7 +66,8 @@ def too_large(
     -------
     ValueError
     """
-    largest = np.max([np.abs(np.asarray(_host(b), float)).max(axis=0) for b in blocks if len(b)], 0)
+    arrays = [np.abs(np.asarray(_host(b), float)) for b in blocks if len(b)]
+    largest = np.fmax.reduce([np.fmax.reduce(array, axis=0, initial=0) for array in arrays])
     j = int(np.argmax(largest / scale))
     return ValueError(
         f"Column {j} of {name} holds {largest[j]:.3g}, and float64 cannot hold the squares that "

@@ -2,6 +2,9 @@ r"""The features :math:`\phi(x) = [1, x, x^2]` of a descriptor: where each stand
 
 Whatever is linear in them lies in memory as they do, along the last axis of 1 + 2 d columns:
 natural parameters, statistics, and the gradients of a Fisher vector before they are laid out.
+
+Statistics of descriptors with missing values have d more columns, N: the sum of posteriors of those
+that have a dimension, which elsewhere is S0 for all of them (``skvae.mixture.missing``).
 """
 
 from typing import Any
@@ -10,7 +13,14 @@ import numpy as np
 
 from skvae._typing import ArrayLike, FloatArray
 
-__all__ = ["fill_features", "join_moments", "n_moments", "split_moments"]
+__all__ = [
+    "add_totals",
+    "fill_features",
+    "join_moments",
+    "n_moments",
+    "split_moments",
+    "split_totals",
+]
 
 
 def n_moments(d: int) -> int:
@@ -40,6 +50,44 @@ def split_moments(array: Any) -> tuple[Any, Any, Any]:
     """
     d = array.shape[-1] // 2
     return array[..., :1], array[..., 1 : 1 + d], array[..., 1 + d :]
+
+
+def split_totals(totals: Any, d: int) -> tuple[Any, Any, Any, Any]:
+    """Statistics of descriptors of d dimensions, of which values may be missing, as views.
+
+    Parameters
+    ----------
+    totals : ndarray or torch.Tensor of shape (..., 1 + 2 d) or (..., 1 + 3 d)
+        [S0 | S1 | S2], or [S0 | S1 | S2 | N].
+    d : int
+        Dimensions.
+
+    Returns
+    -------
+    s0 : ndarray or torch.Tensor of shape (..., 1)
+    s1, s2 : ndarray or torch.Tensor of shape (..., d)
+    n : ndarray or torch.Tensor of shape (..., 1) or (..., d)
+        What the values of each dimension count; S0 itself where none is missing.
+    """
+    s0, s1, s2 = split_moments(totals[..., : n_moments(d)])
+    return s0, s1, s2, totals[..., n_moments(d) :] if totals.shape[-1] > n_moments(d) else s0
+
+
+def add_totals(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Sum of statistics, of which one may come from descriptors with missing values.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.mixture.moments import add_totals
+    >>> add_totals(np.array([2.0, 5.0, 13.0]), np.array([1.0, 0.0, 0.0, 0.0]))
+    array([ 3.,  5., 13.,  2.])
+    """
+    if a.ndim and a.shape[-1] != b.shape[-1]:
+        a, b = sorted((a, b), key=lambda totals: totals.shape[-1])
+        d = b.shape[-1] - a.shape[-1]
+        a = np.concatenate([a, np.repeat(a[..., :1], d, axis=-1)], axis=-1)
+    return a + b
 
 
 def join_moments(zeroth: ArrayLike, first: ArrayLike, second: ArrayLike) -> FloatArray:

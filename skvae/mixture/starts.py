@@ -10,6 +10,7 @@ from sklearn.utils import check_array
 from skvae._typing import ArrayLike, FloatArray
 from skvae.data.blocks import RowBlocks, random_rows
 from skvae.mixture.magnitudes import squarable
+from skvae.mixture.missing import filled, has_missing, partition_statistics
 from skvae.mixture.statistics import Statistics, hard_statistics
 from skvae.mixture.variances import varying
 
@@ -117,7 +118,8 @@ def start(
 
     A sample is enough to start from, and k-means on all descriptors would cost more than EM. Where
     one feature has nearly all of the variance, features are standardised for it. What is drawn
-    depends on the number of descriptors alone, never on the blocks they come in.
+    depends on the number of descriptors alone, never on the blocks they come in. k-means sees the
+    mean of its column in the place of a missing value; the statistics are of the others alone.
 
     Parameters
     ----------
@@ -142,10 +144,12 @@ def start(
     # In float64, so that float32 data start where the same data in float64 do; centred by its own
     # mean, whose bits do not depend on blocks.
     sample = data.take(random_rows(n, size, rng)).astype(np.float64)
-    mean = sample.mean(axis=0)
-    centred = _comparable(squarable(sample - mean), mean, data.dtype)
+    whole = filled(sample, center)
+    mean = whole.mean(axis=0)
+    centred = _comparable(squarable(whole - mean), mean, data.dtype)
     labels = pairwise_distances_argmin(centred, START_METHODS[method](centred, n_components, rng))
-    return hard_statistics(sample, labels, n_components, center)
+    of_partition = partition_statistics if has_missing(sample) else hard_statistics
+    return of_partition(sample, labels, n_components, center)
 
 
 def _comparable(centred: FloatArray, mean: FloatArray, dtype: np.dtype[Any]) -> FloatArray:

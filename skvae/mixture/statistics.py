@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from skvae._typing import Array, FloatArray, IntArray
-from skvae.mixture.moments import join_moments, n_moments, split_moments
+from skvae.mixture.moments import add_totals, join_moments, n_moments, split_moments
 from skvae.mixture.variances import total_variances
 
 __all__ = [
@@ -76,8 +76,9 @@ class Statistics:
 
     Parameters
     ----------
-    totals : ndarray of shape (K, 1 + 2 d), float64
-        [S0 | S1 | S2] about ``center``.
+    totals : ndarray of shape (K, 1 + 2 d) or (K, 1 + 3 d), float64
+        [S0 | S1 | S2] about ``center``; where values are missing [S0 | S1 | S2 | N], as
+        ``moments.split_totals`` takes them apart.
     n_descriptors : float
         Number of descriptors summed over.
     log_likelihood : float
@@ -95,7 +96,7 @@ class Statistics:
         if not np.array_equal(self.center, other.center):
             raise ValueError("Statistics about different centers cannot be added.")
         return Statistics(
-            self.totals + other.totals,
+            add_totals(self.totals, other.totals),
             self.n_descriptors + other.n_descriptors,
             self.log_likelihood + other.log_likelihood,
             self.center,

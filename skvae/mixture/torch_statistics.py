@@ -20,6 +20,8 @@ from skvae.mixture.statistics import (
     natural_parameters,
     relative_parameters,
 )
+from skvae.mixture.torch_assignment import sparse
+from skvae.mixture.torch_missing import MarginalKernel, has_missing
 from skvae.mixture.workspace import NEGLIGIBLE_NATS
 
 __all__ = ["accumulate", "chunk_rows", "set_statistics"]
@@ -109,7 +111,7 @@ class _Kernel:
         log_joints = [phi @ part.eta.T for phi, part in zip(phis, self.parts, strict=True)]
         peak, joint = self._relative(x, log_joints)
         if self.assignment is not None:
-            joint = self._sparse(joint, self.assignment)
+            joint = sparse(joint, self.assignment)
         gamma = torch.softmax(joint, dim=1)
         total = -gamma.amax(dim=1, keepdim=True).log()
         if weights is not None:
@@ -145,17 +147,6 @@ class _Kernel:
         depth = torch.where(near > -NEGLIGIBLE_NATS, self.normalizers - peak - near, 0)
         return rows[((depth > most) | ~peak.isfinite()).any(dim=1)]
 
-    def _sparse(self, joint: torch.Tensor, assignment: Assignment) -> torch.Tensor:
-        top_k, least = assignment
-        if top_k is not None and top_k < joint.shape[1]:
-            values, places = joint.topk(top_k, dim=1)
-            joint = torch.full_like(joint, -torch.inf).scatter_(1, places, values)
-        if least > 0:
-            floor = torch.logsumexp(joint, dim=1, keepdim=True) + np.log(least)
-            floor = torch.minimum(floor, joint.amax(dim=1, keepdim=True))
-            joint = joint.masked_fill(joint < floor, -torch.inf)
-        return joint
-
     def totals(self, gamma: torch.Tensor, phis: list[torch.Tensor], n_sets: int) -> torch.Tensor:
         """Statistics of consecutive sets of one size, (n_sets, K, 1 + 2 d) in float64."""
         parts, first = [], 0
@@ -186,7 +177,7 @@ def accumulate(X: torch.Tensor, mixture: Mixture, center: FloatArray) -> Statist
     Statistics
         In main memory.
     """
-    kernel = _Kernel(mixture, center, X)
+    kernel = (MarginalKernel if has_missing(X) else _Kernel)(mixture, center, X)
     totals = torch.zeros(kernel.shape, dtype=torch.float64, device=X.device)
     log_likelihood = torch.zeros((), dtype=torch.float64, device=X.device)
     with _full_precision():
@@ -219,7 +210,8 @@ def set_statistics(
     center = mixture.center(descriptors.dtype)
     X = torch.from_numpy(np.require(descriptors, requirements=["C", "W"])).to(device)
     w = None if weights is None else torch.as_tensor(weights[:, None]).to(device, X.dtype)
-    kernels = [_Kernel(mixture, center, x, assignment) for x in (X, X[:0].double())]
+    kind = MarginalKernel if has_missing(X) else _Kernel
+    kernels = [kind(mixture, center, x, assignment) for x in (X, X[:0].double())]
     totals = torch.zeros((len(offsets) - 1, *kernels[0].shape), dtype=torch.float64, device=device)
     with _full_precision():
         for sets, (start, n_sets, size) in equal_runs(np.diff(offsets)):

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from skvae._typing import FloatArray
-from skvae.mixture.moments import split_moments
+from skvae.mixture.moments import split_totals
 
 if TYPE_CHECKING:
     from skvae.mixture.statistics import Mixture, Statistics
@@ -112,7 +112,9 @@ def begin_to_vary(
     """
     if variances.all():
         return mixture, variances
-    _, s1, s2 = split_moments(batch.totals.sum(axis=0) / batch.n_descriptors)
+    _, s1, s2, n = split_totals(batch.totals.sum(axis=0) / batch.n_descriptors, len(batch.center))
+    if len(n) > 1:  # values are missing
+        s1, s2 = (s / np.where(n > 0, n, np.inf) for s in (s1, s2))
     value = mixture.weights @ mixture.means
     mu = value - batch.center
     shown = s2 - 2 * mu * s1 + mu**2

@@ -28,12 +28,13 @@ def sets_from_table(table: Any, *, by: Any, columns: Sequence[Any] | None = None
     -------
     sets : pandas.Series of ndarray of shape (n_i, d)
         In the order in which keys first occur, with the keys as its index. Descriptors are float64,
-        times seconds since 1970 in UTC, booleans 0 and 1. Rows without a key are left out.
+        times seconds since 1970 in UTC, booleans 0 and 1; what is missing is NaN, which encoders
+        take as such. Rows without a key are left out.
 
     Raises
     ------
     ValueError
-        If a column is not there, or holds text, infinity or missing values.
+        If a column is not there, holds text or infinity, or has no value.
     TypeError
         If ``table`` is none, or keys cannot be hashed.
     ImportError
@@ -41,7 +42,7 @@ def sets_from_table(table: Any, *, by: Any, columns: Sequence[Any] | None = None
 
     See Also
     --------
-    TableSets : Looks keys of a main table up; for text and missing values too, with scales.
+    TableSets : Looks keys of a main table up; for text too, with scales.
 
     Notes
     -----
@@ -82,9 +83,6 @@ def _numbers(table: Any, name: Any, rows: IntArray) -> FloatArray:
             "use TableSets, which encodes them."
         )
     values = floats(column, rows, name)
-    if np.isnan(values).any():
-        raise ValueError(
-            f"Column {name!r} of table has missing values: leave it or those rows out, put numbers "
-            "in their place, or use TableSets, which does."
-        )
+    if np.isnan(values).all():
+        raise ValueError(f"Column {name!r} of table has no value: leave it out of columns.")
     return values

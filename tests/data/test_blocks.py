@@ -119,9 +119,16 @@ def test_changes_to_a_private_map_are_kept(tmp_path):
 @pytest.mark.parametrize("form", ["memory map", "iterable", "dask array"])
 def test_every_block_is_checked(rng, tmp_path, form):
     X = rng.normal(size=(200, 5))
-    X[150, 3] = np.nan
-    with pytest.raises(ValueError, match="Input X contains NaN"):
+    X[150, 3] = np.inf
+    with pytest.raises(ValueError, match="Input X contains infinity"):
         FORMS[form](X, tmp_path).total(second_moments)
+
+
+@pytest.mark.parametrize("form", ["memory map", "iterable", "dask array"])
+def test_missing_values_are_read_as_they_are(rng, tmp_path, form):
+    X = rng.normal(size=(200, 5))
+    X[150, 3] = np.nan
+    assert np.array_equal(np.concatenate(list(FORMS[form](X, tmp_path))), X, equal_nan=True)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skvae import DiagonalGaussianMixture, FisherVectorEncoder
@@ -176,13 +177,42 @@ def test_integers_are_read_as_floats_that_hold_them(rng, tmp_path, dtype, read_a
         assert_same_mixture(DiagonalGaussianMixture(3, random_state=0).fit(form), expected)
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_values_that_are_not_finite_are_found_in_every_form(rng, tmp_path, bad):
+def test_infinity_is_found_in_every_form(rng, tmp_path):
     X = blobs(rng)
-    X[1234, 2] = bad
+    X[1234, 2] = np.inf
     for form in forms_of(X, tmp_path):
-        with pytest.raises(ValueError, match="Input X contains"):
+        with pytest.raises(ValueError, match="Input X contains infinity"):
             DiagonalGaussianMixture(2).fit(form)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_every_form_may_have_missing_values(rng, tmp_path, dtype):
+    X = blobs(rng, n=3000).astype(dtype)
+    X[rng.random(X.shape) < 0.2] = np.nan
+    X[:700] = 1.0  # a block without any
+    whole = DiagonalGaussianMixture(3, random_state=0).fit(X)
+    for form in forms_of(X, tmp_path):
+        fitted = DiagonalGaussianMixture(3, random_state=0).fit(form)
+        if dtype is np.float64:
+            assert_same_mixture(fitted, whole)
+        assert np.allclose(fitted.means_, whole.means_, atol=1e-4)
+        assert fitted.score(form) == pytest.approx(whole.score(X), rel=1e-6)
+
+
+def test_missing_values_have_the_same_bits_for_any_number_of_threads(rng):
+    X = blobs(rng, n=30_000)
+    X[rng.random(X.shape) < 0.2] = np.nan
+    one, two = (
+        DiagonalGaussianMixture(3, max_iter=4, tol=0, n_jobs=n, random_state=0) for n in (1, 2)
+    )
+    with pytest.warns(ConvergenceWarning):
+        assert np.array_equal(one.fit(X).means_, two.fit(X).means_)
+    for method in ("score_samples", "predict_proba", "impute"):
+        assert np.array_equal(getattr(one, method)(X), getattr(two, method)(X))
+
+
+def test_missing_values_are_allowed_by_the_tag():
+    assert get_tags(DiagonalGaussianMixture()).input_tags.allow_nan
 
 
 def test_every_form_knows_the_number_of_features(rng, tmp_path):

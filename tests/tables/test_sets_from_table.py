@@ -66,12 +66,11 @@ def test_splitters_index_them(table):
     ("column", "message"),
     [
         (["a"] * 5, "'x' of table holds categories, no numbers: .* or use TableSets"),
-        ([1.0, np.nan, 1.0, 1.0, 1.0], "'x' of table has missing values"),
-        ([np.nan] * 5, "'x' of table has missing values"),
+        ([np.nan] * 5, "'x' of table has no value"),
         ([1.0, np.inf, 1.0, 1.0, 1.0], "'x' of table contains infinity"),
         ([[1]] * 5, "'x' of table holds list"),
     ],
-    ids=["text", "a hole", "all holes", "infinity", "lists"],
+    ids=["text", "all holes", "infinity", "lists"],
 )
 def test_what_is_no_number_is_named(column, message):
     with pytest.raises(ValueError, match=message):
@@ -90,3 +89,10 @@ def test_what_is_no_number_is_named(column, message):
 def test_columns_that_are_not_there_are_named(options, message):
     with pytest.raises(ValueError, match=message):
         sets_from_table(pd.DataFrame(COLUMNS), **options)
+
+
+def test_missing_values_stay_for_the_mixture():
+    table = pd.DataFrame({"k": [1, 2, 1, 2], "x": [1.0, np.nan, 3.0, 4.0]})
+    sets = sets_from_table(table, by="k")
+    assert np.array_equal(sets[2], [[np.nan], [4.0]], equal_nan=True)
+    assert np.isfinite(FisherVectorEncoder(1).fit_transform(sets)).all()
