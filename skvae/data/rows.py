@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import assert_all_finite, gen_batches
 from sklearn.utils.validation import validate_data
@@ -13,6 +14,7 @@ from sklearn.utils.validation import validate_data
 from skvae.data.containers import float_type, numbers, validate_numbers
 from skvae.data.iterables import BlockPasses, IteratedRows, Recut, yields_blocks
 from skvae.data.maps import MappedRows, memory_map_of, row_blocks
+from skvae.data.sparse import SparseRows, check_finite
 
 __all__ = [
     "TOLERANCE",
@@ -350,8 +352,8 @@ def read_rows(
 
 def validate_rows(
     estimator: Any, X: Any, *, reset: bool, look: Look | None = None
-) -> np.ndarray | MappedRows | IteratedRows:
-    """Validate rows without copying those of a memory map, or making pixels of 8 bits larger.
+) -> np.ndarray | MappedRows | IteratedRows | SparseRows:
+    """Validate rows without copying a memory map, or making pixels and sparse matrices larger.
 
     Parameters
     ----------
@@ -366,7 +368,7 @@ def validate_rows(
 
     Returns
     -------
-    X : ndarray, MappedRows or IteratedRows
+    X : ndarray, MappedRows, IteratedRows or SparseRows
         float32, float64 or uint8, but any numbers in a memory map.
     """
     if yields_blocks(X, type(estimator).__name__):
@@ -380,12 +382,20 @@ def validate_rows(
             if look is not None:
                 look(block)
         return mapped
-    rows: np.ndarray = validate_numbers(estimator, X, kept=_DTYPES, reset=reset)
+    finite = {"ensure_all_finite": not issparse(X)}  # else it is said where what is not lies
+    rows: Any = validate_numbers(
+        estimator, X, kept=_DTYPES, reset=reset, accept_sparse="csr", **finite
+    )
+    if issparse(rows):
+        check_finite(rows)
+        rows = SparseRows(rows)
     if look is not None:
         for block in row_blocks(rows):
             look(block)
 
-    return rows
+    validated: np.ndarray | SparseRows = rows
+
+    return validated
 
 
 def _validate_blocks(estimator: Any, X: Any, reset: bool, look: Look | None) -> IteratedRows:

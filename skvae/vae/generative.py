@@ -89,7 +89,7 @@ class GenerativeMixin:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         y : label or array-like of shape (n_samples,), default=None
             Class of all or each of the rows, for ``conditional="decoder"``; None takes the one
@@ -120,9 +120,9 @@ class GenerativeMixin:
 
         Parameters
         ----------
-        X_a : array-like of shape (n_samples, n_features)
+        X_a : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows to start from.
-        X_b : array-like of shape (n_samples, n_features), default=None
+        X_b : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
             Rows to arrive at. None turns the rows of ``X_a`` into class ``y_b``: their latent
             points keep their place in the class, in its standard deviations from its mean
             (``conditional="prior"``), or stay (``conditional="decoder"``).
@@ -173,7 +173,7 @@ class GenerativeMixin:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         y : array-like of shape (n_samples,), default=None
             Classes, for p(x|y); unlabelled rows, or all rows without y, have p(x), the sum over
@@ -212,7 +212,7 @@ class GenerativeMixin:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         y : array-like of shape (n_samples,), default=None
             As in :meth:`score_samples`.
@@ -286,7 +286,7 @@ class GenerativeMixin:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
 
         Returns
@@ -304,7 +304,7 @@ class GenerativeMixin:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
 
         Returns

@@ -445,6 +445,7 @@ class VAETransformer(
     def __sklearn_tags__(self) -> Tags:
         tags: Tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.input_tags.sparse = True
         if self.conditional is not None:
             tags.target_tags.required = True
             tags.estimator_type = "classifier"
@@ -471,9 +472,9 @@ class VAETransformer(
 
         Parameters
         ----------
-        X : array-like or iterable of blocks, of shape (n_samples, n_features)
-            Rows. Those of a memory map stay on disk, and uint8 arrays stay uint8; a batch is
-            gathered and cast when its turn comes, which gives the same bits. An iterable yields
+        X : array-like, sparse matrix or iterable of blocks, of shape (n_samples, n_features)
+            Rows. Those of a memory map stay on disk, sparse ones sparse, and uint8 arrays uint8; a
+            batch is gathered and cast when its turn comes, to the same bits. An iterable yields
             2-D blocks, anew whenever it is iterated over: first to count and check the rows, then
             once in every pass of the training, which shuffles them within windows of a few
             thousand. How it cuts them makes no difference.
@@ -505,7 +506,7 @@ class VAETransformer(
 
         Parameters
         ----------
-        X : array-like or iterable of blocks, of shape (n_samples, n_features)
+        X : array-like, sparse matrix or iterable of blocks, of shape (n_samples, n_features)
             Rows, as for :meth:`fit`.
         y : array-like of shape (n_samples,), default=None
             Labels, used and needed unless ``conditional`` is None.
@@ -532,7 +533,7 @@ class VAETransformer(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows. Only counts are checked for what they are, and all for what float32 can hold.
 
         Returns
