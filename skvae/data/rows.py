@@ -208,8 +208,8 @@ class RowFacts:
     binaries : ndarray of shape (n_features,), bool
         Whether a column holds 0 and the unit only, up to rounding.
     mean, scale : ndarray of shape (n_features,), float64, or None
-        Moments of the columns, scale 1 for those that do not vary; not finite where squares are too
-        large for a float. None where nobody asked for them.
+        Moments of the columns, weighted where rows have weights, scale 1 for those that do not
+        vary; not finite where squares are too large for a float. None where nobody asked for them.
     """
 
     n_rows: int
@@ -259,8 +259,8 @@ class _Reading:
         self._dtypes: set[np.dtype] = set()
         self._columns: dict[str, np.ndarray] = {}
 
-    def look(self, block: np.ndarray) -> None:
-        """Take note of the next rows, as :func:`row_blocks` cuts them."""
+    def look(self, block: np.ndarray, weights: np.ndarray | None = None) -> None:
+        """Take note of the next rows, as :func:`row_blocks` cuts them, and of their weights."""
         self._n_rows += len(block)
         self._dtypes.add(block.dtype)
         n_features = block.shape[1]
@@ -271,7 +271,7 @@ class _Reading:
             self._describe(block[rows])
         if self._scaler is not None:
             with np.errstate(over="ignore", invalid="ignore"):
-                self._scaler.partial_fit(block)
+                self._scaler.partial_fit(block, sample_weight=weights)
 
     def _describe(self, X: np.ndarray) -> None:
         known = self._columns
@@ -291,7 +291,9 @@ class _Reading:
         return RowFacts(self._n_rows, n_features, dtype, *self._columns.values(), *moments)
 
 
-def facts_of(X: Any, *, unit: float = 1.0, moments: bool = False) -> RowFacts:
+def facts_of(
+    X: Any, *, unit: float = 1.0, moments: bool = False, weights: np.ndarray | None = None
+) -> RowFacts:
     """What is true of all rows.
 
     Parameters
@@ -302,6 +304,8 @@ def facts_of(X: Any, *, unit: float = 1.0, moments: bool = False) -> RowFacts:
         The value that binary columns have beside 0.
     moments : bool, default=False
         Whether means and scales are wanted.
+    weights : ndarray of shape (n,) or None, default=None
+        Positive weights of the rows, of which moments take account.
 
     Returns
     -------
@@ -316,8 +320,11 @@ def facts_of(X: Any, *, unit: float = 1.0, moments: bool = False) -> RowFacts:
     (True, False, [True, False])
     """
     reading = _Reading(unit, moments)
+    first = 0
     for block in row_blocks(X):
-        reading.look(block)
+        own = None if weights is None else weights[first : first + len(block)]
+        reading.look(block, own)
+        first += len(block)
 
     return reading.facts()
 

@@ -188,3 +188,14 @@ def test_binary_values_forgive_rounding_only():
     assert facts_of(np.array([[0.0, 1 - 1e-9], [1.0, -1e-9]])).binary
     assert not facts_of(np.array([[0.0], [0.999]])).binary
     assert facts_of(np.array([[0, 255]], np.uint8), unit=255).binary
+
+
+def test_moments_are_those_of_rows_repeated_by_their_weights(monkeypatch):
+    rng = np.random.default_rng(0)
+    X, weights = rng.normal(size=(50, 3)), rng.integers(1, 5, 50)
+    repeated = facts_of(np.repeat(X, weights, axis=0), moments=True)
+    monkeypatch.setattr(maps, "_BLOCK_BYTES", 8 * 3 * 7)
+    facts = facts_of(X, moments=True, weights=0.3 * weights)
+    np.testing.assert_allclose(facts.mean, repeated.mean, rtol=1e-12)
+    np.testing.assert_allclose(facts.scale, repeated.scale, rtol=1e-12)
+    assert facts.n_rows == 50
