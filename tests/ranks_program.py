@@ -22,6 +22,7 @@ __all__ = ["CASES", "CONTINUED", "DYING", "X", "fitted", "partially_fitted"]
 X, Y = load_digits(return_X_y=True)
 X, Y = (X[:225] / 16).astype(np.float32), Y[:225]
 SOME = np.where(np.arange(len(Y)) % 3, Y, -1)
+WEIGHTS = np.arange(len(Y)) % 5
 
 # The last of seven batches has one row, of which a rank has none.
 SMALL = {
@@ -41,6 +42,7 @@ CASES = {
     "plain": ({"variational": False, "optimizer": "rmsprop", "batch_size": 33}, None),
     "early": ({"early_stopping": True, "n_iter_no_change": 1, "warm_up": 0.1, "max_iter": 9}, None),
     "convolutional": ({"network": "conv", "binarize": "dynamic", "max_iter": 2}, None),
+    "weighted": ({"conditional": "prior", "prior": "mixture"}, SOME, WEIGHTS),
     "decoder": (
         {"network": "conv", "conditional": "decoder", "n_importance": 2, "max_iter": 2},
         SOME,
@@ -74,8 +76,8 @@ def vae(**options):
 
 
 def fitted(name):
-    options, y = CASES[name]
-    return vae(**options).fit(X, y)
+    options, *data = CASES[name]
+    return vae(**options).fit(X, *data)
 
 
 def partially_fitted():
@@ -90,10 +92,10 @@ def hash_of(model):
     return joblib.hash({name: value for name, value in vars(model).items() if name.endswith("_")})
 
 
-def error_of(rows, **options):
-    """What the ranks are told whose rows and parameters are not the same."""
+def error_of(rows, weights=None, **options):
+    """What the ranks are told whose rows, weights and parameters are not the same."""
     try:
-        vae(**options).fit(rows)
+        vae(**options).fit(rows, sample_weight=weights)
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return None
@@ -125,6 +127,7 @@ def main(folder, with_callbacks):
             "calls": callback.n_calls,
             "width": error_of(X[:, : 64 - rank]),
             "rows": error_of(X[rank:]),
+            "weights": error_of(X, WEIGHTS + rank * np.arange(len(X))),
             "shards": error_of(X[rank::2][:100]),
             "parameters": error_of(X, beta=1.0 + rank, batch_size=32 - rank),
         }

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import assert_all_finite, gen_batches
 from sklearn.utils.validation import validate_data
@@ -13,6 +14,7 @@ from sklearn.utils.validation import validate_data
 from skvae.data.containers import float_type, numbers, validate_numbers
 from skvae.data.iterables import BlockPasses, IteratedRows, Recut, yields_blocks
 from skvae.data.maps import MappedRows, memory_map_of, row_blocks
+from skvae.data.sparse import SparseRows, check_finite
 
 __all__ = [
     "TOLERANCE",
@@ -206,8 +208,8 @@ class RowFacts:
     binaries : ndarray of shape (n_features,), bool
         Whether a column holds 0 and the unit only, up to rounding.
     mean, scale : ndarray of shape (n_features,), float64, or None
-        Moments of the columns, scale 1 for those that do not vary; not finite where squares are too
-        large for a float. None where nobody asked for them.
+        Moments of the columns, weighted where rows have weights, scale 1 for those that do not
+        vary; not finite where squares are too large for a float. None where nobody asked for them.
     """
 
     n_rows: int
@@ -257,8 +259,8 @@ class _Reading:
         self._dtypes: set[np.dtype] = set()
         self._columns: dict[str, np.ndarray] = {}
 
-    def look(self, block: np.ndarray) -> None:
-        """Take note of the next rows, as :func:`row_blocks` cuts them."""
+    def look(self, block: np.ndarray, weights: np.ndarray | None = None) -> None:
+        """Take note of the next rows, as :func:`row_blocks` cuts them, and of their weights."""
         self._n_rows += len(block)
         self._dtypes.add(block.dtype)
         n_features = block.shape[1]
@@ -269,7 +271,7 @@ class _Reading:
             self._describe(block[rows])
         if self._scaler is not None:
             with np.errstate(over="ignore", invalid="ignore"):
-                self._scaler.partial_fit(block)
+                self._scaler.partial_fit(block, sample_weight=weights)
 
     def _describe(self, X: np.ndarray) -> None:
         known = self._columns
@@ -289,7 +291,9 @@ class _Reading:
         return RowFacts(self._n_rows, n_features, dtype, *self._columns.values(), *moments)
 
 
-def facts_of(X: Any, *, unit: float = 1.0, moments: bool = False) -> RowFacts:
+def facts_of(
+    X: Any, *, unit: float = 1.0, moments: bool = False, weights: np.ndarray | None = None
+) -> RowFacts:
     """What is true of all rows.
 
     Parameters
@@ -300,6 +304,8 @@ def facts_of(X: Any, *, unit: float = 1.0, moments: bool = False) -> RowFacts:
         The value that binary columns have beside 0.
     moments : bool, default=False
         Whether means and scales are wanted.
+    weights : ndarray of shape (n,) or None, default=None
+        Positive weights of the rows, of which moments take account.
 
     Returns
     -------
@@ -314,8 +320,11 @@ def facts_of(X: Any, *, unit: float = 1.0, moments: bool = False) -> RowFacts:
     (True, False, [True, False])
     """
     reading = _Reading(unit, moments)
+    first = 0
     for block in row_blocks(X):
-        reading.look(block)
+        own = None if weights is None else weights[first : first + len(block)]
+        reading.look(block, own)
+        first += len(block)
 
     return reading.facts()
 
@@ -350,8 +359,8 @@ def read_rows(
 
 def validate_rows(
     estimator: Any, X: Any, *, reset: bool, look: Look | None = None
-) -> np.ndarray | MappedRows | IteratedRows:
-    """Validate rows without copying those of a memory map, or making pixels of 8 bits larger.
+) -> np.ndarray | MappedRows | IteratedRows | SparseRows:
+    """Validate rows without copying a memory map, or making pixels and sparse matrices larger.
 
     Parameters
     ----------
@@ -366,7 +375,7 @@ def validate_rows(
 
     Returns
     -------
-    X : ndarray, MappedRows or IteratedRows
+    X : ndarray, MappedRows, IteratedRows or SparseRows
         float32, float64 or uint8, but any numbers in a memory map.
     """
     if yields_blocks(X, type(estimator).__name__):
@@ -380,12 +389,20 @@ def validate_rows(
             if look is not None:
                 look(block)
         return mapped
-    rows: np.ndarray = validate_numbers(estimator, X, kept=_DTYPES, reset=reset)
+    finite = {"ensure_all_finite": not issparse(X)}  # else it is said where what is not lies
+    rows: Any = validate_numbers(
+        estimator, X, kept=_DTYPES, reset=reset, accept_sparse="csr", **finite
+    )
+    if issparse(rows):
+        check_finite(rows)
+        rows = SparseRows(rows)
     if look is not None:
         for block in row_blocks(rows):
             look(block)
 
-    return rows
+    validated: np.ndarray | SparseRows = rows
+
+    return validated
 
 
 def _validate_blocks(estimator: Any, X: Any, reset: bool, look: Look | None) -> IteratedRows:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from sklearn.utils import check_random_state
 
 from skvae.vae.epochs import Arrays, Epoch, Fit, Start
@@ -84,15 +85,20 @@ def check_labelled(conditional: str | None, y: Any) -> None:
 
 
 def labels_of(
-    attributes: Attributes, conditional: str | None, y: Any, classes: Any
+    attributes: Attributes,
+    conditional: str | None,
+    y: Any,
+    classes: Any,
+    weights: np.ndarray | None = None,
 ) -> Labels | None:
     """Labels as class numbers; their counts are added to those of the fits before."""
     if conditional is None:
         return None
     if "classes_" in attributes:
-        return Labels.of(y, attributes["classes_"], attributes["class_counts_"])
+        return Labels.of(y, attributes["classes_"], attributes["class_counts_"], weights)
+    known = known_classes(y) if classes is None else announced_classes(classes)
 
-    return Labels.of(y, known_classes(y) if classes is None else announced_classes(classes))
+    return Labels.of(y, known, weights=weights)
 
 
 def decided(

@@ -96,6 +96,7 @@ class FisherScores(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
         tags = super().__sklearn_tags__()
         tags.target_tags.required = get_tags(self.vae).target_tags.required
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.input_tags.sparse = True
 
         return tags
 
@@ -119,7 +120,7 @@ class FisherScores(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
 
         Parameters
         ----------
-        X : array-like or iterable of blocks, of shape (n_samples, n_features)
+        X : array-like, sparse matrix or iterable of blocks, of shape (n_samples, n_features)
             Rows, as for :meth:`skvae.VAETransformer.fit`.
         y : array-like of shape (n_samples,), default=None
             Labels, for a model that is yet to be fitted with ``conditional``.
@@ -161,7 +162,7 @@ class FisherScores(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
 
         Returns

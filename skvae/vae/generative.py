@@ -10,6 +10,7 @@ from skvae._sklearn import available_if
 from skvae._typing import Array, FloatArray
 from skvae.compute.sizes import check_memory
 from skvae.data.containers import numbers
+from skvae.data.row_weights import check_weights
 from skvae.data.rows import output_dtype, validate_rows
 from skvae.vae.classification import log_class_probabilities
 from skvae.vae.fitted import N_REFINEMENT, FittedVAE, cast, settled
@@ -89,7 +90,7 @@ class GenerativeMixin:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         y : label or array-like of shape (n_samples,), default=None
             Class of all or each of the rows, for ``conditional="decoder"``; None takes the one
@@ -120,9 +121,9 @@ class GenerativeMixin:
 
         Parameters
         ----------
-        X_a : array-like of shape (n_samples, n_features)
+        X_a : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows to start from.
-        X_b : array-like of shape (n_samples, n_features), default=None
+        X_b : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
             Rows to arrive at. None turns the rows of ``X_a`` into class ``y_b``: their latent
             points keep their place in the class, in its standard deviations from its mean
             (``conditional="prior"``), or stay (``conditional="decoder"``).
@@ -173,7 +174,7 @@ class GenerativeMixin:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         y : array-like of shape (n_samples,), default=None
             Classes, for p(x|y); unlabelled rows, or all rows without y, have p(x), the sum over
@@ -204,7 +205,7 @@ class GenerativeMixin:
         return self._row_scores(X, y, n_importance)
 
     @available_if(_is_generative)
-    def score(self, X: ArrayLike, y: Any = None) -> float:
+    def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Mean evidence lower bound on log p(x), at a KL weight of 1 whatever ``beta`` is.
 
         Never an accuracy, although with ``conditional`` the model classifies as well: pass
@@ -212,17 +213,29 @@ class GenerativeMixin:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         y : array-like of shape (n_samples,), default=None
             As in :meth:`score_samples`.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            What each row counts in the mean.
 
         Returns
         -------
         elbo : float
             In nats per row, for densities in the units of X.
+
+        Raises
+        ------
+        ValueError
+            As for :meth:`score_samples`, and if a weight is negative, NaN or infinite, or all are
+            zero.
         """
-        return float(self._row_scores(X, y, None).mean())
+        scores = self._row_scores(X, y, None)
+        if sample_weight is None:
+            return float(scores.mean())
+
+        return float(np.average(scores, weights=check_weights(sample_weight, len(scores))))
 
     @available_if(_is_generative)
     def sample(
@@ -286,7 +299,7 @@ class GenerativeMixin:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
 
         Returns
@@ -304,7 +317,7 @@ class GenerativeMixin:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
 
         Returns

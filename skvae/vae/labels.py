@@ -15,6 +15,7 @@ __all__ = [
     "distinct_labels",
     "encode_labels",
     "known_classes",
+    "some_labels",
     "split_labels",
 ]
 
@@ -37,8 +38,9 @@ class Labels:
         Class numbers, -1 where unknown.
     classes : ndarray of shape (n_classes,)
         What they number, sorted.
-    counts : ndarray of shape (n_classes,), int64
-        Labelled rows of each class, in this fit and in those that it continues.
+    counts : ndarray of shape (n_classes,), int64 or float64
+        Labelled rows of each class, in this fit and in those that it continues; sums of their
+        weights where they have some.
     """
 
     numbers: np.ndarray
@@ -46,7 +48,13 @@ class Labels:
     counts: np.ndarray
 
     @classmethod
-    def of(cls, y: Any, classes: np.ndarray, counts: np.ndarray | None = None) -> "Labels":
+    def of(
+        cls,
+        y: Any,
+        classes: np.ndarray,
+        counts: np.ndarray | None = None,
+        weights: np.ndarray | None = None,
+    ) -> "Labels":
         """Number the labels of some rows.
 
         Parameters
@@ -57,9 +65,13 @@ class Labels:
             Sorted.
         counts : ndarray of shape (n_classes,) or None, default=None
             Of the rows before.
+        weights : ndarray of shape (n,) or None, default=None
+            Of the rows.
         """
         numbers = encode_labels(y, classes)
-        new = np.bincount(numbers[numbers >= 0], minlength=len(classes))
+        labelled = numbers >= 0
+        own = None if weights is None else weights[labelled]
+        new = np.bincount(numbers[labelled], own, minlength=len(classes))
 
         return cls(numbers, classes, new if counts is None else counts + new)
 
@@ -111,6 +123,13 @@ def split_labels(y: Any, classes: np.ndarray | None = None) -> tuple[np.ndarray,
         labelled &= y != UNLABELLED
 
     return y[labelled], labelled
+
+
+def some_labels(y: Any, places: np.ndarray) -> np.ndarray:
+    """Labels at these places, of what :func:`split_labels` takes."""
+    some: np.ndarray = _as_vector(y)[places]
+
+    return some
 
 
 def _are_signs(values: np.ndarray) -> bool:

@@ -15,12 +15,13 @@ __all__ = [
     "MODULES_IN_USE",
     "ORDER",
     "SAMPLE",
+    "VISITS",
     "row_generators",
     "stream_seed",
 ]
 
 # Streams of an estimator's seed.
-INIT, EPOCH, SAMPLE, FEATURES, ORDER, MODULES, MODULES_IN_USE = range(7)
+INIT, EPOCH, SAMPLE, FEATURES, ORDER, MODULES, MODULES_IN_USE, VISITS = range(8)
 
 
 def stream_seed(seed: int, *stream: int) -> int:

@@ -87,12 +87,12 @@ class Settled:
 
 @dataclass(frozen=True)
 class Holdout:
-    """Rows held out to stop early by, and for how long to wait.
+    """Rows to stop early by, and for how long to wait.
 
     Parameters
     ----------
     n_rows : int
-        How many.
+        How many are held out; none where there are others to stop by.
     n_iter_no_change : int
         Epochs to wait for a rise.
     tol : float
@@ -155,6 +155,7 @@ class Specification:
         settled: Settled | None = None,
         names: np.ndarray | None = None,
         n_steps: int | None = None,
+        holds_out: bool = True,
     ) -> "Specification":
         """What parameters mean for these data.
 
@@ -172,6 +173,9 @@ class Specification:
             Of the columns, for messages.
         n_steps : int or None, default=None
             None means ``max_iter`` epochs.
+        holds_out : bool, default=True
+            Whether rows are held out where the fit may stop early; False where it has others to
+            stop by.
 
         Returns
         -------
@@ -199,7 +203,7 @@ class Specification:
         if not likelihood_of(likelihood).scaled and (settled is not None or scaling.mean is None):
             # Else the values are bounded: by 1, or by the root of their number.
             check_reach(facts, scaling, names)
-        holdout = _holdout(p, facts.n_rows) if p.early_stopping else None
+        holdout = _holdout(p, facts.n_rows, holds_out) if p.early_stopping else None
 
         return _planned(p, architecture, scaling, holdout, facts.n_rows, n_steps, settled is None)
 
@@ -260,8 +264,8 @@ def _planned(
     )
 
 
-def _holdout(p: SimpleNamespace, n_rows: int) -> Holdout:
-    n_validation = max(1, int(p.validation_fraction * n_rows))
+def _holdout(p: SimpleNamespace, n_rows: int, holds_out: bool) -> Holdout:
+    n_validation = max(1, int(p.validation_fraction * n_rows)) if holds_out else 0
     if n_validation >= n_rows:
         raise ValueError(
             f"early_stopping=True holds out {n_validation} rows, which leaves none to train on: "

@@ -3,11 +3,13 @@
 import os
 from collections.abc import Callable, Sequence
 from copy import copy
+from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias
 
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import ClassifierTags, Tags, check_consistent_length
+from sklearn.utils import ClassifierTags, Tags
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._callbacks import FitTasks
@@ -28,13 +30,11 @@ from skvae._typing import (
 )
 from skvae.compute.devices import resolve_device
 from skvae.compute.sizes import N_JOBS
-from skvae.data.rows import Rows, output_dtype, read_rows
+from skvae.data.rows import output_dtype, read_rows
 from skvae.vae.attributes import (
-    check_labelled,
     decided,
     described,
     fitted_value,
-    labels_of,
     learned,
     optimizer_of,
     settled_of,
@@ -44,15 +44,11 @@ from skvae.vae.attributes import (
 )
 from skvae.vae.descriptions import LIKELIHOODS, NETWORKS, PRIORS, Likelihood, Network
 from skvae.vae.epochs import Arrays, Epoch, Fit, Listener, Start
+from skvae.vae.fit_data import Given, check_validation, training_data, validation_data
 from skvae.vae.fitted import N_REFINEMENT, FittedVAE
 from skvae.vae.generative import GenerativeMixin
-from skvae.vae.labels import Labels
 from skvae.vae.options import check_options
-from skvae.vae.specification import Specification, needs_moments
-
-if TYPE_CHECKING:
-    from skvae.vae.training.checkpoints import CheckpointFile
-    from skvae.vae.training.ranks import Ranks
+from skvae.vae.specification import Specification
 
 __all__ = ["VAETransformer", "fit_told"]
 
@@ -179,10 +175,10 @@ class VAETransformer(
         Steps after which the history, early stopping, checkpoints and callbacks take note, which
         may be less or more than a pass over the data. None means one pass.
     early_stopping : bool, default=False
-        Whether to hold out rows, stop when their bound no longer rises after the warm-up, and
-        return to the best epoch.
+        Whether to hold out rows, or to take ``X_val`` of :meth:`fit`, stop when their bound no
+        longer rises after the warm-up, and return to the best epoch.
     validation_fraction : float, default=0.1
-        Fraction of rows held out. Used only with ``early_stopping``.
+        Fraction of rows held out. Used only with ``early_stopping`` and without ``X_val``.
     n_iter_no_change : int, default=10
         Epochs to wait for a rise. Used only with ``early_stopping``.
     tol : float, default=1e-3
@@ -223,7 +219,8 @@ class VAETransformer(
     classes_ : ndarray of shape (n_classes,)
         Labels, if ``conditional`` is not None.
     class_counts_ : ndarray of shape (n_classes,)
-        Training rows per class, if ``conditional`` is not None.
+        Training rows per class, if ``conditional`` is not None; with ``sample_weight`` the sums of
+        their weights, which have a mean of 1 in every call.
     class_means_ : ndarray of shape (n_classes, n_components)
         Means of the prior (``conditional="prior"``).
     class_variances_ : ndarray of shape (n_classes, n_components)
@@ -445,6 +442,7 @@ class VAETransformer(
     def __sklearn_tags__(self) -> Tags:
         tags: Tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.input_tags.sparse = True
         if self.conditional is not None:
             tags.target_tags.required = True
             tags.estimator_type = "classifier"
@@ -464,21 +462,42 @@ class VAETransformer(
         return self.fitted_.n_components * (2 if self.output == "params" else 1)
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: BlocksLike, y: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: BlocksLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: BlocksLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
         """Train the model.
 
         Ctrl-C stops the training at the last whole epoch, with a ``FitInterruptedWarning``.
 
         Parameters
         ----------
-        X : array-like or iterable of blocks, of shape (n_samples, n_features)
-            Rows. Those of a memory map stay on disk, and uint8 arrays stay uint8; a batch is
-            gathered and cast when its turn comes, which gives the same bits. An iterable yields
+        X : array-like, sparse matrix or iterable of blocks, of shape (n_samples, n_features)
+            Rows. Those of a memory map stay on disk, sparse ones sparse, and uint8 arrays uint8; a
+            batch is gathered and cast when its turn comes, to the same bits. An iterable yields
             2-D blocks, anew whenever it is iterated over: first to count and check the rows, then
             once in every pass of the training, which shuffles them within windows of a few
             thousand. How it cuts them makes no difference.
         y : array-like of shape (n_samples,), default=None
             Labels, used and needed unless ``conditional`` is None.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            What each row counts, from 0; only ratios matter. The loss is the weighted mean of the
+            rows' losses, in expectation: a pass over n rows of positive weight has n visits, of
+            which a row gets one of the two whole numbers next to its share. Moments, class
+            frequencies and what is said of the fit are weighted too. Rows of weight 0 are left out
+            of everything, and equal weights are none.
+        X_val : as X, of shape (n_val, n_features), default=None
+            Rows to stop by, with ``early_stopping=True``, which then holds out none of X.
+        y_val : array-like of shape (n_val,), default=None
+            Their labels, used and needed unless ``conditional`` is None.
+        sample_weight_val : float or array-like of shape (n_val,), default=None
+            Their weights in the validation score.
 
         Returns
         -------
@@ -487,16 +506,22 @@ class VAETransformer(
         Raises
         ------
         ValueError
-            If X, y or a combination of parameters cannot be used, the model is larger than memory,
-            or the loss is not finite from the start.
+            If data, weights or a combination of parameters cannot be used, the model is larger than
+            memory, or the loss is not finite from the start. The fit before stays.
         TypeError
             If X can be read only once.
         """
-        return _fit(self, X, y)
+        given = Given(X, y, sample_weight)
+
+        return _fit(self, given, Given(X_val, y_val, sample_weight_val))
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
-        self, X: BlocksLike, y: ArrayLike | None = None, classes: ArrayLike | None = None
+        self,
+        X: BlocksLike,
+        y: ArrayLike | None = None,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
     ) -> Self:
         """Train for exactly one epoch on ``X``, from the present weights and optimizer state.
 
@@ -505,12 +530,14 @@ class VAETransformer(
 
         Parameters
         ----------
-        X : array-like or iterable of blocks, of shape (n_samples, n_features)
+        X : array-like, sparse matrix or iterable of blocks, of shape (n_samples, n_features)
             Rows, as for :meth:`fit`.
         y : array-like of shape (n_samples,), default=None
             Labels, used and needed unless ``conditional`` is None.
         classes : array-like of shape (n_classes,), default=None
             All labels that will come, for the first call; None takes those in ``y``.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            What each row counts in this epoch, as for :meth:`fit`.
 
         Returns
         -------
@@ -519,10 +546,11 @@ class VAETransformer(
         Raises
         ------
         ValueError
-            If X or y cannot be used, X has values more than a million standard deviations from the
-            first data, or parameters have changed that stay with the fit. The model is then kept.
+            If X, y or weights cannot be used, X has values more than a million standard deviations
+            from the first data, or parameters have changed that stay with the fit. The model is
+            then kept.
         """
-        return _partial_fit(self, X, y, classes)
+        return _partial_fit(self, Given(X, y, sample_weight), classes)
 
     def transform(self, X: ArrayLike) -> FloatArray:
         """Encode rows; deterministic, and each row on its own, whatever ``output`` is.
@@ -532,7 +560,7 @@ class VAETransformer(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows. Only counts are checked for what they are, and all for what float32 can hold.
 
         Returns
@@ -577,38 +605,42 @@ def fit_told(
     -------
     vae : VAETransformer
     """
-    return _fit(vae, X, y, listeners, n_steps)
+    return _fit(vae, Given(X, y), Given(None), listeners, n_steps)
 
 
 def _fit(
     vae: VAETransformer,
-    X: Any,
-    y: Any,
+    given: Given,
+    own_validation: Given,
     listeners: Sequence[Listener] = (),
     n_steps: int | None = None,
 ) -> VAETransformer:
     from skvae.vae.training.ranks import ranks_in_use
 
-    tasks = FitTasks(vae, "fit", vae.max_iter, X, y, is_told=ranks_in_use().is_first)
+    data = given.X, given.y
+    tasks = FitTasks(vae, "fit", vae.max_iter, *data, is_told=ranks_in_use().is_first)
     with fitted_aside(vae) as aside:
         if not aside.warm_start:
             aside.__dict__ = without_learned(vars(aside))
         parameters = aside.get_params(deep=False)
-        _train(aside, parameters, X, y, [*listeners, _Tasks(tasks)], n_steps=n_steps)
+        told = [*listeners, _Tasks(tasks)]
+        _train(aside, parameters, given, told, own_validation=own_validation, n_steps=n_steps)
         tasks.end(lambda: vars(aside))
 
     return vae
 
 
-def _partial_fit(vae: VAETransformer, X: Any, y: Any, classes: Any) -> VAETransformer:
+def _partial_fit(vae: VAETransformer, given: Given, classes: Any) -> VAETransformer:
     from skvae.vae.training.optimizers import check_state
     from skvae.vae.training.ranks import ranks_in_use
 
-    tasks = FitTasks(vae, "partial_fit", 1, X, y, is_told=ranks_in_use().is_first)
+    data = given.X, given.y
+    tasks = FitTasks(vae, "partial_fit", 1, *data, is_told=ranks_in_use().is_first)
     with fitted_aside(vae) as aside:
         parameters = aside.get_params(deep=False) | _ONE_EPOCH
         optimizer = optimizer_of(vars(aside))
-        fit = _train(aside, parameters, X, y, [_Tasks(tasks)], classes=classes, optimizer=optimizer)
+        told = [_Tasks(tasks)]
+        fit = _train(aside, parameters, given, told, classes=classes, optimizer=optimizer)
         if fit.optimizer is not None:
             check_state(fit.optimizer)
             aside.__dict__.update(with_optimizer(fit.optimizer))
@@ -620,48 +652,47 @@ def _partial_fit(vae: VAETransformer, X: Any, y: Any, classes: Any) -> VAETransf
 def _train(
     aside: VAETransformer,
     parameters: dict[str, Any],
-    X: Any,
-    y: Any,
+    given: Given,
     listeners: Sequence[Listener],
     *,
+    own_validation: Given = Given(None),  # noqa: B008, it is frozen
     classes: Any = None,
     optimizer: Arrays | None = None,
     n_steps: int | None = None,
 ) -> Fit:
     """Train from what an estimator has learned, to which what is learned is added."""
     from skvae.compute.torch_runtime import scoped_runtime
+    from skvae.vae.training.checkpoints import checkpoint_file
     from skvae.vae.training.fit import train_vae
     from skvae.vae.training.listeners import EpochReport
     from skvae.vae.training.ranks import ranks_in_use
 
     check_options(parameters)
-    check_labelled(parameters["conditional"], y)
+    check_validation(parameters, own_validation)
     before = vars(aside)
-    settled = settled_of(before)
-    rows, facts = read_rows(
-        aside,
-        X,
-        reset=settled is None,
-        unit=parameters["max_value"],
-        moments=settled is None and needs_moments(parameters["likelihood"]),
-    )
-    labels = labels_of(before, parameters["conditional"], y, classes)
-    check_consistent_length(rows, None if labels is None else labels.numbers)
+    read = partial(read_rows, aside, unit=parameters["max_value"])
+    data = training_data(read, before, parameters, given, classes)
     names = getattr(aside, "feature_names_in_", None)
     specification = Specification.of(
-        parameters, facts, labels, settled=settled, names=names, n_steps=n_steps
+        parameters,
+        data.facts,
+        data.labels,
+        settled=settled_of(before),
+        names=names,
+        n_steps=n_steps,
+        holds_out=own_validation.X is None,
     )
+    validation = validation_data(read, specification, data.labels, own_validation, names)
+    data = replace(data, validation=validation)
     start = start_of(before, optimizer)
     ranks = ranks_in_use()
-    checkpoint = _checkpoint(parameters, specification, rows, labels, start, ranks)
-    aside.__dict__.update(decided(parameters, specification, labels))
+    checkpoint = checkpoint_file(parameters, specification, data, start, ranks)
+    aside.__dict__.update(decided(parameters, specification, data.labels))
     report = EpochReport(specification.n_epochs, parameters["verbose"])
     with scoped_runtime(parameters["n_jobs"]):
         fit = train_vae(
             specification,
-            rows,
-            facts,
-            labels,
+            data,
             start,
             device=resolve_device(parameters["device"]),
             checkpoint=checkpoint,
@@ -671,26 +702,6 @@ def _train(
     aside.__dict__.update(learned(fit, fit.seed), **described(fit))
 
     return fit
-
-
-def _checkpoint(
-    parameters: dict[str, Any],
-    specification: Specification,
-    rows: Rows,
-    labels: Labels | None,
-    start: Start,
-    ranks: "Ranks",
-) -> "CheckpointFile | None":
-    """The file of this very fit, which is the same on all ranks, if it is to have one."""
-    from skvae.vae.training.checkpoints import CheckpointFile, description_of
-
-    folder, seeded = parameters["checkpoint"], parameters["random_state"] is not None
-    if folder is None and ranks.size == 1:
-        return None
-    description = description_of(specification, rows, labels, start, seeded=seeded)
-    ranks.check_same(description)
-
-    return None if folder is None else CheckpointFile(folder, description)
 
 
 class _Fitted(Listener):

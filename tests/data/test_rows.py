@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 import torch
 from reiterable import Blocks
+from scipy.sparse import coo_matrix, csc_array, csr_array
 from torch.utils.data import DataLoader, TensorDataset
 
 from skvae import VAETransformer
@@ -19,6 +20,7 @@ from skvae.data.rows import (
     read_rows,
     validate_rows,
 )
+from skvae.data.sparse import SparseRows
 
 
 def test_rows_stay_where_and_what_they_are(tmp_path):
@@ -48,6 +50,27 @@ def test_rows_of_any_container_keep_their_type():
         assert validate_rows(VAETransformer(), X.astype(small), reset=True).dtype == np.float32
     nullable = pd.DataFrame(X).astype("Float32")
     assert validate_rows(VAETransformer(), nullable, reset=True).dtype == np.float32
+
+
+def test_sparse_rows_stay_sparse_and_what_they_are():
+    X = np.random.default_rng(0).integers(0, 3, (50, 3))
+    for dtype in (np.uint8, np.float32, np.float64):
+        for same in (coo_matrix, csc_array, csr_array):
+            held = validate_rows(VAETransformer(), same(X.astype(dtype)), reset=True)
+            assert isinstance(held, SparseRows) and held.dtype == dtype
+            assert np.array_equal(held[:], X)
+    frame = pd.DataFrame.sparse.from_spmatrix(csr_array(X.astype(np.float64)))
+    assert np.array_equal(validate_rows(VAETransformer(), frame, reset=True)[:], X)
+    assert validate_rows(VAETransformer(), csr_array(X), reset=True).dtype == np.float64
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_values_of_sparse_rows_that_are_not_finite_are_named_by_their_place(bad):
+    X = np.eye(50, 3)
+    X[1, 2] = bad
+    what = "NaN" if np.isnan(bad) else "infinity"
+    with pytest.raises(ValueError, match=f"X contains {what}: .* at row 1, column 2"):
+        validate_rows(VAETransformer(), csc_array(X), reset=True)
 
 
 @pytest.mark.parametrize("form", ["array", "memory map", "iterable"])
@@ -89,10 +112,11 @@ def sources(folder):
     mapped = MappedRows(np.load(folder / "X.npy", mmap_mode="r"))
     iterated = IteratedRows(BlockPasses(Blocks(*np.array_split(NUMBERS, 4)), [np.float32]))
     prepared = PreparedRows(ArrayRows(NUMBERS / 2), lambda X: 2 * X)
-    return [ArrayRows(NUMBERS), mapped, iterated, prepared, PreparedRows(mapped, np.array)]
+    others = PreparedRows(mapped, np.array), SparseRows(csr_array(NUMBERS))
+    return [ArrayRows(NUMBERS), mapped, iterated, prepared, *others]
 
 
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("number", range(6))
 def test_every_source_gives_the_same_rows_by_one_protocol(tmp_path, number):
     rows = sources(tmp_path)[number]
     places = np.array([1, 4, 5, 30, 49])
@@ -115,7 +139,7 @@ def test_every_source_gives_the_same_rows_by_one_protocol(tmp_path, number):
 
 def test_only_what_is_read_forward_is_sequential(tmp_path):
     sequential = [isinstance(rows, SequentialRows) for rows in sources(tmp_path)]
-    assert sequential == [False, False, True, False, False]
+    assert sequential == [False, False, True, False, False, False]
 
 
 def facts_as_text(facts):
@@ -132,6 +156,7 @@ def test_facts_are_the_same_to_the_last_bit_however_rows_come(tmp_path, monkeypa
         np.load(tmp_path / "X.npy", mmap_mode="r"),
         Blocks(X),
         Blocks(X[:3], X[3:30], X[30:]),
+        csc_array(X),
     ]
     read = [read_rows(VAETransformer(), form, reset=True, unit=5.0, moments=True) for form in forms]
     assert len({facts_as_text(facts) for _, facts in read}) == 1
@@ -163,3 +188,14 @@ def test_binary_values_forgive_rounding_only():
     assert facts_of(np.array([[0.0, 1 - 1e-9], [1.0, -1e-9]])).binary
     assert not facts_of(np.array([[0.0], [0.999]])).binary
     assert facts_of(np.array([[0, 255]], np.uint8), unit=255).binary
+
+
+def test_moments_are_those_of_rows_repeated_by_their_weights(monkeypatch):
+    rng = np.random.default_rng(0)
+    X, weights = rng.normal(size=(50, 3)), rng.integers(1, 5, 50)
+    repeated = facts_of(np.repeat(X, weights, axis=0), moments=True)
+    monkeypatch.setattr(maps, "_BLOCK_BYTES", 8 * 3 * 7)
+    facts = facts_of(X, moments=True, weights=0.3 * weights)
+    np.testing.assert_allclose(facts.mean, repeated.mean, rtol=1e-12)
+    np.testing.assert_allclose(facts.scale, repeated.scale, rtol=1e-12)
+    assert facts.n_rows == 50

@@ -10,6 +10,7 @@ from skvae.vae.labels import (
     class_frequencies,
     encode_labels,
     known_classes,
+    some_labels,
     split_labels,
 )
 
@@ -181,3 +182,16 @@ def test_labels_are_numbered_and_counted_over_calls():
     assert np.array_equal(labels.numbers, np.where(y == 3, -1, y))
     assert again.counts.tolist() == [5, 5, 5, 5]
     assert again.frequencies.tolist() == [0.25] * 4
+
+
+def test_labels_are_counted_by_weight():
+    classes = np.array([1, 5])
+    weighted = Labels.of([5, -1, 1, 5], classes, np.array([2, 0]), np.array([0.5, 9.0, 2.0, 0.5]))
+    assert weighted.counts.tolist() == [4.0, 1.0]
+    np.testing.assert_allclose(weighted.frequencies, [0.8, 0.2])
+
+
+@pytest.mark.parametrize("container", [list, tuple, pd.Series, pl.Series, np.array])
+def test_some_labels_of_any_container(container):
+    some = some_labels(container(["a", None, "b", "c"]), np.array([0, 3]))
+    assert some.tolist() == ["a", "c"]

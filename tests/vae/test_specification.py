@@ -210,6 +210,15 @@ def test_steps_are_those_of_the_rows_that_are_not_held_out():
     assert plan(330, batch_size=10, steps_per_epoch=7, max_iter=3).schedule.n_steps == 21
 
 
+def test_no_row_is_held_out_where_there_are_others_to_stop_by():
+    parameters = VAETransformer(early_stopping=True, tol=0.5, batch_size=10).get_params()
+    facts = facts_of(PIXELS, moments=True)
+    specification = Specification.of(parameters, facts, None, holds_out=False)
+
+    assert (specification.holdout.n_rows, specification.holdout.tol) == (0, 0.5)
+    assert specification.steps_per_epoch == -(-len(PIXELS) // 10)
+
+
 def test_an_epoch_may_be_cut_short():
     parameters = VAETransformer(steps_per_epoch=20).get_params()
     specification = Specification.of(parameters, facts_of(PIXELS, moments=True), None, n_steps=50)

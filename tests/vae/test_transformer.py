@@ -30,6 +30,12 @@ X, Y = load_digits(return_X_y=True)
 X = X[:240] / 16
 Y = Y[:240]
 
+# As of MLPClassifier: a row twice and a row of weight 2 meet other batches and other noise.
+_REASON = "training is stochastic, so that weights repeat rows in expectation only"
+UNREPEATABLE = {
+    f"check_sample_weight_equivalence_on_{kind}_data": _REASON for kind in ("dense", "sparse")
+}
+
 
 @pytest.mark.checks
 @parametrize_with_checks(
@@ -56,6 +62,7 @@ Y = Y[:240]
             {"hidden_layer_sizes": (12, 10, 8)},
         )
     ],
+    expected_failed_checks=lambda _: UNREPEATABLE,
 )
 def test_scikit_learns_checks(estimator, check):
     with warnings.catch_warnings():

@@ -125,7 +125,7 @@ def decode_draws(model: VAE, Z: np.ndarray, seed: int, *, n_jobs: int | None = 1
 
 @torch.no_grad()
 def posterior_summary(
-    model: VAE, x: Any, y: np.ndarray | None = None
+    model: VAE, x: Any, y: np.ndarray | None = None, weights: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """How much each latent dimension carries.
 
@@ -137,6 +137,8 @@ def posterior_summary(
         Rows as the network sees them.
     y : ndarray of shape (n,) or None
         Class numbers, -1 where unknown.
+    weights : ndarray of shape (n,) or None, default=None
+        What each row counts.
 
     Returns
     -------
@@ -151,10 +153,17 @@ def posterior_summary(
     for rows in gen_batches(len(x), TILE):
         posterior = model.posterior(_on(model, x[rows]))
         labels = None if y is None else _on(model, y[rows])
-        kl += model.prior.kl_per_dimension(posterior, labels).double().sum(0).cpu().numpy()
+        own = model.prior.kl_per_dimension(posterior, labels).double()
+        if weights is not None:
+            own *= _on(model, weights[rows, None])
+        kl += own.sum(0).cpu().numpy()
         means.append((posterior.mean / unit).cpu().numpy())
+    mean = np.concatenate(means).astype(np.float64)
+    if weights is None:
+        return kl / len(x), mean.var(axis=0)
+    center = np.average(mean, axis=0, weights=weights)
 
-    return kl / len(x), np.concatenate(means).astype(np.float64).var(axis=0)
+    return kl / weights.sum(), np.average((mean - center) ** 2, axis=0, weights=weights)
 
 
 def row_scores(

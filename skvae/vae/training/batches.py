@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from skvae.data.rows import PreparedRows, Rows, SequentialRows
-from skvae.vae.seeds import EPOCH, stream_seed
+from skvae.vae.seeds import EPOCH, VISITS, stream_seed
+from skvae.vae.training.visits import Visits
 
 __all__ = [
     "Batch",
@@ -99,8 +100,8 @@ class StreamedRows:
     """Rows that are read in passes, a window at a time.
 
     A window is a fixed number of rows, in whatever blocks they come, and their order is random. So
-    a pass visits every row once, wherever epochs end, and what is left of a block goes into the
-    next batch.
+    a pass visits every row once, or as its weight says, wherever epochs end, and what is left of a
+    block goes into the next batch.
 
     Parameters
     ----------
@@ -112,12 +113,22 @@ class StreamedRows:
         Where the tensors go.
     seed : int
         Decides the order within windows.
+    visits : Visits or None, default=None
+        Of weighted rows.
     """
 
     dtype = torch.float32
 
-    def __init__(self, X: SequentialRows, prepare: Prepare, device: torch.device, seed: int):
+    def __init__(
+        self,
+        X: SequentialRows,
+        prepare: Prepare,
+        device: torch.device,
+        seed: int,
+        visits: Visits | None = None,
+    ):
         self._X, self._prepare, self.device, self._seed = X, prepare, device, seed
+        self._visits = visits
         self._n_passes = self._first = -1
 
     def __len__(self) -> int:
@@ -141,23 +152,28 @@ class StreamedRows:
             if (n_passes, first) != (self._n_passes, self._first):
                 alone = len(self) - (first + window) < least
                 self._read(n_passes, first, len(self) if alone else first + window)
-            yield first + self._order[start - first : stop - first]
+            yield self._rows[self._order[start - first : stop - first]]
 
     def _read(self, n_passes: int, first: int, last: int) -> None:
         if n_passes != self._n_passes:
             self._X = self._X.anew()
-        self._window = StoredRows(PreparedRows(self._X[first:last], self._prepare), self.device)
+        rows = np.arange(first, min(last, len(self)))
+        if self._visits is not None:
+            seed = stream_seed(self._seed, n_passes, first, VISITS)
+            rows = self._visits.between(rows[0], rows[-1] + 1, seed)
+        self._window = StoredRows(PreparedRows(self._X[rows], self._prepare), self.device)
+        self._rows = torch.from_numpy(rows).to(self.device)
         generator = torch.Generator().manual_seed(stream_seed(self._seed, n_passes, first))
         order = torch.randperm(len(self._window), generator=generator)
         self._n_passes, self._first, self._order = n_passes, first, order.to(self.device)
 
     def __getitem__(self, rows: torch.Tensor) -> torch.Tensor:
         """The rows of a batch, the latest, in a tensor."""
-        return self._window[rows - self._first]
+        return self._window[torch.searchsorted(self._rows, rows)]
 
 
 def training_rows(
-    X: Rows, prepare: Prepare, device: torch.device, seed: int
+    X: Rows, prepare: Prepare, device: torch.device, seed: int, visits: Visits | None = None
 ) -> torch.Tensor | StoredRows | StreamedRows:
     """What :class:`Batches` takes rows of.
 
@@ -173,6 +189,8 @@ def training_rows(
         Where to compute.
     seed : int
         Decides the order of rows that are read in passes.
+    visits : Visits or None, default=None
+        Of weighted rows that are read in passes.
 
     Returns
     -------
@@ -183,7 +201,7 @@ def training_rows(
     if X.is_in_memory and fits:
         return torch.from_numpy(np.require(prepare(X[:]), requirements=["C", "W"])).to(device)
     if isinstance(X, SequentialRows):
-        return StreamedRows(X, prepare, device, seed)
+        return StreamedRows(X, prepare, device, seed, visits)
 
     return StoredRows(PreparedRows(X, prepare), device)
 
@@ -248,6 +266,8 @@ class Batches:
     rank, n_ranks : int
         Number of this process among those that share every batch: each draws the numbers of the
         whole batch and takes its part.
+    visits : Visits or None, default=None
+        Of weighted rows: a pass visits rows as often as their weights say.
 
     Examples
     --------
@@ -272,11 +292,12 @@ class Batches:
         least_rows: int = 1,
         rank: int = 0,
         n_ranks: int = 1,
+        visits: Visits | None = None,
     ):
         self.x, self.y, self._noise = x, y, noise
         self._batch_size, self._least_rows, self._dynamic = batch_size, least_rows, dynamic
         self._seed, self._epochs_before = seed, epochs_before
-        self._rank, self._n_ranks = rank, n_ranks
+        self._rank, self._n_ranks, self._visits = rank, n_ranks, visits
         self.steps_per_epoch = steps_per_epoch or math.ceil(len(x) / batch_size)
 
     def seed_of(self, stream: int, epoch: int) -> int:
@@ -287,7 +308,7 @@ class Batches:
         """The batches of epoch 0, 1, ..."""
         generator = torch.Generator(self.x.device).manual_seed(self.seed_of(EPOCH, epoch))
         first_step = epoch * self.steps_per_epoch
-        for rows in islice(self._orders(generator, first_step), self.steps_per_epoch):
+        for rows in islice(self._orders(epoch, generator, first_step), self.steps_per_epoch):
             if len(rows) < self._least_rows:
                 raise ValueError(
                     f"A module of network= needs {self._least_rows} rows at a time, as BatchNorm "
@@ -296,13 +317,19 @@ class Batches:
                 )
             yield self._batch(rows, generator)
 
-    def _orders(self, generator: torch.Generator, first_step: int) -> Iterator[torch.Tensor]:
-        """Row numbers of batches, one random order of all rows after another, or a stream's."""
+    def _orders(
+        self, epoch: int, generator: torch.Generator, first_step: int
+    ) -> Iterator[torch.Tensor]:
+        """Row numbers of batches, one random order of all visits after another, or a stream's."""
         x, size, least = self.x, self._batch_size, self._least_rows
         if isinstance(x, StreamedRows):
             yield from x.batches(size, first_step, least)
-        for _ in count():
+        for n_passes in count():
             order = torch.randperm(len(x), generator=generator, device=generator.device)
+            if self._visits is not None:
+                seed = stream_seed(self.seed_of(VISITS, epoch), n_passes)
+                visited = self._visits.between(0, len(x), seed)
+                order = torch.from_numpy(visited).to(order.device)[order]
             for batch in range(math.ceil(len(x) / size)):
                 yield order[slice(*batch_bounds(batch, len(x), size, least))]
 

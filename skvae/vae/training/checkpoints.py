@@ -2,7 +2,7 @@
 
 import pickle
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from hashlib import blake2b
 from itertools import chain
@@ -20,20 +20,21 @@ from skvae.data.archive import (
     write_checkpoint,
 )
 from skvae.data.maps import row_blocks
-from skvae.data.rows import Rows, SequentialRows
+from skvae.data.rows import SequentialRows
 from skvae.vae.epochs import Epoch, Listener, Start
-from skvae.vae.labels import Labels
+from skvae.vae.examples import Examples, FitData
 from skvae.vae.specification import Specification
 from skvae.vae.training.listeners import EarlyStopping
 from skvae.vae.training.optimizers import state_to_arrays
+from skvae.vae.training.ranks import Ranks
 
-__all__ = ["Checkpoint", "CheckpointFile", "data_of", "description_of"]
+__all__ = ["Checkpoint", "CheckpointFile", "checkpoint_file", "data_of", "description_of"]
 
 _SEED = "random_state's seed"
 
 
 def description_of(
-    specification: Specification, rows: Rows, labels: Labels | None, start: Start, *, seeded: bool
+    specification: Specification, data: FitData, start: Start, *, seeded: bool
 ) -> dict[str, Any]:
     """What tells a fit from all others, in plain values.
 
@@ -41,7 +42,7 @@ def description_of(
     ----------
     specification : Specification
         Of the fit.
-    rows, labels
+    data : FitData
         All data of the fit.
     start : Start
         Where it starts.
@@ -56,23 +57,29 @@ def description_of(
     described = _described(specification)
     if specification.schedule.is_open_ended:  # a longer fit takes the same steps first
         del described["n_steps"]
-    described |= data_of(rows, None if labels is None else labels.numbers)
+    described |= data_of(data.examples)
+    if data.validation is not None:
+        told = data_of(data.validation)
+        described |= {f"{name} (validation)": value for name, value in told.items()}
     if start.parameters is not None:
-        earlier = [*start.parameters.values(), *([] if labels is None else [labels.counts])]
-        described["weights before"] = _digest(earlier)
+        counts = [] if data.labels is None else [data.labels.counts]
+        described["weights before"] = _digest([*start.parameters.values(), *counts])
     if seeded or start.parameters is not None:
         described[_SEED] = int(start.seed)
 
     return described
 
 
-def data_of(X: Any, y: np.ndarray | None) -> dict[str, Any]:
-    """What tells these rows and class numbers from others: their number, order and a digest."""
-    blocks: Iterable[np.ndarray] = (np.asarray(block, np.float64) for block in row_blocks(X))
-    digest = _digest(blocks if y is None else chain(blocks, [y]))
-    told = {"shape of X": list(X.shape), "digest of the data": digest}
+def data_of(examples: Examples) -> dict[str, Any]:
+    """What tells these examples from others: their number, order and digests."""
+    rows, numbers, weights = examples.rows, examples.numbers, examples.weights
+    blocks: Iterable[np.ndarray] = (np.asarray(block, np.float64) for block in row_blocks(rows))
+    digest = _digest(blocks if numbers is None else chain(blocks, [numbers]))
+    told = {"shape of X": list(rows.shape), "digest of the data": digest}
+    if weights is not None:
+        told["digest of the weights"] = _digest([weights])
 
-    return told | {"X in blocks": True} if isinstance(X, SequentialRows) else told
+    return told | {"X in blocks": True} if isinstance(rows, SequentialRows) else told
 
 
 class CheckpointFile:
@@ -183,6 +190,23 @@ class CheckpointFile:
             "products": start.products,
         }
         write_checkpoint(self.path, arrays, state)
+
+
+def checkpoint_file(
+    parameters: Mapping[str, Any],
+    specification: Specification,
+    data: FitData,
+    start: Start,
+    ranks: Ranks,
+) -> CheckpointFile | None:
+    """The file of this very fit, which is the same on all ranks, if it is to have one."""
+    folder, seeded = parameters["checkpoint"], parameters["random_state"] is not None
+    if folder is None and ranks.size == 1:
+        return None
+    description = description_of(specification, data, start, seeded=seeded)
+    ranks.check_same(description)
+
+    return None if folder is None else CheckpointFile(folder, description)
 
 
 class Checkpoint(Listener):

@@ -11,9 +11,10 @@ from torch.nn.utils import clip_grad_norm_
 
 from skvae.compute.torch_products import library_of
 from skvae.data.archive import damage_of
-from skvae.data.rows import PreparedRows, RowFacts, Rows, evenly_spaced, facts_of
+from skvae.data.rows import PreparedRows, facts_of
 from skvae.vae.descriptions import likelihood_of
 from skvae.vae.epochs import Arrays, Fit, Listener, Progress, Start
+from skvae.vae.examples import Examples, FitData
 from skvae.vae.labels import Labels
 from skvae.vae.nn.draws import fixed_draws
 from skvae.vae.nn.inference import posterior_summary, row_scores
@@ -29,6 +30,7 @@ from skvae.vae.training.optimizers import OPTIMIZERS, flatten, load_state, state
 from skvae.vae.training.outcome import count_active, warn_if_worse, warn_of_collapse
 from skvae.vae.training.ranks import Agreement, Ranks
 from skvae.vae.training.run import RunResult, run_epochs
+from skvae.vae.training.visits import Visits
 
 __all__ = ["split", "train_vae"]
 
@@ -38,16 +40,13 @@ _SUMMARY_ROWS = 10_000
 # Least and most rows by which it is followed from epoch to epoch: one of thirty in between.
 _WATCHED_ROWS = 30, 1000
 
-Numbers = np.ndarray | None  # of classes
-Pair = tuple[Rows, Numbers]
-Watched = tuple[np.ndarray, Numbers]  # as the network sees rows
+# Rows as the network sees them, their class numbers and weights.
+Watched = tuple[np.ndarray, np.ndarray | None, np.ndarray | None]
 
 
 def train_vae(
     specification: Specification,
-    rows: Rows,
-    facts: RowFacts,
-    labels: Labels | None,
+    data: FitData,
     start: Start,
     *,
     device: torch.device,
@@ -61,12 +60,8 @@ def train_vae(
     ----------
     specification : Specification
         What is to be trained, and how.
-    rows : Rows of shape (n, n_features)
-        In the user's units.
-    facts : RowFacts
-        Of the rows.
-    labels : Labels or None
-        Of the rows.
+    data : FitData
+        What it learns from and stops by.
     start : Start
         From where.
     device : torch.device
@@ -92,11 +87,11 @@ def train_vae(
         If another process has stopped.
     """
     start = ranks.of_first(partial(_found, checkpoint, specification, start))
-    numbers = None if labels is None else labels.numbers
-    training, held_out = split(rows, numbers, specification, start.seed)
-    mean = facts.mean if held_out is None else None
+    training, held_out = split(data.examples, specification, start.seed)
+    mean = data.facts.mean if held_out is None else None
+    held_out = held_out or data.validation
     with nullcontext() if start.path is None else damage_of(start.path):
-        model = _model(specification, training[0], mean, labels, start).to(device)
+        model = _model(specification, training, mean, data.labels, start).to(device)
         optimizer = _optimizer(specification, model, start, ranks)
         stopper = _stopper(specification, start)
     products = ranks.of_first(
@@ -124,31 +119,20 @@ def _found(checkpoint: CheckpointFile | None, specification: Specification, star
 
 
 def split(
-    rows: Rows, numbers: Numbers, specification: Specification, seed: int
-) -> tuple[Pair, Pair | None]:
-    """Rows and class numbers to train on, and those held out."""
-    if specification.holdout is None:
-        return (rows, numbers), None
-    order = np.random.default_rng(stream_seed(seed, INIT)).permutation(len(rows))
+    examples: Examples, specification: Specification, seed: int
+) -> tuple[Examples, Examples | None]:
+    """What to train on, and what is held out of it."""
+    if specification.holdout is None or not specification.holdout.n_rows:
+        return examples, None
+    order = np.random.default_rng(stream_seed(seed, INIT)).permutation(len(examples))
     n = specification.holdout.n_rows
-    kept, out = np.sort(order[n:]), np.sort(order[:n])
 
-    return _part((rows, numbers), kept), _part((rows, numbers), out)
-
-
-def _part(pair: Pair, places: np.ndarray) -> Pair:
-    rows, numbers = pair
-
-    return rows.part(places), None if numbers is None else numbers[places]
-
-
-def _some_rows(pair: Pair, n: int) -> Pair:
-    return _part(pair, evenly_spaced(len(pair[0]), n))
+    return examples.part(np.sort(order[n:])), examples.part(np.sort(order[:n]))
 
 
 def _model(
     specification: Specification,
-    rows: Rows,
+    training: Examples,
     mean: np.ndarray | None,
     labels: Labels | None,
     start: Start,
@@ -162,7 +146,8 @@ def _model(
             _load(model, start.best)
         _load(model, start.parameters)
     elif model.begins_at_mean:
-        mean = facts_of(rows, moments=True).mean if mean is None else mean
+        if mean is None:
+            mean = facts_of(training.rows, moments=True, weights=training.weights).mean
         model.start_at(torch.from_numpy(mean))
     if labels is not None:
         model.set_class_frequencies(labels.frequencies)
@@ -223,7 +208,7 @@ def _stopper(specification: Specification, start: Start) -> EarlyStopping | None
 def _own_listeners(
     specification: Specification,
     watched: Watched,
-    held_out: Pair | None,
+    held_out: Examples | None,
     stopper: EarlyStopping | None,
     seed: int,
 ) -> list[Listener]:
@@ -240,35 +225,36 @@ def _own_listeners(
     return [*own, Records()]
 
 
-def _validation_score(specification: Specification, held_out: Pair, seed: int, model: VAE) -> float:
+def _validation_score(
+    specification: Specification, held_out: Examples, seed: int, model: VAE
+) -> float:
     scaling = specification.scaling
     with _fixed_draws(model, seed):
         scores = row_scores(
             model,
-            held_out[0],
+            held_out.rows,
             scaling.to_network,
-            held_out[1],
+            held_out.numbers,
             seed,
             dynamic=scaling.dynamic,
             variational=specification.schedule.beta is not None,
         )
 
-    return float(scores.mean()) + scaling.log_jacobian()
+    return float(np.average(scores, weights=held_out.weights)) + scaling.log_jacobian()
 
 
-def _watched(training: Pair, specification: Specification) -> Watched:
-    """A few rows as the network sees them, and their class numbers."""
-    n = int(np.clip(len(training[0]) // 30, *_WATCHED_ROWS))
-    rows, numbers = _some_rows(training, n)
+def _watched(training: Examples, specification: Specification) -> Watched:
+    """A few rows as the network sees them."""
+    some = training.spread(int(np.clip(len(training) // 30, *_WATCHED_ROWS)))
 
-    return specification.scaling.to_network(rows[:]), numbers
+    return specification.scaling.to_network(some.rows[:]), some.numbers, some.weights
 
 
 def _run(
     specification: Specification,
     model: VAE,
     descend: Callable[..., Iterator[Progress]],
-    training: Pair,
+    training: Examples,
     watched: Watched,
     start: Start,
     listeners: Sequence[Listener],
@@ -302,14 +288,15 @@ def _batches(
     specification: Specification,
     model: VAE,
     objective: Objective,
-    training: Pair,
+    training: Examples,
     start: Start,
     ranks: Ranks,
 ) -> Batches:
     device = next(model.parameters()).device
     seed = stream_seed(start.seed, ORDER, start.epochs_before)
-    x = training_rows(training[0], specification.scaling.to_network, device, seed)
-    y = None if training[1] is None else torch.from_numpy(training[1]).to(device)
+    visits = None if training.weights is None else Visits(training.weights)
+    x = training_rows(training.rows, specification.scaling.to_network, device, seed, visits)
+    y = None if training.numbers is None else torch.from_numpy(training.numbers).to(device)
     least_rows = model.least_rows()
     ranks.check_shareable(least_rows)
 
@@ -325,6 +312,7 @@ def _batches(
         least_rows=least_rows,
         rank=ranks.rank,
         n_ranks=ranks.size,
+        visits=visits,
     )
 
 
@@ -340,11 +328,13 @@ def _bound_at_start(specification: Specification, model: VAE, watched: Watched, 
     """What is maximised in the end, of the untrained network, at posterior means of some rows."""
     model.eval()
     device = next(model.parameters()).device
-    x, y = (None if a is None else torch.tensor(a, device=device) for a in watched)
+    x, y = (None if a is None else torch.tensor(a, device=device) for a in watched[:2])
     assert x is not None
     with _fixed_draws(model, seed):
         terms = elbo_terms(model, x, x.new_zeros(len(x), model.n_components), y)
-    reconstruction, kl = (term.mean().item() for term in terms)
+    reconstruction, kl = (
+        float(np.average(term.double().cpu().numpy(), weights=watched[2])) for term in terms
+    )
     reconstruction += specification.scaling.log_jacobian()
 
     return _bound(specification, {"reconstruction": reconstruction, "kl": kl})
@@ -353,7 +343,7 @@ def _bound_at_start(specification: Specification, model: VAE, watched: Watched, 
 def _fit(
     specification: Specification,
     model: VAE,
-    training: Pair,
+    training: Examples,
     start: Start,
     result: RunResult,
     stopper: EarlyStopping | None,
@@ -361,10 +351,10 @@ def _fit(
     products: str,
 ) -> Fit:
     """What has been learned; a collapse is warned of."""
-    rows, numbers = _described_rows(*training)
+    some = _described(training)
     with _fixed_draws(model, start.seed):
-        x = PreparedRows(rows, specification.scaling.to_network)
-        kl, variance = posterior_summary(model, x, numbers)
+        x = PreparedRows(some.rows, specification.scaling.to_network)
+        kl, variance = posterior_summary(model, x, some.numbers, some.weights)
     n_active = count_active(variance)
     is_variational = specification.schedule.beta is not None
     if is_variational:
@@ -393,10 +383,11 @@ def _fixed_draws(model: VAE, seed: int) -> AbstractContextManager[None]:
     return fixed_draws(model, stream_seed(seed, MODULES_IN_USE))
 
 
-def _described_rows(rows: Rows, numbers: Numbers) -> Pair:
-    """Rows and class numbers by which a fitted model is described: some of them, if all can be."""
+def _described(training: Examples) -> Examples:
+    """What a fitted model is described by: some of the rows, if all can be."""
+    numbers = training.numbers
     has_unlabelled = numbers is not None and bool((numbers < 0).any())
-    if len(rows) > _SUMMARY_ROWS and not has_unlabelled:
-        return _some_rows((rows, numbers), _SUMMARY_ROWS)
+    if len(training) > _SUMMARY_ROWS and not has_unlabelled:
+        return training.spread(_SUMMARY_ROWS)
 
-    return rows, numbers
+    return training

@@ -45,12 +45,14 @@ class KLCurves(Listener):
         Rows as the network sees them.
     y : ndarray of shape (n,) or None
         Class numbers, -1 where unknown.
+    weights : ndarray of shape (n,) or None
+        What each row counts.
     seed : int
         For modules of the user's that always draw.
     """
 
-    def __init__(self, x: np.ndarray, y: np.ndarray | None, seed: int):
-        self._x, self._y, self._seed = x, y, seed
+    def __init__(self, x: np.ndarray, y: np.ndarray | None, weights: np.ndarray | None, seed: int):
+        self._rows, self._seed = (x, y, weights), seed
 
     def fit_began(self, start: Start) -> None:
         """Go on with the curves that there are."""
@@ -59,7 +61,7 @@ class KLCurves(Listener):
     def epoch_ended(self, epoch: Epoch) -> None:
         """Note what the dimensions carry by now; epochs without such a note have NaN."""
         with fixed_draws(epoch.model, self._seed):
-            kl, variance = posterior_summary(epoch.model, self._x, self._y)
+            kl, variance = posterior_summary(epoch.model, *self._rows)
         epoch.record["n_active"] = count_active(variance)
         curves = np.full((self._epochs_before + epoch.number, len(kl)), np.nan)
         if self._curves is not None:

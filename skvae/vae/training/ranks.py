@@ -102,7 +102,7 @@ class Ranks:
         if different:
             raise ValueError(
                 f"The ranks do not fit the same model to the same rows: {'; '.join(different)}. "
-                "Give all of them the same X, y and parameters: each takes its own rows of every "
+                "Give all of them the same data and parameters: each takes its own rows of every "
                 "batch."
             )
 
@@ -149,9 +149,9 @@ def data_parallel(timeout: float = 300.0) -> Iterator[int]:
 
     They are those that ``torchrun`` has started, or whoever else sets its variables, or those of
     the process group of torch that there is already. Each process makes the same calls, with the
-    same X, y and parameters; of every batch it takes its share of the rows, and the gradients are
-    added up. So a fit is what it would be in one process, but for the rounding of float32, and
-    ``batch_size`` counts the rows of all.
+    same data, weights among them, and parameters; of every batch it takes its share of the rows,
+    and the gradients are added up. So a fit is what it would be in one process, but for the
+    rounding of float32, and ``batch_size`` counts the rows of all.
 
     Rank 0 calls callbacks, warns, reports and writes checkpoints; in the end all have its model. In
     a script that runs by itself, without ``torchrun``, there is one process, and nothing changes.

@@ -137,6 +137,16 @@ def test_summary_is_the_mean_kl_and_the_variance_of_means(model):
     np.testing.assert_allclose(variance, mean.var(0), rtol=1e-6)
 
 
+def test_a_weighted_summary_is_that_of_rows_repeated(model, monkeypatch):
+    monkeypatch.setattr(inference, "TILE", 7)
+    weights = np.arange(len(X)) % 4
+    counted = weights > 0
+    repeated = posterior_summary(model, np.repeat(X, weights, axis=0))
+    weighted = posterior_summary(model, X[counted], None, 0.3 * weights[counted])
+    for found, expected in zip(weighted, repeated, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
 def test_variances_are_in_units_of_a_learned_prior():
     model = VAE(9, 3, (4,), "relu", "bernoulli", None, n_prior_components=2, prior="mixture")
     model.draw_parameters(torch.Generator().manual_seed(0))

@@ -11,6 +11,7 @@ import pytest
 import small
 import torch
 from reiterable import Blocks
+from scipy.sparse import csc_array, csr_matrix
 from sklearn.datasets import load_digits
 from small import same_weights
 
@@ -94,6 +95,33 @@ def test_memory_maps_give_the_bits_of_memory(tmp_path, dtype, options):
         assert np.array_equal(first, second)
         assert np.asarray(first).dtype == np.asarray(second).dtype
     assert same_weights(a.partial_fit(X, Y), b.partial_fit(mapped, Y))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "options"),
+    [
+        (np.float64, {"likelihood": "gaussian_diag", "early_stopping": True, "warm_up": 0.0}),
+        (np.float32, {"max_value": 255, "conditional": "decoder", "max_iter": 1}),
+        (np.uint8, {"max_value": 255, "binarize": "threshold", "conditional": "prior"}),
+        (np.int64, {"likelihood": "poisson", "output": "sample"}),
+    ],
+)
+def test_sparse_rows_give_the_bits_of_dense_ones(tmp_path, dtype, options):
+    X, labels = (PIXELS * (PIXELS > 99)).astype(dtype), Y % 3
+    sparse = csc_array(X)
+    a = vae(**options, checkpoint=tmp_path).fit(X, labels)
+    b = vae(**options).fit(sparse, labels)
+
+    assert same_weights(a, b) and a.history_ == b.history_
+    assert np.array_equal(a.kl_per_dimension_, b.kl_per_dimension_)
+    methods = ["transform", "reconstruct", "score", "score_samples"]
+    for method in methods + ["predict_proba"] * ("conditional" in options):
+        first, second = (getattr(a, method)(rows[:50]) for rows in (X, csr_matrix(X)))
+        assert np.array_equal(first, second)
+        assert np.asarray(first).dtype == np.asarray(second).dtype
+    assert same_weights(a.partial_fit(X, labels), b.partial_fit(sparse, labels))
+    vae(**options, checkpoint=tmp_path).fit(sparse, labels)
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 @pytest.mark.slow

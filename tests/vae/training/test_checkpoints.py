@@ -20,6 +20,7 @@ from skvae.compute.torch_products import libraries
 from skvae.data.archive import read_checkpoint, write_checkpoint
 from skvae.data.rows import ArrayRows, facts_of
 from skvae.vae.epochs import Epoch, Start
+from skvae.vae.examples import Examples, FitData
 from skvae.vae.specification import Specification
 from skvae.vae.training import fit
 from skvae.vae.training.checkpoints import Checkpoint, CheckpointFile, data_of, description_of
@@ -115,8 +116,8 @@ def written(folder, seconds_per_epoch, interval, **options):
     parameters = vae(max_iter=7, **options).get_params()
     facts = facts_of(X, moments=True)
     specification = Specification.of(parameters, facts, None)
-    start, rows = Start(0), ArrayRows(X)
-    description = description_of(specification, rows, None, start, seeded=True)
+    start, data = Start(0), FitData(Examples(ArrayRows(X)), facts)
+    description = description_of(specification, data, start, seeded=True)
     file = CheckpointFile(folder, description, interval)
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])
     now, numbers = [0.0], []
@@ -380,8 +381,32 @@ def test_contents_that_no_fit_writes_are_damage(power_cut, tmp_path, change):
         vae(**options).fit(X)
 
 
-def test_labels_are_data():
-    assert data_of(X, None) == data_of(X.copy(), None) != data_of(X, Y) != data_of(X, Y[::-1])
+def test_labels_and_weights_are_data():
+    def told(X, *of_rows):
+        return data_of(Examples(ArrayRows(X), *of_rows))
+
+    weights = np.arange(1.0, 1.0 + len(X))
+    assert told(X) == told(X.copy()) != told(X, Y) != told(X, Y[::-1])
+    assert told(X) != told(X, None, weights) == told(X, None, weights.copy())
+    assert told(X, None, weights) != told(X, None, weights[::-1])
+
+
+def test_weighted_fits_go_on_with_the_same_bits(power_cut, tmp_path):
+    weights = np.arange(len(X)) % 4
+    options = {"early_stopping": True, "warm_up": 0.0, "conditional": "prior"}
+    own = {"X_val": X[:30], "y_val": Y[:30], "sample_weight_val": weights[:30]}
+    data = X, Y, weights
+    with power_cut(3):
+        vae(checkpoint=tmp_path, **options).fit(*data, **own)
+    resumed = vae(checkpoint=tmp_path, **options).fit(*data, **own)
+    assert same(resumed, vae(**options).fit(*data, **own))
+    assert len(list(tmp_path.iterdir())) == 1
+    for n, other in enumerate(
+        [own | {"X_val": X[5:35]}, own | {"y_val": Y[1:31]}, own | {"sample_weight_val": None}, {}],
+        start=2,
+    ):
+        vae(checkpoint=tmp_path, **options).fit(*data, **other)
+        assert len(list(tmp_path.iterdir())) == n
 
 
 KILLED = """
@@ -390,21 +415,21 @@ import torch
 from skvae import VAETransformer
 from skvae.data.rows import ArrayRows, facts_of
 from skvae.vae.epochs import Start
+from skvae.vae.examples import Examples, FitData
 from skvae.vae.specification import Specification
 from skvae.vae.training.checkpoints import CheckpointFile, description_of
 from skvae.vae.training.fit import train_vae
 
 X = np.random.default_rng(0).random((1500, 20))
 vae = VAETransformer(3, hidden_layer_sizes=(16,), max_iter=40, random_state=0)
-facts, rows = facts_of(X, moments=True), ArrayRows(X)
+facts = facts_of(X, moments=True)
+data = FitData(Examples(ArrayRows(X)), facts)
 specification = Specification.of(vae.get_params(), facts, None)
 start = Start(int(np.random.RandomState(0).randint(2**31 - 1)))
-description = description_of(specification, rows, None, start, seeded=True)
+description = description_of(specification, data, start, seeded=True)
 file = CheckpointFile("state", description, interval=0.0)
 torch.set_flush_denormal(True)
-fit = train_vae(
-    specification, rows, facts, None, start, device=torch.device("cpu"), checkpoint=file
-)
+fit = train_vae(specification, data, start, device=torch.device("cpu"), checkpoint=file)
 np.savez("result.npz", **fit.parameters)
 """
 

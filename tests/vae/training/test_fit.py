@@ -224,7 +224,7 @@ def test_validation_elbo_is_the_score_of_the_held_out_rows(monkeypatch):
 
     def spy(*args):
         result = original(*args)
-        seen["X"] = result[1][0][:]
+        seen["X"] = result[1].rows[:]
         return result
 
     monkeypatch.setattr(fit, "split", spy)

@@ -108,6 +108,7 @@ def test_only_rank_0_warns(two_ranks):
         ("width", "shape of X is [225, 64] on rank 0 and [225, 63] on rank 1"),
         ("rows", "shape of X is [225, 64] on rank 0 and [224, 64] on rank 1"),
         ("shards", "digest of the data is"),
+        ("weights", "digest of the weights is"),
         ("parameters", "beta is 1.0 on rank 0 and 2.0 on rank 1"),
     ],
 )

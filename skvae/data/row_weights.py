@@ -1,0 +1,125 @@
+"""Weights of rows: which rows count, and how much."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_array
+
+from skvae.data.rows import RowFacts, Rows, facts_of
+
+__all__ = ["RowWeights", "check_weights"]
+
+
+def check_weights(sample_weight: Any, n_rows: int, name: str = "sample_weight") -> np.ndarray:
+    """Weights of rows as numbers.
+
+    Parameters
+    ----------
+    sample_weight : float or array-like of shape (n_rows,)
+        A number is the weight of every row.
+    n_rows : int
+        How many there are.
+    name : str, default="sample_weight"
+        Of the argument, for messages.
+
+    Returns
+    -------
+    weights : ndarray of shape (n_rows,), float64
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative, NaN or infinite, all are zero, or there is not one for each row.
+
+    Examples
+    --------
+    >>> from skvae.data.row_weights import check_weights
+    >>> check_weights([1, 0], 2)
+    array([1., 0.])
+    """
+    weights: np.ndarray = check_array(
+        sample_weight, dtype=np.float64, ensure_2d=False, ensure_min_samples=0, input_name=name
+    )
+    if weights.ndim == 0:
+        weights = np.full(n_rows, weights)
+    if weights.shape != (n_rows,):
+        raise ValueError(
+            f"{name} has the shape {weights.shape}, but there are {n_rows} rows: give one weight "
+            f"for each of them, shape ({n_rows},)."
+        )
+    if (weights < 0).any():
+        row = int((weights < 0).argmax())
+        raise ValueError(
+            f"{name}[{row}] is {weights[row]:g}, a negative weight. A row of weight 0 is left out."
+        )
+    if not weights.any():
+        raise ValueError(f"All weights are zero ({name}): no row is left.")
+
+    return weights
+
+
+@dataclass(frozen=True, eq=False)
+class RowWeights:
+    """Which rows count, and how much; all alike unless told otherwise.
+
+    Parameters
+    ----------
+    places : ndarray of int or None, default=None
+        Ascending numbers of the rows that count; None means all.
+    shares : ndarray of shape (n,), float64, or None, default=None
+        What each of them counts, 1 on average; None where all count the same.
+
+    Examples
+    --------
+    >>> from skvae.data.row_weights import RowWeights
+    >>> RowWeights.of([2, 0, 2, 5], 4)
+    RowWeights(places=array([0, 2, 3]), shares=array([0.66666667, 0.66666667, 1.66666667]))
+    >>> RowWeights.of([7, 7], 2)
+    RowWeights(places=None, shares=None)
+    """
+
+    places: np.ndarray | None = None
+    shares: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, sample_weight: Any, n_rows: int, name: str = "sample_weight") -> "RowWeights":
+        """What a user's weights mean, None among them; see :func:`check_weights`."""
+        if sample_weight is None:
+            return cls()
+        weights = check_weights(sample_weight, n_rows, name)
+        weights = weights / weights.max()  # the sum of large ones may be infinite
+        counted = weights > 0
+        places = None if counted.all() else np.flatnonzero(counted)
+        shares = weights[counted]
+        if shares.min() == shares.max():
+            return cls(places)
+
+        return cls(places, shares / shares.mean())
+
+    def of_rows(
+        self, rows: Rows, facts: RowFacts, *, unit: float, moments: bool
+    ) -> tuple[Rows, RowFacts]:
+        """The rows that count, and what is true of them.
+
+        Parameters
+        ----------
+        rows : Rows of shape (n, n_features)
+            All of them.
+        facts : RowFacts
+            Of all.
+        unit, moments
+            As for :func:`skvae.data.rows.facts_of`.
+
+        Returns
+        -------
+        rows : Rows of shape (n_counted, n_features)
+        facts : RowFacts
+            Their moments are weighted.
+        """
+        if self.places is not None:
+            rows = rows.part(self.places)
+        if self.places is not None or self.shares is not None:
+            facts = facts_of(rows, unit=unit, moments=moments, weights=self.shares)
+
+        return rows, facts
