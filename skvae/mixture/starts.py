@@ -9,6 +9,7 @@ from sklearn.utils import check_array
 
 from skvae._typing import ArrayLike, FloatArray
 from skvae.data.blocks import RowBlocks, random_rows
+from skvae.data.repeats import order_if_repeated
 from skvae.mixture.magnitudes import squarable
 from skvae.mixture.statistics import Statistics, hard_statistics
 from skvae.mixture.variances import varying
@@ -142,6 +143,8 @@ def start(
     # In float64, so that float32 data start where the same data in float64 do; centred by its own
     # mean, whose bits do not depend on blocks.
     sample = data.take(random_rows(n, size, rng)).astype(np.float64)
+    order = order_if_repeated(sample)
+    sample = sample if order is None else sample[order]
     mean = sample.mean(axis=0)
     centred = _comparable(squarable(sample - mean), mean, data.dtype)
     labels = pairwise_distances_argmin(centred, START_METHODS[method](centred, n_components, rng))
