@@ -21,6 +21,7 @@ from skvae.compute.sizes import check_memory
 from skvae.compute.threads import single_threaded
 from skvae.data.blocks import ArrayBlocks, Blocks, RowBlocks, lazy_blocks
 from skvae.data.containers import validate_numbers
+from skvae.data.weighted_blocks import WeightedSource, weighted_blocks
 from skvae.mixture.em import total_statistics
 from skvae.mixture.expectation import log_posteriors
 from skvae.mixture.magnitudes import too_large
@@ -47,6 +48,13 @@ class MixtureDensityMixin:
             return ArrayBlocks(validate_numbers(self, X, reset=reset))
         validate_numbers(self, blocks.head, reset=reset, ensure_min_samples=0)
         return blocks
+
+    def _read_weighted(
+        self, X: BlocksLike, sample_weight: BlocksLike | None, *, reset: bool
+    ) -> RowBlocks | WeightedSource:
+        """Blocks of X with their weights, where there are any."""
+        blocks = self._read(X, reset=reset)
+        return blocks if sample_weight is None else weighted_blocks(blocks, sample_weight)
 
     def _placed(self, data: Blocks) -> Blocks:
         """The blocks where sums over them are computed."""
@@ -92,7 +100,7 @@ class MixtureDensityMixin:
         """
         return self._of_tiles(lambda log_likelihood, _: log_likelihood, X)
 
-    def score(self, X: BlocksLike, y: Any = None) -> float:
+    def score(self, X: BlocksLike, y: Any = None, sample_weight: BlocksLike | None = None) -> float:
         """Mean log-likelihood.
 
         Parameters
@@ -101,6 +109,8 @@ class MixtureDensityMixin:
             Descriptors.
         y : Ignored
             Present for scikit-learn's conventions.
+        sample_weight : array-like or iterable of blocks, of shape (n_samples,), default=None
+            As of ``fit``.
 
         Returns
         -------
@@ -108,7 +118,8 @@ class MixtureDensityMixin:
             In nats per descriptor.
         """
         check_is_fitted(self)
-        data, mixture = self._read(X, reset=False), self._mixture()
+        data = self._read_weighted(X, sample_weight, reset=False)
+        mixture = self._mixture()
         with single_threaded():
             total = total_statistics(self._placed(data), mixture, self.n_jobs)
         return float(total.log_likelihood / total.n_descriptors)

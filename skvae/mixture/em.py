@@ -11,6 +11,8 @@ import numpy as np
 from skvae._typing import FloatArray
 from skvae.compute.parallel import map_ordered
 from skvae.data.blocks import Blocks, RowBlocks, SummedBlocks
+from skvae.data.weighted_blocks import WeightedSource
+from skvae.data.weights import WeightedRows, split_weights
 from skvae.mixture.expectation import accumulate, accumulate_blocks
 from skvae.mixture.magnitudes import too_large
 from skvae.mixture.moments import join_moments, split_moments
@@ -35,14 +37,23 @@ _EMPTY = 0.5
 _PASS_ROWS = 16_384
 
 
-def _count_and_sum(X: FloatArray) -> FloatArray:
+def _count_and_sum(block: FloatArray | WeightedRows) -> FloatArray:
+    X, weights = split_weights(block)
+    if weights is not None:
+        return np.append(weights @ X, weights.sum())
     return np.append(X.sum(axis=0, dtype=np.float64), len(X))
 
 
-def _squares(X: FloatArray, center: FloatArray, n_jobs: int | None) -> FloatArray:
+def _squares(
+    block: FloatArray | WeightedRows, center: FloatArray, n_jobs: int | None
+) -> FloatArray:
+    X, weights = split_weights(block)
+
     def of_rows(first: int) -> FloatArray:
-        squares: FloatArray = ((X[first : first + _PASS_ROWS] - center) ** 2).sum(axis=0)
-        return squares
+        rows = slice(first, first + _PASS_ROWS)
+        squares = (X[rows] - center) ** 2
+        total: FloatArray = squares.sum(axis=0) if weights is None else weights[rows] @ squares
+        return total
 
     parts = map_ordered(of_rows, range(0, len(X), _PASS_ROWS), n_jobs)
     return sum(parts, np.zeros(len(center)))
@@ -53,20 +64,20 @@ def _threads_on(data: Blocks, n_jobs: int | None) -> int | None:
     return n_jobs if isinstance(data, SummedBlocks) else 1
 
 
-def describe(data: Blocks, n_jobs: int | None = 1) -> tuple[int, FloatArray, FloatArray]:
+def describe(data: Blocks, n_jobs: int | None = 1) -> tuple[float, FloatArray, FloatArray]:
     """Number, center and variances of all descriptors, in two passes.
 
     Parameters
     ----------
     data : Blocks
-        Descriptors, in arrays.
+        Descriptors, in arrays, or with weights beside them.
     n_jobs : int or None, default=1
         Threads, as of ``skvae.compute.parallel``.
 
     Returns
     -------
-    n : int
-        How many.
+    n : float
+        How many, or the sum of their weights.
     center : ndarray of shape (d,)
         Their mean, rounded to their dtype so that subtracting it there is exact.
     variances : ndarray of shape (d,)
@@ -79,13 +90,13 @@ def describe(data: Blocks, n_jobs: int | None = 1) -> tuple[int, FloatArray, Flo
     """
     with np.errstate(over="ignore", invalid="ignore"):
         *total, n = data.total(_count_and_sum)
-        center = (np.array(total) / max(n, 1)).astype(data.dtype).astype(np.float64)
+        center = (np.array(total) / (n or 1)).astype(data.dtype).astype(np.float64)
         squares = partial(_squares, center=center, n_jobs=_threads_on(data, n_jobs))
-        variances = data.total(squares) / max(n, 1)
+        variances = data.total(squares) / (n or 1)
     if not np.isfinite(variances).all():
-        raise too_large(data)
+        raise _too_large(data)
 
-    return int(n), center, varying(variances, center, data.dtype)
+    return float(n), center, varying(variances, center, data.dtype)
 
 
 def e_step(X: Any, mixture: Mixture, center: FloatArray) -> Statistics:
@@ -93,7 +104,7 @@ def e_step(X: Any, mixture: Mixture, center: FloatArray) -> Statistics:
 
     Parameters
     ----------
-    X : ndarray or torch.Tensor of shape (n, d), float32 or float64
+    X : ndarray, torch.Tensor or WeightedRows of shape (n, d), float32 or float64
         Descriptors; a tensor is worked on where it lies.
     mixture : Mixture
         Current parameters.
@@ -105,17 +116,30 @@ def e_step(X: Any, mixture: Mixture, center: FloatArray) -> Statistics:
     Statistics
         Of an array in float64 where float32 cannot hold the center.
     """
-    if not isinstance(X, np.ndarray):
+    if not isinstance(split_weights(X)[0], np.ndarray):
         from skvae.mixture import torch_statistics
 
         return torch_statistics.accumulate(X, mixture, center)
     return accumulate(_holding(center, X), mixture, center)
 
 
-def _holding(center: FloatArray, X: FloatArray) -> FloatArray:
+def _holding(center: FloatArray, X: Any) -> Any:
     """Descriptors in float64 where their dtype cannot hold the center."""
     holds = np.array_equal(center, center.astype(X.dtype))
-    return X if holds else X.astype(np.float64)
+    return X if holds else _in_double(X)
+
+
+def _in_double(X: Any) -> Any:
+    """A block in float64, itself if that is what it is in."""
+    rows, weights = split_weights(X)
+    wide = rows.astype(np.float64, copy=False) if isinstance(rows, np.ndarray) else rows.double()
+    if wide is rows:
+        return X
+    return wide if weights is None else WeightedRows(wide, weights)
+
+
+def _too_large(data: Blocks, scale: FloatArray | float = 1.0) -> ValueError:
+    return too_large((split_weights(block)[0] for block in data), scale)
 
 
 def total_statistics(data: Blocks, mixture: Mixture, n_jobs: int | None = 1) -> Statistics:
@@ -145,14 +169,15 @@ def total_statistics(data: Blocks, mixture: Mixture, n_jobs: int | None = 1) -> 
             center = mixture.center(np.float64)
         statistics = _total(data, mixture, center, n_jobs)
     if not _is_finite(statistics):
-        raise too_large(data, np.sqrt(total_variances(mixture)))
+        raise _too_large(data, np.sqrt(total_variances(mixture)))
     return statistics
 
 
 def _total(data: Blocks, mixture: Mixture, center: FloatArray, n_jobs: int | None) -> Statistics:
     """Statistics of all blocks, of arrays by threads that do not wait between blocks."""
     widened = partial(_widened, mixture=mixture, center=center)
-    if not (isinstance(data, SummedBlocks) and isinstance(data, RowBlocks)):
+    threaded = isinstance(data, SummedBlocks) and isinstance(data, (RowBlocks, WeightedSource))
+    if not threaded:
         return data.total(lambda X: widened(X, e_step(X, mixture, center)))
     arrays = map(partial(_holding, center), data)
     return reduce(add, starmap(widened, accumulate_blocks(arrays, mixture, center, n_jobs)))
@@ -162,7 +187,7 @@ def _widened(X: Any, statistics: Statistics, mixture: Mixture, center: FloatArra
     """Statistics of a block, anew in float64 where float32 cannot hold its squares."""
     if _is_finite(statistics):
         return statistics
-    wide = X.astype(np.float64, copy=False) if isinstance(X, np.ndarray) else X.double()
+    wide = _in_double(X)
     return statistics if wide is X else e_step(wide, mixture, center)
 
 
@@ -258,6 +283,7 @@ def em_passes(
     decay: float,
     n_steps: int,
     rng: np.random.RandomState,
+    n: float | None = None,
     n_jobs: int | None = 1,
 ) -> Iterator[tuple[Mixture, float, int, int]]:
     """EM without end: one pass over the data after the other.
@@ -278,6 +304,8 @@ def em_passes(
         Steps that the start counts for.
     rng : numpy.random.RandomState
         Of the batches.
+    n : float, default=None
+        How many descriptors there are, by which empty components are found; None counts them.
     n_jobs : int or None, default=1
         Threads, as of ``skvae.compute.parallel``.
 
@@ -293,16 +321,16 @@ def em_passes(
         So far.
     """
     while True:
-        log_likelihood, n = 0.0, 0.0
+        log_likelihood, weight = 0.0, 0.0
         for batch in [data] if batch_size is None else data.batches(batch_size, rng):
             statistics = total_statistics(batch, mixture, n_jobs)
             rate = 1.0 if batch_size is None else (n_steps + 1) ** -decay
             mixture = stepwise(mixture, statistics, rate, floor)
             log_likelihood += statistics.log_likelihood
-            n += statistics.n_descriptors
+            weight += statistics.n_descriptors
             n_steps += 1
-        mixture, n_revived = revive(mixture, n, floor)
-        yield mixture, log_likelihood / n, n_revived, n_steps
+        mixture, n_revived = revive(mixture, weight if n is None else n, floor)
+        yield mixture, log_likelihood / weight, n_revived, n_steps
 
 
 def until_converged(
