@@ -5,15 +5,18 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skvae._sklearn import derive_random_states
 from skvae._typing import FloatArray
+from skvae.data.weights import repeated_rows
 
 __all__ = ["fitted_clone", "fitted_model"]
 
 
-def fitted_clone(part: Any, X: Any, rng: np.random.RandomState) -> Any:
+def fitted_clone(
+    part: Any, X: Any, rng: np.random.RandomState, weights: FloatArray | None = None
+) -> Any:
     """A fitted clone whose unset seeds come from ``rng``; None for None.
 
     Parameters
@@ -24,6 +27,9 @@ def fitted_clone(part: Any, X: Any, rng: np.random.RandomState) -> Any:
         What the clone is fitted on.
     rng : numpy.random.RandomState
         Of unset seeds.
+    weights : ndarray of shape (n,), default=None
+        How often each row counts. What takes no ``sample_weight`` is fitted on rows repeated in
+        proportion.
 
     Returns
     -------
@@ -33,11 +39,20 @@ def fitted_clone(part: Any, X: Any, rng: np.random.RandomState) -> Any:
         return None
     part = clone(part)
     derive_random_states(part, rng)
-    return part.fit(X, None)
+    if weights is None:
+        return part.fit(X, None)
+    if has_fit_parameter(part, "sample_weight"):
+        return part.fit(X, None, sample_weight=weights)
+    return part.fit(X[repeated_rows(weights)], None)
 
 
 def fitted_model(
-    model: Any, attribute: str, local: FloatArray, rng: np.random.RandomState, name: str
+    model: Any,
+    attribute: str,
+    local: FloatArray,
+    rng: np.random.RandomState,
+    name: str,
+    weights: FloatArray | None = None,
 ) -> Any:
     """A model of local descriptors: itself if it is fitted already, otherwise a fitted clone.
 
@@ -53,6 +68,8 @@ def fitted_model(
         Of unset seeds.
     name : str
         Of the parameter, for errors.
+    weights : ndarray of shape (n,), default=None
+        As of ``fitted_clone``.
 
     Returns
     -------
@@ -66,7 +83,7 @@ def fitted_model(
     try:
         check_is_fitted(model, attribute)
     except NotFittedError:
-        fitted = fitted_clone(model, local, rng)
+        fitted = fitted_clone(model, local, rng, weights)
         if not hasattr(fitted, attribute):
             raise ValueError(
                 f"{name}={model!r} has no {attribute} once it is fitted: it is no {name}."

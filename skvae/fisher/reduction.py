@@ -25,10 +25,13 @@ class Reduction:
         Fitted; None leaves descriptors as they are.
     xy_weight : float, default=None
         Scale of appended positions; None appends none.
+    n_positions : int, default=2
+        Dimensions of a position.
     """
 
     reducer: Any
     xy_weight: float | None = None
+    n_positions: int = 2
 
     def apply(self, sets: PackedSets) -> FloatArray:
         """Reduced descriptors, with positions where those are appended.
@@ -48,7 +51,7 @@ class Reduction:
         return np.concatenate([local, self.place(sets.positions).astype(local.dtype)], axis=1)
 
     def place(self, positions: Any) -> FloatArray:
-        """Positions as they are appended, (n, 2); without columns where they are not."""
+        """Positions as they are appended, (n, p); without columns where they are not."""
         weight = self.xy_weight
         placed: FloatArray = positions[:, :0] if weight is None else weight * positions
         return placed
@@ -66,7 +69,8 @@ class Reduction:
         """Reduced descriptors, and their positions in [-1, 1] if those are appended."""
         if self.xy_weight is None:
             return local, None
-        return local[:, :-2], local[:, -2:] / self.xy_weight
+        d = local.shape[1] - self.n_positions
+        return local[:, :d], local[:, d:] / self.xy_weight
 
     def invert(self, reduced: FloatArray) -> FloatArray:
         """Descriptors of reduced ones.
