@@ -9,6 +9,7 @@ from . import parts as parts
 from . import recipes as recipes
 from .comparison.compare import compare_features as compare_features
 from .explorer.page import save_explorer as save_explorer
+from .fisher.descriptor_sets import DescriptorSets as DescriptorSets
 from .fisher.encoder import FisherVectorEncoder as FisherVectorEncoder
 from .fisher.vocabulary import BagOfVisualWordsEncoder as BagOfVisualWordsEncoder
 from .fisher.vocabulary import VLADEncoder as VLADEncoder

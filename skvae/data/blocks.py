@@ -173,12 +173,17 @@ class ArrayBlocks(SummedBlocks):
         A batch is made of short runs of rows at random places: a page of a file is read once, and
         data in any order give batches that look alike.
         """
+        for rows, run in self.batch_rows(size, rng):
+            yield ArrayBlocks(self.take(rows, run))
+
+    def batch_rows(self, size: int, rng: np.random.RandomState) -> Iterator[tuple[IntArray, int]]:
+        """Rows of each random batch, and the length of the runs that they come in."""
         n, d = self.X.shape
         run = int(np.clip(_PAGE_BYTES // (d * self.X.itemsize), 1, max(1, size // _RUNS_PER_BATCH)))
         order = rng.permutation(-(-n // run))
         for runs in np.array_split(order, max(1, round(n / size))):
             rows = (np.sort(runs)[:, None] * run + np.arange(run)).ravel()
-            yield ArrayBlocks(self.take(rows[rows < n], run))
+            yield rows[rows < n], run
 
 
 class IteratedBlocks(SummedBlocks, BlockPasses):
@@ -244,12 +249,16 @@ class DaskBlocks:
         for block in self.X.to_delayed().ravel():
             yield _check_block(block.compute(), self.X.shape[1])
 
-    def total(self, function: Callable[[FloatArray], Sum]) -> Sum:
-        """Sum of ``function(block)`` over the blocks; one small result comes back."""
+    def total(self, function: Callable[..., Sum], *beside: Any) -> Sum:
+        """Sum of ``function(block)`` over the blocks; one small result comes back.
+
+        The function takes blocks of dask arrays ``beside`` too, whose rows are cut as those of X.
+        """
         from dask.delayed import delayed
 
         task = delayed(partial(_on_block, function, self.X.shape[1]), pure=False)
-        parts = [task(block) for block in self.X.to_delayed().ravel()]
+        blocks = (np.ravel(array.to_delayed()) for array in (self.X, *beside))
+        parts = [task(*block) for block in zip(*blocks, strict=True)]
         while len(parts) > 1:
             parts = [delayed(_sum)(parts[rows]) for rows in gen_batches(len(parts), _TREE_WIDTH)]
         total: Sum = parts[0].compute()
@@ -267,10 +276,10 @@ class DaskBlocks:
         )
 
 
-def _on_block(function: Callable[[FloatArray], Sum], n_features: int, block: Any) -> Sum:
+def _on_block(function: Callable[..., Sum], n_features: int, block: Any, *beside: Any) -> Sum:
     # In the process of a worker, whose threads are already busy with other blocks.
     with single_threaded():
-        return function(_check_block(block, n_features))
+        return function(_check_block(block, n_features), *beside)
 
 
 def _sum(parts: Iterable[Sum]) -> Sum:

@@ -41,6 +41,10 @@ class DaskRows:
         out[order] = out.copy()
         return out
 
+    def part(self, places: IntArray) -> "DaskRows":
+        """The rows with these ascending numbers."""
+        return DaskRows(self.X[places])
+
     def _computed(self, rows: slice | IntArray) -> FloatArray:
         return check_numbers(self.X[rows].compute(), allow_nd=True)
 

@@ -1,6 +1,6 @@
 """Fisher vectors of sets of local descriptors, as a scikit-learn transformer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
@@ -35,6 +35,7 @@ from skvae.compute.devices import gpu_or_none
 from skvae.compute.parallel import map_ordered
 from skvae.compute.threads import single_threaded
 from skvae.data.containers import numbers
+from skvae.fisher.annotated_sets import random_sets
 from skvae.fisher.codec import Codec
 from skvae.fisher.component_changes import (
     component_changes,
@@ -95,9 +96,9 @@ class FisherVectorEncoder(SetEncoder):
     spatial : "xy", tuple or None, default=None
         ``"xy"`` appends positions, in [-1, 1] times ``xy_weight``, to the reduced descriptors.
         ``(1, 2)`` is a pyramid: one cell and 2 x 2 cells, each with a vector of its own.
-        ``("xy", 1, 2)`` is both. They need an extractor that says where descriptors lie: the same
-        ``positions_`` (n_descriptors, 2) for every image, or a method ``extract(X)`` that returns
-        sets and the positions of each.
+        ``("xy", 1, 2)`` is both. They need ``DescriptorSets`` with positions, or an extractor that
+        says where descriptors lie: the same ``positions_`` (n_descriptors, 2) for every image, or a
+        method ``extract(X)`` that returns sets and the positions of each.
     xy_weight : float, default=1.0
         Scale of appended positions, in units of the reduced descriptors. It acts through the
         k-means start.
@@ -139,7 +140,7 @@ class FisherVectorEncoder(SetEncoder):
     descriptors passed as a 2-D array therefore give one vector per descriptor: use ``encode`` for
     one set. An empty set becomes a vector of zeros. Descriptors are float32 if X is, or is of a
     type that float32 holds exactly, such as bytes; else float64. Sets in memory maps are read a few
-    at a time.
+    at a time. ``DescriptorSets`` have positions and weights beside them.
 
     **NaN is a missing value**, which has no gradient: the vector is that of the likelihood of what
     is observed. A reducer has to take missing values too, or to impute them. A mixture that takes
@@ -239,7 +240,9 @@ class FisherVectorEncoder(SetEncoder):
 
     @available_if(_learns)
     @fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(self, X: SetsLike, y: Any = None) -> Self:
+    def partial_fit(
+        self, X: SetsLike, y: Any = None, sample_weight: Iterable[Any] | None = None
+    ) -> Self:
         """Fit to a first batch of sets, or let the mixture learn from a further one.
 
         The first batch decides everything that ``fit`` decides, once and for all but the mixture,
@@ -252,6 +255,8 @@ class FisherVectorEncoder(SetEncoder):
             Sets of descriptors (see Notes), or rows for the extractor.
         y : Ignored
             Present for scikit-learn's conventions.
+        sample_weight : array-like of shape (n_sets,), or of n_sets arrays (n_i,), default=None
+            As of ``fit``.
 
         Returns
         -------
@@ -263,12 +268,12 @@ class FisherVectorEncoder(SetEncoder):
             As for ``fit``, or if ``n_components`` has changed. The fit before stays.
         """
         with fitted_aside(self) as fitted:
-            fitted._partial_fit(X)
+            fitted._partial_fit(X, sample_weight)
         return self
 
-    def _partial_fit(self, X: SetsLike) -> None:
+    def _partial_fit(self, X: SetsLike, sample_weight: Any) -> None:
         if not hasattr(self, "mixture_"):
-            self._fit(X)
+            self._fit(X, sample_weight)
             return
         n_components = len(self.mixture_.means_)
         if self.mixture is None and n_components != self.n_components:
@@ -276,33 +281,37 @@ class FisherVectorEncoder(SetEncoder):
                 f"n_components={self.n_components}, but partial_fit continues a mixture of "
                 f"{n_components} components. Set n_components back, or fit a clone."
             )
-        source = self._source(self._validate(X, reset=False))
+        source = self._source(*self._validate_weighted(X, sample_weight, reset=False))
         rng = check_random_state(self.random_state)
         sample = self._sample(source, rng)
         if self.mixture_ is self.mixture or len(sample.descriptors) == 0:
             return
         with single_threaded():
-            self.mixture_ = deepcopy(self.mixture_).partial_fit(self._reduction().apply(sample))
-            self.mean_scales_ = self._mean_scales(_some_sets(source, rng))
+            beside = {} if sample.weights is None else {"sample_weight": sample.weights}
+            local = self._reduction().apply(sample)
+            self.mixture_ = deepcopy(self.mixture_).partial_fit(local, **beside)
+            self.mean_scales_ = self._mean_scales(*random_sets(source, _NORM_SETS, rng))
 
     def _fit_parts(self, source: Sets, sample: PackedSets, rng: np.random.RandomState) -> None:
-        some = _some_sets(source, rng)
+        some = random_sets(source, _NORM_SETS, rng)
         super()._fit_parts(source, sample, rng)
-        self.mean_scales_ = self._mean_scales(some)
+        self.mean_scales_ = self._mean_scales(*some)
 
-    def _fit_model(self, local: FloatArray, rng: np.random.RandomState) -> None:
+    def _fit_model(
+        self, local: FloatArray, rng: np.random.RandomState, weights: FloatArray | None
+    ) -> None:
         if self.mixture is None:
             self.mixture_ = DiagonalGaussianMixture(
                 self.n_components, device=self.device, n_jobs=self.n_jobs
             )
             derive_random_states(self.mixture_, rng)
             with unwarned(ConvergenceWarning):  # vectors gain nothing from the last nats
-                self.mixture_.fit(local)
+                self.mixture_.fit(local, sample_weight=weights)
             return
         kind = getattr(self.mixture, "covariance_type", "diag")
         if kind != "diag":
             raise ValueError(f"mixture has covariance_type={kind!r}; Fisher vectors need 'diag'.")
-        self.mixture_ = fitted_model(self.mixture, "means_", local, rng, "mixture")
+        self.mixture_ = fitted_model(self.mixture, "means_", local, rng, "mixture", weights)
         _check_mixture(self.mixture_)
 
     def _codec(self) -> Codec:
@@ -319,15 +328,18 @@ class FisherVectorEncoder(SetEncoder):
             device=gpu_or_none(self.device),
         )
 
-    def _mean_scales(self, source: Sets) -> FloatArray:
+    def _mean_scales(self, source: Sets, times: FloatArray) -> FloatArray:
+        """Averages over sets that count some times each."""
         of_sets = self._vectors()
         total, count = np.zeros(()), np.zeros(())
-        parts = (source.part(batch) for batch in of_sets.batches(source))
+        batches = of_sets.batches(source)
+        parts = (source.part(batch) for batch in batches)
         encoded = map_ordered(lambda part: of_sets.of_batch(part.pull()), parts, self.n_jobs)
-        for vectors, scales in encoded:
-            seen = np.any(vectors, axis=2)[:, :, None]
+        for batch, (vectors, scales) in zip(batches, encoded, strict=True):
+            seen = np.any(vectors, axis=2)[:, :, None] * times[batch, None, None]
+            seen = seen.astype(scales.dtype)
             total, count = total + (scales * seen).sum(axis=0), count + seen.sum(axis=0)
-        return np.where(count > 0, total / np.maximum(count, 1), 1.0)
+        return np.where(count > 0, total / np.where(count > 0, count, 1), 1.0)
 
     def energies(self, descriptors: BlocksLike, positions: ArrayLike | None = None) -> FloatArray:
         r"""Where the length of a set's Fisher vector comes from.
@@ -524,11 +536,6 @@ class FisherVectorEncoder(SetEncoder):
         names : ndarray of str
         """
         return super().get_feature_names_out(input_features)
-
-
-def _some_sets(source: Sets, rng: np.random.RandomState) -> Sets:
-    """Random sets, enough to average norms over."""
-    return source.part(np.sort(rng.permutation(len(source))[:_NORM_SETS]))
 
 
 def _check_mixture(mixture: Any) -> None:

@@ -66,8 +66,11 @@ def cell_statistics(
     parts = [totals for _, totals in batches]
     totals = parts[0] if len(parts) == 1 else np.concatenate(parts)
     shape = totals.shape[1:]
-    until = offsets if weights is None else np.concatenate([[0], np.cumsum(weights)])[offsets]
-    counts = np.diff(until).reshape(-1, n_fine)
+    counts = np.diff(offsets)
+    if weights is not None:  # sums of each cell's own, which no other cell rounds
+        cells = np.repeat(np.arange(len(counts)), counts)
+        counts = np.bincount(cells, weights, len(counts))
+    counts = counts.reshape(-1, n_fine)
     if n_fine > 1:
         totals = membership @ totals.reshape(-1, n_fine, shape[0] * shape[1])
         counts = counts @ membership.T

@@ -8,10 +8,11 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skvae._sklearn import derive_random_states
 from skvae._typing import FloatArray
+from skvae.data.weights import repeated_rows
 from skvae.mixture.missing import filled, has_missing
 
 __all__ = ["fitted_clone", "fitted_model", "naming_missing_values"]
@@ -45,7 +46,9 @@ def naming_missing_values(X: FloatArray, reducer: Any) -> Iterator[None]:
         ) from error
 
 
-def fitted_clone(part: Any, X: Any, rng: np.random.RandomState) -> Any:
+def fitted_clone(
+    part: Any, X: Any, rng: np.random.RandomState, weights: FloatArray | None = None
+) -> Any:
     """A fitted clone whose unset seeds come from ``rng``; None for None.
 
     Parameters
@@ -56,6 +59,9 @@ def fitted_clone(part: Any, X: Any, rng: np.random.RandomState) -> Any:
         What the clone is fitted on.
     rng : numpy.random.RandomState
         Of unset seeds.
+    weights : ndarray of shape (n,), default=None
+        How often each row counts. What takes no ``sample_weight`` is fitted on rows repeated in
+        proportion.
 
     Returns
     -------
@@ -65,11 +71,20 @@ def fitted_clone(part: Any, X: Any, rng: np.random.RandomState) -> Any:
         return None
     part = clone(part)
     derive_random_states(part, rng)
-    return part.fit(X, None)
+    if weights is None:
+        return part.fit(X, None)
+    if has_fit_parameter(part, "sample_weight"):
+        return part.fit(X, None, sample_weight=weights)
+    return part.fit(X[repeated_rows(weights)], None)
 
 
 def fitted_model(
-    model: Any, attribute: str, local: FloatArray, rng: np.random.RandomState, name: str
+    model: Any,
+    attribute: str,
+    local: FloatArray,
+    rng: np.random.RandomState,
+    name: str,
+    weights: FloatArray | None = None,
 ) -> Any:
     """A model of local descriptors: itself if it is fitted already, otherwise a fitted clone.
 
@@ -86,6 +101,8 @@ def fitted_model(
         Of unset seeds.
     name : str
         Of the parameter, for errors.
+    weights : ndarray of shape (n,), default=None
+        As of ``fitted_clone``.
 
     Returns
     -------
@@ -100,8 +117,8 @@ def fitted_model(
         check_is_fitted(model, attribute)
     except NotFittedError:
         if has_missing(local) and not get_tags(model).input_tags.allow_nan:
-            local = filled(local, np.zeros(local.shape[1]))
-        fitted = fitted_clone(model, local, rng)
+            local = filled(local, np.zeros(local.shape[1]), weights)
+        fitted = fitted_clone(model, local, rng, weights)
         if not hasattr(fitted, attribute):
             raise ValueError(
                 f"{name}={model!r} has no {attribute} once it is fitted: it is no {name}."

@@ -52,7 +52,7 @@ class Reduction:
         return np.concatenate([local, self.place(sets.positions).astype(local.dtype)], axis=1)
 
     def place(self, positions: Any) -> FloatArray:
-        """Positions as they are appended, (n, n_positions); without columns where they are not."""
+        """Positions as they are appended, (n, p); without columns where they are not."""
         weight = self.xy_weight
         placed: FloatArray = positions[:, :0] if weight is None else weight * positions
         return placed
@@ -74,8 +74,8 @@ class Reduction:
         """Reduced descriptors, and their positions in [-1, 1] if those are appended."""
         if self.xy_weight is None:
             return local, None
-        n = self.n_positions
-        return local[:, :-n], local[:, -n:] / self.xy_weight
+        d = local.shape[1] - self.n_positions
+        return local[:, :d], local[:, d:] / self.xy_weight
 
     def invert(self, reduced: FloatArray) -> FloatArray:
         """Descriptors of reduced ones.

@@ -1,5 +1,6 @@
 """What encoders of sets have in common: everything but the model of their descriptors."""
 
+from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import replace
 from numbers import Integral, Real
@@ -21,17 +22,21 @@ from skvae.data.blocks import lazy_blocks
 from skvae.data.containers import MISSING_ALLOWED, check_numbers, is_dask, validate_numbers
 from skvae.data.image_sequence import ImageSequence
 from skvae.data.images import validate_images
+from skvae.data.repeats import order_if_repeated
 from skvae.data.tables import is_named_table
+from skvae.data.weights import check_weights
+from skvae.fisher.annotated_sets import AnnotatedSets, SetWeights
 from skvae.fisher.codec import Codec
 from skvae.fisher.contributions import check_coef, contributions
 from skvae.fisher.dask_sets import head_of_array, lazy_vectors, read_dask
+from skvae.fisher.descriptor_sets import DescriptorSets
 from skvae.fisher.extracted_sets import ExtractedSets
 from skvae.fisher.listed_sets import ListedSets
 from skvae.fisher.parts import fitted_clone, naming_missing_values
 from skvae.fisher.reduction import Reduction
 from skvae.fisher.sets import PackedSets, Sets, check_positions, single_sets
 from skvae.fisher.sources import is_table_in_memory, read_sets, sequence_of_sets
-from skvae.fisher.spatial import pyramid_size
+from skvae.fisher.spatial import check_placed, pyramid_size
 from skvae.fisher.vectors import SetVectors
 from skvae.mixture.magnitudes import cast, squarable
 
@@ -61,6 +66,8 @@ class SetEncoder(TransformerMixin, Estimator):
     random_state: Any
     verbose: int
 
+    # Of a position; of two where a fit came before there were others.
+
     extractor_: Any
     reducer_: Any
     n_features_in_: int
@@ -88,7 +95,9 @@ class SetEncoder(TransformerMixin, Estimator):
         """How many components the model will have."""
         raise NotImplementedError
 
-    def _fit_model(self, local: FloatArray, rng: np.random.RandomState) -> None:
+    def _fit_model(
+        self, local: FloatArray, rng: np.random.RandomState, weights: FloatArray | None
+    ) -> None:
         """Fit the model to reduced descriptors, with positions where those are appended."""
         raise NotImplementedError
 
@@ -107,7 +116,7 @@ class SetEncoder(TransformerMixin, Estimator):
         return tags
 
     @fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X: SetsLike, y: Any = None) -> Self:
+    def fit(self, X: SetsLike, y: Any = None, sample_weight: Iterable[Any] | None = None) -> Self:
         """Fit extractor, reducer and the model of local descriptors.
 
         Parameters
@@ -116,6 +125,9 @@ class SetEncoder(TransformerMixin, Estimator):
             Sets of descriptors (see Notes), or rows for the extractor.
         y : Ignored
             Present for scikit-learn's conventions.
+        sample_weight : array-like of shape (n_sets,), or of n_sets arrays (n_i,), default=None
+            How often each set counts, or each descriptor of each set: 2 is twice, 0 leaves it out.
+            Parts that take no weights are fitted on descriptors repeated in proportion.
 
         Returns
         -------
@@ -126,19 +138,20 @@ class SetEncoder(TransformerMixin, Estimator):
         ValueError
             If sets disagree in d, there are fewer descriptors than components, values or their
             squares are infinite, no descriptor has a value of a dimension, the reducer does not
-            take missing values, or a model does not fit the descriptors. The fit before stays.
+            take missing values, weights are negative, not finite, all zero or do not match, or a
+            model does not fit the descriptors. The fit before stays.
         """
         with fitted_aside(self) as fitted:
-            fitted._fit(X)
+            fitted._fit(X, sample_weight)
         return self
 
-    def _fit(self, X: SetsLike) -> None:
+    def _fit(self, X: SetsLike, sample_weight: Any = None) -> None:
         self._check_options()
         rng = check_random_state(self.random_state)
-        rows_or_sets = self._validate(X, reset=True)
+        rows_or_sets, weights = self._validate_weighted(X, sample_weight, reset=True)
         head = getattr(rows_or_sets, "head", rows_or_sets)
         self.extractor_ = fitted_clone(self.extractor, head, rng)
-        source = self._source(rows_or_sets)
+        source = self._source(rows_or_sets, weights)
         sample = self._sample(source, rng)
         n_samples, self._n_local = sample.descriptors.shape
         if n_samples < self._n_model_components:
@@ -146,6 +159,7 @@ class SetEncoder(TransformerMixin, Estimator):
                 f"n_components={self._n_model_components} needs at least as many descriptors, got "
                 f"n_samples={n_samples}. Use more data or fewer components."
             )
+        self._n_positions = 2 if sample.positions is None else sample.positions.shape[1]
         sample = replace(sample, descriptors=squarable(sample.descriptors))
         with single_threaded():
             self._fit_parts(source, sample, rng)
@@ -156,22 +170,23 @@ class SetEncoder(TransformerMixin, Estimator):
         if self.spatial is not None and sample.positions is None:
             raise ValueError(
                 f"spatial={self.spatial!r} needs an extractor that says where descriptors lie, by "
-                "positions_ or extract, such as ImagePatches()."
+                "positions_ or extract, such as ImagePatches(), or DescriptorSets with positions."
             )
-        if self._levels != (1,) and sample.positions is not None and sample.positions.shape[1] != 2:
-            raise ValueError(
-                f"spatial={self.spatial!r} makes a pyramid of squares, but positions have "
-                f"{sample.positions.shape[1]} dimensions: 'xy' takes any number."
-            )
-        return sample
+        if self._levels != (1,):
+            check_placed(sample.positions, 2)
+        if sample.weights is not None:
+            return sample
+        rows = sample.descriptors
+        if sample.positions is not None:
+            rows = np.concatenate([rows, sample.positions], axis=1)
+        order = order_if_repeated(rows)
+        return sample if order is None else sample.picked(order)
 
     def _fit_parts(self, source: Sets, sample: PackedSets, rng: np.random.RandomState) -> None:
         """Fit reducer and model to a sample of the descriptors."""
         with naming_missing_values(sample.descriptors, self.reducer):
-            self.reducer_ = fitted_clone(self.reducer, sample.descriptors, rng)
-        if sample.positions is not None:
-            self._n_positions = sample.positions.shape[1]
-        self._fit_model(self._reduction().apply(sample), rng)
+            self.reducer_ = fitted_clone(self.reducer, sample.descriptors, rng, sample.weights)
+        self._fit_model(self._reduction().apply(sample), rng, sample.weights)
 
     def _check_options(self) -> None:
         if not isinstance(self.spatial, (str, type(None))) and not (
@@ -194,14 +209,35 @@ class SetEncoder(TransformerMixin, Estimator):
 
     def _reduction(self) -> Reduction:
         appended = self.spatial is not None and "xy" in self.spatial
-        return Reduction(self.reducer_, self.xy_weight if appended else None, self._n_positions)
+        weight = self.xy_weight if appended else None
+        return Reduction(self.reducer_, weight, self._n_positions)
 
     def _vectors(self) -> SetVectors:
         return SetVectors(self._reduction(), self._codec(), self.n_jobs)
 
+    def _validate_weighted(
+        self, X: Any, sample_weight: Any, *, reset: bool
+    ) -> tuple[Any, SetWeights | None]:
+        """X as rows or a source of sets, those that count, and their weights."""
+        given = self._validate(X, reset=reset)
+        if sample_weight is None:
+            return given, None
+        weights = SetWeights.read(sample_weight, len(given))
+        if weights.of_sets is None or weights.of_sets.all():
+            return given, weights
+        counted = np.flatnonzero(weights.of_sets)
+        given = given.part(counted) if hasattr(given, "part") else given[counted]
+        return given, weights.part(counted)
+
     def _validate(self, X: Any, *, reset: bool) -> Any:
         """X as rows for the extractor, or as a source of sets."""
         reader = type(self).__name__
+        if isinstance(X, DescriptorSets):
+            if self.extractor is not None:
+                raise TypeError("X is DescriptorSets, which are for encoders without extractor.")
+            annotated, head = X.source(reader, None if reset else self.n_features_in_)
+            validate_numbers(self, head, reset=reset, ensure_min_samples=0)
+            return annotated
         if hasattr(self.extractor, "read"):
             if is_named_table(X):
                 validate_data(self, X, reset=reset, skip_check_array=True)
@@ -220,33 +256,74 @@ class SetEncoder(TransformerMixin, Estimator):
         validate_numbers(self, head, reset=reset, ensure_min_samples=0)
         return source
 
-    def _source(self, X: Any) -> Sets:
+    def _source(self, X: Any, weights: SetWeights | None = None) -> Sets:
+        source: Sets
         if hasattr(self.extractor, "read"):
-            source: Sets = self.extractor_.sets(X)
-            return source
-        if isinstance(X, ImageSequence):
-            return ListedSets(X, self.extractor_)
-        return X if self.extractor is None else ExtractedSets(X, self.extractor_)
+            source = self.extractor_.sets(X)
+        elif isinstance(X, ImageSequence):
+            source = ListedSets(X, self.extractor_)
+        else:
+            source = X if self.extractor is None else ExtractedSets(X, self.extractor_)
+        return source if weights is None else AnnotatedSets(source, weights=weights)
 
-    def transform(self, X: SetsLike) -> FloatArray:
+    def fit_transform(
+        self, X: SetsLike, y: Any = None, sample_weight: Iterable[Any] | None = None
+    ) -> FloatArray:
+        """Fit, and give vectors of the same sets.
+
+        Parameters
+        ----------
+        X : array, sequence, dask array or bag
+            Sets of descriptors (see Notes), or rows for the extractor.
+        y : Ignored
+            Present for scikit-learn's conventions.
+        sample_weight : array-like of shape (n_sets,), or of n_sets arrays (n_i,), default=None
+            As of ``fit`` and ``transform``.
+
+        Returns
+        -------
+        vectors : ndarray of shape (n_sets, n_features_out)
+        """
+        fitted = self.fit(X, y, sample_weight=sample_weight)
+        return fitted.transform(X, sample_weight=sample_weight)
+
+    def transform(self, X: SetsLike, sample_weight: Iterable[Any] | None = None) -> FloatArray:
         """Vectors of sets.
 
         Parameters
         ----------
         X : array, sequence, dask array or bag
             Sets of descriptors (see Notes), or rows for the extractor.
+        sample_weight : sequence of n_sets array-like of shape (n_i,), default=None
+            How often each descriptor counts: 2 is the descriptor twice, and a set of zeros is an
+            empty one. A weight for each set, of shape (n_sets,), changes no vector.
 
         Returns
         -------
         vectors : ndarray of shape (n_sets, n_features_out)
             In ``dtype``; if that is None, that of the descriptors. For dask, a dask
             array that is still to be computed.
+
+        Raises
+        ------
+        ValueError
+            If weights or positions do not match, or weights are negative or not finite.
         """
         check_is_fitted(self)
         if is_dask(X):
+            if sample_weight is not None:
+                raise ValueError(
+                    "sample_weight is for sets that are read at once: leave it out for a dask "
+                    "collection, or transform its partitions one by one."
+                )
             lazy: FloatArray = self._lazy_vectors(X)  # to the user it is an array
             return lazy
-        source = self._source(self._validate(X, reset=False))
+        given, weights = self._validate(X, reset=False), None
+        if sample_weight is not None:
+            weights = SetWeights.read(sample_weight, len(given), all_zero=True)
+        source = self._source(given, weights)
+        if isinstance(source, AnnotatedSets):
+            source = source.without_set_weights()
         dtype = self.dtype or source.dtype
         return self._vectors().of_all(source, dtype, verbose=self.verbose)
 
@@ -271,8 +348,9 @@ class SetEncoder(TransformerMixin, Estimator):
         descriptors : array-like or iterable of blocks, of shape (n_descriptors, d)
             Local descriptors, before the reducer; with an extractor, such as it returns them. Of a
             memory map or an iterable of arrays, a block is in memory at a time.
-        positions : array-like of shape (n_descriptors, 2), default=None
-            (x, y) in [-1, 1], where ``spatial`` asks for them; by default the extractor's.
+        positions : array-like of shape (n_descriptors, p), default=None
+            In [-1, 1], where ``spatial`` asks for them; (x, y) in an image, by default those of the
+            extractor.
         weights : array-like of shape (n_descriptors,), default=None
             How much each descriptor counts; a weight of 2 is the descriptor twice.
 
@@ -321,7 +399,7 @@ class SetEncoder(TransformerMixin, Estimator):
                 )
             positions = check_positions(positions, sum(map(len, blocks)), self._n_positions)
         if weights is not None:
-            weights = _check_weights(weights, sum(map(len, blocks)))
+            weights = check_weights(weights, sum(map(len, blocks)), "weights", "descriptor")
         return blocks, PackedSets.one(head, positions, weights)
 
     def contributions(self, X: SetsLike, coef: ArrayLike) -> list[FloatArray]:
@@ -386,8 +464,8 @@ class SetEncoder(TransformerMixin, Estimator):
             Of the components, with sum 1; all equal for a vocabulary.
         descriptors : ndarray of shape (K, d)
             Means, taken back through the reducer.
-        positions : ndarray of shape (K, 2) or None
-            (x, y) where components lie, for ``spatial="xy"``.
+        positions : ndarray of shape (K, p) or None
+            Where components lie, for ``spatial="xy"``.
 
         Raises
         ------
@@ -421,19 +499,3 @@ class SetEncoder(TransformerMixin, Estimator):
 
 def _is_whole(number: object) -> bool:
     return isinstance(number, Integral) and not isinstance(number, bool)
-
-
-def _check_weights(given: Any, n_descriptors: int) -> FloatArray:
-    weights = check_numbers(given, "weights", ensure_2d=False, ensure_min_samples=0)
-    weights = weights.astype(np.float64, copy=False)
-    if weights.shape != (n_descriptors,):
-        raise ValueError(
-            f"weights must have shape ({n_descriptors},), one for every descriptor; got "
-            f"{weights.shape}."
-        )
-    if n_descriptors and (weights.min() < 0 or weights.max() == 0):
-        raise ValueError(
-            "weights must be non-negative and not all zero; they lie between "
-            f"{weights.min():g} and {weights.max():g}."
-        )
-    return weights

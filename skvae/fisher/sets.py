@@ -1,7 +1,7 @@
 """Sets of local descriptors: what a source of them gives, and those that lie in memory."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from skvae._typing import ArrayLike, FloatArray, IntArray
 from skvae.data.blocks import random_rows
 from skvae.data.containers import check_numbers
+from skvae.data.weighted_blocks import drawn_rows
 
 __all__ = [
     "BATCH_DESCRIPTORS",
@@ -16,6 +17,7 @@ __all__ = [
     "Sets",
     "batches_of",
     "check_positions",
+    "joined",
     "single_sets",
 ]
 
@@ -120,12 +122,45 @@ class PackedSets:
         """The sets themselves."""
         return self
 
+    def picked(self, rows: IntArray) -> "PackedSets":
+        """Some descriptors, by their numbers, as one set."""
+        return self._rows(rows, np.array([0, len(rows)]))
+
+    def without_zeros(self) -> "PackedSets":
+        """The sets without descriptors of weight zero."""
+        if self.weights is None or self.weights.all():
+            return self
+        until = np.concatenate([[0], np.cumsum(self.weights > 0)])
+        return self._rows(np.flatnonzero(self.weights), until[self.offsets])
+
+    def counted(self) -> "PackedSets":
+        """The sets without zeros, their weights in units that float32 can hold.
+
+        The unit of each set is a power of two, so that weights keep their digits.
+        """
+        sets = self.without_zeros()
+        if sets.weights is None or len(sets.weights) == 0:
+            return sets
+        sizes = np.diff(sets.offsets)
+        largest = np.maximum.reduceat(sets.weights, sets.offsets[:-1][sizes > 0])
+        units = 2.0 ** np.floor(np.log2(largest))
+        return replace(sets, weights=sets.weights / np.repeat(units, sizes[sizes > 0]))
+
     def sample(self, n: int, rng: np.random.RandomState) -> "PackedSets":
-        """At most n random descriptors, as one set."""
+        """At most n random descriptors, as one set; with whole weights, as often as they say."""
+        if self.weights is not None:
+            rows, weights = drawn_rows([self.weights], n, rng)
+            return replace(self.picked(rows), weights=weights)
         n_all = len(self.descriptors)
         if n >= n_all:
             return self._rows(slice(None), np.array([0, n_all]))
         return self._rows(random_rows(n_all, n, rng), np.array([0, n]))
+
+
+def joined(parts: Sequence[PackedSets]) -> PackedSets:
+    """All descriptors of some packed sets as one set, with what belongs to them."""
+    columns = zip(*((p.descriptors, p.positions, p.weights) for p in parts), strict=True)
+    return PackedSets.one(*(None if c[0] is None else np.concatenate(c) for c in columns))  # type: ignore[arg-type]
 
 
 def batches_of(offsets: IntArray | Sequence[int], max_sets: int) -> list[slice]:
@@ -170,21 +205,21 @@ def single_sets(source: Sets, batches: Iterable[slice]) -> Iterator[PackedSets]:
             yield pulled.part(slice(i, i + 1))
 
 
-def check_positions(positions: ArrayLike, n_descriptors: int, n_dimensions: int = 2) -> FloatArray:
-    """Validate where descriptors lie.
+def check_positions(positions: ArrayLike, n_descriptors: int, n_dims: int = 2) -> FloatArray:
+    """Validate the position of each descriptor.
 
     Parameters
     ----------
-    positions : array-like of shape (n_descriptors, n_dimensions)
+    positions : array-like of shape (n_descriptors, n_dims)
         In [-1, 1].
     n_descriptors : int
         How many there must be.
-    n_dimensions : int, default=2
-        Of each.
+    n_dims : int, default=2
+        Numbers of each: 2 are (x, y).
 
     Returns
     -------
-    positions : ndarray of shape (n_descriptors, n_dimensions)
+    positions : ndarray of shape (n_descriptors, n_dims)
 
     Raises
     ------
@@ -192,10 +227,10 @@ def check_positions(positions: ArrayLike, n_descriptors: int, n_dimensions: int 
         If the shape is another one, or a number is not finite.
     """
     found = check_numbers(positions, "positions", ensure_min_samples=0)
-    if found.shape != (n_descriptors, n_dimensions):
-        what = "an (x, y)" if n_dimensions == 2 else "one"
+    if found.shape != (n_descriptors, n_dims):
+        one = "an (x, y)" if n_dims == 2 else f"{n_dims} numbers"
         raise ValueError(
-            f"positions must have shape ({n_descriptors}, {n_dimensions}), {what} for every "
-            f"descriptor; got {found.shape}."
+            f"positions must have shape ({n_descriptors}, {n_dims}), {one} for every descriptor; "
+            f"got {found.shape}."
         )
     return found

@@ -8,7 +8,7 @@ import numpy as np
 
 from skvae._typing import FloatArray, IntArray
 
-__all__ = ["cells_of", "n_cells", "pyramid", "pyramid_size", "sort_by_cell"]
+__all__ = ["cells_of", "check_placed", "n_cells", "pyramid", "pyramid_size", "sort_by_cell"]
 
 
 def n_cells(levels: tuple[int, ...]) -> int:
@@ -103,3 +103,25 @@ def sort_by_cell(cells: IntArray, offsets: IntArray, n_fine: int) -> tuple[IntAr
     key = np.repeat(np.arange(n_sets), np.diff(offsets)) * n_fine + cells
     counts = np.bincount(key, minlength=n_sets * n_fine)
     return np.argsort(key, kind="stable"), np.concatenate([[0], np.cumsum(counts)])
+
+
+def check_placed(positions: FloatArray | None, n_dims: int) -> None:
+    """Raise an error unless descriptors have positions of as many dimensions as are needed.
+
+    Parameters
+    ----------
+    positions : ndarray of shape (n, p) or None
+        Of the descriptors.
+    n_dims : int
+        What p has to be.
+    """
+    if positions is None:
+        raise ValueError(
+            "spatial needs positions of the descriptors, and these sets have none: pass "
+            "DescriptorSets(X, positions=...)."
+        )
+    if positions.shape[1] != n_dims:
+        raise ValueError(
+            f"spatial needs positions of {n_dims} dimensions here; these have "
+            f"{positions.shape[1]}. A pyramid takes two, and 'xy' as many as in fit."
+        )

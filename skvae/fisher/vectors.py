@@ -15,9 +15,11 @@ from skvae.compute.memory import keep_freed_memory
 from skvae.compute.parallel import map_ordered, n_threads
 from skvae.compute.sizes import n_workers
 from skvae.compute.threads import single_threaded
+from skvae.data.weights import power_near
 from skvae.fisher.codec import Codec
 from skvae.fisher.reduction import Reduction
 from skvae.fisher.sets import PackedSets, Sets
+from skvae.fisher.spatial import check_placed
 from skvae.mixture.magnitudes import are_finite, cast, too_large
 from skvae.mixture.missing import missing_in_sets
 from skvae.mixture.moments import add_totals
@@ -120,6 +122,9 @@ class SetVectors:
         vectors : ndarray of shape (n_sets, n_cells, n_features / n_cells)
         scales : ndarray of shape (n_sets, n_cells, 1 or n_groups)
         """
+        # Whitened gradients are divided by the sum of weights: only there does the unit cancel.
+        sets = sets.counted() if self.codec.whitened else sets.without_zeros()
+        self._check_positions(sets)
         sizes = np.diff(sets.offsets)
         small = (sizes > 1) & (sizes <= _SMALL)
         missing = missing_in_sets(sets.descriptors, sets.offsets)
@@ -140,6 +145,11 @@ class SetVectors:
                 one = sets.part(slice(i, i + 1))
                 vectors[i], scales[i] = self._wide([one.descriptors], one)
         return vectors, scales
+
+    def _check_positions(self, sets: PackedSets) -> None:
+        appended = self.reduction.xy_weight is not None
+        if appended or self.codec.n_cells > 1:
+            check_placed(sets.positions, self.reduction.n_positions if appended else 2)
 
     def _apart(self, sets: PackedSets, some: Array) -> tuple[FloatArray, FloatArray]:
         """Vectors and scales of some sets, and of the others, so that none feels the others."""
@@ -176,6 +186,8 @@ class SetVectors:
         if isinstance(blocks, list) and len(blocks) == 1:
             one: FloatArray = self.of_batch(beside)[0][0]
             return one
+        if beside.weights is not None and self.codec.whitened:
+            beside = replace(beside, weights=beside.weights / power_near(beside.weights))
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             totals, counts = self._sum_over(blocks, beside)
             vectors, scales = self.codec.vectors(totals, counts, beside.dtype)
@@ -229,7 +241,7 @@ def _pieces(blocks: Iterable[FloatArray], beside: PackedSets) -> Iterator[Packed
     for block in blocks:
         rows = slice(first, first + len(block))
         of_rows = (None if a is None else a[rows] for a in (beside.positions, beside.weights))
-        yield PackedSets.one(block, *of_rows)
+        yield PackedSets.one(block, *of_rows).without_zeros()
         first = rows.stop
 
 

@@ -72,9 +72,13 @@ class _WordsEncoder(SetEncoder):
     def _n_model_components(self) -> int:
         return getattr(self.vocabulary, "n_clusters", self.n_components)
 
-    def _fit_model(self, local: FloatArray, rng: np.random.RandomState) -> None:
+    def _fit_model(
+        self, local: FloatArray, rng: np.random.RandomState, weights: FloatArray | None
+    ) -> None:
         vocabulary = KMeans(self.n_components) if self.vocabulary is None else self.vocabulary
-        self.vocabulary_ = fitted_model(vocabulary, "cluster_centers_", local, rng, "vocabulary")
+        self.vocabulary_ = fitted_model(
+            vocabulary, "cluster_centers_", local, rng, "vocabulary", weights
+        )
 
     def _codec(self) -> Codec:
         given = np.asarray(self.vocabulary_.cluster_centers_)

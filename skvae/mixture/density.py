@@ -22,6 +22,7 @@ from skvae.compute.sizes import check_memory
 from skvae.compute.threads import single_threaded
 from skvae.data.blocks import ArrayBlocks, Blocks, RowBlocks, lazy_blocks
 from skvae.data.containers import MISSING_ALLOWED, validate_numbers
+from skvae.data.weighted_blocks import WeightedSource, weighted_blocks
 from skvae.mixture.em import total_statistics
 from skvae.mixture.expectation import log_posteriors
 from skvae.mixture.imputation import conditional_draws, conditional_means
@@ -49,6 +50,13 @@ class MixtureDensityMixin:
             return ArrayBlocks(validate_numbers(self, X, reset=reset, **MISSING_ALLOWED))
         validate_numbers(self, blocks.head, reset=reset, ensure_min_samples=0, **MISSING_ALLOWED)
         return blocks
+
+    def _read_weighted(
+        self, X: BlocksLike, sample_weight: BlocksLike | None, *, reset: bool
+    ) -> RowBlocks | WeightedSource:
+        """Blocks of X with their weights, where there are any."""
+        blocks = self._read(X, reset=reset)
+        return blocks if sample_weight is None else weighted_blocks(blocks, sample_weight)
 
     def _placed(self, data: Blocks) -> Blocks:
         """The blocks where sums over them are computed."""
@@ -96,7 +104,7 @@ class MixtureDensityMixin:
         """
         return self._of_tiles(lambda _, log_likelihood, __: log_likelihood, X)
 
-    def score(self, X: BlocksLike, y: Any = None) -> float:
+    def score(self, X: BlocksLike, y: Any = None, sample_weight: BlocksLike | None = None) -> float:
         """Mean log-likelihood.
 
         Parameters
@@ -105,6 +113,8 @@ class MixtureDensityMixin:
             Descriptors.
         y : Ignored
             Present for scikit-learn's conventions.
+        sample_weight : array-like or iterable of blocks, of shape (n_samples,), default=None
+            As of ``fit``.
 
         Returns
         -------
@@ -112,7 +122,8 @@ class MixtureDensityMixin:
             In nats per descriptor.
         """
         check_is_fitted(self)
-        data, mixture = self._read(X, reset=False), self._mixture()
+        data = self._read_weighted(X, sample_weight, reset=False)
+        mixture = self._mixture()
         with single_threaded():
             total = total_statistics(self._placed(data), mixture, self.n_jobs)
         return float(total.log_likelihood / total.n_descriptors)

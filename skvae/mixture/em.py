@@ -11,6 +11,8 @@ import numpy as np
 from skvae._typing import FloatArray
 from skvae.compute.parallel import map_ordered
 from skvae.data.blocks import Blocks, RowBlocks, SummedBlocks
+from skvae.data.weighted_blocks import WeightedSource
+from skvae.data.weights import WeightedRows, split_weights
 from skvae.mixture.expectation import accumulate, accumulate_blocks
 from skvae.mixture.magnitudes import too_large
 from skvae.mixture.missing import has_missing, settled
@@ -36,18 +38,29 @@ _EMPTY = 0.5
 _PASS_ROWS = 16_384
 
 
-def _count_and_sum(X: FloatArray) -> FloatArray:
-    """(3, d): sums, numbers of rows, and numbers of missing values."""
-    n, missing = np.full(X.shape[1], len(X)), np.isnan(X) if has_missing(X) else None
-    if missing is None:
-        return np.stack([X.sum(axis=0, dtype=np.float64), n, np.zeros(len(n))])
-    return np.stack([np.nansum(X, axis=0, dtype=np.float64), n, missing.sum(axis=0)])
+def _count_and_sum(block: FloatArray | WeightedRows) -> FloatArray:
+    """(3, d): sums, numbers of rows, and numbers of values; or of their weights."""
+    X, weights = split_weights(block)
+    n = np.full(X.shape[1], len(X) if weights is None else weights.sum(), np.float64)
+    if not has_missing(X):
+        return np.stack([X.sum(axis=0, dtype=np.float64) if weights is None else weights @ X, n, n])
+    observed = ~np.isnan(X)
+    if weights is None:
+        return np.stack([np.nansum(X, axis=0, dtype=np.float64), n, observed.sum(axis=0)])
+    return np.stack([weights @ np.where(observed, X, 0), n, weights @ observed])
 
 
-def _squares(X: FloatArray, center: FloatArray, n_jobs: int | None) -> FloatArray:
+def _squares(
+    block: FloatArray | WeightedRows, center: FloatArray, n_jobs: int | None
+) -> FloatArray:
+    X, weights = split_weights(block)
+
     def of_rows(first: int) -> FloatArray:
-        squares: FloatArray = (X[first : first + _PASS_ROWS] - center) ** 2
-        total: FloatArray = np.nansum(squares, axis=0) if missing else squares.sum(axis=0)
+        rows = slice(first, first + _PASS_ROWS)
+        squares = (X[rows] - center) ** 2
+        if missing:
+            squares[np.isnan(squares)] = 0
+        total: FloatArray = squares.sum(axis=0) if weights is None else weights[rows] @ squares
         return total
 
     missing = has_missing(X)
@@ -60,7 +73,7 @@ def _threads_on(data: Blocks, n_jobs: int | None) -> int | None:
     return n_jobs if isinstance(data, SummedBlocks) else 1
 
 
-def describe(data: Blocks, n_jobs: int | None = 1) -> tuple[int, FloatArray, FloatArray]:
+def describe(data: Blocks, n_jobs: int | None = 1) -> tuple[float, FloatArray, FloatArray]:
     """Number, center and variances of all descriptors, in two passes.
 
     Missing values have no part in them.
@@ -68,14 +81,14 @@ def describe(data: Blocks, n_jobs: int | None = 1) -> tuple[int, FloatArray, Flo
     Parameters
     ----------
     data : Blocks
-        Descriptors, in arrays.
+        Descriptors, in arrays, or with weights beside them.
     n_jobs : int or None, default=1
         Threads, as of ``skvae.compute.parallel``.
 
     Returns
     -------
-    n : int
-        How many.
+    n : float
+        How many, or the sum of their weights.
     center : ndarray of shape (d,)
         Their mean, rounded to their dtype so that subtracting it there is exact.
     variances : ndarray of shape (d,)
@@ -87,19 +100,19 @@ def describe(data: Blocks, n_jobs: int | None = 1) -> tuple[int, FloatArray, Flo
         If a square leaves the range of float64, or a column has no value.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        total, n_rows, n_missing = data.total(_count_and_sum)
-        n = int(n_rows[0])
-        if n and (n_missing == n).any():
+        total, n_rows, n_values = data.total(_count_and_sum)
+        n = float(n_rows[0])
+        if n and not n_values.all():
             raise ValueError(
-                f"Column {np.argmax(n_missing == n)} of X has no value: all of {n} are missing "
-                "(NaN). Leave it out."
+                f"Column {np.argmin(n_values)} of X has no value: all of them are missing (NaN). "
+                "Leave it out."
             )
-        n_values = np.maximum(n - n_missing, 1)
+        n_values = np.where(n_values > 0, n_values, 1)
         center = (total / n_values).astype(data.dtype).astype(np.float64)
         squares = partial(_squares, center=center, n_jobs=_threads_on(data, n_jobs))
         variances = data.total(squares) / n_values
     if not np.isfinite(variances).all():
-        raise too_large(data)
+        raise _too_large(data)
 
     return n, center, varying(variances, center, data.dtype)
 
@@ -109,7 +122,7 @@ def e_step(X: Any, mixture: Mixture, center: FloatArray) -> Statistics:
 
     Parameters
     ----------
-    X : ndarray or torch.Tensor of shape (n, d), float32 or float64
+    X : ndarray, torch.Tensor or WeightedRows of shape (n, d), float32 or float64
         Descriptors; a tensor is worked on where it lies.
     mixture : Mixture
         Current parameters.
@@ -121,17 +134,30 @@ def e_step(X: Any, mixture: Mixture, center: FloatArray) -> Statistics:
     Statistics
         Of an array in float64 where float32 cannot hold the center.
     """
-    if not isinstance(X, np.ndarray):
+    if not isinstance(split_weights(X)[0], np.ndarray):
         from skvae.mixture import torch_statistics
 
         return torch_statistics.accumulate(X, mixture, center)
     return accumulate(_holding(center, X), mixture, center)
 
 
-def _holding(center: FloatArray, X: FloatArray) -> FloatArray:
+def _holding(center: FloatArray, X: Any) -> Any:
     """Descriptors in float64 where their dtype cannot hold the center."""
     holds = np.array_equal(center, center.astype(X.dtype))
-    return X if holds else X.astype(np.float64)
+    return X if holds else _in_double(X)
+
+
+def _in_double(X: Any) -> Any:
+    """A block in float64, itself if that is what it is in."""
+    rows, weights = split_weights(X)
+    wide = rows.astype(np.float64, copy=False) if isinstance(rows, np.ndarray) else rows.double()
+    if wide is rows:
+        return X
+    return wide if weights is None else WeightedRows(wide, weights)
+
+
+def _too_large(data: Blocks, scale: FloatArray | float = 1.0) -> ValueError:
+    return too_large((split_weights(block)[0] for block in data), scale)
 
 
 def total_statistics(data: Blocks, mixture: Mixture, n_jobs: int | None = 1) -> Statistics:
@@ -161,14 +187,15 @@ def total_statistics(data: Blocks, mixture: Mixture, n_jobs: int | None = 1) -> 
             center = mixture.center(np.float64)
         statistics = _total(data, mixture, center, n_jobs)
     if not _is_finite(statistics):
-        raise too_large(data, np.sqrt(total_variances(mixture)))
+        raise _too_large(data, np.sqrt(total_variances(mixture)))
     return statistics
 
 
 def _total(data: Blocks, mixture: Mixture, center: FloatArray, n_jobs: int | None) -> Statistics:
     """Statistics of all blocks, of arrays by threads that do not wait between blocks."""
     widened = partial(_widened, mixture=mixture, center=center)
-    if not (isinstance(data, SummedBlocks) and isinstance(data, RowBlocks)):
+    threaded = isinstance(data, SummedBlocks) and isinstance(data, (RowBlocks, WeightedSource))
+    if not threaded:
         return data.total(lambda X: widened(X, e_step(X, mixture, center)))
     arrays = map(partial(_holding, center), data)
     return reduce(add, starmap(widened, accumulate_blocks(arrays, mixture, center, n_jobs)))
@@ -178,7 +205,7 @@ def _widened(X: Any, statistics: Statistics, mixture: Mixture, center: FloatArra
     """Statistics of a block, anew in float64 where float32 cannot hold its squares."""
     if _is_finite(statistics):
         return statistics
-    wide = X.astype(np.float64, copy=False) if isinstance(X, np.ndarray) else X.double()
+    wide = _in_double(X)
     return statistics if wide is X else e_step(wide, mixture, center)
 
 
@@ -274,6 +301,7 @@ def em_passes(
     decay: float,
     n_steps: int,
     rng: np.random.RandomState,
+    n: float | None = None,
     n_jobs: int | None = 1,
 ) -> Iterator[tuple[Mixture, float, int, int]]:
     """EM without end: one pass over the data after the other.
@@ -294,6 +322,8 @@ def em_passes(
         Steps that the start counts for.
     rng : numpy.random.RandomState
         Of the batches.
+    n : float, default=None
+        How many descriptors there are, by which empty components are found; None counts them.
     n_jobs : int or None, default=1
         Threads, as of ``skvae.compute.parallel``.
 
@@ -309,16 +339,16 @@ def em_passes(
         So far.
     """
     while True:
-        log_likelihood, n = 0.0, 0.0
+        log_likelihood, weight = 0.0, 0.0
         for batch in [data] if batch_size is None else data.batches(batch_size, rng):
             statistics = total_statistics(batch, mixture, n_jobs)
             rate = 1.0 if batch_size is None else (n_steps + 1) ** -decay
             mixture = stepwise(mixture, statistics, rate, floor)
             log_likelihood += statistics.log_likelihood
-            n += statistics.n_descriptors
+            weight += statistics.n_descriptors
             n_steps += 1
-        mixture, n_revived = revive(mixture, n, floor)
-        yield mixture, log_likelihood / n, n_revived, n_steps
+        mixture, n_revived = revive(mixture, weight if n is None else n, floor)
+        yield mixture, log_likelihood / weight, n_revived, n_steps
 
 
 def until_converged(

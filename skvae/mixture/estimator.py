@@ -25,7 +25,8 @@ from skvae._typing import (
 from skvae._warnings import warn
 from skvae.compute.sizes import N_JOBS
 from skvae.compute.threads import single_threaded
-from skvae.data.blocks import Blocks, RowBlocks
+from skvae.data.blocks import RowBlocks
+from skvae.data.weighted_blocks import WeightedSource
 from skvae.exceptions import FitInterruptedWarning
 from skvae.mixture.density import MixtureDensityMixin
 from skvae.mixture.em import (
@@ -144,6 +145,9 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
     log-likelihood 0, and the weights as posteriors. Blocks with missing values are worked on in
     float64; without any, nothing changes.
 
+    **Weights.** ``sample_weight=2`` is the row twice, to rounding, and 0 leaves it out. Batches of
+    stepwise EM are drawn by row whatever the weights, so there this holds on average.
+
     References
     ----------
     A. P. Dempster, N. M. Laird and D. B. Rubin, "Maximum likelihood from incomplete data via the
@@ -236,7 +240,7 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
         return tags
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: BlocksLike, y: Any = None) -> Self:
+    def fit(self, X: BlocksLike, y: Any = None, sample_weight: BlocksLike | None = None) -> Self:
         """Fit the mixture to all descriptors.
 
         Parameters
@@ -246,6 +250,9 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
             is missing.
         y : Ignored
             Present for scikit-learn's conventions.
+        sample_weight : array-like or iterable of blocks, of shape (n_samples,), default=None
+            How often each descriptor counts: 2 is the descriptor twice, 0 leaves it out. At once,
+            or in blocks; of a dask array it may be one too. None means once.
 
         Returns
         -------
@@ -255,17 +262,20 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
         ------
         ValueError
             If there are fewer descriptors than components, a column has no value, X or a start is
-            infinite or has squares that are, a dask array does not know its chunks, or
-            ``warm_start`` meets another number of components or features. The fit before stays.
+            infinite or has squares that are, weights are negative, not finite, all zero or do not
+            match, a dask array does not know its chunks, or ``warm_start`` meets another number of
+            components or features. The fit before stays.
         TypeError
-            If X can be read only once.
+            If X or the weights can be read only once.
         """
         with fitted_aside(self) as fitted:
-            fitted._fit(X)
+            fitted._fit(X, sample_weight)
         self._warn_unless_converged()
         return self
 
-    def fit_predict(self, X: ArrayLike, y: Any = None) -> IntArray:
+    def fit_predict(
+        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> IntArray:
         """Fit the mixture, and give the most probable component of each descriptor.
 
         Parameters
@@ -274,18 +284,20 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
             Descriptors.
         y : Ignored
             Present for scikit-learn's conventions.
+        sample_weight : array-like of shape (n_samples,), default=None
+            As of ``fit``.
 
         Returns
         -------
         labels : ndarray of shape (n_samples,)
         """
-        return self.fit(X).predict(X)
+        return self.fit(X, sample_weight=sample_weight).predict(X)
 
-    def _fit(self, X: BlocksLike) -> None:
+    def _fit(self, X: BlocksLike, sample_weight: BlocksLike | None) -> None:
         warm = self.warm_start and hasattr(self, "weights_")
         if warm:
             self._check_n_components("warm_start")
-        data = self._read(X, reset=not warm)
+        data = self._read_weighted(X, sample_weight, reset=not warm)
         rng = check_random_state(self.random_state)
         placed = self._placed(data)
         steps: Any = {"batch_size": self.batch_size, "decay": float(self.learning_decay)}
@@ -299,7 +311,7 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
                 for i in range(1 if warm else self.n_init):
                     first = self._mixture() if warm else self._start(data, n, center, floor, rng)
                     n_steps = self.n_steps_ if warm else 1
-                    passes = em_passes(placed, first, floor, n_steps=n_steps, rng=rng, **steps)
+                    passes = em_passes(placed, first, floor, n_steps=n_steps, n=n, rng=rng, **steps)
                     for runs[i] in until_converged(passes, **limits):
                         pass
             except KeyboardInterrupt:
@@ -315,7 +327,9 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
         self.__dict__.update(best, _variances=variances)
 
     @fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X: BlocksLike, y: Any = None) -> Self:
+    def partial_fit(
+        self, X: BlocksLike, y: Any = None, sample_weight: BlocksLike | None = None
+    ) -> Self:
         """One step of stepwise EM on a batch of descriptors.
 
         The first batch also decides the start and the variance floor; after ``fit``, batches
@@ -327,6 +341,8 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
             A batch; the first needs at least ``n_components`` descriptors.
         y : Ignored
             Present for scikit-learn's conventions.
+        sample_weight : array-like or iterable of blocks, of shape (n_samples,), default=None
+            As of ``fit``.
 
         Returns
         -------
@@ -338,14 +354,14 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
             As for ``fit``, or if ``n_components`` has changed. The fit before stays.
         """
         with fitted_aside(self) as fitted:
-            fitted._partial_fit(X)
+            fitted._partial_fit(X, sample_weight)
         return self
 
-    def _partial_fit(self, X: BlocksLike) -> None:
+    def _partial_fit(self, X: BlocksLike, sample_weight: BlocksLike | None) -> None:
         first = not hasattr(self, "weights_")
         if not first:
             self._check_n_components("partial_fit")
-        data = self._read(X, reset=first)
+        data = self._read_weighted(X, sample_weight, reset=first)
         with single_threaded():
             if first:
                 n, center, self._variances = self._describe(data)
@@ -377,9 +393,10 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
                 f"{len(self.weights_)} components. Set n_components back, or fit a clone."
             )
 
-    def _describe(self, data: Blocks) -> tuple[int, FloatArray, FloatArray]:
+    def _describe(self, data: RowBlocks | WeightedSource) -> tuple[int, FloatArray, FloatArray]:
         """Number of descriptors, their center and their variances."""
-        n, center, variances = describe(data, self.n_jobs)
+        weight, center, variances = describe(data, self.n_jobs)
+        n = data.n if isinstance(data, WeightedSource) else int(weight)
         if n < self.n_components:
             raise ValueError(
                 f"A mixture of n_components={self.n_components} needs at least as many "
@@ -391,7 +408,7 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
 
     def _start(
         self,
-        data: RowBlocks,
+        data: RowBlocks | WeightedSource,
         n: int,
         center: FloatArray,
         floor: FloatArray,

@@ -10,6 +10,7 @@ import numpy as np
 
 from skvae._typing import FloatArray, IntArray
 from skvae.compute.parallel import map_ordered
+from skvae.data.weights import power_near, split_weights
 from skvae.mixture.assignment import Assignment
 from skvae.mixture.kernel import Kernel, recent_kernel
 from skvae.mixture.missing import (
@@ -30,10 +31,10 @@ Value = TypeVar("Value")
 
 
 def _map_chunks(
-    function: Callable[[Workspace, FloatArray, slice], Value],
-    arrays: Iterable[tuple[FloatArray, Kernel]],
+    function: Callable[[Workspace, Any, slice], Value],
+    arrays: Iterable[tuple[Any, Kernel]],
     n_jobs: int | None,
-) -> Iterator[tuple[FloatArray, slice, Value]]:
+) -> Iterator[tuple[Any, slice, Value]]:
     """``function(workspace, X, rows)`` of each chunk, by threads that have a workspace each.
 
     Threads go from one array to the next without waiting for each other. Yields the array and the
@@ -41,7 +42,7 @@ def _map_chunks(
     """
     idle: list[Workspace] = []
 
-    def of_chunk(chunk: tuple[FloatArray, Kernel, slice]) -> tuple[FloatArray, slice, Value]:
+    def of_chunk(chunk: tuple[Any, Kernel, slice]) -> tuple[Any, slice, Value]:
         X, kernel, rows = chunk
         n = min(len(X), kernel.rows)
         try:
@@ -62,13 +63,13 @@ def _map_chunks(
     return map_ordered(of_chunk, chunks, n_jobs)
 
 
-def accumulate(X: FloatArray, mixture: Mixture, center: FloatArray) -> Statistics:
+def accumulate(X: Any, mixture: Mixture, center: FloatArray) -> Statistics:
     """E-step: expected sufficient statistics of all descriptors under ``mixture``.
 
     Parameters
     ----------
-    X : ndarray of shape (n, d), float32 or float64
-        Descriptors; read chunk by chunk, so a memory map stays on disk.
+    X : ndarray or WeightedRows of shape (n, d), float32 or float64
+        Descriptors; read chunk by chunk, so a memory map stays on disk. Weights are positive.
     mixture : Mixture
         Current parameters.
     center : ndarray of shape (d,)
@@ -94,13 +95,13 @@ def accumulate(X: FloatArray, mixture: Mixture, center: FloatArray) -> Statistic
 
 
 def accumulate_blocks(
-    blocks: Iterable[FloatArray], mixture: Mixture, center: FloatArray, n_jobs: int | None
-) -> Iterator[tuple[FloatArray, Statistics]]:
+    blocks: Iterable[Any], mixture: Mixture, center: FloatArray, n_jobs: int | None
+) -> Iterator[tuple[Any, Statistics]]:
     """Expected sufficient statistics of each block, by threads that do not wait between blocks.
 
     Parameters
     ----------
-    blocks : iterable of ndarray of shape (n_i, d), float32 or float64
+    blocks : iterable of ndarray or WeightedRows of shape (n_i, d), float32 or float64
         Descriptors; the next block may be read before the statistics of the last are complete.
     mixture : Mixture
         Current parameters.
@@ -111,23 +112,28 @@ def accumulate_blocks(
 
     Yields
     ------
-    block : ndarray of shape (n_i, d)
+    block : ndarray or WeightedRows of shape (n_i, d)
         Of the blocks, in their order.
     statistics : Statistics
         Of the block, as :func:`accumulate` gives them.
     """
     kernels: dict[np.dtype[Any], Kernel] = {}
 
-    def with_kernel(X: FloatArray) -> tuple[FloatArray, Kernel]:
+    def with_kernel(X: Any) -> tuple[Any, Kernel]:
         if X.dtype not in kernels:
             kernels[X.dtype] = Kernel(mixture, center, X.dtype)
         return X, kernels[X.dtype]
 
-    def sums(work: Workspace, X: FloatArray, rows: slice) -> tuple[float, FloatArray]:
-        if has_missing(X[rows]):
-            return marginal_sums(X[rows], mixture, center)
+    def sums(work: Workspace, X: Any, rows: slice) -> tuple[float, FloatArray]:
         run = (0, 1, rows.stop - rows.start)
-        return work.e_step(X[rows], [run]).sum(), work.totals(run)[0]
+        x, weights = split_weights(X[rows])
+        if has_missing(x):
+            return marginal_sums(x, mixture, center, weights)
+        if weights is None:
+            return work.e_step(x, [run]).sum(), work.totals(run)[0]
+        unit = power_near(weights)  # float32 holds weights of any size in it
+        log_likelihood = work.e_step(x, [run], (weights / unit).astype(x.dtype)[:, None])
+        return weights @ log_likelihood, unit * work.totals(run)[0].astype(np.float64)
 
     totals: FloatArray = np.zeros(())
     log_likelihood = 0.0
@@ -137,7 +143,9 @@ def accumulate_blocks(
         log_likelihood += more
         totals = add_totals(totals, of_chunk)
         if rows.stop == len(X):
-            yield X, Statistics(totals, len(X), log_likelihood, center)
+            weights = split_weights(X)[1]
+            n = len(X) if weights is None else float(weights.sum())
+            yield X, Statistics(totals, n, log_likelihood, center)
 
 
 def log_posteriors(

@@ -78,7 +78,7 @@ def missing_in_sets(descriptors: FloatArray, offsets: IntArray) -> Array:
     return np.diff(until) > 0
 
 
-def filled(X: FloatArray, default: FloatArray) -> FloatArray:
+def filled(X: FloatArray, default: FloatArray, weights: FloatArray | None = None) -> FloatArray:
     """X with the mean of its column in the place of each missing value.
 
     Parameters
@@ -87,6 +87,8 @@ def filled(X: FloatArray, default: FloatArray) -> FloatArray:
         Descriptors.
     default : ndarray of shape (d,)
         For columns without any value.
+    weights : ndarray of shape (n,), default=None
+        How often each descriptor counts; None means once.
 
     Returns
     -------
@@ -96,8 +98,11 @@ def filled(X: FloatArray, default: FloatArray) -> FloatArray:
     if not has_missing(X):
         return X
     missing = np.isnan(X)
-    n = len(X) - missing.sum(axis=0)
-    means = np.where(n > 0, np.nansum(X, axis=0) / np.maximum(n, 1), default)
+    if weights is None:
+        n, sums = len(X) - missing.sum(axis=0), np.nansum(X, axis=0)
+    else:
+        n, sums = weights @ ~missing, weights @ np.where(missing, 0, X)
+    means = np.where(n > 0, sums / np.where(n > 0, n, 1), default)
     return np.where(missing, means, X).astype(X.dtype, copy=False)
 
 
@@ -278,7 +283,11 @@ def _pieces(offsets: IntArray, n_rows: int) -> Iterator[tuple[slice, slice]]:
 
 
 def partition_statistics(
-    X: FloatArray, labels: IntArray, n_components: int, center: FloatArray
+    X: FloatArray,
+    labels: IntArray,
+    n_components: int,
+    center: FloatArray,
+    weights: FloatArray | None = None,
 ) -> Statistics:
     """Statistics of descriptors that each belong to one component wholly, to start EM from.
 
@@ -295,6 +304,8 @@ def partition_statistics(
         K.
     center : ndarray of shape (d,)
         Subtracted from the descriptors.
+    weights : ndarray of shape (n,), default=None
+        How often each descriptor counts; None means once.
 
     Returns
     -------
@@ -302,15 +313,18 @@ def partition_statistics(
         With a log-likelihood of NaN, for there is no mixture yet.
     """
     d = X.shape[1]
-    totals = np.stack(
-        [marginal_features(X[labels == k], center).sum(axis=0) for k in range(n_components)]
-    )
+    phi = marginal_features(X, center)
+    if weights is not None:
+        phi *= weights[:, None]
+    totals = np.stack([phi[labels == k].sum(axis=0) for k in range(n_components)])
     s0, *sums = split_totals(totals, d)
-    n = np.maximum(sums[-1].sum(axis=0), 1)
+    n = sums[-1].sum(axis=0)
+    n[n == 0] = 1
     partial = sums[-1] < s0
     for part, value in zip(sums, [s.sum(axis=0) / n for s in sums[:2]] + [1.0], strict=True):
         part += partial * value
-    return Statistics(totals, len(X), np.nan, center)
+    count = len(X) if weights is None else float(weights.sum())
+    return Statistics(totals, count, np.nan, center)
 
 
 def settled(batch: Statistics, mixture: Mixture) -> Statistics:

@@ -9,6 +9,8 @@ from sklearn.utils import check_array
 
 from skvae._typing import ArrayLike, FloatArray
 from skvae.data.blocks import RowBlocks, random_rows
+from skvae.data.repeats import order_if_repeated
+from skvae.data.weighted_blocks import WeightedSource
 from skvae.mixture.magnitudes import squarable
 from skvae.mixture.missing import filled, has_missing, partition_statistics
 from skvae.mixture.statistics import Statistics, hard_statistics
@@ -91,15 +93,19 @@ def _check_init(
     return checked
 
 
-def _kmeans(X: FloatArray, n_components: int, rng: np.random.RandomState) -> FloatArray:
-    kmeans = KMeans(n_components, n_init=1, max_iter=50, random_state=rng).fit(X)
-    centers: FloatArray = kmeans.cluster_centers_
+def _kmeans(
+    X: FloatArray, weights: FloatArray | None, n_components: int, rng: np.random.RandomState
+) -> FloatArray:
+    kmeans = KMeans(n_components, n_init=1, max_iter=50, random_state=rng)
+    centers: FloatArray = kmeans.fit(X, sample_weight=weights).cluster_centers_
     return centers
 
 
-def _kmeans_plusplus(X: FloatArray, n_components: int, rng: np.random.RandomState) -> FloatArray:
+def _kmeans_plusplus(
+    X: FloatArray, weights: FloatArray | None, n_components: int, rng: np.random.RandomState
+) -> FloatArray:
     centers: FloatArray
-    centers, _ = kmeans_plusplus(X, n_components, random_state=rng)
+    centers, _ = kmeans_plusplus(X, n_components, sample_weight=weights, random_state=rng)
     return centers
 
 
@@ -107,7 +113,7 @@ START_METHODS = {"kmeans": _kmeans, "k-means++": _kmeans_plusplus}
 
 
 def start(
-    data: RowBlocks,
+    data: RowBlocks | WeightedSource,
     n: int,
     n_components: int,
     method: str,
@@ -118,15 +124,16 @@ def start(
 
     A sample is enough to start from, and k-means on all descriptors would cost more than EM. Where
     one feature has nearly all of the variance, features are standardised for it. What is drawn
-    depends on the number of descriptors alone, never on the blocks they come in. k-means sees the
-    mean of its column in the place of a missing value; the statistics are of the others alone.
+    depends on the number of descriptors alone, never on the blocks they come in; a descriptor with
+    a weight of 2 is there twice. k-means sees the mean of its column in the place of a missing
+    value; the statistics are of the others alone.
 
     Parameters
     ----------
-    data : RowBlocks
+    data : RowBlocks or WeightedSource
         Descriptors.
     n : int
-        How many, at least n_components.
+        How many, at least n_components; or how many weights stand for.
     n_components : int
         K.
     method : {"kmeans", "k-means++"}
@@ -141,20 +148,37 @@ def start(
     Statistics
     """
     size = max(_START_ROWS, _START_ROWS_PER_COMPONENT * n_components)
+    weights: FloatArray | None = None
+    if isinstance(data, WeightedSource):
+        drawn, weights = data.draw(size, rng)
+    else:
+        drawn = data.take(random_rows(n, size, rng))
     # In float64, so that float32 data start where the same data in float64 do; centred by its own
     # mean, whose bits do not depend on blocks.
-    sample = data.take(random_rows(n, size, rng)).astype(np.float64)
-    whole = filled(sample, center)
-    mean = whole.mean(axis=0)
-    centred = _comparable(squarable(whole - mean), mean, data.dtype)
-    labels = pairwise_distances_argmin(centred, START_METHODS[method](centred, n_components, rng))
+    sample = drawn.astype(np.float64)
+    if weights is None:
+        order = order_if_repeated(sample)
+        sample = sample if order is None else sample[order]
+    else:
+        weights = weights / weights.mean()
+    whole = filled(sample, center, weights)
+    mean = np.average(whole, axis=0, weights=weights)
+    centred = _comparable(squarable(whole - mean), weights, mean, data.dtype)
+    centers = START_METHODS[method](centred, weights, n_components, rng)
+    labels = pairwise_distances_argmin(centred, centers)
     of_partition = partition_statistics if has_missing(sample) else hard_statistics
-    return of_partition(sample, labels, n_components, center)
+    return of_partition(sample, labels, n_components, center, weights)
 
 
-def _comparable(centred: FloatArray, mean: FloatArray, dtype: np.dtype[Any]) -> FloatArray:
+def _comparable(
+    centred: FloatArray, weights: FloatArray | None, mean: FloatArray, dtype: np.dtype[Any]
+) -> FloatArray:
     """Columns as they are, or in standard deviations where one of them leads all distances."""
-    variances = varying(centred.var(axis=0), mean, dtype)
+    if weights is None:
+        variances: FloatArray = centred.var(axis=0)
+    else:
+        variances = np.average(centred**2, axis=0, weights=weights)
+    variances = varying(variances, mean, dtype)
     centred[:, variances == 0] = 0  # of rounding at most
     if variances.max() <= _LEADING_SHARE * variances.sum():
         return centred

@@ -80,7 +80,7 @@ class Statistics:
         [S0 | S1 | S2] about ``center``; where values are missing [S0 | S1 | S2 | N], as
         ``moments.split_totals`` takes them apart.
     n_descriptors : float
-        Number of descriptors summed over.
+        Number of descriptors summed over, or the sum of their weights.
     log_likelihood : float
         Sum of their log-likelihoods, in nats.
     center : ndarray of shape (d,)
@@ -242,7 +242,11 @@ def in_double(eta: FloatArray, mixture: Mixture, dtype: DTypeLike) -> Array:
 
 
 def hard_statistics(
-    X: FloatArray, labels: IntArray, n_components: int, center: FloatArray
+    X: FloatArray,
+    labels: IntArray,
+    n_components: int,
+    center: FloatArray,
+    weights: FloatArray | None = None,
 ) -> Statistics:
     """Statistics of descriptors that each belong to one component wholly (k-means).
 
@@ -256,6 +260,8 @@ def hard_statistics(
         K.
     center : ndarray of shape (d,)
         Subtracted from the descriptors.
+    weights : ndarray of shape (n,), default=None
+        How often each descriptor counts; None means once.
 
     Returns
     -------
@@ -264,9 +270,15 @@ def hard_statistics(
     """
     totals = np.zeros((n_components, n_moments(X.shape[1])))
     for k in range(n_components):
-        x = X[labels == k].astype(np.float64) - center
-        totals[k] = join_moments([len(x)], x.sum(axis=0), (x**2).sum(axis=0))
-    return Statistics(totals, len(X), np.nan, center)
+        own = labels == k
+        x = X[own].astype(np.float64) - center
+        if weights is None:
+            totals[k] = join_moments([len(x)], x.sum(axis=0), (x**2).sum(axis=0))
+        else:
+            w = weights[own]
+            totals[k] = join_moments([w.sum()], w @ x, w @ x**2)
+    n = len(X) if weights is None else float(weights.sum())
+    return Statistics(totals, n, np.nan, center)
 
 
 def equal_runs(sizes: IntArray) -> list[tuple[slice, tuple[int, int, int]]]:

@@ -5,7 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from skvae._typing import FloatArray
 from skvae.data.blocks import Blocks, DaskBlocks, SummedBlocks
+from skvae.data.weighted_blocks import WeightedDaskBlocks
+from skvae.data.weights import WeightedRows, split_weights
 
 __all__ = ["TorchBlocks"]
 
@@ -22,7 +25,7 @@ class TorchBlocks(SummedBlocks):
     Parameters
     ----------
     blocks : Blocks
-        Where the descriptors lie; what they yield are arrays.
+        Where the descriptors lie; what they yield are arrays, or these with weights.
     device : torch.device
         Where they are worked on.
 
@@ -33,42 +36,51 @@ class TorchBlocks(SummedBlocks):
     """
 
     def __init__(self, blocks: Blocks, device: torch.device) -> None:
-        if isinstance(blocks, DaskBlocks):
+        if isinstance(blocks, (DaskBlocks, WeightedDaskBlocks)):
             raise ValueError(
                 f"device={device.type!r} is for arrays, memory maps and iterables; the blocks of a "
                 "dask array are worked on by its workers. Use device=None."
             )
         self.blocks, self.device, self.dtype = blocks, device, blocks.dtype
-        self._kept: list[torch.Tensor] | None = None
+        self._kept: list[torch.Tensor | WeightedRows] | None = None
 
-    def __iter__(self) -> Iterator[torch.Tensor]:
+    def __iter__(self) -> Iterator[torch.Tensor | WeightedRows]:
         if self._kept:
             yield from self._kept
             return
         room = _room(self.device)
-        kept: list[torch.Tensor] | None = []
+        kept: list[torch.Tensor | WeightedRows] | None = []
         for x in self._pieces():
-            room -= x.nbytes
+            room -= split_weights(x)[0].nbytes
             kept = [*kept, x] if kept is not None and room > 0 else None
             yield x
         self._kept = kept
 
-    def _pieces(self) -> Iterator[torch.Tensor]:
+    def _pieces(self) -> Iterator[torch.Tensor | WeightedRows]:
         """Blocks on the device, many in a row as one."""
-        blocks: list[torch.Tensor] = []
+        blocks: list[tuple[torch.Tensor, ...]] = []
         for block in self.blocks:
-            x = torch.from_numpy(np.require(block, requirements=["C", "W"])).to(self.device)
-            blocks.append(x)
-            if sum(x.nbytes for x in blocks) >= _PIECE_BYTES:
-                yield torch.cat(blocks)
+            X, weights = split_weights(block)
+            arrays = (X,) if weights is None else (X, weights)
+            blocks.append(tuple(self._on_device(array) for array in arrays))
+            if sum(x.nbytes for x, *_ in blocks) >= _PIECE_BYTES:
+                yield _joined(blocks)
                 blocks = []
         if blocks:
-            yield torch.cat(blocks)
+            yield _joined(blocks)
+
+    def _on_device(self, array: FloatArray) -> torch.Tensor:
+        return torch.from_numpy(np.require(array, requirements=["C", "W"])).to(self.device)
 
     def batches(self, size: int, rng: np.random.RandomState) -> Iterator[Blocks]:
         """Random batches, as the blocks give them."""
         for batch in self.blocks.batches(size, rng):
             yield TorchBlocks(batch, self.device)
+
+
+def _joined(blocks: list[tuple[torch.Tensor, ...]]) -> torch.Tensor | WeightedRows:
+    X, *weights = (torch.cat(parts) for parts in zip(*blocks, strict=True))
+    return WeightedRows(X, *weights) if weights else X
 
 
 def _room(device: torch.device) -> float:

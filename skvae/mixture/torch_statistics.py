@@ -8,6 +8,7 @@ import torch
 
 from skvae._typing import FloatArray, IntArray
 from skvae.compute.process import SharedSetting
+from skvae.data.weights import WeightedRows, power_near, split_weights
 from skvae.mixture.assignment import Assignment, is_hard
 from skvae.mixture.moments import split_moments
 from skvae.mixture.statistics import (
@@ -160,12 +161,14 @@ class _Kernel:
         return totals
 
 
-def accumulate(X: torch.Tensor, mixture: Mixture, center: FloatArray) -> Statistics:
+def accumulate(
+    block: torch.Tensor | WeightedRows, mixture: Mixture, center: FloatArray
+) -> Statistics:
     """Expected sufficient statistics of descriptors on a device, as ``expectation.accumulate``.
 
     Parameters
     ----------
-    X : torch.Tensor of shape (n, d), float32 or float64
+    block : torch.Tensor or WeightedRows of shape (n, d), float32 or float64
         Descriptors, on the device to work on.
     mixture : Mixture
         Current parameters.
@@ -177,15 +180,22 @@ def accumulate(X: torch.Tensor, mixture: Mixture, center: FloatArray) -> Statist
     Statistics
         In main memory.
     """
+    X, weights = split_weights(block)
     kernel = (MarginalKernel if has_missing(X) else _Kernel)(mixture, center, X)
     totals = torch.zeros(kernel.shape, dtype=torch.float64, device=X.device)
     log_likelihood = torch.zeros((), dtype=torch.float64, device=X.device)
+    unit = 1.0 if weights is None else power_near(weights)
     with _full_precision():
-        for x in X.split(kernel.rows):
-            gamma, phis, log_p = kernel.e_step(x)
-            totals += kernel.totals(gamma, phis, 1)[0]
+        for first in range(0, max(len(X), 1), kernel.rows):
+            rows = slice(first, first + kernel.rows)
+            w = None if weights is None else (weights[rows, None] / unit).to(X.dtype)
+            gamma, phis, log_p = kernel.e_step(X[rows], w)
+            if weights is not None:
+                log_p *= weights[rows, None]
+            totals += unit * kernel.totals(gamma, phis, 1)[0]
             log_likelihood += log_p.sum(dtype=torch.float64)
-    return Statistics(totals.cpu().numpy(), len(X), log_likelihood.item(), center)
+    n = len(X) if weights is None else float(weights.sum())
+    return Statistics(totals.cpu().numpy(), n, log_likelihood.item(), center)
 
 
 def set_statistics(

@@ -5,14 +5,15 @@ from functools import partial
 
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.cluster import DBSCAN
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import LinearSVC
 
 from skvae import (
@@ -140,13 +141,11 @@ def test_an_encoder_s_own_mixture_need_not_converge(rng, monkeypatch):
 
 
 @each_encoder
-def test_vectors_are_no_metadata(rng, encoder):
+def test_vectors_are_no_metadata_and_weights_are(encoder):
     routing = encoder().get_metadata_routing()
-    assert {name: dict(getattr(routing, name).requests) for name in ("fit", "transform")} == {
-        "fit": {},
-        "transform": {},
-    }
-    assert not getattr(routing, "inverse_transform", routing.fit).requests
+    asked = {name: dict(getattr(routing, name).requests) for name in ("fit", "transform")}
+    assert asked == {"fit": {"sample_weight": None}, "transform": {"sample_weight": None}}
+    assert not routing.inverse_transform.requests
 
 
 def test_vectors_to_decode_are_called_X(rng):
@@ -197,3 +196,165 @@ def test_features_are_named_by_each_encoder_itself(rng, encoder):
     fitted = encoder(2, random_state=0).fit(rng.normal(size=(6, 20, 3)))
     first = fitted.get_feature_names_out()[0]
     assert first.partition("_")[0] in encoder.get_feature_names_out.__doc__
+
+
+# Weights
+
+
+def fitted_arrays(encoder):
+    model = getattr(encoder, "mixture_", None) or encoder.vocabulary_
+    return [getattr(model, a) for a in ("means_", "cluster_centers_") if hasattr(model, a)]
+
+
+def assert_same_encoders(a, b, X):
+    for found, expected in zip(fitted_arrays(a), fitted_arrays(b), strict=True):
+        assert np.allclose(found, expected, rtol=1e-8)
+    assert np.allclose(a.transform(X), b.transform(X), rtol=1e-6, atol=1e-8)
+    if hasattr(a, "mean_scales_"):
+        assert np.allclose(a.mean_scales_, b.mean_scales_)
+
+
+@each_encoder
+@pytest.mark.parametrize("reducer", [None, PCA(2), make_pipeline(StandardScaler(), PCA(2))])
+@pytest.mark.parametrize("max_descriptors", [300, 200_000])
+def test_a_set_of_weight_two_is_there_twice(rng, encoder, reducer, max_descriptors):
+    X = [rng.normal(size=(n, 3)) for n in rng.integers(0, 40, 20)]
+    weights = np.array([1, 1, 0, 1, 2, 1, 1, 3, 1, 1] * 2)
+    repeated = [X[i] for i in np.repeat(np.arange(20), weights)]
+    settings = {"reducer": reducer, "max_descriptors": max_descriptors, "random_state": 0}
+    a = encoder(4, **settings).fit(X, sample_weight=weights)
+    b = encoder(4, **settings).fit(repeated)
+    assert_same_encoders(a, b, X)
+
+
+@each_encoder
+def test_a_descriptor_of_weight_two_is_there_twice(rng, encoder):
+    X = [rng.normal(size=(n, 3)) for n in rng.integers(0, 40, 20)]
+    weights = [rng.integers(0, 3, len(s)) for s in X]
+    repeated = [s.repeat(w, axis=0) for s, w in zip(X, weights, strict=True)]
+    extreme = [np.where(w[:, None] > 0, s, 1e308) for s, w in zip(X, weights, strict=True)]
+    a = encoder(4, random_state=0).fit(extreme, sample_weight=weights)
+    b = encoder(4, random_state=0).fit(repeated)
+    assert_same_encoders(a, b, repeated)
+    found = a.transform(extreme, sample_weight=weights)
+    assert np.allclose(found, b.transform(repeated), rtol=1e-6, atol=1e-8)
+
+
+@each_encoder
+def test_weights_that_are_not_whole_weigh(rng, encoder):
+    X = np.concatenate([rng.normal(size=(40, 20, 2)), rng.normal(size=(40, 20, 2)) + 50])
+    weights = np.repeat([1e-6, 1.5], 40)
+    fitted = encoder(1, reducer=PCA(2), random_state=0).fit(X, sample_weight=weights)
+    ((center,),) = fitted_arrays(fitted)
+    mean = fitted.reducer_.inverse_transform(center[None])
+    assert np.allclose(mean, 50, atol=0.5)
+
+
+@each_encoder
+def test_vectors_depend_on_ratios_of_weights_alone(rng, encoder):
+    X = rng.normal(size=(6, 30, 3)).astype(np.float32)
+    weights = rng.random((6, 30))
+    fitted = encoder(3, random_state=0).fit(X)
+    expected = fitted.transform(X, sample_weight=weights)
+    exponent = 300 if encoder is FisherVectorEncoder else 60
+    for unit in (2.0**exponent, 2.0**-exponent):
+        assert np.array_equal(fitted.transform(X, sample_weight=weights * unit), expected)
+    for one, w, vector in zip(X, weights, expected, strict=True):
+        assert np.allclose(fitted.encode(one, weights=w), vector, atol=1e-6)
+    alone = fitted.transform(X[3:4], sample_weight=weights[3:4])
+    many = np.concatenate([weights[:3] * 1e9, weights[3:]])
+    assert np.array_equal(fitted.transform(X, sample_weight=many)[3:4], alone)
+
+
+def test_a_bag_counts_weights():
+    X = [np.array([[0.0], [0.0], [1.0]]), np.array([[1.0]])]
+    bag = BagOfVisualWordsEncoder(2, power=1, norm=None, random_state=0).fit(X)
+    counts = bag.transform(X, sample_weight=[[1, 2, 4], [8]])
+    assert sorted(counts[0]) == [3, 4] and sorted(counts[1]) == [0, 8]
+
+
+@each_encoder
+def test_a_set_of_zeros_is_an_empty_one_and_weights_of_sets_change_no_vector(rng, encoder):
+    X = rng.normal(size=(3, 10, 2))
+    fitted = encoder(2, random_state=0).fit(X)
+    weights = np.ones((3, 10))
+    weights[1] = 0
+    vectors = fitted.transform(X, sample_weight=weights)
+    assert not vectors[1].any() and vectors[[0, 2]].any(axis=1).all()
+    assert not fitted.transform(X, sample_weight=0 * weights).any()
+    assert np.array_equal(fitted.transform(X, sample_weight=[3, 0, 0.1]), fitted.transform(X))
+
+
+@each_encoder
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ([1, 2], r"sample_weight must have shape \(3,\), one for every set"),
+        ([1, -2, 1], "sample_weight must be non-negative"),
+        ([1, np.nan, 1], "sample_weight contains NaN"),
+        ([0, 0, 0], "not all zero"),
+        ([[1] * 10, [1] * 9, [1] * 10], "Set 1 has 10 descriptors, but 9 weights"),
+        ([[1] * 10, [1] * 10, [-1] * 10], "sample_weight of set 2 must be non-negative"),
+    ],
+)
+def test_bad_weights_leave_the_fit_before(rng, encoder, bad, message):
+    X = rng.normal(size=(3, 10, 2))
+    fitted = encoder(2, random_state=0).fit(X)
+    before = fitted.transform(X)
+    with pytest.raises(ValueError, match=message):
+        fitted.fit(X + 5, sample_weight=bad)
+    assert np.array_equal(fitted.transform(X), before)
+
+
+@each_encoder
+def test_sets_of_weight_zero_reach_no_extractor(rng, encoder):
+    images = rng.random((20, 8, 8))
+    weights = np.arange(20) % 2
+    settings = {"extractor": ImagePatches(3), "spatial": (1, 2), "random_state": 0}
+    a = encoder(3, **settings).fit(images, sample_weight=weights)
+    b = encoder(3, **settings).fit(images[weights > 0], sample_weight=weights[weights > 0] * 1.0)
+    assert np.array_equal(a.transform(images), b.transform(images))
+    fractions = encoder(3, **settings).fit(images, sample_weight=weights + 0.5)
+    assert np.isfinite(fractions.transform(images)).all()
+
+
+def test_weights_of_a_batch_reach_the_mixture(rng):
+    X = rng.normal(size=(12, 20, 2))
+    weights = rng.integers(0, 3, 12)
+    a, b = FisherVectorEncoder(2, random_state=0), FisherVectorEncoder(2, random_state=0)
+    for batch in (slice(0, 6), slice(6, 12)):
+        a.partial_fit(X[batch], sample_weight=weights[batch])
+        b.partial_fit(X[batch].repeat(weights[batch], axis=0))
+    assert_same_encoders(a, b, X)
+
+
+@each_encoder
+def test_weights_are_routed_through_a_search(rng, encoder):
+    X = [rng.normal(size=(15, 2)) + i % 2 for i in range(24)]
+    y = np.arange(24) % 2
+    weights = [rng.random(15) for _ in X]
+    with config_context(enable_metadata_routing=True):
+        weighted = encoder(random_state=0).set_fit_request(sample_weight=True)
+        weighted.set_transform_request(sample_weight=True)
+        pipeline = Pipeline([("encoder", weighted), ("svm", LinearSVC())])
+        pipeline["svm"].set_fit_request(sample_weight=False)
+        pipeline["svm"].set_score_request(sample_weight=False)
+        search = GridSearchCV(pipeline, {"encoder__n_components": [2]}, cv=2)
+        search.fit(X, y, sample_weight=weights)
+    found = search.best_estimator_["encoder"]
+    assert 0 <= search.best_score_ <= 1
+    alone = encoder(2, random_state=0).fit(X, sample_weight=weights)
+    assert np.array_equal(found.transform(X), alone.transform(X))
+
+
+def test_weights_stand_beside_dask_sets(rng):
+    da = pytest.importorskip("dask.array")
+    X = rng.normal(size=(10, 12, 2))
+    weights = rng.random(10)
+    lazy = da.from_array(X, chunks=(4, -1, -1))
+    encoder = FisherVectorEncoder(2, random_state=0).fit(lazy, sample_weight=weights)
+    expected = FisherVectorEncoder(2, random_state=0).fit(X, sample_weight=weights)
+    means = [m.weights_ @ m.means_ for m in (encoder.mixture_, expected.mixture_)]
+    assert np.allclose(*means)
+    with pytest.raises(ValueError, match="sample_weight is for sets that are read at once"):
+        encoder.transform(lazy, sample_weight=weights)

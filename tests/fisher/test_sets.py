@@ -1,5 +1,6 @@
 """What every source of sets gives: a new source is one class, and one line in ``SOURCES``."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from skvae.data.image_sequence import ImageSequence
 from skvae.fisher import sets as sets_
+from skvae.fisher.annotated_sets import AnnotatedSets, SetWeights
 from skvae.fisher.dask_sets import DaskSets
 from skvae.fisher.extracted_sets import ExtractedSets
 from skvae.fisher.listed_sets import ListedSets
@@ -62,6 +64,16 @@ def described(sets):
     return DescribedSets.of(rows, offsets, np.concatenate(sets)[::-1].__getitem__)
 
 
+def annotated(source, sets):
+    of_descriptors = SetWeights(of_descriptors=weights_of(sets))
+    return AnnotatedSets(source, places_of(sets), of_descriptors)
+
+
+def weights_of(sets):
+    """Weights that tell which descriptor they are of; they are not whole."""
+    return [s[:, 0] + 0.5 for s in sets]
+
+
 def places_of(sets):
     """Positions that tell which descriptor they are of."""
     return [s[:, :2] / 1000 - 1 for s in sets]
@@ -71,7 +83,7 @@ def places_of(sets):
 SOURCES = {
     "packed": lambda sets, folder: PackedSets(*pack_sets(sets)),
     "packed with positions and weights": lambda sets, folder: PackedSets(
-        *pack_sets(sets), pack_sets(places_of(sets))[0], pack_sets(sets)[0][:, 0]
+        *pack_sets(sets), pack_sets(places_of(sets))[0], np.concatenate(weights_of(sets))
     ),
     "mapped": lambda sets, folder: MappedSets(of_files(sets, folder), sets[0].dtype),
     "extracted": lambda sets, folder: extracted(sets),
@@ -81,6 +93,11 @@ SOURCES = {
     ),
     "listed": lambda sets, folder: listed(sets),
     "dask": lambda sets, folder: in_dask(sets),
+    "annotated": lambda sets, folder: annotated(PackedSets(*pack_sets(sets)), sets),
+    "annotated, in files": lambda sets, folder: annotated(
+        MappedSets(of_files(sets, folder), sets[0].dtype), sets
+    ),
+    "annotated, extracted": lambda sets, folder: annotated(extracted(sets), sets),
     "described": lambda sets, folder: described(sets),
     "windowed": lambda sets, folder: WindowedSets(
         [s.T for s in sets], Windows((1,), 1), sets[0].dtype
@@ -113,7 +130,7 @@ def assert_belong(packed):
     if packed.positions is not None and packed.positions.shape[1] == 2:  # else times
         assert np.array_equal(packed.positions, packed.descriptors[:, :2] / 1000 - 1)
     if packed.weights is not None:
-        assert np.array_equal(packed.weights, packed.descriptors[:, 0])
+        assert np.array_equal(packed.weights, packed.descriptors[:, 0] + 0.5)
 
 
 def test_a_source_has_the_protocol(source, sets):
@@ -202,6 +219,24 @@ def test_numbers_of_packed_sets_may_come_in_any_order(packed):
     for i, j in enumerate((7, 3, 7)):
         one, same = chosen.part(slice(i, i + 1)), packed.part(slice(j, j + 1))
         assert np.array_equal(one.descriptors, same.descriptors)
+
+
+def test_whole_weights_are_descriptors_that_were_there_so_often(packed):
+    packed = packed.part(slice(0, 5))
+    weights = np.arange(len(packed.descriptors)) % 3.0
+    weighted = replace(packed, weights=weights)
+    repeated = replace(packed, descriptors=packed.descriptors.repeat(weights.astype(int), axis=0))
+    for n in (100, 10**9):
+        a, b = (s.sample(n, np.random.RandomState(0)) for s in (weighted, repeated))
+        assert a.weights is None and np.array_equal(a.descriptors, b.descriptors)
+
+
+def test_counted_sets_have_no_zeros_and_weights_near_one():
+    sets = PackedSets(np.arange(5.0)[:, None], np.array([0, 3, 3, 5]))
+    sets = replace(sets, weights=np.array([6e200, 0, 3e200, 0, 0])).counted()
+    assert sets.descriptors.ravel().tolist() == [0, 2]
+    assert sets.offsets.tolist() == [0, 2, 2, 2]
+    assert 1 <= sets.weights.max() < 2 and sets.weights[0] == 2 * sets.weights[1]
 
 
 @pytest.mark.parametrize("bad", [np.ones((3, 2)), np.ones((4, 3))])

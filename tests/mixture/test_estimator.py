@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from mixtures import assert_same_mixture, blobs
 from reiterable import Blocks
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
@@ -548,3 +550,140 @@ def test_any_number_of_threads_gives_the_same_bits(rng, batch_size, dtype):
         assert np.array_equal(other.score_samples(X), one.score_samples(X))
         assert np.array_equal(other.predict_proba(X), one.predict_proba(X))
         assert other.score(X) == one.score(X)
+
+
+# Weights
+
+
+def weighted(rng, dtype=np.float64, n=400):
+    """Descriptors, whole weights, and descriptors as often as these say."""
+    X = blobs(rng, n=n).astype(dtype)
+    weights = rng.integers(0, 4, n)
+    return X, weights, X.repeat(weights, axis=0)
+
+
+@pytest.mark.parametrize("init", ["kmeans", "k-means++"])
+@pytest.mark.parametrize("n", [400, 15_000])
+def test_a_weight_is_how_often_the_row_is_there(rng, init, n):
+    X, weights, repeated = weighted(rng, n=n)
+    settings = {"init_params": init, "random_state": 0, "max_iter": 5, "tol": 0}
+    a = DiagonalGaussianMixture(4, **settings).fit(X, sample_weight=weights)
+    b = DiagonalGaussianMixture(4, **settings).fit(repeated)
+    assert_same_mixture(a, b, rtol=1e-8)
+    assert a.score(X, sample_weight=weights) == pytest.approx(b.score(repeated), rel=1e-12)
+    assert np.array_equal(a.fit_predict(X, sample_weight=weights), a.predict(X))
+    for batch in (slice(0, 100), slice(100, 400)):
+        a.partial_fit(X[batch], sample_weight=weights[batch])
+        b.partial_fit(X[batch].repeat(weights[batch], axis=0))
+    assert_same_mixture(a, b, rtol=1e-8)
+
+
+def test_weights_are_held_in_float32_as_well(rng):
+    X, weights, repeated = weighted(rng, np.float32)
+    settings = {"random_state": 0, "max_iter": 5, "tol": 0}
+    b = DiagonalGaussianMixture(3, **settings).fit(repeated)
+    for unit in (1, 2.0**200, 2.0**-200):
+        a = DiagonalGaussianMixture(3, **settings)
+        a.fit(X, sample_weight=weights * unit if unit == 1 else (weights + 0.5) * unit)
+        assert np.isfinite(a.means_).all()
+        if unit == 1:
+            assert np.allclose(a.means_, b.means_, rtol=1e-3, atol=1e-3)
+
+
+def test_a_row_of_weight_zero_is_left_out_whatever_it_holds(rng):
+    X, weights, _ = weighted(rng)
+    extreme = X.copy()
+    extreme[weights == 0] = 1e308
+    a = DiagonalGaussianMixture(3, random_state=0).fit(extreme, sample_weight=weights)
+    counted = weights > 0
+    b = DiagonalGaussianMixture(3, random_state=0).fit(X[counted], sample_weight=weights[counted])
+    assert_same_mixture(a, b)
+    assert a.score(extreme, sample_weight=weights) == pytest.approx(b.lower_bound_, abs=1e-3)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_weights_come_as_the_rows_do(rng, tmp_path, whole):
+    X, weights, _ = weighted(rng)
+    weights = weights if whole else weights + 0.25
+    expected = DiagonalGaussianMixture(3, random_state=0).fit(X, sample_weight=weights)
+    parts = Blocks(*np.split(weights, [1, 100, 100, 399]))
+    forms = [(data, w) for data in forms_of(X, tmp_path) for w in (weights, parts)]
+    da = pytest.importorskip("dask.array")
+    lazy = da.from_array(X, chunks=(150, -1))
+    forms += [(lazy, weights), (lazy, da.from_array(weights, chunks=90))]
+    for data, w in forms:
+        again = DiagonalGaussianMixture(3, random_state=0).fit(data, sample_weight=w)
+        assert_same_mixture(again, expected, rtol=1e-8)
+        assert again.score(data, sample_weight=w) == pytest.approx(
+            expected.score(X, sample_weight=weights)
+        )
+
+
+def test_weights_work_on_a_device(rng, monkeypatch):
+    torch = pytest.importorskip("torch")
+    X, weights, _ = weighted(rng)
+    expected = DiagonalGaussianMixture(3, random_state=0).fit(X, sample_weight=weights)
+    on_cpu = "skvae.mixture.density.gpu_or_none"
+    monkeypatch.setattr(on_cpu, lambda device: torch.device("cpu"))
+    found = DiagonalGaussianMixture(3, random_state=0).fit(X, sample_weight=weights)
+    assert_same_mixture(found, expected, rtol=1e-8)
+
+
+def test_only_ratios_of_weights_that_are_not_whole_count(rng):
+    X, weights, _ = weighted(rng)
+    weights = weights + rng.random(len(X))
+    a, b = (
+        DiagonalGaussianMixture(8, random_state=0).fit(X, sample_weight=weights * unit)
+        for unit in (1.0, 1.0 / weights.sum())
+    )
+    assert a.n_revived_ == b.n_revived_
+    assert_same_mixture(a, b, rtol=1e-6)
+
+
+def test_batches_of_stepwise_em_have_weights(rng):
+    X, weights, repeated = weighted(rng, n=20_000)
+    settings = {"batch_size": 2000, "max_iter": 3, "random_state": 0}
+    whole = DiagonalGaussianMixture(3, random_state=0).fit(repeated)
+    for data in (X, Blocks(*np.array_split(X, 9))):
+        found = DiagonalGaussianMixture(3, **settings).fit(data, sample_weight=weights)
+        assert whole.score(repeated) - found.score(repeated) < 0.01
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (np.ones(399), r"sample_weight must have shape \(400,\), one for every row"),
+        (-np.ones(400), "sample_weight must be non-negative and not all zero"),
+        (np.zeros(400), "not all zero"),
+        (np.full(400, np.nan), "sample_weight contains NaN"),
+        (np.full(400, np.inf), "sample_weight contains infinity"),
+    ],
+)
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "score"])
+def test_bad_weights_leave_the_fit_before(rng, bad, message, method):
+    X, _, _ = weighted(rng)
+    fitted = DiagonalGaussianMixture(2, random_state=0).fit(X)
+    before = fitted.means_
+    with pytest.raises(ValueError, match=message):
+        getattr(fitted, method)(X + 1, sample_weight=bad)
+    assert fitted.means_ is before
+
+
+def test_weights_stand_for_as_many_rows_as_components_need():
+    X = np.array([[0.0], [1.0]])
+    DiagonalGaussianMixture(3, random_state=0).fit(X, sample_weight=[2, 1])
+    with pytest.raises(ValueError, match="got n_samples=2"):
+        DiagonalGaussianMixture(3).fit(X, sample_weight=[2, 0])
+
+
+def test_weights_are_routed_through_a_pipeline_and_a_search(rng):
+    X, weights, _ = weighted(rng)
+    with config_context(enable_metadata_routing=True):
+        mixture = DiagonalGaussianMixture(random_state=0)
+        mixture.set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+        search = GridSearchCV(
+            make_pipeline(mixture), {"diagonalgaussianmixture__n_components": [2, 3]}
+        )
+        search.fit(X, sample_weight=weights)
+    alone = DiagonalGaussianMixture(3, random_state=0).fit(X, sample_weight=weights)
+    assert np.array_equal(search.best_estimator_[-1].means_, alone.means_)

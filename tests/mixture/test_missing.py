@@ -282,7 +282,7 @@ def test_a_column_without_any_value_is_named(rng, method):
     X = rng.normal(size=(30, 3))
     X[:, 1] = np.nan
     model = DiagonalGaussianMixture(2)
-    with pytest.raises(ValueError, match="Column 1 of X has no value: all of 30 are missing"):
+    with pytest.raises(ValueError, match="Column 1 of X has no value: all of them are missing"):
         getattr(model, method)(X)
     assert not hasattr(model, "weights_")
 
