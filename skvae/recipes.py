@@ -1,23 +1,38 @@
-"""Named recipes: the feature pipelines that ``skvae compare`` runs, to import, print or change.
+"""Named recipes: pipelines to import, print or change.
 
-All of them take rows of pixels, float32 in [0, 1], and are unfitted scikit-learn Pipelines without
-a classifier.
+All of them take rows of pixels, float32 in [0, 1], and are unfitted scikit-learn Pipelines. Those
+of ``make``, which ``skvae compare`` runs, have no classifier; ``few_labels`` ends in one.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
-from sklearn.decomposition import PCA
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.decomposition import PCA, TruncatedSVD
+from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import Normalizer
+from sklearn.semi_supervised import LabelSpreading
 
+from skvae._typing import FloatArray
 from skvae.fisher.encoder import FisherVectorEncoder
 from skvae.images.patches import ImagePatches
 from skvae.vae.transformer import VAETransformer
 
-__all__ = ["FEATURES", "FEATURE_TEXTS", "LABELLED", "PROFILES", "Profile", "make"]
+__all__ = [
+    "FEATURES",
+    "FEATURE_TEXTS",
+    "LABELLED",
+    "PROFILES",
+    "Profile",
+    "few_labels",
+    "make",
+    "neighbor_graph",
+]
 
 
 # Passed on to what draws.
@@ -48,6 +63,8 @@ class Profile:
         Those that differ with class means as priors.
     patch_vae : dict
         Arguments of the ``VAETransformer`` of patches.
+    scales : tuple of dict
+        What ``few_labels`` changes in ``patches``, for each scale. By default one, unchanged.
     """
 
     image_shape: tuple[int, int]
@@ -60,6 +77,7 @@ class Profile:
     vae: dict[str, Any]
     vae_prior: dict[str, Any]
     patch_vae: dict[str, Any]
+    scales: tuple[dict[str, Any], ...] = ({},)
 
 
 _MNIST = Profile(
@@ -88,6 +106,7 @@ _MNIST = Profile(
         "learning_rate_init": 1e-3,
         "max_iter": 20,
     },
+    scales=({}, {"patch_size": 13, "padding": 3}),
 )
 PROFILES = {
     "digits": Profile(
@@ -204,6 +223,8 @@ FEATURE_TEXTS = {
 }
 # Those that read labels, whose fit must not see the labels of validation rows.
 LABELLED = frozenset({"vae_prior"})
+# Those with scales, for ``few_labels``.
+_OF_PATCHES = ("fv", "fv_vae_patches")
 
 
 def make(
@@ -238,10 +259,130 @@ def make(
     >>> recipes.make("pca", "digits")
     Pipeline(steps=[('pca', PCA(n_components=20))])
     """
+    _check_name(name)
+
+    return FEATURES[name](_profile(dataset), random_state, n_jobs)
+
+
+def _check_name(name: str) -> None:
     if name not in FEATURES:
         raise ValueError(f"Feature {name!r} is unknown: choose from {', '.join(FEATURES)}.")
-    if not isinstance(dataset, Profile) and dataset not in PROFILES:
-        raise ValueError(f"Data set {dataset!r} is unknown: choose from {', '.join(PROFILES)}.")
-    profile = dataset if isinstance(dataset, Profile) else PROFILES[dataset]
 
-    return FEATURES[name](profile, random_state, n_jobs)
+
+def _profile(dataset: str | Profile) -> Profile:
+    if isinstance(dataset, Profile):
+        return dataset
+    if dataset not in PROFILES:
+        raise ValueError(f"Data set {dataset!r} is unknown: choose from {', '.join(PROFILES)}.")
+
+    return PROFILES[dataset]
+
+
+def few_labels(
+    name: str = "fv",
+    dataset: str | Profile = "mnist",
+    *,
+    n_dims: int = 256,
+    n_neighbors: int = 10,
+    random_state: Seed = None,
+    n_jobs: int | None = None,
+) -> Pipeline:
+    """Make an unfitted classifier of images of which few have labels.
+
+    Features of every scale of the profile are shortened by ``TruncatedSVD`` and put side by side;
+    scikit-learn's ``LabelSpreading`` carries labels along a graph of nearest neighbours, and new
+    rows are classified by theirs. ``fit(X, y)`` takes the class of labelled rows and -1 of others.
+
+    Parameters
+    ----------
+    name : {"fv", "fv_vae_patches"}, default="fv"
+        Features, as in :func:`make`.
+    dataset : {"digits", "mnist", "fashion-mnist"} or Profile, default="mnist"
+        Whose settings to take.
+    n_dims : int, default=256
+        Dimensions that are left of the features of each scale.
+    n_neighbors : int, default=10
+        Rows that each row of the graph chooses.
+    random_state : int, RandomState instance or None, default=None
+        Passed on.
+    n_jobs : int or None, default=None
+        Threads that encode Fisher vectors.
+
+    Returns
+    -------
+    pipeline : Pipeline
+        Of the steps "features" and "spreading".
+
+    Raises
+    ------
+    ValueError
+        If features or data set are unknown.
+
+    Examples
+    --------
+    >>> from skvae import recipes
+    >>> list(recipes.few_labels("fv", "digits", random_state=0).named_steps)
+    ['features', 'spreading']
+    """
+    if name not in _OF_PATCHES:
+        raise ValueError(f"Feature {name!r} has no patches: choose from {', '.join(_OF_PATCHES)}.")
+    profile = _profile(dataset)
+    scales = [replace(profile, patches=profile.patches | change) for change in profile.scales]
+    svd = TruncatedSVD(n_dims, random_state=random_state)
+    parts = [
+        Pipeline([*FEATURES[name](scale, random_state, n_jobs).steps, ("svd", clone(svd))])
+        for scale in scales
+    ]
+    # What a step changes falls to 0.99 of it: 2,000 steps reach the tolerance for any labels.
+    spreading = LabelSpreading(
+        kernel=partial(neighbor_graph, n_neighbors=n_neighbors), alpha=0.99, max_iter=2000
+    )
+    union = FeatureUnion([(f"scale{i}", part) for i, part in enumerate(parts)])
+
+    return Pipeline([("features", union), ("spreading", spreading)])
+
+
+def neighbor_graph(A: FloatArray, B: FloatArray, n_neighbors: int = 10) -> Any:
+    """Graph of nearest neighbours, a kernel for scikit-learn's ``LabelSpreading``.
+
+    ``LabelSpreading(kernel="knn")`` lets labels go from a row to those that it has chosen as
+    neighbours, but not back. Here two rows are linked if either has chosen the other, the more
+    firmly the more rows both have chosen. New rows are linked to their neighbours, and change
+    nothing for others.
+
+    Parameters
+    ----------
+    A : ndarray of shape (n, d)
+        Rows of the fit.
+    B : ndarray of shape (m, d)
+        A itself, the same object, or new rows.
+    n_neighbors : int, default=10
+        Rows of A that each row chooses, beside itself. More of them let labels cross from cluster
+        to cluster, fewer leave islands that no label reaches.
+
+    Returns
+    -------
+    graph : sparse matrix of shape (n, m)
+        If B is A, symmetric: the square of the number of rows that both have chosen, each having
+        chosen itself as well, where rows are linked. Otherwise 1 for neighbours.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.recipes import neighbor_graph
+    >>> A = np.array([[0.0], [1.0], [10.0]])
+    >>> neighbor_graph(A, A, n_neighbors=1).toarray()
+    array([[0., 4., 0.],
+           [4., 0., 1.],
+           [0., 1., 0.]])
+    >>> neighbor_graph(A, np.array([[9.0]]), n_neighbors=1).toarray().T
+    array([[0., 0., 1.]])
+    """
+    nearest = NearestNeighbors(n_neighbors=n_neighbors).fit(A)
+    if A is not B:
+        return nearest.kneighbors_graph(B).T
+    chosen = nearest.kneighbors_graph()
+    links = chosen.maximum(chosen.T)
+    chosen = chosen + sparse.eye_array(A.shape[0], format="csr")
+
+    return links.multiply(chosen @ chosen.T).power(2).tocsr()

@@ -1,9 +1,13 @@
 """Recipes: unfitted, named, each a legal pipeline, and honest about labels."""
 
+import pickle
+from functools import partial
+
 import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
+from sklearn.semi_supervised import LabelSpreading
 
 from skvae import recipes
 
@@ -72,3 +76,120 @@ def test_unknown_names_list_the_choices(name, dataset):
 
 def test_every_feature_is_explained():
     assert recipes.FEATURE_TEXTS.keys() == recipes.FEATURES.keys()
+
+
+def few_digits(digits):
+    """A classifier that was fitted to 300 digits, 60 of them with labels, and what it was given."""
+    X = digits[0][:300].astype(np.float32)
+    labels = np.where(np.arange(300) < 60, digits[1][:300], -1)
+    model = recipes.few_labels("fv", "digits", n_dims=20, random_state=0)
+    names = [name for name in model.get_params() if name.endswith("fv__n_components")]
+    model.set_params(**dict.fromkeys(names, 4))
+
+    return model.fit(X, labels), X, labels
+
+
+@pytest.fixture(scope="module")
+def few(digits):
+    return few_digits(digits)
+
+
+@pytest.mark.parametrize("dataset", recipes.PROFILES)
+@pytest.mark.parametrize("name", ["fv", "fv_vae_patches"])
+def test_few_labels_is_unfitted_and_takes_the_scales_of_the_profile(name, dataset):
+    model = recipes.few_labels(name, dataset, n_dims=7, n_neighbors=4, random_state=3)
+    scales = recipes.PROFILES[dataset].scales
+    sizes = [s.get("patch_size", recipes.PROFILES[dataset].patches["patch_size"]) for s in scales]
+    parts = [part for _, part in model["features"].transformer_list]
+
+    assert [part["fv"].extractor.patch_size for part in parts] == sizes
+    assert [part["svd"].n_components for part in parts] == [7] * len(scales)
+    assert {part["fv"].random_state for part in parts} == {3}
+    assert isinstance(clone(model), Pipeline)
+    assert not [attribute for part in parts for attribute in vars_fitted(part["svd"])]
+
+
+def test_new_rows_are_classified_by_the_mean_of_their_neighbours(few, digits):
+    model, X, _ = few
+    F, F_new = (model["features"].transform(rows) for rows in (X, digits[0][300:320]))
+    order = np.argsort(np.linalg.norm(F_new[:, None] - F, axis=2), axis=1)[:, :10]
+    means = model["spreading"].label_distributions_[order].mean(axis=1)
+    shares = model.predict_proba(digits[0][300:320])
+
+    np.testing.assert_allclose(shares, means / means.sum(axis=1, keepdims=True), atol=1e-12)
+
+
+def test_new_rows_are_independent_of_each_other(few, digits):
+    model, new = few[0], digits[0][300:320]
+    alone = np.concatenate([model.predict_proba(row[None]) for row in new])
+
+    np.testing.assert_allclose(model.predict_proba(new), alone, atol=1e-12)
+
+
+def test_few_labels_survive_pickle(few, digits):
+    model, new = few[0], digits[0][300:320]
+
+    np.testing.assert_array_equal(
+        pickle.loads(pickle.dumps(model)).predict_proba(new), model.predict_proba(new)
+    )
+
+
+def test_few_labels_need_features_of_patches():
+    with pytest.raises(ValueError, match="'pca' has no patches: choose from fv, fv_vae_patches"):
+        recipes.few_labels("pca")
+
+
+def test_few_labels_name_the_data_sets():
+    with pytest.raises(ValueError, match="choose from .*mnist"):
+        recipes.few_labels("fv", "imagenet")
+
+
+def test_rows_are_linked_if_either_has_chosen_the_other_by_the_square_of_what_both_have(rng):
+    A = rng.normal(size=(40, 3))
+    distances = np.linalg.norm(A[:, None] - A, axis=2) + np.diag(np.full(40, np.inf))
+    chosen = distances <= np.sort(distances, axis=1)[:, 4:5]
+    circles = (chosen | np.eye(40, dtype=bool)).astype(int)
+    graph = recipes.neighbor_graph(A, A, n_neighbors=5)
+
+    np.testing.assert_array_equal(graph.toarray(), (chosen | chosen.T) * (circles @ circles.T) ** 2)
+
+
+def test_new_rows_are_linked_to_their_neighbours_alone(rng):
+    A, B = rng.normal(size=(40, 3)), rng.normal(size=(6, 3))
+    distances = np.linalg.norm(A[:, None] - B, axis=2)
+    graph = recipes.neighbor_graph(A, B, n_neighbors=5)
+
+    np.testing.assert_array_equal(graph.toarray(), distances <= np.sort(distances, axis=0)[4])
+
+
+def spreading(n_neighbors):
+    kernel = partial(recipes.neighbor_graph, n_neighbors=n_neighbors)
+
+    return LabelSpreading(kernel=kernel, alpha=0.9, max_iter=200)
+
+
+def test_a_label_reaches_the_end_of_its_strip_past_nearer_ones_of_another():
+    across = np.repeat([0.0, 3.0], 100)
+    A = np.stack([across, np.tile(np.arange(100) / 5, 2)], axis=1)
+    labels = np.full(200, -1)
+    labels[[0, 199]] = 0, 1  # at opposite ends
+    model = spreading(n_neighbors=4).set_params(alpha=0.99, max_iter=2000).fit(A, labels)
+
+    np.testing.assert_array_equal(model.transduction_, across > 0)
+
+
+def test_labels_spread_from_either_side_of_a_link():
+    # The outlier chooses the pair, which chooses each other: a directed graph never reaches it.
+    A = np.array([[0.0], [1.0], [5.0]])
+    model = spreading(n_neighbors=1)
+    model.fit(A, [-1, -1, 0])
+
+    assert (model.label_distributions_ > 0).all()
+
+
+def test_an_island_without_a_label_has_no_share_of_any_class():
+    A = np.array([[0.0], [1.0], [50.0], [51.0]])
+    model = spreading(n_neighbors=1)
+    model.fit(A, [1, -1, -1, -1])
+
+    np.testing.assert_array_equal(model.label_distributions_.sum(axis=1), [1, 1, 0, 0])

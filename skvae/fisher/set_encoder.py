@@ -402,7 +402,9 @@ class SetEncoder(TransformerMixin, Estimator):
             weights = check_weights(weights, sum(map(len, blocks)), "weights", "descriptor")
         return blocks, PackedSets.one(head, positions, weights)
 
-    def contributions(self, X: SetsLike, coef: ArrayLike) -> list[FloatArray]:
+    def contributions(
+        self, X: SetsLike, coef: ArrayLike, sample_weight: Iterable[Any] | None = None
+    ) -> list[FloatArray]:
         r"""What each descriptor adds to the decision of a linear model on the vectors.
 
         Parameters
@@ -412,6 +414,8 @@ class SetEncoder(TransformerMixin, Estimator):
         coef : array-like of shape (n_features_out,) or (n_classes, n_features_out)
             Weights of the features, such as ``coef_`` of a fitted linear model. What stands between
             it and the encoder is folded in: ``coef / scaler.scale_`` for a ``StandardScaler``.
+        sample_weight : array-like of n_sets arrays (n_i,), default=None
+            How often each descriptor counts, as of ``transform``.
 
         Returns
         -------
@@ -445,7 +449,7 @@ class SetEncoder(TransformerMixin, Estimator):
         """
         check_is_fitted(self)
         weights = check_coef(coef, self._n_features_out)
-        source = self._source(self._validate(X, reset=False))
+        source = self._source(*self._validate_weighted(X, sample_weight, reset=False))
         of_sets = self._vectors()
         with single_threaded():
             parts = map_ordered(
