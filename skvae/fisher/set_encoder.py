@@ -318,14 +318,17 @@ class SetEncoder(TransformerMixin, Estimator):
                 )
             lazy: FloatArray = self._lazy_vectors(X)  # to the user it is an array
             return lazy
+        source = self._source_of(X, sample_weight)
+        dtype = self.dtype or source.dtype
+        return self._vectors().of_all(source, dtype, verbose=self.verbose)
+
+    def _source_of(self, X: Any, sample_weight: Any) -> Sets:
+        """The sets of X with weights of descriptors; weights of whole sets change no vector."""
         given, weights = self._validate(X, reset=False), None
         if sample_weight is not None:
             weights = SetWeights.read(sample_weight, len(given), all_zero=True)
         source = self._source(given, weights)
-        if isinstance(source, AnnotatedSets):
-            source = source.without_set_weights()
-        dtype = self.dtype or source.dtype
-        return self._vectors().of_all(source, dtype, verbose=self.verbose)
+        return source.without_set_weights() if isinstance(source, AnnotatedSets) else source
 
     def _lazy_vectors(self, X: Any) -> Any:
         if hasattr(X, "chunks"):
@@ -449,7 +452,7 @@ class SetEncoder(TransformerMixin, Estimator):
         """
         check_is_fitted(self)
         weights = check_coef(coef, self._n_features_out)
-        source = self._source(*self._validate_weighted(X, sample_weight, reset=False))
+        source = self._source_of(X, sample_weight)
         of_sets = self._vectors()
         with single_threaded():
             parts = map_ordered(

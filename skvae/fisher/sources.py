@@ -12,6 +12,7 @@ from skvae.data.tables import column_names
 from skvae.fisher.mapped_sets import MappedSets
 from skvae.fisher.packing import check_sets, concatenate_sets, type_of_sets
 from skvae.fisher.sets import PackedSets
+from skvae.mixture.missing import has_missing
 
 __all__ = ["is_table_in_memory", "read_sets", "sequence_of_sets"]
 
@@ -165,13 +166,14 @@ def _check_cells(X: Any) -> None:
 
 
 def _check_ends(descriptors: Array, offsets: IntArray) -> None:
-    """Raise an error if sets are padded with NaN."""
-    if descriptors.dtype.kind != "f":
+    """Raise an error if sets are padded with NaN: to one size, and nothing is missing inside."""
+    sizes = np.diff(offsets)
+    if len(sizes) < 2 or sizes.min() != sizes.max() or not has_missing(descriptors):
         return
-    owners = np.flatnonzero(np.diff(offsets))
-    padded = np.isnan(descriptors[offsets[owners + 1] - 1]).all(axis=1)
-    if descriptors.shape[1] and padded.any():
+    absent = np.isnan(descriptors).all(axis=1).reshape(len(sizes), -1)
+    ends = np.logical_and.accumulate(absent[:, ::-1], axis=1)
+    if absent.any() and ends.sum() == absent.sum():
         raise ValueError(
-            f"Set {owners[padded][0]} of X ends in a descriptor of nothing but NaN. If that is "
+            f"Set {np.argmax(absent.any(axis=1))} of X ends in a descriptor of nothing but NaN. If that is "
             "padding, pass sets without it, [x[:n] for x, n in zip(X, lengths)]."
         )
