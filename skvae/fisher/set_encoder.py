@@ -23,10 +23,11 @@ from skvae.data.sequences import sequence_of
 from skvae.fisher.codec import Codec
 from skvae.fisher.dask_sets import head_of_array, lazy_vectors, read_dask
 from skvae.fisher.extracted_sets import ExtractedSets
+from skvae.fisher.items import items_of
 from skvae.fisher.parts import fitted_clone
 from skvae.fisher.reduction import Reduction
 from skvae.fisher.sets import PackedSets, Sets, check_positions
-from skvae.fisher.sources import is_table_in_memory, read_sets
+from skvae.fisher.sources import is_table_in_memory, read_items, read_sets
 from skvae.fisher.spatial import pyramid_size
 from skvae.fisher.vectors import SetVectors
 from skvae.mixture.magnitudes import cast, squarable
@@ -192,6 +193,8 @@ class SetEncoder(TransformerMixin, Estimator):
             source, head = read_dask(X, reader, of_sets=self.extractor is None)
         elif self.extractor is not None:
             return validate_images(self, X, reset=reset)
+        elif (items := items_of(X)) is not None:
+            source, head = read_items(items, None if reset else self.n_features_in_)
         else:
             X = sequence_of(X, reader)
             if is_table_in_memory(X):

@@ -8,11 +8,13 @@ from skvae._typing import Array
 from skvae.data.containers import check_numbers, float_type
 from skvae.data.maps import memory_map_of
 from skvae.data.sequences import is_table
+from skvae.fisher.items import ItemsOfSequence
 from skvae.fisher.mapped_sets import MappedSets
 from skvae.fisher.packing import check_sets, concatenate_sets, type_of_sets
+from skvae.fisher.sequence_sets import SequenceSets
 from skvae.fisher.sets import PackedSets
 
-__all__ = ["is_table_in_memory", "read_sets"]
+__all__ = ["is_table_in_memory", "read_items", "read_sets"]
 
 
 def is_table_in_memory(X: Any) -> bool:
@@ -73,6 +75,37 @@ def read_sets(
         raise ValueError("X holds no descriptors: every set is empty.")
     descriptors = check_numbers(descriptors, estimator=reader, ensure_min_samples=0)
     return PackedSets(descriptors, offsets), descriptors[:0]
+
+
+def read_items(items: ItemsOfSequence, width: int | None = None) -> tuple[SequenceSets, Array]:
+    """Validate sets that are read when they are asked for.
+
+    Parameters
+    ----------
+    items : ItemsOfSequence
+        Reads them.
+    width : int, default=None
+        As of :func:`read_sets`; a reader with a width looks at values when it reads them.
+
+    Returns
+    -------
+    source : SequenceSets
+    head : ndarray of shape (0, d)
+        Says what the descriptors are.
+
+    Raises
+    ------
+    ValueError
+        As of :func:`read_sets`, or if a set cannot be read.
+    """
+    if items.n == 0:
+        raise ValueError("X is empty: found 0 sample(s), at least one is required.")
+    source = SequenceSets.of(items, width)
+    if width is None:
+        source = source.measured()
+        if not np.any(source.sizes):
+            raise ValueError("X holds no descriptors: every set is empty.")
+    return source, np.empty((0, source.width), source.dtype)
 
 
 def _check_levels(X: Any) -> None:

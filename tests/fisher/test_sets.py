@@ -1,5 +1,6 @@
 """What every source of sets gives: a new source is one class, and one line in ``SOURCES``."""
 
+from collections import UserList
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,9 +9,11 @@ import pytest
 from skvae.fisher import sets as sets_
 from skvae.fisher.dask_sets import DaskSets
 from skvae.fisher.extracted_sets import ExtractedSets
+from skvae.fisher.items import items_of
 from skvae.fisher.mapped_sets import MappedSets
 from skvae.fisher.packing import pack_sets
-from skvae.fisher.sets import PackedSets, Sets, batches_of, check_positions
+from skvae.fisher.sequence_sets import SequenceSets
+from skvae.fisher.sets import PackedSets, Sets, batches_of, check_positions, joined_batches
 from skvae.tables.sources import DescribedSets
 
 SIZES = [3, 0, 40, 1, 7, 0, 0, 25, 2, 2]
@@ -47,6 +50,10 @@ def described(sets):
     return DescribedSets.of(rows, offsets, np.concatenate(sets)[::-1].__getitem__)
 
 
+def read_one_by_one(sets):
+    return SequenceSets.of(items_of(UserList(sets)))
+
+
 def places_of(sets):
     """Positions that tell which descriptor they are of."""
     return [s[:, :2] / 1000 - 1 for s in sets]
@@ -66,6 +73,8 @@ SOURCES = {
     ),
     "dask": lambda sets, folder: in_dask(sets),
     "described": lambda sets, folder: described(sets),
+    "read one by one": lambda sets, folder: read_one_by_one(sets),
+    "read one by one, sizes known": lambda sets, folder: read_one_by_one(sets).measured(),
 }
 
 
@@ -183,6 +192,21 @@ def test_numbers_of_packed_sets_may_come_in_any_order(packed):
     for i, j in enumerate((7, 3, 7)):
         one, same = chosen.part(slice(i, i + 1)), packed.part(slice(j, j + 1))
         assert np.array_equal(one.descriptors, same.descriptors)
+
+
+@pytest.mark.parametrize("max_sets", [1, 3, 1000])
+def test_small_batches_are_joined_to_larger_ones(monkeypatch, sets, max_sets):
+    monkeypatch.setattr(sets_, "BATCH_DESCRIPTORS", 10)
+    packed = SOURCES["packed with positions and weights"](sets, None)
+    ones = [packed.part(slice(i, i + 1)) for i in range(len(packed))]
+    joined = list(joined_batches(iter(ones), max_sets))
+    assert sum(map(len, joined)) == len(sets)
+    first = 0
+    for batch in joined:
+        assert len(batch) <= max_sets and (len(batch.descriptors) <= 10 or len(batch) == 1)
+        assert_are(batch, sets[first : first + len(batch)])
+        first += len(batch)
+    assert max(map(len, joined)) == min(max_sets, 4)
 
 
 @pytest.mark.parametrize("bad", [np.ones((3, 2)), np.ones((4, 3))])
