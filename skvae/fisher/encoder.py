@@ -3,20 +3,17 @@
 from collections.abc import Sequence
 from copy import deepcopy
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from skvae._refit import fitted_aside
 from skvae._sklearn import (
     HasMethods,
     Interval,
-    available_if,
     derive_random_states,
-    fit_context,
 )
 from skvae._typing import (
     ArrayLike,
@@ -26,7 +23,6 @@ from skvae._typing import (
     FloatArray,
     Names,
     RandomStateLike,
-    SetsLike,
 )
 from skvae._warnings import unwarned
 from skvae.compute.devices import gpu_or_none
@@ -34,6 +30,7 @@ from skvae.compute.parallel import map_ordered
 from skvae.compute.threads import single_threaded
 from skvae.data.containers import numbers
 from skvae.fisher.codec import Codec
+from skvae.fisher.coordinates import Move
 from skvae.fisher.energy import energies
 from skvae.fisher.inversion import mixture_regression, shift
 from skvae.fisher.layout import GRADIENTS
@@ -42,7 +39,7 @@ from skvae.fisher.set_encoder import SetEncoder, Spatial
 from skvae.fisher.sets import PackedSets, Sets
 from skvae.fisher.spatial import cells_of
 from skvae.mixture.assignment import Assignment
-from skvae.mixture.estimator import DiagonalGaussianMixture
+from skvae.mixture.estimator import DiagonalGaussianMixture, with_parameters
 from skvae.mixture.magnitudes import too_large
 from skvae.mixture.statistics import Mixture
 
@@ -131,8 +128,8 @@ class FisherVectorEncoder(SetEncoder):
     column of them, or a 2-D array, whose **every row is a set of one descriptor**. One image's
     descriptors passed as a 2-D array therefore give one vector per descriptor: use ``encode`` for
     one set. An empty set becomes a vector of zeros. Descriptors are float32 if X is, or is of a
-    type that float32 holds exactly, such as bytes; else float64. Sets in memory maps are read a few
-    at a time.
+    type that float32 holds exactly, such as bytes; else float64. Sets in memory maps, arrays of
+    h5py and zarr, and what has ``__len__`` and ``__getitem__`` are read a few at a time.
 
     **Layout.** [weights (K) | means (K d) | stds (K d)], component-major, in the sign of the paper.
     scikit-image's ``fisher_vector`` has the sign of the gradients of deviations reversed; VLFeat
@@ -208,6 +205,8 @@ class FisherVectorEncoder(SetEncoder):
         self.random_state = random_state
         self.verbose = verbose
 
+    _model, _centers = "mixture", "means_"
+
     mixture_: Any
     mean_scales_: FloatArray
 
@@ -223,56 +222,20 @@ class FisherVectorEncoder(SetEncoder):
     def _n_model_components(self) -> int:
         return getattr(self.mixture, "n_components", self.n_components)
 
-    def _learns(self) -> bool:
-        return self.mixture is None or hasattr(self.mixture, "partial_fit")
+    def _learn(self, source: Sets, sample: PackedSets, rng: np.random.RandomState) -> None:
+        super()._learn(source, sample, rng)
+        self.mean_scales_ = self._mean_scales(_some_sets(source, rng))
 
-    @available_if(_learns)
-    @fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(self, X: SetsLike, y: Any = None) -> Self:
-        """Fit to a first batch of sets, or let the mixture learn from a further one.
-
-        The first batch decides everything that ``fit`` decides, once and for all but the mixture,
-        which takes one step of stepwise EM on each later batch. A mixture that was given fitted
-        stays as it is; this method is there if the mixture has one of that name.
-
-        Parameters
-        ----------
-        X : array, sequence, dask array or bag
-            Sets of descriptors (see Notes), or rows for the extractor.
-        y : Ignored
-            Present for scikit-learn's conventions.
-
-        Returns
-        -------
-        self : FisherVectorEncoder
-
-        Raises
-        ------
-        ValueError
-            As for ``fit``, or if ``n_components`` has changed. The fit before stays.
-        """
-        with fitted_aside(self) as fitted:
-            fitted._partial_fit(X)
-        return self
-
-    def _partial_fit(self, X: SetsLike) -> None:
-        if not hasattr(self, "mixture_"):
-            self._fit(X)
-            return
-        n_components = len(self.mixture_.means_)
-        if self.mixture is None and n_components != self.n_components:
-            raise ValueError(
-                f"n_components={self.n_components}, but partial_fit continues a mixture of "
-                f"{n_components} components. Set n_components back, or fit a clone."
-            )
-        source = self._source(self._validate(X, reset=False))
-        rng = check_random_state(self.random_state)
-        sample = self._sample(source, rng)
-        if self.mixture_ is self.mixture or len(sample.descriptors) == 0:
-            return
-        with single_threaded():
-            self.mixture_ = deepcopy(self.mixture_).partial_fit(self._reduction().apply(sample))
-            self.mean_scales_ = self._mean_scales(_some_sets(source, rng))
+    def _learn_model(self, local: FloatArray, move: Move | None) -> None:
+        mixture = deepcopy(self.mixture_)
+        if move is not None:
+            means = move.of_means(np.asarray(mixture.means_))
+            variances = move.of_variances(np.asarray(mixture.covariances_))
+            if isinstance(mixture, DiagonalGaussianMixture):
+                mixture = with_parameters(mixture, means, variances)
+            else:
+                mixture.means_, mixture.covariances_ = means, variances
+        self.mixture_ = mixture.partial_fit(local)
 
     def _fit_parts(self, source: Sets, sample: PackedSets, rng: np.random.RandomState) -> None:
         some = _some_sets(source, rng)

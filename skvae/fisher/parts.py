@@ -5,12 +5,32 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._sklearn import derive_random_states
 from skvae._typing import FloatArray
 
-__all__ = ["fitted_clone", "fitted_model"]
+__all__ = ["check_learns", "fitted_clone", "fitted_model", "is_fitted"]
+
+
+def check_learns(part: Any, name: str) -> None:
+    """Raise an AttributeError unless a part learns from batches, or is None or frozen."""
+    if not (part is None or isinstance(part, FrozenEstimator) or hasattr(part, "partial_fit")):
+        raise AttributeError(
+            f"{name}={part!r} has no partial_fit, so it cannot learn from batches that are yet to "
+            "come: use IncrementalPCA or VAETransformer, or keep it as it is by "
+            f"sklearn.frozen.FrozenEstimator({name}.fit(descriptors))."
+        )
+
+
+def is_fitted(model: Any, attribute: str) -> bool:
+    """Whether a model has what it has once it is fitted; None has nothing."""
+    try:
+        check_is_fitted(model, attribute)
+    except (NotFittedError, TypeError):
+        return False
+    return True
 
 
 def fitted_clone(part: Any, X: Any, rng: np.random.RandomState) -> Any:
@@ -63,14 +83,12 @@ def fitted_model(
     ValueError
         If it has no such attribute even then, or was fitted on another number of features.
     """
-    try:
-        check_is_fitted(model, attribute)
-    except NotFittedError:
+    if not is_fitted(model, attribute):
         fitted = fitted_clone(model, local, rng)
         if not hasattr(fitted, attribute):
             raise ValueError(
                 f"{name}={model!r} has no {attribute} once it is fitted: it is no {name}."
-            ) from None
+            )
         return fitted
     n_features = getattr(model, attribute).shape[1]
     if n_features != local.shape[1]:

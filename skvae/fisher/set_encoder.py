@@ -7,12 +7,13 @@ from typing import Any, Self, TypeAlias
 
 import numpy as np
 from sklearn.base import TransformerMixin
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skvae._estimator import Estimator
 from skvae._refit import fitted_aside
-from skvae._sklearn import HasMethods, Interval, StrOptions, fit_context
+from skvae._sklearn import HasMethods, Interval, StrOptions, available_if, fit_context
 from skvae._typing import ArrayLike, BlocksLike, Constraints, FloatArray, Names, SetsLike
 from skvae.compute.sizes import N_JOBS, check_memory
 from skvae.compute.threads import single_threaded
@@ -21,10 +22,11 @@ from skvae.data.containers import check_numbers, is_dask, validate_numbers
 from skvae.data.images import validate_images
 from skvae.data.sequences import sequence_of
 from skvae.fisher.codec import Codec
+from skvae.fisher.coordinates import Move
 from skvae.fisher.dask_sets import head_of_array, lazy_vectors, read_dask
 from skvae.fisher.extracted_sets import ExtractedSets
 from skvae.fisher.items import items_of
-from skvae.fisher.parts import fitted_clone
+from skvae.fisher.parts import check_learns, fitted_clone, is_fitted
 from skvae.fisher.reduction import Reduction
 from skvae.fisher.sets import PackedSets, Sets, check_positions
 from skvae.fisher.sources import is_table_in_memory, read_items, read_sets
@@ -41,9 +43,12 @@ class SetEncoder(TransformerMixin, Estimator):
     """Base of transformers that make one vector of each set of local descriptors.
 
     Extractor, reducer, positions, sampling, parallel encoding and names are here. A subclass has
-    the parameters below, and three methods about its model of local descriptors:
-    ``_n_model_components``, ``_fit_model`` and ``_codec``.
+    the parameters below, names the one that is its model of local descriptors, and has four methods
+    about it: ``_n_model_components``, ``_fit_model``, ``_learn_model`` and ``_codec``.
     """
+
+    _model: str  # the parameter, and the attribute without its underscore
+    _centers: str  # what a fitted model has, of shape (K, d)
 
     n_components: int
     extractor: Any
@@ -156,6 +161,84 @@ class SetEncoder(TransformerMixin, Estimator):
         """Fit reducer and model to a sample of the descriptors."""
         self.reducer_ = fitted_clone(self.reducer, sample.descriptors, rng)
         self._fit_model(self._reduction().apply(sample), rng)
+
+    def _learn_model(self, local: FloatArray, move: Move | None) -> None:
+        """Let the model learn from a batch, after a move of its coordinates if there is one."""
+        raise NotImplementedError
+
+    def _stays(self) -> bool:
+        """Whether the model was given fitted, so that no batch changes it."""
+        given, model = getattr(self, self._model), getattr(self, f"{self._model}_", None)
+        return is_fitted(given, self._centers) if model is None else given is model
+
+    def _learns(self) -> bool:
+        model = getattr(self, self._model)
+        if not self._stays():
+            check_learns(getattr(self, "reducer_", self.reducer), "reducer")
+        return model is None or hasattr(model, "partial_fit")
+
+    @available_if(_learns)
+    @fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(self, X: SetsLike, y: Any = None) -> Self:
+        """Fit to a first batch of sets, or learn from a further one.
+
+        The first batch is fitted as ``fit`` does, or ``fit`` was called before. From each later
+        batch the reducer and the model of local descriptors learn: the reducer by its own
+        ``partial_fit``, which moves the coordinates and with them the model; a mixture by one step
+        of stepwise EM, words as means of all descriptors that they have been nearest to. All else
+        stays. A model that was given fitted stays as it is, and the reducer with it.
+
+        Parameters
+        ----------
+        X : array, sequence, dask array or bag
+            Sets of descriptors (see Notes), or rows for the extractor.
+        y : Ignored
+            Present for scikit-learn's conventions.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        AttributeError
+            If a reducer such as ``PCA``, or a model such as ``KMeans``, has no ``partial_fit``.
+        ValueError
+            As for ``fit``, or if ``n_components`` has changed. The fit before stays.
+        """
+        with fitted_aside(self) as fitted:
+            fitted._partial_fit(X)
+        return self
+
+    def _partial_fit(self, X: SetsLike) -> None:
+        given, model = getattr(self, self._model), getattr(self, f"{self._model}_", None)
+        if model is None:
+            self._fit(X)
+            return
+        n_components = len(getattr(model, self._centers))
+        if given is None and n_components != self.n_components:
+            raise ValueError(
+                f"n_components={self.n_components}, but partial_fit continues a {self._model} of "
+                f"{n_components} components. Set n_components back, or fit a clone."
+            )
+        source = self._source(self._validate(X, reset=False))
+        rng = check_random_state(self.random_state)
+        sample = self._sample(source, rng)
+        if not self._stays() and len(sample.descriptors):
+            with single_threaded():
+                self._learn(source, sample, rng)
+
+    def _learn(self, source: Sets, sample: PackedSets, rng: np.random.RandomState) -> None:
+        """Let reducer and model learn from a sample of the descriptors of a batch."""
+        local, move = self._reduction().apply(sample), None
+        if self.reducer_ is not None and not isinstance(self.reducer_, FrozenEstimator):
+            model = getattr(self, f"{self._model}_")
+            centers = getattr(model, self._centers)
+            before, labels = local, model.predict(local.astype(centers.dtype, copy=False))
+            self.reducer_ = deepcopy(self.reducer_).partial_fit(sample.descriptors)
+            local = self._reduction().apply(sample)
+            move = Move.between(before, local, labels, len(centers))
+        self._learn_model(local, move)
 
     def _check_options(self) -> None:
         if not isinstance(self.spatial, (str, type(None))) and not (
