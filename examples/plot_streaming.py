@@ -3,7 +3,8 @@ Sums: Fisher vectors and mixtures of data that pass by
 ======================================================
 
 Everything here is made of sums over descriptors. So a Fisher vector can be had of a set that comes
-piece by piece, and a mixture can learn from a stream that is read once and never kept.
+piece by piece, and a mixture, or a whole encoder, can learn from a stream that is read once and
+never kept.
 """
 
 # %%
@@ -13,6 +14,8 @@ piece by piece, and a mixture can learn from a stream that is read once and neve
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA, IncrementalPCA
+from sklearn.svm import LinearSVC
 
 from skvae import DiagonalGaussianMixture, FisherVectorEncoder, ImagePatches
 
@@ -63,6 +66,24 @@ by_hand = np.average(
 )
 print(f"largest error, in blocks: {np.abs(by_blocks - at_once).max():.0e}")
 print(f"largest error, by hand: {np.abs(by_hand - at_once).max():.0e}")
+
+# %%
+# Sets batch by batch
+# -------------------
+# Encoders learn from sets that come in batches, and a reducer that can learns with them: the
+# mixture moves along as the axes of ``IncrementalPCA`` turn. Beside it, ``PCA`` and EM on all
+# images at once.
+y = load_digits().target
+settings = {"extractor": ImagePatches(patch_size=4), "random_state": 0}
+streamed = FisherVectorEncoder(16, reducer=IncrementalPCA(8), **settings)
+for batch in np.array_split(X[:1200], 12):
+    streamed.partial_fit(batch)
+at_once = FisherVectorEncoder(16, reducer=PCA(8), **settings).fit(X[:1200])
+
+for name, encoder in {"partial_fit, 12 batches": streamed, "fit": at_once}.items():
+    classifier = LinearSVC().fit(encoder.transform(X[:1200]), y[:1200])
+    accuracy = classifier.score(encoder.transform(X[1200:]), y[1200:])
+    print(f"{name}: {100 * accuracy:.1f}% of digits it has not seen")
 
 # %%
 figure, ax = plt.subplots(figsize=(6.5, 3.6), layout="constrained")

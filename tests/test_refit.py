@@ -4,7 +4,7 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.decomposition import PCA
+from sklearn.decomposition import PCA, IncrementalPCA
 
 import skvae
 from skvae import (
@@ -44,6 +44,7 @@ def lines_run(call, X, until=None):
 
 SMALL = DiagonalGaussianMixture(2, max_iter=2, random_state=0)
 PARTS = {"extractor": ImagePatches(2), "reducer": PCA(2), "random_state": 0}
+LEARNING = PARTS | {"reducer": IncrementalPCA(2)}
 
 
 def answer(estimator, X):
@@ -56,8 +57,9 @@ def answer(estimator, X):
         (SMALL, "fit"),
         (SMALL, "partial_fit"),
         (FisherVectorEncoder(mixture=SMALL, spatial="xy", **PARTS), "fit"),
-        (FisherVectorEncoder(mixture=SMALL, spatial="xy", **PARTS), "partial_fit"),
+        (FisherVectorEncoder(mixture=SMALL, spatial="xy", **LEARNING), "partial_fit"),
         (VLADEncoder(2, **PARTS), "fit"),
+        (VLADEncoder(2, **LEARNING), "partial_fit"),
         (BagOfVisualWordsEncoder(2, **PARTS), "fit"),
         (ImagePatches(2), "fit"),
     ],

@@ -1,7 +1,7 @@
 """Rows of memory maps, read a few at a time, their pages given back as soon as they are read."""
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,14 @@ from sklearn.utils import gen_batches
 
 from skvae._typing import Array, IntArray
 
-__all__ = ["MappedRows", "give_pages_back", "memory_map_of", "row_blocks", "rows_per_block"]
+__all__ = [
+    "MappedRows",
+    "give_pages_back",
+    "memory_map_of",
+    "release",
+    "row_blocks",
+    "rows_per_block",
+]
 
 # Rows gathered at a time: each of them may map 2 MB around it.
 _GATHERED = 64
@@ -33,6 +40,13 @@ def give_pages_back(mapped: np.memmap) -> None:
     base: Any = mapped.base
     if mapped.mode in ("r", "r+") and hasattr(mmap, "MADV_DONTNEED"):
         base.madvise(mmap.MADV_DONTNEED)
+
+
+def release(arrays: Iterable[Array]) -> None:
+    """Let go of the pages of all memory maps of which arrays are views."""
+    maps = {id(mapped): mapped for mapped in map(memory_map_of, arrays) if mapped is not None}
+    for mapped in maps.values():
+        give_pages_back(mapped)
 
 
 class MappedRows:

@@ -1,24 +1,21 @@
 """Fisher vectors of sets of local descriptors, as a scikit-learn transformer."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from skvae._refit import fitted_aside
 from skvae._sklearn import (
     HasMethods,
     Interval,
-    available_if,
     derive_random_states,
-    fit_context,
 )
 from skvae._typing import (
     ArrayLike,
@@ -42,6 +39,7 @@ from skvae.fisher.component_changes import (
     frame_of_changes,
     of_whole_sets,
 )
+from skvae.fisher.coordinates import Move
 from skvae.fisher.energy import energies
 from skvae.fisher.inversion import mixture_regression, shift
 from skvae.fisher.layout import GRADIENTS
@@ -50,7 +48,7 @@ from skvae.fisher.set_encoder import SetEncoder, Spatial
 from skvae.fisher.sets import PackedSets, Sets, single_sets
 from skvae.fisher.spatial import cells_of
 from skvae.mixture.assignment import Assignment
-from skvae.mixture.estimator import DiagonalGaussianMixture
+from skvae.mixture.estimator import DiagonalGaussianMixture, with_parameters
 from skvae.mixture.magnitudes import too_large
 from skvae.mixture.statistics import Mixture
 
@@ -139,8 +137,9 @@ class FisherVectorEncoder(SetEncoder):
     column of them, or a 2-D array, whose **every row is a set of one descriptor**. One image's
     descriptors passed as a 2-D array therefore give one vector per descriptor: use ``encode`` for
     one set. An empty set becomes a vector of zeros. Descriptors are float32 if X is, or is of a
-    type that float32 holds exactly, such as bytes; else float64. Sets in memory maps are read a few
-    at a time. ``DescriptorSets`` have positions and weights beside them.
+    type that float32 holds exactly, such as bytes; else float64. Sets in memory maps, arrays of
+    h5py and zarr, and what has ``__len__`` and ``__getitem__`` are read a few at a time.
+    ``DescriptorSets`` have positions and weights beside them.
 
     **NaN is a missing value**, which has no gradient: the vector is that of the likelihood of what
     is observed. A reducer has to take missing values too, or to impute them. A mixture that takes
@@ -220,6 +219,8 @@ class FisherVectorEncoder(SetEncoder):
         self.random_state = random_state
         self.verbose = verbose
 
+    _model, _centers = "mixture", "means_"
+
     mixture_: Any
     mean_scales_: FloatArray
 
@@ -235,62 +236,23 @@ class FisherVectorEncoder(SetEncoder):
     def _n_model_components(self) -> int:
         return getattr(self.mixture, "n_components", self.n_components)
 
-    def _learns(self) -> bool:
-        return self.mixture is None or hasattr(self.mixture, "partial_fit")
+    def _learn(self, source: Sets, sample: PackedSets, rng: np.random.RandomState) -> None:
+        super()._learn(source, sample, rng)
+        self.mean_scales_ = self._mean_scales(*random_sets(source, _NORM_SETS, rng))
 
-    @available_if(_learns)
-    @fit_context(prefer_skip_nested_validation=False)
-    def partial_fit(
-        self, X: SetsLike, y: Any = None, sample_weight: Iterable[Any] | None = None
-    ) -> Self:
-        """Fit to a first batch of sets, or let the mixture learn from a further one.
-
-        The first batch decides everything that ``fit`` decides, once and for all but the mixture,
-        which takes one step of stepwise EM on each later batch. A mixture that was given fitted
-        stays as it is; this method is there if the mixture has one of that name.
-
-        Parameters
-        ----------
-        X : array, sequence, dask array or bag
-            Sets of descriptors (see Notes), or rows for the extractor.
-        y : Ignored
-            Present for scikit-learn's conventions.
-        sample_weight : array-like of shape (n_sets,), or of n_sets arrays (n_i,), default=None
-            As of ``fit``.
-
-        Returns
-        -------
-        self : FisherVectorEncoder
-
-        Raises
-        ------
-        ValueError
-            As for ``fit``, or if ``n_components`` has changed. The fit before stays.
-        """
-        with fitted_aside(self) as fitted:
-            fitted._partial_fit(X, sample_weight)
-        return self
-
-    def _partial_fit(self, X: SetsLike, sample_weight: Any) -> None:
-        if not hasattr(self, "mixture_"):
-            self._fit(X, sample_weight)
-            return
-        n_components = len(self.mixture_.means_)
-        if self.mixture is None and n_components != self.n_components:
-            raise ValueError(
-                f"n_components={self.n_components}, but partial_fit continues a mixture of "
-                f"{n_components} components. Set n_components back, or fit a clone."
-            )
-        source = self._source(*self._validate_weighted(X, sample_weight, reset=False))
-        rng = check_random_state(self.random_state)
-        sample = self._sample(source, rng)
-        if self.mixture_ is self.mixture or len(sample.descriptors) == 0:
-            return
-        with single_threaded():
-            beside = {} if sample.weights is None else {"sample_weight": sample.weights}
-            local = self._reduction().apply(sample)
-            self.mixture_ = deepcopy(self.mixture_).partial_fit(local, **beside)
-            self.mean_scales_ = self._mean_scales(*random_sets(source, _NORM_SETS, rng))
+    def _learn_model(
+        self, local: FloatArray, move: Move | None, weights: FloatArray | None
+    ) -> None:
+        mixture = deepcopy(self.mixture_)
+        if move is not None:
+            means = move.of_means(np.asarray(mixture.means_))
+            variances = move.of_variances(np.asarray(mixture.covariances_))
+            if isinstance(mixture, DiagonalGaussianMixture):
+                mixture = with_parameters(mixture, means, variances)
+            else:
+                mixture.means_, mixture.covariances_ = means, variances
+        beside = {} if weights is None else {"sample_weight": weights}
+        self.mixture_ = mixture.partial_fit(local, **beside)
 
     def _fit_parts(self, source: Sets, sample: PackedSets, rng: np.random.RandomState) -> None:
         some = random_sets(source, _NORM_SETS, rng)

@@ -8,7 +8,7 @@ from sklearn.utils import gen_batches
 from skvae._typing import Array, IntArray
 from skvae.data.blocks import random_rows
 from skvae.data.containers import MISSING_ALLOWED, check_numbers
-from skvae.data.maps import give_pages_back, memory_map_of
+from skvae.data.maps import memory_map_of, release
 from skvae.fisher.packing import concatenate_sets
 from skvae.fisher.sets import PackedSets, batches_of
 
@@ -53,7 +53,7 @@ class MappedSets:
         descriptors = check_numbers(descriptors, ensure_min_samples=0, **MISSING_ALLOWED)
         in_file = memory_map_of(descriptors) is not None
         descriptors = descriptors.astype(self.dtype, copy=in_file)
-        _give_back(self.sets)
+        release(self.sets)
         return PackedSets(descriptors, offsets)
 
     def sample(self, n: int, rng: np.random.RandomState) -> PackedSets:
@@ -67,16 +67,10 @@ class MappedSets:
             for i in some:
                 here = part.start + np.flatnonzero(owners[part] == i)
                 out[here] = self.sets[i][rows[here] - offsets[i]]
-            _give_back([self.sets[i] for i in some])
+            release([self.sets[i] for i in some])
         return PackedSets.one(check_numbers(out, ensure_min_samples=0, **MISSING_ALLOWED))
 
     def check(self) -> None:
         """Raise an error if a value is infinite."""
         for batch in self.batches(len(self)):
             self.part(batch).pull()
-
-
-def _give_back(sets: Array | list[Array]) -> None:
-    maps = {id(mapped): mapped for mapped in map(memory_map_of, sets) if mapped is not None}
-    for mapped in maps.values():
-        give_pages_back(mapped)

@@ -1,5 +1,6 @@
 """Sets of local descriptors as arrays: validated, and packed into one."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,14 @@ from skvae._typing import Array, IntArray
 from skvae.data.containers import array_of
 from skvae.data.sequences import inner_ndim, outer_ndim
 
-__all__ = ["check_sets", "concatenate_sets", "pack_sets", "type_of_sets"]
+__all__ = [
+    "array_of_set",
+    "check_sets",
+    "common_width",
+    "concatenate_sets",
+    "pack_sets",
+    "type_of_sets",
+]
 
 
 def check_sets(X: Any, width: int | None = None) -> Array | list[Array]:
@@ -34,9 +42,32 @@ def check_sets(X: Any, width: int | None = None) -> Array | list[Array]:
     if hasattr(X, "shape") and len(X.shape) == 3:
         _check_masks(X)
         return array_of(X)
-    sets = [_one_set(s, i) for i, s in enumerate(X)]
+    sets = [array_of_set(s, i) for i, s in enumerate(X)]
+    found = common_width(((i, s.shape) for i, s in enumerate(sets)), width)
+    return [s if len(s) else s.reshape(0, found) for s in sets]
+
+
+def common_width(shapes: Iterable[tuple[int, tuple[int, ...]]], width: int | None = None) -> int:
+    """The number of features that all sets have.
+
+    Parameters
+    ----------
+    shapes : iterable of (int, tuple of int)
+        Number and shape of each set.
+    width : int, default=None
+        d, if no set says what it is.
+
+    Returns
+    -------
+    d : int
+
+    Raises
+    ------
+    ValueError
+        If a set is not 2-D, if two sets disagree in d, or none says what it is.
+    """
     widths: dict[int, int] = {}
-    for i, shape in enumerate([s.shape for s in sets]):
+    for i, shape in shapes:
         if len(shape) == 2 and shape != (0, 0):
             widths.setdefault(shape[1], i)
         elif 0 not in shape:
@@ -53,7 +84,7 @@ def check_sets(X: Any, width: int | None = None) -> Array | list[Array]:
     found = next(iter(widths), width)
     if found is None:
         raise ValueError("X holds no descriptors: every set is empty.")
-    return [s if len(s) else s.reshape(0, found) for s in sets]
+    return found
 
 
 def _check_masks(X: Any) -> None:
@@ -64,7 +95,21 @@ def _check_masks(X: Any) -> None:
         )
 
 
-def _one_set(s: Any, i: int) -> Array:
+def array_of_set(s: Any, i: int) -> Array:
+    """A set as an array, in the memory where it lies.
+
+    Parameters
+    ----------
+    s : array-like
+        An array, a data frame, rows of numbers or arrays that are rows.
+    i : int
+        Its number, for errors.
+
+    Returns
+    -------
+    s : ndarray
+        Of any shape.
+    """
     if type(s) is np.ndarray and s.dtype.kind in "biuf":
         return s
     rows = outer_ndim(s) == 1 and inner_ndim(s) > 1

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
@@ -15,7 +16,26 @@ from skvae._typing import FloatArray
 from skvae.data.weights import repeated_rows
 from skvae.mixture.missing import filled, has_missing
 
-__all__ = ["fitted_clone", "fitted_model", "naming_missing_values"]
+__all__ = ["check_learns", "fitted_clone", "fitted_model", "is_fitted", "naming_missing_values"]
+
+
+def check_learns(part: Any, name: str) -> None:
+    """Raise an AttributeError unless a part learns from batches, or is None or frozen."""
+    if not (part is None or isinstance(part, FrozenEstimator) or hasattr(part, "partial_fit")):
+        raise AttributeError(
+            f"{name}={part!r} has no partial_fit, so it cannot learn from batches that are yet to "
+            "come: use IncrementalPCA or VAETransformer, or keep it as it is by "
+            f"sklearn.frozen.FrozenEstimator({name}.fit(descriptors))."
+        )
+
+
+def is_fitted(model: Any, attribute: str) -> bool:
+    """Whether a model has what it has once it is fitted; None has nothing."""
+    try:
+        check_is_fitted(model, attribute)
+    except (NotFittedError, TypeError):
+        return False
+    return True
 
 
 @contextmanager
@@ -113,16 +133,14 @@ def fitted_model(
     ValueError
         If it has no such attribute even then, or was fitted on another number of features.
     """
-    try:
-        check_is_fitted(model, attribute)
-    except NotFittedError:
+    if not is_fitted(model, attribute):
         if has_missing(local) and not get_tags(model).input_tags.allow_nan:
             local = filled(local, np.zeros(local.shape[1]), weights)
         fitted = fitted_clone(model, local, rng, weights)
         if not hasattr(fitted, attribute):
             raise ValueError(
                 f"{name}={model!r} has no {attribute} once it is fitted: it is no {name}."
-            ) from None
+            )
         return fitted
     n_features = getattr(model, attribute).shape[1]
     if n_features != local.shape[1]:

@@ -8,12 +8,13 @@ from typing import Any, Self, TypeAlias
 
 import numpy as np
 from sklearn.base import TransformerMixin
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skvae._estimator import Estimator
 from skvae._refit import fitted_aside
-from skvae._sklearn import HasMethods, Interval, StrOptions, fit_context
+from skvae._sklearn import HasMethods, Interval, StrOptions, available_if, fit_context
 from skvae._typing import ArrayLike, BlocksLike, Constraints, FloatArray, Names, SetsLike
 from skvae.compute.parallel import map_ordered
 from skvae.compute.sizes import N_JOBS, check_memory
@@ -24,18 +25,20 @@ from skvae.data.image_sequence import ImageSequence
 from skvae.data.images import validate_images
 from skvae.data.repeats import order_if_repeated
 from skvae.data.tables import is_named_table
-from skvae.data.weights import check_weights
+from skvae.data.weights import check_weights, repeated_rows
 from skvae.fisher.annotated_sets import AnnotatedSets, SetWeights
 from skvae.fisher.codec import Codec
 from skvae.fisher.contributions import check_coef, contributions
+from skvae.fisher.coordinates import Move
 from skvae.fisher.dask_sets import head_of_array, lazy_vectors, read_dask
 from skvae.fisher.descriptor_sets import DescriptorSets
 from skvae.fisher.extracted_sets import ExtractedSets
+from skvae.fisher.items import items_of
 from skvae.fisher.listed_sets import ListedSets
-from skvae.fisher.parts import fitted_clone, naming_missing_values
+from skvae.fisher.parts import check_learns, fitted_clone, is_fitted, naming_missing_values
 from skvae.fisher.reduction import Reduction
 from skvae.fisher.sets import PackedSets, Sets, check_positions, single_sets
-from skvae.fisher.sources import is_table_in_memory, read_sets, sequence_of_sets
+from skvae.fisher.sources import is_table_in_memory, read_items, read_sets, sequence_of_sets
 from skvae.fisher.spatial import check_placed, pyramid_size
 from skvae.fisher.vectors import SetVectors
 from skvae.mixture.magnitudes import cast, squarable
@@ -49,9 +52,12 @@ class SetEncoder(TransformerMixin, Estimator):
     """Base of transformers that make one vector of each set of local descriptors.
 
     Extractor, reducer, positions, sampling, parallel encoding and names are here. A subclass has
-    the parameters below, and three methods about its model of local descriptors:
-    ``_n_model_components``, ``_fit_model`` and ``_codec``.
+    the parameters below, names the one that is its model of local descriptors, and has four methods
+    about it: ``_n_model_components``, ``_fit_model``, ``_learn_model`` and ``_codec``.
     """
+
+    _model: str  # the parameter, and the attribute without its underscore
+    _centers: str  # what a fitted model has, of shape (K, d)
 
     n_components: int
     extractor: Any
@@ -188,6 +194,93 @@ class SetEncoder(TransformerMixin, Estimator):
             self.reducer_ = fitted_clone(self.reducer, sample.descriptors, rng, sample.weights)
         self._fit_model(self._reduction().apply(sample), rng, sample.weights)
 
+    def _learn_model(
+        self, local: FloatArray, move: Move | None, weights: FloatArray | None
+    ) -> None:
+        """Let the model learn from a batch, after a move of its coordinates if there is one."""
+        raise NotImplementedError
+
+    def _stays(self) -> bool:
+        """Whether the model was given fitted, so that no batch changes it."""
+        given, model = getattr(self, self._model), getattr(self, f"{self._model}_", None)
+        return is_fitted(given, self._centers) if model is None else given is model
+
+    def _learns(self) -> bool:
+        model = getattr(self, self._model)
+        if not self._stays():
+            check_learns(getattr(self, "reducer_", self.reducer), "reducer")
+        return model is None or hasattr(model, "partial_fit")
+
+    @available_if(_learns)
+    @fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(
+        self, X: SetsLike, y: Any = None, sample_weight: Iterable[Any] | None = None
+    ) -> Self:
+        """Fit to a first batch of sets, or learn from a further one.
+
+        The first batch is fitted as ``fit`` does, or ``fit`` was called before. From each later
+        batch the reducer and the model of local descriptors learn: the reducer by its own
+        ``partial_fit``, which moves the coordinates and with them the model; a mixture by one step
+        of stepwise EM, words as means of all descriptors that they have been nearest to. All else
+        stays. A model that was given fitted stays as it is, and the reducer with it.
+
+        Parameters
+        ----------
+        X : array, sequence, dask array or bag
+            Sets of descriptors (see Notes), or rows for the extractor.
+        y : Ignored
+            Present for scikit-learn's conventions.
+        sample_weight : array-like of shape (n_sets,), or of n_sets arrays (n_i,), default=None
+            As of ``fit``.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        AttributeError
+            If a reducer such as ``PCA``, or a model such as ``KMeans``, has no ``partial_fit``.
+        ValueError
+            As for ``fit``, or if ``n_components`` has changed. The fit before stays.
+        """
+        with fitted_aside(self) as fitted:
+            fitted._partial_fit(X, sample_weight)
+        return self
+
+    def _partial_fit(self, X: SetsLike, sample_weight: Any) -> None:
+        given, model = getattr(self, self._model), getattr(self, f"{self._model}_", None)
+        if model is None:
+            self._fit(X, sample_weight)
+            return
+        n_components = len(getattr(model, self._centers))
+        if given is None and n_components != self.n_components:
+            raise ValueError(
+                f"n_components={self.n_components}, but partial_fit continues a {self._model} of "
+                f"{n_components} components. Set n_components back, or fit a clone."
+            )
+        source = self._source(*self._validate_weighted(X, sample_weight, reset=False))
+        rng = check_random_state(self.random_state)
+        sample = self._sample(source, rng)
+        if not self._stays() and len(sample.descriptors):
+            with single_threaded():
+                self._learn(source, sample, rng)
+
+    def _learn(self, source: Sets, sample: PackedSets, rng: np.random.RandomState) -> None:
+        """Let reducer and model learn from a sample of the descriptors of a batch."""
+        local, move = self._reduction().apply(sample), None
+        if self.reducer_ is not None and not isinstance(self.reducer_, FrozenEstimator):
+            model = getattr(self, f"{self._model}_")
+            centers = getattr(model, self._centers)
+            before, labels = local, model.predict(local.astype(centers.dtype, copy=False))
+            rows = slice(None) if sample.weights is None else repeated_rows(sample.weights)
+            with naming_missing_values(sample.descriptors, self.reducer):
+                learned = deepcopy(self.reducer_).partial_fit(sample.descriptors[rows])
+            self.reducer_ = learned
+            local = self._reduction().apply(sample)
+            move = Move.between(before[rows], local[rows], labels[rows], len(centers))
+        self._learn_model(local, move, sample.weights)
+
     def _check_options(self) -> None:
         if not isinstance(self.spatial, (str, type(None))) and not (
             self.spatial and all(g == "xy" or (_is_whole(g) and g > 0) for g in self.spatial)
@@ -247,6 +340,8 @@ class SetEncoder(TransformerMixin, Estimator):
         elif self.extractor is not None:
             files = hasattr(self.extractor, "reader")
             return validate_images(self, X, reset=reset, files=files)
+        elif (items := items_of(X)) is not None:
+            source, head = read_items(items, None if reset else self.n_features_in_)
         else:
             X = sequence_of_sets(X, reader)
             if is_table_in_memory(X):

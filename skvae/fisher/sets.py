@@ -18,6 +18,7 @@ __all__ = [
     "batches_of",
     "check_positions",
     "joined",
+    "joined_batches",
     "single_sets",
 ]
 
@@ -182,6 +183,52 @@ def batches_of(offsets: IntArray | Sequence[int], max_sets: int) -> list[slice]:
     by_size = np.searchsorted(offsets, np.arange(0, offsets[-1], BATCH_DESCRIPTORS), side="left")
     cuts = np.unique([0, *by_size, *range(0, n, max_sets), n])
     return [slice(int(a), int(b)) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+
+
+def joined_batches(pulled: Iterable[PackedSets], max_sets: int) -> Iterator[PackedSets]:
+    """Sets that follow each other in larger batches, where those that come are small.
+
+    Parameters
+    ----------
+    pulled : iterable of PackedSets
+        Batches, such as single sets whose size was not known before they were read.
+    max_sets : int
+        Sets in a batch, at most.
+
+    Yields
+    ------
+    PackedSets
+        All sets in order, those of a batch with no more than ``BATCH_DESCRIPTORS`` descriptors,
+        unless it came with more.
+    """
+    held: list[PackedSets] = []
+    for batch in pulled:
+        n_sets = sum(map(len, held)) + len(batch)
+        n_descriptors = sum(len(one.descriptors) for one in [*held, batch])
+        if held and (n_sets > max_sets or n_descriptors > BATCH_DESCRIPTORS):
+            yield _joined(held)
+            held = []
+        held.append(batch)
+    if held:
+        yield _joined(held)
+
+
+def _joined(batches: list[PackedSets]) -> PackedSets:
+    if len(batches) == 1:
+        return batches[0]
+    cuts = np.cumsum([0, *(one.offsets[-1] for one in batches)])
+    offsets = [one.offsets[1:] + cut for one, cut in zip(batches, cuts, strict=False)]
+    return PackedSets(
+        np.concatenate([one.descriptors for one in batches]),
+        np.concatenate([[0], *offsets]),
+        _concatenated(one.positions for one in batches),
+        _concatenated(one.weights for one in batches),
+    )
+
+
+def _concatenated(parts: Iterable[FloatArray | None]) -> FloatArray | None:
+    given = [part for part in parts if part is not None]
+    return np.concatenate(given) if given else None
 
 
 def single_sets(source: Sets, batches: Iterable[slice]) -> Iterator[PackedSets]:

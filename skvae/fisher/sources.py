@@ -9,12 +9,14 @@ from skvae.data.containers import MISSING_ALLOWED, check_numbers, float_type, is
 from skvae.data.maps import memory_map_of
 from skvae.data.sequences import inner_ndim, is_table, outer_ndim, sequence_of
 from skvae.data.tables import column_names
+from skvae.fisher.items import ItemsOfSequence
 from skvae.fisher.mapped_sets import MappedSets
 from skvae.fisher.packing import check_sets, concatenate_sets, type_of_sets
+from skvae.fisher.sequence_sets import SequenceSets
 from skvae.fisher.sets import PackedSets
 from skvae.mixture.missing import has_missing
 
-__all__ = ["is_table_in_memory", "read_sets", "sequence_of_sets"]
+__all__ = ["is_table_in_memory", "read_items", "read_sets", "sequence_of_sets"]
 
 
 def sequence_of_sets(X: Any, reader: str) -> Any:
@@ -134,6 +136,37 @@ def read_sets(
     return PackedSets(descriptors, offsets), descriptors[:0]
 
 
+def read_items(items: ItemsOfSequence, width: int | None = None) -> tuple[SequenceSets, Array]:
+    """Validate sets that are read when they are asked for.
+
+    Parameters
+    ----------
+    items : ItemsOfSequence
+        Reads them.
+    width : int, default=None
+        As of :func:`read_sets`; a reader with a width looks at values when it reads them.
+
+    Returns
+    -------
+    source : SequenceSets
+    head : ndarray of shape (0, d)
+        Says what the descriptors are.
+
+    Raises
+    ------
+    ValueError
+        As of :func:`read_sets`, or if a set cannot be read.
+    """
+    if items.n == 0:
+        raise ValueError("X is empty: found 0 sample(s), at least one is required.")
+    source = SequenceSets.of(items, width)
+    if width is None:
+        source = source.measured()
+        if not np.any(source.sizes):
+            raise ValueError("X holds no descriptors: every set is empty.")
+    return source, np.empty((0, source.width), source.dtype)
+
+
 def _check_levels(X: Any) -> None:
     """Raise an error if a data frame says which rows belong together."""
     for axis, way in {
@@ -173,7 +206,8 @@ def _check_ends(descriptors: Array, offsets: IntArray) -> None:
     absent = np.isnan(descriptors).all(axis=1).reshape(len(sizes), -1)
     ends = np.logical_and.accumulate(absent[:, ::-1], axis=1)
     if absent.any() and ends.sum() == absent.sum():
+        padded = np.argmax(absent.any(axis=1))
         raise ValueError(
-            f"Set {np.argmax(absent.any(axis=1))} of X ends in a descriptor of nothing but NaN. If that is "
-            "padding, pass sets without it, [x[:n] for x, n in zip(X, lengths)]."
+            f"Set {padded} of X ends in a descriptor of nothing but NaN. If that is padding, pass "
+            "sets without it, [x[:n] for x, n in zip(X, lengths)]."
         )

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import starmap
+from pickle import PicklingError
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -18,7 +19,7 @@ from skvae.compute.threads import single_threaded
 from skvae.data.weights import power_near
 from skvae.fisher.codec import Codec
 from skvae.fisher.reduction import Reduction
-from skvae.fisher.sets import PackedSets, Sets
+from skvae.fisher.sets import PackedSets, Sets, joined_batches
 from skvae.fisher.spatial import check_placed
 from skvae.mixture.magnitudes import are_finite, cast, too_large
 from skvae.mixture.missing import missing_in_sets
@@ -59,7 +60,12 @@ class SetVectors:
 
     def batches(self, source: Sets) -> list[slice]:
         """Batches of sets whose statistics fit into memory together."""
-        return source.batches(max(1, _STATISTICS_BYTES // (8 * self.codec.statistics_size)))
+        return source.batches(self._max_sets)
+
+    @property
+    def _max_sets(self) -> int:
+        """Sets whose statistics are worked on at a time."""
+        return max(1, _STATISTICS_BYTES // (8 * self.codec.statistics_size))
 
     def of_all(self, source: Sets, dtype: DTypeLike, *, verbose: int) -> FloatArray:
         """Vectors of all sets of a source.
@@ -92,7 +98,7 @@ class SetVectors:
                 parallel = Parallel(
                     self.n_jobs, prefer="threads", return_as="generator", verbose=verbose
                 )
-                parts = parallel(starmap(delayed(self.of_part), work))
+                parts = _sent(parallel(starmap(delayed(self.of_part), work)))
             else:
                 parts = map_ordered(lambda one: self.of_part(*one), work, n_at_once)
             for (sets, _), vectors in zip(tasks, parts, strict=True):
@@ -104,9 +110,13 @@ class SetVectors:
         out = np.empty((len(part), self.codec.n_features), dtype)
         # The limit is set here as well for workers that are processes.
         with single_threaded():
-            for sets in batches:
-                vectors, _ = self.of_batch(part.part(sets).pull())
-                out[sets] = cast(vectors.reshape(len(vectors), -1), dtype)
+            pulled = (part.part(sets).pull() for sets in batches)
+            first = 0
+            for sets in joined_batches(pulled, self._max_sets):
+                vectors, _ = self.of_batch(sets)
+                last = first + len(vectors)
+                out[first:last] = cast(vectors.reshape(len(vectors), -1), dtype)
+                first = last
         return out
 
     def of_batch(self, sets: PackedSets) -> tuple[FloatArray, FloatArray]:
@@ -233,6 +243,18 @@ class SetVectors:
         if not are_finite(vectors, scales, self.codec.norm).all():
             raise too_large(blocks)
         return vectors[0], scales[0]
+
+
+def _sent(parts: Iterator[FloatArray]) -> Iterator[FloatArray]:
+    """Results of workers, or an error that says what could not be sent to them."""
+    try:
+        yield from parts
+    except PicklingError as error:
+        raise TypeError(
+            "X or a part of this encoder cannot be sent to other processes, for it cannot be "
+            "pickled, as no open file can (h5py). Leave out joblib.parallel_config(backend=...), "
+            "so that threads encode, or pass a sequence whose __getitem__ opens the file."
+        ) from error
 
 
 def _pieces(blocks: Iterable[FloatArray], beside: PackedSets) -> Iterator[PackedSets]:

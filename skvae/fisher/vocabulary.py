@@ -1,17 +1,22 @@
 """Encoders of sets by a vocabulary of visual words: VLAD and bags of words."""
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
 from sklearn.cluster import KMeans
 
 from skvae._sklearn import HasMethods
-from skvae._typing import Constraints, Device, FloatArray, Names, RandomStateLike
+from skvae._typing import Constraints, Device, FloatArray, IntArray, Names, RandomStateLike
 from skvae.compute.devices import gpu_or_none
+from skvae.data.weights import repeated_rows
 from skvae.fisher.codec import Codec
+from skvae.fisher.coordinates import Move
 from skvae.fisher.parts import fitted_model
 from skvae.fisher.set_encoder import SetEncoder, Spatial
+from skvae.fisher.words import learn
 from skvae.mixture.assignment import Assignment
+from skvae.mixture.missing import filled
 from skvae.mixture.statistics import Mixture
 
 __all__ = ["BagOfVisualWordsEncoder", "VLADEncoder"]
@@ -28,7 +33,10 @@ class _WordsEncoder(SetEncoder):
     _sums: str  # a gradient of the Fisher vector, whose residuals are summed
     _prefix: str
 
+    _model, _centers = "vocabulary", "cluster_centers_"
+
     vocabulary_: Any
+    word_counts_: IntArray | None
 
     _parameter_constraints: Constraints = {
         **SetEncoder._parameter_constraints,
@@ -79,6 +87,30 @@ class _WordsEncoder(SetEncoder):
         self.vocabulary_ = fitted_model(
             vocabulary, "cluster_centers_", local, rng, "vocabulary", weights
         )
+        counts = None
+        if self.vocabulary is None:
+            labels = self.vocabulary_.labels_
+            of_each = weights if len(labels) == len(local) else None
+            counts = np.bincount(labels, of_each, minlength=self.n_components)
+        self.word_counts_ = counts
+
+    def _learn_model(
+        self, local: FloatArray, move: Move | None, weights: FloatArray | None
+    ) -> None:
+        vocabulary = deepcopy(self.vocabulary_)
+        centers = vocabulary.cluster_centers_
+        if move is not None:
+            vocabulary.cluster_centers_ = move.of_means(centers).astype(centers.dtype)
+        local = filled(local.astype(centers.dtype, copy=False), centers.mean(axis=0), weights)
+        if weights is not None:
+            local = local[repeated_rows(weights)]
+        if self.word_counts_ is None:
+            self.vocabulary_ = vocabulary.partial_fit(local)
+            return
+        words = learn(vocabulary.cluster_centers_, self.word_counts_, local)
+        vocabulary.cluster_centers_, self.word_counts_ = words.centers, words.counts
+        vocabulary.labels_, vocabulary.inertia_ = words.labels, words.inertia
+        self.vocabulary_ = vocabulary
 
     def _codec(self) -> Codec:
         given = np.asarray(self.vocabulary_.cluster_centers_)
@@ -121,6 +153,7 @@ class VLADEncoder(_WordsEncoder):
     vocabulary : clusterer, default=None
         Has ``cluster_centers_`` once fitted, such as ``KMeans`` or ``MiniBatchKMeans``. A fitted
         one is used as it is; an unfitted one is cloned and fitted. None means ``KMeans``.
+        ``partial_fit`` is there for None and for those that have one.
     power : float, default=0.5
         Exponent of the signed power; 1 leaves the sums as they are.
     norm : {"l2", "l1", "intra"} or None, default="l2"
@@ -146,6 +179,8 @@ class VLADEncoder(_WordsEncoder):
     ----------
     vocabulary_ : clusterer
         The fitted vocabulary.
+    word_counts_ : ndarray of shape (n_components,) or None
+        Descriptors that each word is the mean of; None for a ``vocabulary`` of the user's.
     reducer_, extractor_ : transformer or None
         The fitted parts.
     n_features_in_ : int
@@ -218,6 +253,7 @@ class BagOfVisualWordsEncoder(_WordsEncoder):
     vocabulary : clusterer, default=None
         Has ``cluster_centers_`` once fitted, such as ``KMeans`` or ``MiniBatchKMeans``. A fitted
         one is used as it is; an unfitted one is cloned and fitted. None means ``KMeans``.
+        ``partial_fit`` is there for None and for those that have one.
     power : float, default=0.5
         Exponent of the counts; 1 leaves them as they are.
     norm : {"l2", "l1", "intra"} or None, default="l2"
@@ -243,6 +279,8 @@ class BagOfVisualWordsEncoder(_WordsEncoder):
     ----------
     vocabulary_ : clusterer
         The fitted vocabulary.
+    word_counts_ : ndarray of shape (n_components,) or None
+        Descriptors that each word is the mean of; None for a ``vocabulary`` of the user's.
     reducer_, extractor_ : transformer or None
         The fitted parts.
     n_features_in_ : int

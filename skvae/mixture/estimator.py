@@ -1,5 +1,6 @@
 """A diagonal Gaussian mixture, fitted by EM on additive sufficient statistics."""
 
+from copy import copy
 from numbers import Integral, Real
 from operator import itemgetter
 from typing import Any, Self
@@ -41,7 +42,7 @@ from skvae.mixture.starts import START_METHODS, given_start, start
 from skvae.mixture.statistics import Mixture
 from skvae.mixture.variances import begin_to_vary, floor_of, total_variances
 
-__all__ = ["DiagonalGaussianMixture"]
+__all__ = ["DiagonalGaussianMixture", "with_parameters"]
 
 
 class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
@@ -434,3 +435,26 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
                 f"(tol={self.tol}). Raise max_iter or tol if that matters.",
                 ConvergenceWarning,
             )
+
+
+def with_parameters(
+    mixture: DiagonalGaussianMixture, means: FloatArray, covariances: FloatArray
+) -> DiagonalGaussianMixture:
+    """A fitted mixture whose components lie elsewhere, from where ``partial_fit`` goes on.
+
+    Parameters
+    ----------
+    mixture : DiagonalGaussianMixture
+        Fitted; stays as it is.
+    means, covariances : ndarray of shape (n_components, n_features)
+        Means and variances.
+
+    Returns
+    -------
+    DiagonalGaussianMixture
+        With the weights and counts of steps of ``mixture``.
+    """
+    moved = copy(mixture)
+    moved.means_, moved.covariances_ = means, covariances
+    moved._variances = total_variances(Mixture(moved.weights_, means, covariances))
+    return moved

@@ -1,5 +1,6 @@
 """What every source of sets gives: a new source is one class, and one line in ``SOURCES``."""
 
+from collections import UserList
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -11,10 +12,12 @@ from skvae.fisher import sets as sets_
 from skvae.fisher.annotated_sets import AnnotatedSets, SetWeights
 from skvae.fisher.dask_sets import DaskSets
 from skvae.fisher.extracted_sets import ExtractedSets
+from skvae.fisher.items import items_of
 from skvae.fisher.listed_sets import ListedSets
 from skvae.fisher.mapped_sets import MappedSets
 from skvae.fisher.packing import pack_sets
-from skvae.fisher.sets import PackedSets, Sets, batches_of, check_positions
+from skvae.fisher.sequence_sets import SequenceSets
+from skvae.fisher.sets import PackedSets, Sets, batches_of, check_positions, joined_batches
 from skvae.series.sources import WindowedSets
 from skvae.series.windows import Windows
 from skvae.tables.sources import DescribedSets
@@ -74,6 +77,10 @@ def weights_of(sets):
     return [s[:, 0] + 0.5 for s in sets]
 
 
+def read_one_by_one(sets):
+    return SequenceSets.of(items_of(UserList(sets)))
+
+
 def places_of(sets):
     """Positions that tell which descriptor they are of."""
     return [s[:, :2] / 1000 - 1 for s in sets]
@@ -102,6 +109,8 @@ SOURCES = {
     "windowed": lambda sets, folder: WindowedSets(
         [s.T for s in sets], Windows((1,), 1), sets[0].dtype
     ),
+    "read one by one": lambda sets, folder: read_one_by_one(sets),
+    "read one by one, sizes known": lambda sets, folder: read_one_by_one(sets).measured(),
 }
 
 
@@ -237,6 +246,21 @@ def test_counted_sets_have_no_zeros_and_weights_near_one():
     assert sets.descriptors.ravel().tolist() == [0, 2]
     assert sets.offsets.tolist() == [0, 2, 2, 2]
     assert 1 <= sets.weights.max() < 2 and sets.weights[0] == 2 * sets.weights[1]
+
+
+@pytest.mark.parametrize("max_sets", [1, 3, 1000])
+def test_small_batches_are_joined_to_larger_ones(monkeypatch, sets, max_sets):
+    monkeypatch.setattr(sets_, "BATCH_DESCRIPTORS", 10)
+    packed = SOURCES["packed with positions and weights"](sets, None)
+    ones = [packed.part(slice(i, i + 1)) for i in range(len(packed))]
+    joined = list(joined_batches(iter(ones), max_sets))
+    assert sum(map(len, joined)) == len(sets)
+    first = 0
+    for batch in joined:
+        assert len(batch) <= max_sets and (len(batch.descriptors) <= 10 or len(batch) == 1)
+        assert_are(batch, sets[first : first + len(batch)])
+        first += len(batch)
+    assert max(map(len, joined)) == min(max_sets, 4)
 
 
 @pytest.mark.parametrize("bad", [np.ones((3, 2)), np.ones((4, 3))])

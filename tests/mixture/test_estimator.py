@@ -17,6 +17,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from skvae import DiagonalGaussianMixture, FisherVectorEncoder
 from skvae.exceptions import FitInterruptedWarning
 from skvae.mixture import em, estimator, starts
+from skvae.mixture.estimator import with_parameters
 
 
 @pytest.mark.checks
@@ -454,6 +455,18 @@ def test_a_column_that_begins_to_vary_in_a_later_batch_is_learned(rng):
         stream.partial_fit(batch)
     whole = DiagonalGaussianMixture(3, random_state=0).fit(X)
     assert whole.score(X) - stream.score(X) < 0.01 * abs(whole.score(X))
+
+
+def test_a_mixture_whose_coordinates_turn_goes_on_as_it_would_have(rng):
+    X = rng.normal(size=(300, 3)) + 4 * rng.integers(0, 2, (300, 1))
+    mixture = DiagonalGaussianMixture(4, variance_floor=0.01, random_state=0).fit(X)
+    turned = with_parameters(mixture, -mixture.means_[:, ::-1], mixture.covariances_[:, ::-1])
+    assert np.allclose(turned.score_samples(-X[:, ::-1]), mixture.score_samples(X))
+    turned.partial_fit(-X[:100, ::-1])
+    mixture.partial_fit(X[:100])
+    assert np.allclose(turned.means_, -mixture.means_[:, ::-1], rtol=1e-6)
+    assert np.allclose(turned.covariances_, mixture.covariances_[:, ::-1], rtol=1e-6)
+    assert (turned.n_iter_, turned.n_steps_) == (mixture.n_iter_, mixture.n_steps_)
 
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])

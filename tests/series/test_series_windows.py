@@ -70,7 +70,7 @@ def test_time_is_a_position_of_one_dimension(rng, encoder):
 
 def test_a_pyramid_of_squares_is_refused_where_positions_are_times(rng):
     X, _ = waves(rng)
-    with pytest.raises(ValueError, match="spatial needs positions of 2 dimensions here; these have 1"):
+    with pytest.raises(ValueError, match="positions of 2 dimensions here; these have 1"):
         FisherVectorEncoder(2, extractor=SeriesWindows(4), spatial=(1, 2)).fit(X)
 
 

@@ -1,0 +1,68 @@
+"""Visual words as running means of the descriptors that are nearest to them."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import csr_array
+from sklearn.metrics import pairwise_distances_argmin_min
+
+from skvae._typing import FloatArray, IntArray
+
+__all__ = ["Words", "learn"]
+
+
+class Words(NamedTuple):
+    """What a vocabulary has after a batch.
+
+    Parameters
+    ----------
+    centers : ndarray of shape (K, d)
+        The words.
+    counts : ndarray of shape (K,)
+        Descriptors that each is the mean of.
+    labels : ndarray of shape (n,)
+        Nearest word of each descriptor of the batch, before it has learned from them.
+    inertia : float
+        Sum of the squared distances to these.
+    """
+
+    centers: FloatArray
+    counts: IntArray
+    labels: IntArray
+    inertia: float
+
+
+def learn(centers: FloatArray, counts: IntArray, local: FloatArray) -> Words:
+    """One step of k-means on a batch: means over all descriptors that a word has been nearest to.
+
+    Parameters
+    ----------
+    centers : ndarray of shape (K, d)
+        The words.
+    counts : ndarray of shape (K,)
+        Descriptors that each is the mean of.
+    local : ndarray of shape (n, d)
+        The batch.
+
+    Returns
+    -------
+    Words
+        A word to which no descriptor is nearest stays where it is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.fisher.words import learn
+    >>> batch = np.array([[4.0], [12.0], [14.0]])
+    >>> learn(np.array([[0.0], [10.0]]), np.array([3, 2]), batch)[:2]
+    (array([[ 1. ],
+           [11.5]]), array([4, 4]))
+    """
+    labels, distances = pairwise_distances_argmin_min(local, centers)
+    n, n_words = len(local), len(centers)
+    members = csr_array((np.ones(n), (labels, np.arange(n))), (n_words, n))
+    more = np.bincount(labels, minlength=n_words)
+    total = (counts + more)[:, None]
+    sums = members @ local.astype(np.float64) - more[:, None] * centers
+    moved = centers + sums / np.maximum(total, 1)
+    return Words(moved.astype(centers.dtype), counts + more, labels, float((distances**2).sum()))

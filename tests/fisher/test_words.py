@@ -1,0 +1,26 @@
+import numpy as np
+
+from skvae.fisher.words import learn
+
+
+def test_words_are_means_of_all_descriptors_they_were_nearest_to(rng):
+    batches = rng.normal(size=(5, 40, 2))
+    centers, counts = np.array([[-1.0, 0.0], [1.0, 0.0], [0.0, 2.0]]), np.zeros(3, int)
+    sums = np.zeros((3, 2))
+    for batch in batches:
+        nearest = ((batch[:, None] - centers) ** 2).sum(axis=2).argmin(axis=1)
+        words = learn(centers, counts, batch)
+        assert np.array_equal(words.labels, nearest)
+        assert np.isclose(words.inertia, ((batch - centers[nearest]) ** 2).sum())
+        centers, counts = words.centers, words.counts
+        np.add.at(sums, nearest, batch)
+        assert np.allclose(centers, sums / counts[:, None])
+    assert counts.sum() == 200
+
+
+def test_words_far_from_a_batch_stay(rng):
+    centers = np.array([[0.0, 0.0], [100.0, 100.0]], np.float32)
+    words = learn(centers, np.array([1, 0]), rng.normal(size=(5, 2)).astype(np.float32))
+    assert np.array_equal(words.centers[1], centers[1])
+    assert words.centers.dtype == np.float32
+    assert words.counts.tolist() == [6, 0]
