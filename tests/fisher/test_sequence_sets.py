@@ -231,7 +231,7 @@ def both(X):
         (np.ones((3, 5), np.float32), "set 0 has 4, set 2 has 5"),
         (np.ones(3, np.float32), r"Set 2 of X has shape \(3,\)"),
         (np.ones((3, 4)), "Set 2 of X holds float64, but set 0 .* float32"),
-        (np.full((3, 4), np.nan, np.float32), "Input X contains NaN"),
+        (np.full((3, 4), np.inf, np.float32), "Input X contains infinity"),
         (np.array([["a"] * 4]), "Set 2 of X holds text"),
         ((np.ones((3, 4)), 1), "elements of Set 2 of X"),
         ({"x": 1}, "Set 2 of X is of type dict"),
