@@ -1,4 +1,4 @@
-"""The explorer's page for the seed's decoder (100-200-200-784): size, error, frames per second.
+"""The explorer's page for the decoder (100-200-200-784): size, error, frames per second.
 
 ``SKVAE_DATA_HOME=... python explorer_page.py``, about two minutes with the extra ``browser`` and
 Chromium. With npm at hand it also weighs the libraries that could compute the decoder.

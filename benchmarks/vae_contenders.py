@@ -1,4 +1,4 @@
-"""Ways to train the seed's network: 784-200-200-(2x100)-200-200-784, ReLU, batches of 64.
+"""Ways to train the network 784-200-200: 784-200-200-(2x100)-200-200-784, ReLU, batches of 64.
 
 A contender is made from binary rows (n, 784), float32, and takes the steps that a call asks for,
 in whole hundreds. A peer that is not installed raises ImportError when it is made. Some take a
@@ -66,7 +66,7 @@ class Floor:
 
 
 def seed_model(setting=SEED):
-    """The model of skvae with the seed's network."""
+    """The model of skvae with the network 784-200-200."""
     model = VAE(784, LATENT, (setting.hidden, setting.hidden), "relu", "bernoulli", None)
     model.draw_parameters(torch.Generator().manual_seed(0))
     return model

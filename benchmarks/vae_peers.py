@@ -1,4 +1,4 @@
-"""Training the seed's network beside its matrix products and its peers, in turns, on MNIST.
+"""Training the network 784-200-200 beside its matrix products and its peers, in turns, on MNIST.
 
 ``OMP_NUM_THREADS=1 python vae_peers.py``, about ten minutes; the table ``defaults`` wants as many
 threads as torch takes by itself. Peers are optional: ``pip install

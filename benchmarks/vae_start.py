@@ -1,7 +1,7 @@
 """From the start of a process to the first features of a saved VAE, with and without torch.
 
 ``OMP_NUM_THREADS=1 python vae_start.py``: processor seconds of processes that load a pickled model
-of the seed's network and transform one row.
+of the network 784-200-200 and transform one row.
 """
 
 import pickle
