@@ -1,4 +1,4 @@
-"""Training the network 784-200-200 on a GPU: a whole fit, and its steps beside eager loops, in turns.
+"""Training the network 784-200-200 on a GPU: a fit, and its steps beside eager loops, in turns.
 
 ``python vae_gpu.py [--device cuda] [--record FILE.json]``. Wall time; loops have the data on the
 device. Rows are drawn, since times do not depend on them: no data set is needed. ``--device cpu``

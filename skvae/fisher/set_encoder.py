@@ -319,7 +319,10 @@ class SetEncoder(TransformerMixin, Estimator):
         if weights.of_sets is None or weights.of_sets.all():
             return given, weights
         counted = np.flatnonzero(weights.of_sets)
-        given = given.part(counted) if hasattr(given, "part") else given[counted]
+        if hasattr(given, "part"):
+            given = given.part(counted)
+        else:
+            given = [given[i] for i in counted] if isinstance(given, list) else given[counted]
         return given, weights.part(counted)
 
     def _validate(self, X: Any, *, reset: bool) -> Any:
