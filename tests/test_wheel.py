@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -60,6 +61,18 @@ def test_the_source_archive_has_what_tests_and_docs_need(archives):
 
     assert {"tests/test_wheel.py", "docs/conf.py", "constraints.txt", ".ci/run"} <= names
     assert not [name for name in names if _BUILT & set(Path(name).parts)]
+
+
+def test_the_conda_recipe_asks_for_what_the_wheel_does():
+    recipe = (ROOT / ".ci" / "conda" / "recipe.yaml").read_text("utf-8")
+    run = recipe.partition("  run:\n")[2].partition("\n\n")[0]
+    names = {
+        line.strip("- ").replace(" ", "").replace("pytorch", "torch") for line in run.split("\n")
+    }
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+    assert names == {*project["dependencies"], f"python{project['requires-python']}"}
+    assert f'version: "{skvae.__version__}"' in recipe
 
 
 @pytest.mark.slow
