@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from shorter import shorter
 
+from skvae import VAETransformer
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 
@@ -63,3 +65,16 @@ def test_the_chinese_readme_has_the_same_code():
     assert fence.findall((ROOT / "README.zh-CN.md").read_text()) == fence.findall(
         (ROOT / "README.md").read_text()
     )
+
+
+def test_every_parameter_of_the_vae_has_a_purpose():
+    page = (DOCS / "vae.md").read_text("utf-8")
+    section = page.partition("## Parameters by purpose")[2].partition("\n## ")[0]
+    cells = [line.split("|") for line in section.splitlines() if line.startswith("|")]
+    eight = [name for row in cells for name in re.findall(r"^ `(\w+)` $", row[1])]
+    others = [
+        name for row in cells if not row[1].startswith(" `") for name in row[2].split("`")[1::2]
+    ]
+
+    assert len(eight) == 8
+    assert sorted(eight + others) == sorted(VAETransformer().get_params())
