@@ -49,7 +49,7 @@ MAY_IMPORT = {
     "vae.training": {"data", "compute", "mixture", "vae", "vae.nn"},
     "parts": {"vae", "vae.nn"},
     "recipes": {"images", "fisher", "vae"},
-    "displays": {"data", "compute", "mixture", "fisher", "vae"},
+    "displays": {"data", "compute", "images", "mixture", "fisher", "vae"},
     "explorer": {"data", "compute", "mixture", "vae", "vae.nn"},
     "comparison": {"data", "compute", "images", "fisher", "vae", "recipes", "displays"},
     "cli": {

@@ -4,14 +4,17 @@ from collections.abc import Sequence
 from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._text import one_line
 from skvae._typing import Array, ArrayLike, Axes, SetsLike
+from skvae.data.image_sequence import ImageSequence
 from skvae.displays.canvas import LITERAL, Display, place, require_matplotlib
 from skvae.displays.maps import draw_map, draw_outline
 from skvae.displays.mosaic import as_images
 from skvae.displays.palette import SIGNED_MAP, styles
+from skvae.images.shapes import images_of
 
 __all__ = ["ContributionsDisplay"]
 
@@ -213,6 +216,10 @@ def _places(extractor: Any, X: Any) -> tuple[Array | None, Array | None]:
     """(column, row) of the descriptors of one image, and the image; None without images."""
     if not hasattr(extractor, "image_shape_"):
         return None, None
+    are_rows = getattr(X, "ndim", 1 + np.ndim(X[0])) == 2
+    if not are_rows and extractor.image_shape is None:  # as if it had been fitted on this image
+        X = [image for _, image in images_of(ImageSequence.of(X), extractor.reader)]
+        extractor = clone(extractor).fit(X)
     image: Array = as_images(X, extractor.image_shape_)[0].mean(axis=2)
     if hasattr(extractor, "grid_"):
         rows, columns = extractor.grid_

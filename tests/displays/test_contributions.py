@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from skvae import FisherVectorEncoder, ImageKeypoints, VLADEncoder
+from skvae import FisherVectorEncoder, ImageKeypoints, ImagePatches, VLADEncoder
 from skvae.displays import ContributionsDisplay
 
 
@@ -68,3 +68,14 @@ def test_what_is_no_picture_of_one_set_and_class_is_an_error(rng):
         draw(encoder, X[:1], np.ones(4), names=["a", "b"])
     with pytest.raises(ValueError, match="kind='map' needs an encoder whose extractor"):
         draw(encoder, X[:1], np.ones(4), kind="map")
+
+
+@pytest.mark.parametrize("shape", [(12, 9), (8, 20)])
+def test_an_image_of_any_size_has_a_map_of_its_own_size(rng, shape):
+    X = [rng.random((12, 9)), rng.random((8, 20)), rng.random((15, 15))]
+    encoder = FisherVectorEncoder(2, extractor=ImagePatches(3), spatial="xy", random_state=0).fit(X)
+    coef = rng.normal(size=len(encoder.get_feature_names_out()))
+    display = ContributionsDisplay.from_estimator(encoder, [x for x in X if x.shape == shape], coef)
+
+    assert display.image.shape == shape
+    assert display.positions.max(axis=0).tolist() == [shape[1] - 2, shape[0] - 2]
