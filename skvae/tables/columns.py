@@ -57,28 +57,18 @@ class ColumnEncoder:
         Raises
         ------
         ValueError
-            If a column holds infinity, or a transformer leaves values missing.
+            If a column holds infinity.
         """
         if not len(rows):
             return np.empty((0, self.n_dimensions))
         parts = []
         if self.numbers:
             values = _numbers(table, rows, self.numbers)
-            parts.append(self._checked(_transformed(self.numeric, values), values))
+            parts.append(_transformed(self.numeric, values))
         if self.categories:
             values = _categories(table, rows, self.categories)
             parts.append(_transformed(self.categorical, values))
         return np.hstack(parts)
-
-    def _checked(self, transformed: FloatArray, values: FloatArray) -> FloatArray:
-        if np.isnan(transformed).any():
-            holes = np.isnan(values).T
-            names = [name for name, hole in zip(self.numbers, holes, strict=True) if hole.any()]
-            raise ValueError(
-                f"numeric={self.numeric!r} leaves missing values in columns {names} of table: put "
-                "a SimpleImputer(add_indicator=True) behind it."
-            )
-        return transformed
 
     def names(self) -> list[str]:
         """Names of the dimensions of a descriptor."""

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import norm
-from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
+from skvae import FisherVectorEncoder, TableSets
 from skvae.tables.columns import fit_columns, kinds_of
 
 
@@ -84,15 +84,14 @@ def test_transformers_of_the_user_are_cloned_and_may_be_sparse():
     assert found[:, 1].tolist() == [0, 1]
 
 
-def test_values_that_stay_missing_are_named():
-    table = pd.DataFrame({"full": [1.0, 2.0], "x": [1.0, np.nan]})
-    encoder = fitted(table, numeric=StandardScaler())
-    with pytest.raises(
-        ValueError, match=r"missing values in columns \['x'\] of table: put a Simple"
-    ):
-        encoder.descriptors(table, np.arange(2))
-    assert np.isfinite(encoder.descriptors(table, np.arange(1))).all()
-    assert fitted(table, numeric=SimpleImputer()).descriptors(table, np.arange(2)).shape == (2, 2)
+def test_values_that_stay_missing_are_missing_to_the_mixture():
+    table = pd.DataFrame({"key": list("aaabbb"), "full": np.arange(6.0), "x": [1.0, np.nan] * 3})
+    encoder = fitted(table[["full", "x"]], numeric=StandardScaler())
+    assert np.isnan(encoder.descriptors(table, np.arange(6))[1::2, 1]).all()
+
+    extractor = TableSets(table, key="key", numeric=StandardScaler())
+    fv = FisherVectorEncoder(2, extractor=extractor, random_state=0)
+    assert np.isfinite(fv.fit_transform(pd.DataFrame({"key": ["a", "b"]}))).all()
 
 
 @pytest.mark.parametrize(
