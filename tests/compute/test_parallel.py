@@ -75,6 +75,7 @@ import os, signal, threading, time
 from skvae.compute.parallel import map_ordered
 
 begun = []
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
 
 def work(i):
     begun.append(i)
