@@ -111,6 +111,8 @@ class Codec:
         positions: FloatArray | None,
         weights: FloatArray | None = None,
         n_jobs: int | None = 1,
+        *,
+        complete: bool = False,
     ) -> tuple[FloatArray, Array]:
         """Statistics of the cells of sets; those of parts of a set add.
 
@@ -126,6 +128,8 @@ class Codec:
             How often each descriptor counts; None means once.
         n_jobs : int or None, default=1
             Threads for a large set, as of ``skvae.compute.parallel``.
+        complete : bool, default=False
+            Whether it is known that no value is missing.
 
         Returns
         -------
@@ -138,7 +142,7 @@ class Codec:
             order, offsets = sort_by_cell(cells_of(positions, fine), offsets, fine * fine)
             local = local[order]
             weights = None if weights is None else weights[order]
-        compute: Callable[..., Any] = partial(set_statistics, n_jobs=n_jobs)
+        compute: Callable[..., Any] = partial(set_statistics, n_jobs=n_jobs, complete=complete)
         if self.device is not None:
             from skvae.mixture import torch_statistics
 

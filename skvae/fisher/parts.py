@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
@@ -16,7 +18,14 @@ from skvae._typing import FloatArray
 from skvae.data.weights import repeated_rows
 from skvae.mixture.missing import filled, has_missing
 
-__all__ = ["check_learns", "fitted_clone", "fitted_model", "is_fitted", "naming_missing_values"]
+__all__ = [
+    "check_learns",
+    "fitted_clone",
+    "fitted_model",
+    "is_fitted",
+    "lets_missing_through",
+    "naming_missing_values",
+]
 
 
 def check_learns(part: Any, name: str) -> None:
@@ -36,6 +45,16 @@ def is_fitted(model: Any, attribute: str) -> bool:
     except (NotFittedError, TypeError):
         return False
     return True
+
+
+def lets_missing_through(reducer: Any) -> bool:
+    """Whether missing values may come out of a reducer, as they may where there is none.
+
+    Tags of what is composed of several transformers do not say so.
+    """
+    if reducer is None or isinstance(reducer, Pipeline | FeatureUnion | ColumnTransformer):
+        return True
+    return bool(get_tags(reducer).input_tags.allow_nan)
 
 
 @contextmanager

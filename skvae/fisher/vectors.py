@@ -18,6 +18,7 @@ from skvae.compute.sizes import n_workers
 from skvae.compute.threads import single_threaded
 from skvae.data.weights import power_near
 from skvae.fisher.codec import Codec
+from skvae.fisher.parts import lets_missing_through
 from skvae.fisher.reduction import Reduction
 from skvae.fisher.sets import PackedSets, Sets, joined_batches
 from skvae.fisher.spatial import check_placed
@@ -137,14 +138,18 @@ class SetVectors:
         self._check_positions(sets)
         sizes = np.diff(sets.offsets)
         small = (sizes > 1) & (sizes <= _SMALL)
-        missing = missing_in_sets(sets.descriptors, sets.offsets)
+        looked = lets_missing_through(self.reduction.reducer)
+        missing = np.zeros(len(sizes), bool)
+        if looked:
+            missing = missing_in_sets(sets.descriptors, sets.offsets)
         for some in (small, missing):
             if some.any() and not some.all():
                 return self._apart(sets, some)
         if missing.any() and self.reduction.reducer is not None:
             return self._reduced_first(sets)
+        complete = looked and self.reduction.reducer is None and not missing.any()
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            totals, counts = self._statistics(sets)
+            totals, counts = self._statistics(sets, complete)
             if not small.any():
                 totals = totals.astype(np.float64, copy=False)
             vectors, scales = self.codec.vectors(totals, counts, sets.dtype)
@@ -206,8 +211,11 @@ class SetVectors:
                 return first
             return self._wide(blocks, beside)[0]
 
-    def _statistics(self, sets: PackedSets) -> tuple[FloatArray, Array]:
-        """(totals, counts) of sets, of which a large one is summed piece by piece."""
+    def _statistics(self, sets: PackedSets, complete: bool = False) -> tuple[FloatArray, Array]:
+        """(totals, counts) of sets, of which a large one is summed piece by piece.
+
+        Sets that are known to be complete are not looked through for missing values.
+        """
         sizes = np.diff(sets.offsets)
         if len(sizes) > 1 and sizes.max() > _PIECE:
             ones = (sets.part(slice(i, i + 1)) for i in range(len(sizes)))
@@ -220,7 +228,8 @@ class SetVectors:
             local = self.reduction.apply(sets)
         else:
             local = np.empty((0, self.codec.mixture.means.shape[1]), sets.dtype)
-        return self.codec.statistics(local, sets.offsets, sets.positions, sets.weights, self.n_jobs)
+        beside = (sets.positions, sets.weights, self.n_jobs)
+        return self.codec.statistics(local, sets.offsets, *beside, complete=complete)
 
     def _sum_over(
         self, blocks: Iterable[FloatArray], beside: PackedSets

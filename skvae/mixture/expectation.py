@@ -205,6 +205,8 @@ def set_statistics(
     assignment: Assignment | None = None,
     weights: FloatArray | None = None,
     n_jobs: int | None = 1,
+    *,
+    complete: bool = False,
 ) -> Iterator[tuple[slice, FloatArray]]:
     """Statistics of each set, batch of sets by batch of sets.
 
@@ -226,6 +228,8 @@ def set_statistics(
         How often each descriptor counts; None means once.
     n_jobs : int or None, default=1
         Threads that sum a set larger than a batch, as of ``skvae.compute.parallel``.
+    complete : bool, default=False
+        Whether it is known that no value is missing.
 
     Yields
     ------
@@ -236,7 +240,7 @@ def set_statistics(
         is what all of them were summed in, else in float64. Where any value is missing, all sets
         are one batch, and have N as well (``skvae.mixture.missing``).
     """
-    if has_missing(descriptors):
+    if not complete and has_missing(descriptors):
         parts = (descriptors, offsets, mixture, assignment, weights, n_jobs)
         yield slice(0, len(offsets) - 1), marginal_set_statistics(*parts)
         return
