@@ -7,7 +7,7 @@ import numpy as np
 from skvae._typing import FloatArray, IntArray
 from skvae.data.image_sequence import ImageSequence
 from skvae.fisher.extracted_sets import ExtractedSets
-from skvae.fisher.sets import BATCH_DESCRIPTORS, PackedSets, batches_of
+from skvae.fisher.sets import BATCH_DESCRIPTORS, PackedSets, batches_of, joined
 
 __all__ = ["ListedSets"]
 
@@ -65,7 +65,7 @@ class ListedSets:
             pulled = self.part(np.array([i])).pull()
             drawn = rng.random_sample(len(pulled.descriptors))
             below = np.flatnonzero(drawn < bound)
-            kept.append(_rows(pulled, below))
+            kept.append(pulled.picked(below))
             numbers.append(drawn[below])
             n_kept += len(below)
             if n_kept > 2 * n:
@@ -75,19 +75,7 @@ class ListedSets:
                     break
         if n_kept > n:
             kept, _, _ = _least(kept, numbers, n)
-        return _joined(kept)
-
-
-def _rows(sets: PackedSets, rows: IntArray) -> PackedSets:
-    where = None if sets.positions is None else sets.positions[rows]
-    return PackedSets.one(sets.descriptors[rows], where)
-
-
-def _joined(parts: list[PackedSets]) -> PackedSets:
-    """One set of several, of which all have positions or none has."""
-    where = [part.positions for part in parts if part.positions is not None]
-    descriptors = np.concatenate([part.descriptors for part in parts])
-    return PackedSets.one(descriptors, np.concatenate(where) if where else None)
+        return joined(kept).sample(n, rng)
 
 
 def _least(
@@ -96,4 +84,4 @@ def _least(
     """The n descriptors of the least numbers, in their order, and a bound for those to come."""
     drawn = np.concatenate(numbers)
     rows = np.sort(np.argpartition(drawn, n - 1)[:n])
-    return [_rows(_joined(kept), rows)], [drawn[rows]], float(drawn[rows].max())
+    return [joined(kept).picked(rows)], [drawn[rows]], float(drawn[rows].max())

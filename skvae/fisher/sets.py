@@ -158,12 +158,6 @@ class PackedSets:
         return self._rows(random_rows(n_all, n, rng), np.array([0, n]))
 
 
-def joined(parts: Sequence[PackedSets]) -> PackedSets:
-    """All descriptors of some packed sets as one set, with what belongs to them."""
-    columns = zip(*((p.descriptors, p.positions, p.weights) for p in parts), strict=True)
-    return PackedSets.one(*(None if c[0] is None else np.concatenate(c) for c in columns))  # type: ignore[arg-type]
-
-
 def batches_of(offsets: IntArray | Sequence[int], max_sets: int) -> list[slice]:
     """Slices of at most ``max_sets`` sets and about ``BATCH_DESCRIPTORS`` descriptors.
 
@@ -206,23 +200,24 @@ def joined_batches(pulled: Iterable[PackedSets], max_sets: int) -> Iterator[Pack
         n_sets = sum(map(len, held)) + len(batch)
         n_descriptors = sum(len(one.descriptors) for one in [*held, batch])
         if held and (n_sets > max_sets or n_descriptors > BATCH_DESCRIPTORS):
-            yield _joined(held)
+            yield joined(held)
             held = []
         held.append(batch)
     if held:
-        yield _joined(held)
+        yield joined(held)
 
 
-def _joined(batches: list[PackedSets]) -> PackedSets:
-    if len(batches) == 1:
-        return batches[0]
-    cuts = np.cumsum([0, *(one.offsets[-1] for one in batches)])
-    offsets = [one.offsets[1:] + cut for one, cut in zip(batches, cuts, strict=False)]
+def joined(parts: Sequence[PackedSets]) -> PackedSets:
+    """The sets of some parts, at least one, as they follow each other."""
+    if len(parts) == 1:
+        return parts[0]
+    cuts = np.cumsum([0, *(one.offsets[-1] for one in parts)])
+    offsets = [one.offsets[1:] + cut for one, cut in zip(parts, cuts, strict=False)]
     return PackedSets(
-        np.concatenate([one.descriptors for one in batches]),
+        np.concatenate([one.descriptors for one in parts]),
         np.concatenate([[0], *offsets]),
-        _concatenated(one.positions for one in batches),
-        _concatenated(one.weights for one in batches),
+        _concatenated(one.positions for one in parts),
+        _concatenated(one.weights for one in parts),
     )
 
 
