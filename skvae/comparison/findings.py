@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["ALPHA", "Finding", "find", "holm", "sentence_of"]
+__all__ = ["ALPHA", "Finding", "find", "holm", "sentence_of", "sentences_of"]
 
 # p-values below it tell two features apart.
 ALPHA = 0.05
@@ -141,6 +141,13 @@ def sentence_of(finding: Finding) -> str:
         f"Under {finding.classifier}, {names[0]} is better than {others}, "
         f"but cannot be told apart from {_listed(names[1:])}."
     )
+
+
+def sentences_of(
+    records: Iterable[Mapping[str, Any]], tests: Iterable[Mapping[str, Any]]
+) -> list[str]:
+    """The findings of :func:`find` in words."""
+    return [sentence_of(finding) for finding in find(records, tests)]
 
 
 def _listed(names: Sequence[str]) -> str:

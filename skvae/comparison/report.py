@@ -11,6 +11,7 @@ from sklearn.utils import check_consistent_length
 
 from skvae._pages import fill_page
 from skvae.comparison.confusions import Hard, confused_pairs, confusion_matrix, hardest
+from skvae.comparison.findings import sentences_of
 from skvae.comparison.labels import check_labels
 from skvae.comparison.pictures import chart_uris, image_uri
 from skvae.comparison.records import Row
@@ -81,26 +82,26 @@ def _lead(comparison: "FeatureComparison") -> Values:
         "n_train": comparison.settings.get("n_train"),
         "n_test": comparison.n_test,
         "interrupted": comparison.interrupted,
-        "findings": comparison.findings(),
     }
 
 
 def _results(
     comparison: "FeatureComparison", y_test: np.ndarray, images: np.ndarray | None
 ) -> Values:
-    records = comparison.summary()
+    records, tests = comparison.summary(), comparison.mcnemar()
     done = [row for row in comparison.rows if row.status == "ok"]
     if not done:
         images = None
 
     return {
+        "findings": sentences_of(records, tests),
         "n_runs": len(done),
         "errors": _errors(records) if records else None,
         "charts": _charts(records, comparison.n_test) if done else [],
         "confusions": _confusions(done, y_test) if done else None,
         "pairs": confused_pairs(done, y_test, _N_PAIRS),
         "images": None if images is None else _images(hardest(done, y_test, _N_HARD), images),
-        "tests": _tests(comparison.mcnemar()),
+        "tests": _tests(tests),
         "details": _details(records),
         "notes": [
             (record["feature"], record["classifier"], note)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from skvae._typing import ArrayLike
-from skvae.comparison.findings import find, holm, sentence_of
+from skvae.comparison.findings import holm, sentences_of
 from skvae.comparison.intervals import mcnemar, wilson_interval
 from skvae.comparison.records import Row
 from skvae.comparison.text import format_comparison
@@ -134,7 +134,7 @@ class FeatureComparison:
         -------
         sentences : list of str
         """
-        return [sentence_of(finding) for finding in find(self.summary(), self.mcnemar())]
+        return sentences_of(self.summary(), self.mcnemar())
 
     def table(self) -> str:
         """The comparison as text.

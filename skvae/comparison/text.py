@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from skvae._text import one_line
+from skvae.comparison.findings import sentences_of
 
 if TYPE_CHECKING:
     from skvae.comparison.results import FeatureComparison
@@ -46,7 +47,7 @@ def format_comparison(comparison: "FeatureComparison") -> str:
         parts.append(f"{n_picked_up} rows are those that an earlier run had finished.")
     if comparison.interrupted:
         parts.append("Interrupted: rows are missing.")
-    if findings := comparison.findings():
+    if findings := sentences_of(records, tests):
         parts += ["", *map(one_line, findings)]
 
     return "\n".join(parts)
