@@ -298,7 +298,7 @@ def _batches(
     x = training_rows(training.rows, specification.scaling.to_network, device, seed, visits)
     y = None if training.numbers is None else torch.from_numpy(training.numbers).to(device)
     least_rows = model.least_rows()
-    ranks.check_shareable(least_rows)
+    ranks.check_shareable(least_rows, device)
 
     return Batches(
         x,

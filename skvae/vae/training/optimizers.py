@@ -1,5 +1,6 @@
 """Optimizers by name, and their state as numpy arrays."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,10 @@ __all__ = [
     "set_rate",
     "state_to_arrays",
 ]
+
+# On a GPU a block of threads of Adam's kernel takes so many numbers of one tensor, and a launch up
+# to 36 tensors: a small network's parameters, whole, would keep a few multiprocessors busy.
+_OF_BLOCK, _N_PIECES = 2**16, 32
 
 
 @torch.no_grad()
@@ -151,13 +156,15 @@ class Adam(torch.optim.Adam):
                     state["exp_avg"] = torch.zeros_like(theta)
                     state["exp_avg_sq"] = torch.zeros_like(theta)
                 state["step"] += 1
+                tensors = theta, theta.grad, state["exp_avg"], state["exp_avg_sq"]
+                values, gradients, means, squares = map(_pieces, tensors)
                 torch._fused_adam_(
-                    [theta],
-                    [theta.grad],
-                    [state["exp_avg"]],
-                    [state["exp_avg_sq"]],
+                    values,
+                    gradients,
+                    means,
+                    squares,
                     [],
-                    [state["step"]],
+                    [state["step"]] * len(values),
                     lr=group["lr"],
                     beta1=beta1,
                     beta2=beta2,
@@ -166,6 +173,15 @@ class Adam(torch.optim.Adam):
                     amsgrad=False,
                     maximize=False,
                 )
+
+
+def _pieces(tensor: torch.Tensor) -> list[torch.Tensor]:
+    """A tensor in parts for the multiprocessors of a GPU; whole on a processor."""
+    if not tensor.is_cuda or tensor.numel() >= _N_PIECES * _OF_BLOCK:
+        return [tensor]
+    size = 4 * math.ceil(tensor.numel() / (4 * _N_PIECES))  # loads are of four numbers
+
+    return list(tensor.view(-1).split(size))
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

@@ -1,5 +1,6 @@
 """Processes that train one model together: each takes its rows of every batch."""
 
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -106,9 +107,20 @@ class Ranks:
                 "batch."
             )
 
-    def check_shareable(self, least_rows: int) -> None:
-        """Refuse a network that sees rows as one whole, of which this process has a part."""
-        if self.size > 1 and least_rows > 1:
+    def check_shareable(self, least_rows: int, device: torch.device) -> None:
+        """Refuse a network that sees rows as one whole, of which this process has a part.
+
+        Refuse a GPU that is another process's as well.
+        """
+        if self.size == 1:
+            return
+        n_gpus = torch.cuda.device_count() if device.type == "cuda" else math.inf
+        if int(os.environ.get("LOCAL_RANK", 0)) >= n_gpus:
+            raise ValueError(
+                f"Rank {self.rank} has no GPU of its own: this machine has {n_gpus}. Start as many "
+                "processes as there are GPUs (--nproc-per-node), or use device='cpu'."
+            )
+        if least_rows > 1:
             raise ValueError(
                 "A module of network= normalises over a batch, as BatchNorm does, of which each "
                 "rank has but its own rows. Fit without data_parallel, or use LayerNorm or "
@@ -193,8 +205,9 @@ def data_parallel(timeout: float = 300.0) -> Iterator[int]:
     with ExitStack() as stack:
         group = stack.enter_context(_group(timedelta(seconds=timeout)))
         ranks = Ranks(dist.get_rank(group), dist.get_world_size(group), group)
-        if torch.cuda.is_available() and "LOCAL_RANK" in os.environ:
-            stack.enter_context(torch.cuda.device(int(os.environ["LOCAL_RANK"])))
+        own_gpu = int(os.environ.get("LOCAL_RANK", torch.cuda.device_count()))
+        if own_gpu < torch.cuda.device_count():
+            stack.enter_context(torch.cuda.device(own_gpu))
         if not ranks.is_first:
             stack.enter_context(unwarned(Warning))
         stack.callback(_IN_USE.reset, _IN_USE.set(ranks))

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import ranks_program
+import torch
 import torch.distributed as dist
 from elsewhere import in_thread
 from small import same_weights, vae
@@ -194,7 +195,24 @@ def test_what_the_first_process_gets_or_raises(grouped, one_rank):
 
 
 def test_modules_that_normalise_over_a_batch_are_not_shared():
-    Ranks(0, 2).check_shareable(1)
-    Ranks(0, 1).check_shareable(2)
+    cpu = torch.device("cpu")
+    Ranks(0, 2).check_shareable(1, cpu)
+    Ranks(0, 1).check_shareable(2, cpu)
     with pytest.raises(ValueError, match="LayerNorm"):
-        Ranks(0, 2).check_shareable(2)
+        Ranks(0, 2).check_shareable(2, cpu)
+
+
+def test_every_rank_on_a_gpu_has_its_own(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    Ranks(1, 2).check_shareable(1, torch.device("cpu"))
+    Ranks(0, 1).check_shareable(1, torch.device("cuda"))
+    with pytest.raises(ValueError, match="Rank 1 has no GPU of its own: this machine has 1"):
+        Ranks(1, 2).check_shareable(1, torch.device("cuda"))
+
+
+def test_more_ranks_than_gpus_may_use_the_processor(monkeypatch, one_rank):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    with data_parallel() as rank:
+        assert rank == 0
