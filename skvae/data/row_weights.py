@@ -4,59 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_array
 
 from skvae.data.rows import RowFacts, Rows, facts_of
+from skvae.data.weights import check_weights
 
-__all__ = ["RowWeights", "check_weights"]
-
-
-def check_weights(sample_weight: Any, n_rows: int, name: str = "sample_weight") -> np.ndarray:
-    """Weights of rows as numbers.
-
-    Parameters
-    ----------
-    sample_weight : float or array-like of shape (n_rows,)
-        A number is the weight of every row.
-    n_rows : int
-        How many there are.
-    name : str, default="sample_weight"
-        Of the argument, for messages.
-
-    Returns
-    -------
-    weights : ndarray of shape (n_rows,), float64
-
-    Raises
-    ------
-    ValueError
-        If a weight is negative, NaN or infinite, all are zero, or there is not one for each row.
-
-    Examples
-    --------
-    >>> from skvae.data.row_weights import check_weights
-    >>> check_weights([1, 0], 2)
-    array([1., 0.])
-    """
-    weights: np.ndarray = check_array(
-        sample_weight, dtype=np.float64, ensure_2d=False, ensure_min_samples=0, input_name=name
-    )
-    if weights.ndim == 0:
-        weights = np.full(n_rows, weights)
-    if weights.shape != (n_rows,):
-        raise ValueError(
-            f"{name} has the shape {weights.shape}, but there are {n_rows} rows: give one weight "
-            f"for each of them, shape ({n_rows},)."
-        )
-    if (weights < 0).any():
-        row = int((weights < 0).argmax())
-        raise ValueError(
-            f"{name}[{row}] is {weights[row]:g}, a negative weight. A row of weight 0 is left out."
-        )
-    if not weights.any():
-        raise ValueError(f"All weights are zero ({name}): no row is left.")
-
-    return weights
+__all__ = ["RowWeights"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +36,7 @@ class RowWeights:
 
     @classmethod
     def of(cls, sample_weight: Any, n_rows: int, name: str = "sample_weight") -> "RowWeights":
-        """What a user's weights mean, None among them; see :func:`check_weights`."""
+        """What a user's weights mean, None among them."""
         if sample_weight is None:
             return cls()
         weights = check_weights(sample_weight, n_rows, name)

@@ -140,7 +140,7 @@ class WeightedBlocks(SummedBlocks):
         self._whole = all(map(are_whole, weights))
         self.n = sum(map(self._times, weights))  # rows that the weights stand for
         if self.n == 0:
-            raise ValueError("sample_weight is all zero: at least one weight must be positive.")
+            raise ValueError("All weights are zero (sample_weight): no row is left.")
 
     def _times(self, weights: FloatArray) -> int:
         return int(weights.sum() if self._whole else np.count_nonzero(weights))

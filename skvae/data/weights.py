@@ -1,6 +1,7 @@
 """How often rows count: weights, checked, and beside the rows that they belong to."""
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -34,10 +35,10 @@ def check_weights(
 
     Parameters
     ----------
-    given : array-like of shape (n,)
-        Not negative and finite.
+    given : float or array-like of shape (n,)
+        Not negative and finite. A number is the weight of each, where n is known.
     n : int, default=None
-        How many there must be; None takes any number.
+        How many there must be; None takes as many as there are.
     name : str
         Of the argument, for errors.
     of : str
@@ -60,6 +61,8 @@ def check_weights(
     >>> check_weights([2, 0, 1], 3)
     array([2., 0., 1.])
     """
+    if isinstance(given, Real) and n is not None:
+        given = np.full(n, given)
     weights = check_numbers(given, name, ensure_2d=False, allow_nd=True, ensure_min_samples=0)
     weights = weights.astype(np.float64, copy=False)
     if weights.ndim != 1 or len(weights) != (len(weights) if n is None else n):
@@ -67,11 +70,15 @@ def check_weights(
         raise ValueError(
             f"{name} must have shape {shape}, one for every {of}; got {weights.shape}."
         )
-    if len(weights) and (weights.min() < 0 or (weights.max() == 0 and not all_zero)):
+    if (weights < 0).any():
+        place = int((weights < 0).argmax())
         raise ValueError(
-            f"{name} must be non-negative and not all zero; they lie between {weights.min():g} "
-            f"and {weights.max():g}."
+            f"{name}[{place}] is {weights[place]:g}, a negative weight. A {of} of weight 0 is left "
+            "out."
         )
+    if len(weights) and not (all_zero or weights.any()):
+        raise ValueError(f"All weights are zero ({name}): no {of} is left.")
+
     return weights
 
 

@@ -10,8 +10,8 @@ from skvae._sklearn import available_if
 from skvae._typing import Array, FloatArray
 from skvae.compute.sizes import check_memory
 from skvae.data.containers import numbers
-from skvae.data.row_weights import check_weights
 from skvae.data.rows import output_dtype, validate_rows
+from skvae.data.weights import check_weights
 from skvae.vae.classification import log_class_probabilities
 from skvae.vae.fitted import N_REFINEMENT, FittedVAE, cast, settled
 from skvae.vae.labels import encode_labels

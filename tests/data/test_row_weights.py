@@ -1,37 +1,8 @@
 import numpy as np
-import pandas as pd
 import pytest
 
-from skvae.data.row_weights import RowWeights, check_weights
+from skvae.data.row_weights import RowWeights
 from skvae.data.rows import ArrayRows, facts_of
-
-
-@pytest.mark.parametrize("container", [list, np.array, pd.Series, np.float32])
-def test_weights_come_in_any_container_of_one_dimension(container):
-    weights = np.array([0.5, 2.0, 0.0])
-    assert check_weights(container(weights), 3).tolist() == [0.5, 2.0, 0.0]
-    with pytest.raises(ValueError, match=r"has the shape \(3, 1\), but there are 3 rows"):
-        check_weights(weights[:, None], 3)
-
-
-def test_a_number_is_the_weight_of_every_row():
-    assert check_weights(3, 2).tolist() == [3.0, 3.0]
-
-
-@pytest.mark.parametrize(
-    ("weights", "message"),
-    [
-        ([1, -2, 3], r"own_weights\[1\] is -2, a negative weight"),
-        ([1, np.nan, 3], "own_weights contains NaN"),
-        ([1, np.inf, 3], "own_weights contains infinity"),
-        ([0, 0, 0], r"All weights are zero \(own_weights\)"),
-        ([1, 2], r"own_weights has the shape \(2,\), but there are 3 rows"),
-        (-1.0, r"own_weights\[0\] is -1"),
-    ],
-)
-def test_bad_weights_are_named(weights, message):
-    with pytest.raises(ValueError, match=message):
-        check_weights(weights, 3, "own_weights")
 
 
 def test_no_weights_and_equal_ones_are_the_same():

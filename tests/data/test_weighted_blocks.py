@@ -106,9 +106,9 @@ def test_rows_with_other_weights_are_drawn_alike_and_keep_them():
     [
         (np.ones(99), "sample_weight"),
         (np.ones(101), "sample_weight"),
-        (-np.ones(100), "must be non-negative"),
+        (-np.ones(100), "a negative weight"),
         (np.full(100, np.nan), "sample_weight contains NaN"),
-        (np.zeros(100), "all zero"),
+        (np.zeros(100), "All weights are zero"),
     ],
 )
 def test_weights_that_do_not_belong_to_the_rows_are_an_error(rows, bad, message):

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from skvae.data.weights import (
@@ -17,13 +18,26 @@ def test_weights_become_float64(given):
     assert weights.dtype == np.float64 and np.array_equal(weights, given)
 
 
+@pytest.mark.parametrize("container", [list, np.array, pd.Series, np.float32])
+def test_weights_come_in_any_container_of_one_dimension(container):
+    weights = np.array([0.5, 2.0, 0.0])
+    assert check_weights(container(weights), 3).tolist() == [0.5, 2.0, 0.0]
+
+
+def test_a_number_is_the_weight_of_each():
+    assert check_weights(3, 2).tolist() == [3.0, 3.0]
+    with pytest.raises(ValueError, match="shape"):
+        check_weights(3)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         ([1, 2], r"sample_weight must have shape \(3,\), one for every row; got \(2,\)"),
         (np.ones((3, 1)), r"must have shape \(3,\)"),
-        ([1, -1, 2], "must be non-negative and not all zero; they lie between -1 and 2"),
-        ([0, 0, 0], "not all zero"),
+        ([1, -2, 3], r"sample_weight\[1\] is -2, a negative weight. A row of weight 0"),
+        (-1.0, r"sample_weight\[0\] is -1"),
+        ([0, 0, 0], r"All weights are zero \(sample_weight\): no row is left"),
         ([1, np.nan, 1], "sample_weight contains NaN"),
         ([1, np.inf, 1], "sample_weight contains infinity"),
         (["a", "b", "c"], "sample_weight holds text"),

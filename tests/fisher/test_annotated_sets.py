@@ -30,10 +30,13 @@ def test_weights_multiply(packed):
     [
         ([1, 2, 3], r"sample_weight must have shape \(4,\), one for every set"),
         ([[1], [1]], "weights of the descriptors of 2 sets, but there are 4 sets"),
-        ([[1, 1, 1], [], [1, -2, 1, 1], [1]], "sample_weight of set 2 must be non-negative"),
+        (
+            [[1, 1, 1], [], [1, -2, 1, 1], [1]],
+            r"weight of set 2\[\d\] is -\d, a negative",
+        ),
         ([[1, 1, 1], [], [1, np.nan, 1, 1], [1]], "sample_weight of set 2 contains NaN"),
         ([1, 1, np.inf, 1], "sample_weight contains infinity"),
-        ([0, 0, 0, 0], "not all zero"),
+        ([0, 0, 0, 0], "All weights are zero"),
         ([[0, 0, 0], [], [0] * 4, [0]], "sample_weight is all zero"),
     ],
 )

@@ -169,8 +169,8 @@ def test_an_index_becomes_that_of_the_vectors_where_there_is_none(descriptors):
         ({"positions": [np.zeros((6, 2))] * 5}, "Set 1 has 0 descriptors, but 6 positions"),
         ({"weights": [1, 2]}, r"weights must have shape \(5,\), one for every set"),
         ({"weights": [[1] * 6] * 5}, "Set 1 has 0 descriptors, but 6 weights"),
-        ({"weights": [1, 1, -1, 1, 1]}, "weights must be non-negative"),
-        ({"weights": [0] * 5}, "not all zero"),
+        ({"weights": [1, 1, -1, 1, 1]}, r"weights\[2\] is -1, a negative weight"),
+        ({"weights": [0] * 5}, "All weights are zero"),
     ],
 )
 def test_what_does_not_match_is_named(descriptors, beside, message):

@@ -294,8 +294,8 @@ def test_weights_in_a_pyramid(digits):
     ("weights", "message"),
     [
         ([1.0], "one for every descriptor"),
-        ([1, -1, 1], "non-negative"),
-        ([0, 0, 0], "not all zero"),
+        ([1, -1, 1], "a negative weight"),
+        ([0, 0, 0], "All weights are zero"),
         ([1, np.nan, 1], "weights contains NaN"),
         (np.ma.masked_equal([1, 2, 3], 2), "weights has masked values"),
     ],

@@ -290,11 +290,14 @@ def test_a_set_of_zeros_is_an_empty_one_and_weights_of_sets_change_no_vector(rng
     ("bad", "message"),
     [
         ([1, 2], r"sample_weight must have shape \(3,\), one for every set"),
-        ([1, -2, 1], "sample_weight must be non-negative"),
+        ([1, -2, 1], r"sample_weight\[1\] is -2, a negative weight"),
         ([1, np.nan, 1], "sample_weight contains NaN"),
-        ([0, 0, 0], "not all zero"),
+        ([0, 0, 0], "All weights are zero"),
         ([[1] * 10, [1] * 9, [1] * 10], "Set 1 has 10 descriptors, but 9 weights"),
-        ([[1] * 10, [1] * 10, [-1] * 10], "sample_weight of set 2 must be non-negative"),
+        (
+            [[1] * 10, [1] * 10, [-1] * 10],
+            r"weight of set 2\[\d\] is -\d, a negative",
+        ),
     ],
 )
 def test_bad_weights_leave_the_fit_before(rng, encoder, bad, message):

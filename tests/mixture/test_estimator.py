@@ -666,8 +666,8 @@ def test_batches_of_stepwise_em_have_weights(rng):
     ("bad", "message"),
     [
         (np.ones(399), r"sample_weight must have shape \(400,\), one for every row"),
-        (-np.ones(400), "sample_weight must be non-negative and not all zero"),
-        (np.zeros(400), "not all zero"),
+        (-np.ones(400), r"sample_weight\[0\] is -1, a negative weight"),
+        (np.zeros(400), "All weights are zero"),
         (np.full(400, np.nan), "sample_weight contains NaN"),
         (np.full(400, np.inf), "sample_weight contains infinity"),
     ],

@@ -147,7 +147,7 @@ def test_score_is_the_weighted_mean_of_the_rows():
         np.average(by_row, weights=weights), rel=1e-6
     )
     assert fitted.score(X, Y) == fitted.score(X, Y, None)
-    with pytest.raises(ValueError, match=r"sample_weight has the shape \(20,\)"):
+    with pytest.raises(ValueError, match=r"one for every row; got \(20,\)"):
         fitted.score(X, sample_weight=weights)
 
 
@@ -157,7 +157,7 @@ def test_score_is_the_weighted_mean_of_the_rows():
         (-WEIGHTS, "a negative weight"),
         (np.where(COUNTED, np.nan, 1), "sample_weight contains NaN"),
         (0 * WEIGHTS, "All weights are zero"),
-        (WEIGHTS[1:], r"has the shape \(239,\), but there are 240 rows"),
+        (WEIGHTS[1:], r"must have shape \(240,\), one for every row; got \(239,\)"),
     ],
     ids=["negative", "NaN", "zero", "length"],
 )
@@ -236,7 +236,7 @@ def test_validation_rows_beyond_the_range_of_a_likelihood():
         ({"sample_weight_val": [1.0]}, "sample_weight_val is given without X_val"),
         (
             {"X_val": X[:2], "y_val": Y[:2], "sample_weight_val": [1.0]},
-            r"sample_weight_val has the shape \(1,\), but there are 2 rows",
+            r"sample_weight_val must have shape \(2,\), one for every row; got \(1,\)",
         ),
         (
             {"X_val": X[:2], "y_val": Y[:2], "sample_weight_val": [0, 0]},
