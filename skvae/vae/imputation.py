@@ -1,5 +1,6 @@
 """The estimator's imputation: missing values filled in."""
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -81,12 +82,13 @@ class ImputationMixin(GenerativeMixin):
         >>> vae.impute(X, draws=5).shape
         (5, 178, 13)
         """
-        for name, number in (("n_importance", n_importance), ("draws", draws)):
-            if number is not None and number < 1:
-                raise ValueError(f"{name} must be at least 1, got {number}.")
+        n_draws = 1 if draws is None else draws
+        for name, number in (("n_importance", n_importance), ("draws", n_draws)):
+            if not isinstance(number, Integral) or number < 1:
+                raise ValueError(f"{name}={number!r} must be a positive integer.")
         fitted, rows = self.fitted_, self._rows(X)
         check_memory(4096 * n_importance * fitted.n_components, f"n_importance={n_importance}")
-        check_memory(16 * (draws or 1) * rows.shape[0] * rows.shape[1], f"draws={draws}")
+        check_memory(16 * n_draws * rows.shape[0] * rows.shape[1], f"draws={draws}")
         seed = stream_seed(fitted.seed, IMPUTE)
         if random_state is not None:
             seed = int(check_random_state(random_state).randint(2**31 - 1))

@@ -74,8 +74,7 @@ def log_jacobians(scaling: Scaling, X: np.ndarray) -> float | np.ndarray:
     log_jacobian : ndarray of shape (n,), or float where no value is missing
     """
     whole = scaling.log_jacobian()
-    missing = np.isnan(X)
-    if scaling.scale is None or not missing.any():
+    if scaling.scale is None or not (missing := np.isnan(X)).any():
         return whole
     own = -(~missing @ np.log(scaling.scale))
 

@@ -160,10 +160,11 @@ def test_counts_and_binary_values_are_drawn_as_such():
 
 
 def test_bad_arguments(fitted):
-    with pytest.raises(ValueError, match="n_importance must be at least 1, got 0"):
-        fitted.impute(X, n_importance=0)
-    with pytest.raises(ValueError, match="draws must be at least 1, got 0"):
-        fitted.impute(X, draws=0)
+    for bad in ({"n_importance": 0}, {"n_importance": 2.5}, {"draws": 0}, {"draws": "all"}):
+        with pytest.raises(ValueError, match="must be a positive integer"):
+            fitted.impute(X, **bad)
+    with pytest.raises(ValueError, match="memory"):
+        fitted.impute(X, draws=10**12)
     assert not hasattr(vae(variational=False).fit(X), "impute")
     with pytest.raises(ValueError, match="5 features"):
         fitted.impute(X[:, :2])

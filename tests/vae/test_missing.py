@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from own_modules import ContinuousBernoulli
 from reiterable import Blocks
+from scipy.sparse import csr_array
 from scipy.stats import multivariate_normal
 from sklearn.utils import get_tags
 from small import same_weights, vae
@@ -126,8 +127,16 @@ def test_a_column_whose_values_are_all_held_out_has_a_finite_start(likelihood):
         assert all(np.isfinite(a).all() for a in fitted.parameters_.values())
 
 
+def test_rows_to_stop_by_may_have_missing_values_where_others_have_none():
+    fitted = vae(early_stopping=True).fit(REALS, X_val=holed(REALS))
+    expected = fitted.score(holed(REALS))
+    assert fitted.best_validation_score_ == pytest.approx(expected, abs=0.05)
+
+
 def test_infinite_values_are_refused_and_missing_ones_of_sparse_rows():
     X = holed(REALS)
+    with pytest.raises(ValueError, match="X contains NaN: the sparse matrix stores it at row 0"):
+        vae().fit(csr_array(X))
     X[3, 3] = np.inf
     for method in (vae().fit, vae().fit(REALS).transform, vae().fit(REALS).impute):
         with pytest.raises(ValueError, match="infinity"):

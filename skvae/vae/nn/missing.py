@@ -46,15 +46,24 @@ def log_prob_of_observed(
     -------
     log_prob : tensor of shape (n,)
     """
+    observed, x, of_observed = _of_observed(likelihood, x, output)
+    module: Any = likelihood
+
+    return torch.where(observed.all(-1), module.log_prob(x, output), of_observed)
+
+
+def _of_observed(
+    likelihood: nn.Module, x: torch.Tensor, output: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """What is observed, x with something in the place of the rest, and log p of the observed."""
     check_marginalises(likelihood)
     module: Any = likelihood
     observed = ~x.isnan()
-    # What stands in the place of a missing value counts for nothing, but has to have a gradient.
+    # It counts for nothing, but has to have a gradient.
     x = torch.where(observed, x, module.mean(output).detach())
     by_feature = module.log_prob_per_feature(x, output)
-    of_observed = torch.where(observed, by_feature, 0).sum(-1)
 
-    return torch.where(observed.all(-1), module.log_prob(x, output), of_observed)
+    return observed, x, torch.where(observed, by_feature, 0).sum(-1)
 
 
 def log_prob_of_observed_and_gradient(
@@ -81,7 +90,7 @@ def log_prob_of_observed_and_gradient(
     own = list(likelihood.parameters())
     with torch.enable_grad():
         output = output.detach().requires_grad_()
-        log_prob = log_prob_of_observed(likelihood, x, output).sum()
+        log_prob = _of_observed(likelihood, x, output)[2].sum()
         d_output, *gradients = torch.autograd.grad(-log_prob, [output, *own])
     for theta, gradient in zip(own, gradients, strict=True):
         assert theta.grad is not None  # made before the first step
