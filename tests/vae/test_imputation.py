@@ -85,11 +85,11 @@ def conditional(x, mean, covariance):
 def test_imputation_of_a_gaussian_is_the_conditional_mean():
     rows, model, mean, covariance = linear_model()
     scale = model.scale_
-    filled = model.impute(rows, n_importance=2000)
+    filled = model.impute(rows, n_importance=500)
     for x, found in zip(rows, filled, strict=True):
         m = np.isnan(x)
         expected, _ = conditional(x, mean, covariance)
-        np.testing.assert_allclose(found[m] / scale[m], expected / scale[m], atol=0.12)
+        np.testing.assert_allclose(found[m] / scale[m], expected / scale[m], atol=0.15)
 
 
 def test_draws_have_the_conditional_moments():
@@ -113,17 +113,17 @@ def test_draws_have_the_conditional_moments():
 def test_a_row_without_a_value_is_filled_from_the_prior(options):
     model = vae(max_iter=20, **options).fit(X, Y)
     empty = np.full((1, 5), np.nan)
-    expected = model.sample(20_000, draw=True)
+    expected = model.sample(5000, draw=True)
     mean, std = expected.mean(axis=0), expected.std(axis=0)
-    found = model.impute(empty, n_importance=1000)[0]
-    np.testing.assert_allclose((found - mean) / std, 0, atol=0.1)
-    draws = model.impute(np.repeat(empty, 2000, axis=0), draws=1, n_importance=5)[0]
-    np.testing.assert_allclose((draws.mean(axis=0) - mean) / std, 0, atol=0.1)
-    np.testing.assert_allclose(draws.std(axis=0) / std, 1, atol=0.1)
+    found = model.impute(empty, n_importance=400)[0]
+    np.testing.assert_allclose((found - mean) / std, 0, atol=0.15)
+    draws = model.impute(np.repeat(empty, 768, axis=0), draws=1, n_importance=3)[0]
+    np.testing.assert_allclose((draws.mean(axis=0) - mean) / std, 0, atol=0.15)
+    np.testing.assert_allclose(draws.std(axis=0) / std, 1, atol=0.15)
     if options.get("conditional"):
-        of_class = model.sample(20_000, y=1).mean(axis=0)
-        found = model.impute(empty, 1, n_importance=1000)[0]
-        np.testing.assert_allclose((found - of_class) / std, 0, atol=0.1)
+        of_class = model.sample(5000, y=1).mean(axis=0)
+        found = model.impute(empty, 1, n_importance=400)[0]
+        np.testing.assert_allclose((found - of_class) / std, 0, atol=0.15)
 
 
 @pytest.mark.parametrize("conditional", ["prior", "decoder"])
@@ -133,7 +133,7 @@ def test_classes_decide_where_they_are_known(conditional):
     rows = np.column_stack([4.0 * y + rng.normal(size=300), 9.0 * y + rng.normal(size=300)])
     holes = rows.copy()
     holes[::3, 1] = np.nan
-    options = {"hidden_layer_sizes": (20,), "learning_rate_init": 0.01, "max_iter": 30}
+    options = {"hidden_layer_sizes": (20,), "learning_rate_init": 0.02, "max_iter": 15}
     model = VAETransformer(2, conditional=conditional, random_state=0, **options).fit(holes, y)
     x = np.array([[2.0, np.nan]])
     low, high = (model.impute(x, label)[0, 1] for label in (0, 1))
@@ -144,8 +144,8 @@ def test_classes_decide_where_they_are_known(conditional):
     some = np.repeat(x, 3, axis=0)
     mixed = model.impute(some, [0, -1, 1])[:, 1]
     np.testing.assert_allclose(mixed, [low, unknown, high], atol=1e-5)
-    draws = model.impute(some, [0, -1, 1], draws=200)[:, :, 1].mean(axis=0)
-    np.testing.assert_allclose(draws, mixed, atol=1.5)
+    draws = model.impute(some, [0, -1, 1], draws=60)[:, :, 1].mean(axis=0)
+    np.testing.assert_allclose(draws, mixed, atol=2)
 
 
 def test_counts_and_binary_values_are_drawn_as_such():
