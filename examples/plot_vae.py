@@ -72,3 +72,15 @@ for k, column in enumerate(axes.T):
         ax.set(xticks=[], yticks=[])
 figure.suptitle("Samples of each class")
 plt.show()
+
+# %%
+# What to try next
+# ----------------
+# - Which parameters matter first: :doc:`/vae` lists eight.
+# - A map to walk on, in a browser: :doc:`/explorer`.
+# - How it works, drawn step by step: :doc:`/what-is-a-vae`.
+#
+# Where it loses
+# --------------
+# With so few rows the pixels themselves are about as good under the same support vector machine,
+# and a linear classifier of posterior means is no better than one of the pixels (:doc:`/evidence`).
