@@ -92,7 +92,7 @@ def test_every_example_is_a_notebook(site):
 
 def test_search_finds_pages_in_a_browser(site, browser):
     page = browser.new_page()
-    page.goto((site / "search.html").as_uri() + "?q=reparameterization")
+    page.goto((site / "search.html").as_uri() + "?q=reparameterisation")
     page.wait_for_selector("#search-results li")
     found = {link.get_attribute("href") for link in page.locator("#search-results li a").all()}
     page.close()
