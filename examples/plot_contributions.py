@@ -1,6 +1,6 @@
 """
-Who in a set decided
-====================
+Which members of a set decided
+==============================
 
 A linear model on Fisher vectors can be read back to the descriptors that its decision is made of:
 ``encoder.contributions(X, coef)`` has a number for each, and they sum to the decision less its

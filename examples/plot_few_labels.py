@@ -79,3 +79,10 @@ for ax, (task, (n_classes, sizes, errors)) in zip(axes, tasks.items(), strict=Tr
 axes[0].set_ylabel("test error (%)")
 axes[0].legend()
 plt.show()
+
+# %%
+# What to try next
+# ----------------
+# - Make the features once and try other graphs: ``n_neighbors`` of ``recipes.neighbor_graph``.
+# - Features of your own, of rows, series or texts, in the place of the Fisher vectors.
+# - MNIST with a hundred labels, and how it fails: :doc:`/few-labels`.

@@ -85,3 +85,15 @@ for k in heaviest:
 ax.set(xlim=(-1.15, 1.15), ylim=(1.15, -1.15), xlabel="x", ylabel="y")
 ax.set_title("The 40 heaviest components, each at its place")
 plt.show()
+
+# %%
+# What to try next
+# ----------------
+# - Sets of anything else, as a list of arrays: ``FisherVectorEncoder().fit_transform(sets)``.
+# - Which settings matter, and by how much: :doc:`/choosing`.
+# - How the vector comes about, drawn step by step: :doc:`/what-is-a-fisher-vector`.
+#
+# Where it loses
+# --------------
+# A vector of 64 components has more than a thousand entries, where a posterior mean of a VAE has
+# ten. Nearest neighbours and kernels are the better served by those.

@@ -1,6 +1,6 @@
 """
-A mixture of more descriptors than fit
-======================================
+A mixture of more descriptors than memory holds
+===============================================
 
 ``DiagonalGaussianMixture`` reads a memory map a few megabytes at a time. With ``batch_size`` it
 takes a step after every batch instead of every pass: fewer passes over the file, and nearly the
@@ -47,7 +47,8 @@ for n, score in zip(passes, stepwise, strict=True):
     print(f"stepwise, {n} passes: {score:.3f} nats, an error of {error:.3f} against EM")
 
 # %%
-# One pass in small steps does what EM needs three for. Beyond that the two differ by thousandths.
+# What came out: one pass in small steps does what EM needs three passes for. Beyond that the two
+# differ by thousandths.
 figure, ax = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
 ax.plot(np.arange(1, em.n_iter_ + 1), em.lower_bounds_, "o-", ms=4, label="EM")
 ax.plot(passes, stepwise, "s--", label="stepwise, batches of 2,000")
@@ -56,3 +57,17 @@ ax.xaxis.get_major_locator().set_params(integer=True)
 ax.legend()
 plt.show()
 folder.cleanup()
+
+# %%
+# What to try next
+# ----------------
+# - A list of memory maps, or an object that opens a file for each set, is input to
+#   ``FisherVectorEncoder`` as well (:doc:`/scaling`).
+# - ``VAETransformer`` reads memory maps and iterables of blocks too (:doc:`/training`).
+# - Data that can be read only once: :doc:`/auto_examples/plot_streaming`.
+#
+# Where it loses
+# --------------
+# Stepwise EM needs many batches in a pass: of a file that fits into memory, EM itself is done in
+# the time of a few passes and ends at the higher likelihood. Random batches want a solid-state
+# disk.

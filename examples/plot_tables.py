@@ -67,7 +67,8 @@ for name, model in models.items():
     print(f"{name:28} error {errors[name]:.1f} %")
 
 # %%
-# Aggregates know how far the ink reaches, and not where it lies.
+# What came out: aggregates know how far the ink extends, and not where it lies, and a Fisher vector
+# knows both.
 figure, (left, right) = plt.subplots(
     1, 2, figsize=(9, 3.2), layout="constrained", width_ratios=[1, 2]
 )
@@ -79,3 +80,17 @@ right.barh(list(errors), list(errors.values()), color="0.4")
 right.invert_yaxis()
 right.set(xlabel="error of three folds (%)")
 plt.show()
+
+# %%
+# What to try next
+# ----------------
+# - Put Fisher vectors beside the aggregates, by ``make_union``, and boosted trees after both.
+# - ``encoder.contributions`` says which rows of a key decided
+#   (:doc:`/auto_examples/plot_contributions`).
+# - Text, times, and missing values are columns as well: :doc:`/tables`.
+#
+# Where it loses
+# --------------
+# Where one column tells nearly everything, where there are only a few hundred keys, or where most
+# values are missing, aggregates are enough; :doc:`/tables` has such tables beside one on which
+# Fisher vectors win by far.

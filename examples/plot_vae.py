@@ -9,7 +9,8 @@ about half a minute.
 # %%
 # Fit
 # ---
-# Grey levels have a Bernoulli likelihood if asked for; real numbers get a Gaussian one.
+# For grey levels, say ``likelihood="bernoulli"``; other numbers have a Gaussian likelihood by
+# default.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -31,8 +32,8 @@ print(f"importance-weighted bound: {vae.score_samples(X_test, n_importance=50).m
 print(f"{vae.n_active_} of {vae.n_components} latent dimensions are active")
 
 # %%
-# How it learned. The KL weight warms up over two fifths of the steps, so that no dimension is given
-# up before it had a chance.
+# How it learned. The KL weight rises from zero over two fifths of the steps (KL annealing), so that
+# no latent dimension collapses before the decoder uses it.
 figure, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
 axes[0].plot(vae.history_["elbo"], color="black")
 axes[0].set(xlabel="epoch", ylabel="ELBO (nats)")
@@ -58,7 +59,8 @@ figure.suptitle("Test images and their reconstructions")
 # Class means as priors
 # ---------------------
 # With ``conditional="prior"`` the labels pull each class toward a mean of its own. ``transform``
-# still needs no labels, so the model sits in a Pipeline; ``sample`` can be asked for a class.
+# still needs no labels, so the model sits in a Pipeline; ``sample`` draws from a class of your
+# choice.
 prior = VAETransformer(
     10, conditional="prior", likelihood="bernoulli", max_iter=150, random_state=0
 ).fit(X_train, y_train)
@@ -72,3 +74,15 @@ for k, column in enumerate(axes.T):
         ax.set(xticks=[], yticks=[])
 figure.suptitle("Samples of each class")
 plt.show()
+
+# %%
+# What to try next
+# ----------------
+# - Which parameters matter first: :doc:`/vae` lists eight.
+# - A map to walk on, in a browser: :doc:`/explorer`.
+# - How it works, drawn step by step: :doc:`/what-is-a-vae`.
+#
+# Where it loses
+# --------------
+# With so few rows the pixels themselves are about as good under the same support vector machine,
+# and a linear classifier of posterior means is no better than one of the pixels (:doc:`/evidence`).

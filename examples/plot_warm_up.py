@@ -1,16 +1,16 @@
 """
-Warming up, and counting what is active
-=======================================
+KL annealing, and counting active dimensions
+============================================
 
 Early in training the decoder makes no use of the latent variables yet, so the cheapest thing for
-the encoder is to say nothing: a dimension that equals the prior costs no KL. Some never come back.
+the encoder is to say nothing: a dimension that equals the prior costs no KL. Some stay collapsed.
 With ``warm_up`` the KL term starts at zero and rises slowly, which gives each dimension time to be
 of use.
 """
 
 # %%
-# Three lengths of the warm-up
-# ----------------------------
+# Three lengths of the annealing
+# ------------------------------
 # Everything else is equal: 32 dimensions, 60 passes over scikit-learn's digits.
 import matplotlib.pyplot as plt
 import numpy as np

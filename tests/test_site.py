@@ -1,5 +1,6 @@
 """The documentation builds without a warning, and every link and anchor inside it exists."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -91,15 +92,47 @@ def test_every_example_is_a_notebook(site):
 
 def test_search_finds_pages_in_a_browser(site, browser):
     page = browser.new_page()
-    page.goto((site / "search.html").as_uri() + "?q=reparameterization")
+    page.goto((site / "search.html").as_uri() + "?q=reparameterisation")
     page.wait_for_selector("#search-results li")
     found = {link.get_attribute("href") for link in page.locator("#search-results li a").all()}
     page.close()
     assert any("vae-derivation.html" in address for address in found)
 
 
+def test_the_table_of_contents_has_tutorials_how_to_explanation_and_reference(site):
+    kinds = ["tutorials.html", "guide.html", "explanation.html", "reference.html"]
+    header = (site / "index.html").read_text().partition("</header>")[0]
+    found = re.findall(r'class="nav-link nav-internal" href="([^"]+)"', header)
+    assert list(dict.fromkeys(found)) == kinds
+
+
+def test_a_class_has_a_table_of_its_methods_and_a_link_to_its_source(site):
+    page = Page(site / "generated" / "skvae.FisherVectorEncoder.html")
+    links = [(link.path, link.fragment) for link in page.links]
+    for method in ("fit", "transform", "contributions"):
+        assert links.count(("", f"skvae.FisherVectorEncoder.{method}")) >= 2  # table, contents
+    assert "../_modules/skvae/fisher/encoder.html" in [path for path, _ in links]
+    assert ("skvae.DiagonalGaussianMixture.html", "skvae.DiagonalGaussianMixture") in links
+
+
+def test_the_chart_leads_to_pages(site):
+    chart = (site / "index.html").read_text().partition('<svg class="chart"')[2]
+    targets = re.findall(r'<a href="([^"#]+)', chart.partition("</svg>")[0])
+    assert len(set(targets)) >= 6 and all((site / target).exists() for target in targets)
+
+
 @pytest.mark.parametrize(
-    "name", ["index", "quick-start.zh-CN", "vae-mnist", "evidence", "auto_examples/index"]
+    "name",
+    [
+        "index",
+        "quick-start.zh-CN",
+        "choosing",
+        "vae-mnist",
+        "evidence",
+        "auto_examples/index",
+        "generated/skvae.VAETransformer",
+        "generated/skvae.exceptions.PosteriorCollapseWarning",
+    ],
 )
 def test_pages_fit_a_phone(name, site, browser):
     page = browser.new_page(viewport={"width": 390, "height": 844})

@@ -1,0 +1,63 @@
+"""Pages speak in the field's words, without goals and diaries, and headings say something."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [
+    path
+    for path in sorted([*ROOT.glob("docs/*.md"), *ROOT.glob("examples/*.py"), ROOT / "README.md"])
+    if path.name not in ("changelog.md", "quick-start.zh-CN.md")
+]
+GOALS = r"\basked\b|\breached\b|hoped[- ]for|\bbeaten\b"
+DIARY = r"'s sake|other work|\bbusy (?:AMD|Intel)|Until \d+ \w+ 20|\bgrew from\b|\bthe seed network"
+SPELLING = r"reparameteriz|\b\w*normaliz(?!e[\"=_ ]|e\b|er\b)|logp\(|\bwarm(?:s|ed|ing) up\b"
+HEADINGS = (
+    "More than fits|Back again|Again|Numbers you can rely on|Which posteriors, which size"
+    "|Not there|Who decided|Measured|Needles|Files|Next"
+)
+
+
+def text_of(path):
+    """A page without its code; the comments of an example are its text."""
+    text = path.read_text("utf-8")
+    if path.suffix == ".md":
+        return re.sub(r"```(?!\{).*?```|`[^`\n]+`", "", text, flags=re.DOTALL)
+    introduction = text.split('"""')[1]
+    return introduction + "".join(re.findall(r"^# .*\n", text, flags=re.MULTILINE))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_pages_have_the_words_of_the_field(path):
+    text = re.sub(r"\s+", " ", text_of(path))
+    found = re.findall(rf".{{0,40}}(?:{GOALS}|{DIARY}|{SPELLING}).{{0,40}}", text)
+    assert not found
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_headings_say_what_is_under_them(path):
+    lines = text_of(path).splitlines()
+    assert not [line for line in lines if re.fullmatch(rf"#+ ({HEADINGS})", line)]
+
+
+def tutorials():
+    page = (ROOT / "docs" / "tutorials.md").read_text("utf-8")
+    return sorted(set(re.findall(r"auto_examples/(plot_\w+)\.rst", page)))
+
+
+@pytest.mark.parametrize("name", tutorials())
+def test_a_tutorial_ends_with_what_to_try_and_where_it_loses(name):
+    headings = re.findall(
+        r"^# (.+)\n# -+$", (ROOT / f"examples/{name}.py").read_text(), re.MULTILINE
+    )
+    assert "What to try next" in headings
+    assert {"Where it loses", "Where it fails"} & set(headings)
+
+
+@pytest.mark.parametrize("name", ["what-is-a-fisher-vector", "what-is-a-vae", "index"])
+def test_concepts_are_drawn(name):
+    assert (
+        len(re.findall(r"!\[[^]]{20,}\]\(concepts/", (ROOT / f"docs/{name}.md").read_text())) >= 2
+    )
