@@ -48,7 +48,7 @@ def add_command(commands: Any) -> None:
     parser.set_defaults(run=_train)
     add = parser.add_argument
     add("--dataset", choices=datasets.DATASETS, default="mnist", help="images and labels")
-    add("--data-dir", metavar="DIR", help="folder of data sets, else $SKVAE_DATA_HOME")
+    add("--data-home", metavar="DIR", help="folder of data sets, else $SKVAE_DATA_HOME")
     add("--logdir", metavar="DIR", default="log", help="folder for all that is written")
     add("--latent-dim", type=positive, default=100, metavar="N", help="latent dimensions")
     add("--batch-size", type=positive, default=64, metavar="N", help="images per iteration")
@@ -69,7 +69,7 @@ def add_command(commands: Any) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    data = datasets.DATASETS[arguments.dataset](data_home=arguments.data_dir)
+    data = datasets.DATASETS[arguments.dataset](data_home=arguments.data_home)
     X, y, n = data.data, data.target, data.n_train
     require_torch("skvae train")
     require_pictures(maps=arguments.latent_dim == 2)
