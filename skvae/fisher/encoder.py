@@ -116,7 +116,8 @@ class FisherVectorEncoder(SetEncoder):
     random_state : int, RandomState instance or None, default=None
         Decides the sample of descriptors, and seeds every nested ``random_state`` that is None.
     verbose : int, default=0
-        Progress of the encoding, as joblib prints it.
+        From 1 on, ``fit`` prints its steps (the sample of descriptors, the reducer, k-means, each
+        iteration of EM), and joblib the progress of the encoding.
 
     Attributes
     ----------
@@ -264,7 +265,10 @@ class FisherVectorEncoder(SetEncoder):
     ) -> None:
         if self.mixture is None:
             self.mixture_ = DiagonalGaussianMixture(
-                self.n_components, device=self.device, n_jobs=self.n_jobs
+                self.n_components,
+                device=self.device,
+                n_jobs=self.n_jobs,
+                verbose=int(self.verbose > 0),
             )
             derive_random_states(self.mixture_, rng)
             with unwarned(ConvergenceWarning):  # vectors gain nothing from the last nats

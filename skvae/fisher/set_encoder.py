@@ -13,6 +13,7 @@ from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skvae._estimator import Estimator
+from skvae._progress import Steps
 from skvae._refit import fitted_aside
 from skvae._sklearn import HasMethods, Interval, StrOptions, available_if, fit_context
 from skvae._typing import ArrayLike, BlocksLike, Constraints, FloatArray, Names, SetsLike
@@ -158,8 +159,10 @@ class SetEncoder(TransformerMixin, Estimator):
         head = getattr(rows_or_sets, "head", rows_or_sets)
         self.extractor_ = fitted_clone(self.extractor, head, rng)
         source = self._source(rows_or_sets, weights)
+        steps = Steps(self.verbose)
         sample = self._sample(source, rng)
         n_samples, self._n_local = sample.descriptors.shape
+        steps.done(f"Sampled {n_samples:,} descriptors of {self._n_local} features")
         if n_samples < self._n_model_components:
             raise ValueError(
                 f"n_components={self._n_model_components} needs at least as many descriptors, got "
@@ -190,9 +193,14 @@ class SetEncoder(TransformerMixin, Estimator):
 
     def _fit_parts(self, source: Sets, sample: PackedSets, rng: np.random.RandomState) -> None:
         """Fit reducer and model to a sample of the descriptors."""
+        steps = Steps(self.verbose)
         with naming_missing_values(sample.descriptors, self.reducer):
             self.reducer_ = fitted_clone(self.reducer, sample.descriptors, rng, sample.weights)
-        self._fit_model(self._reduction().apply(sample), rng, sample.weights)
+        local = self._reduction().apply(sample)
+        if self.reducer is not None:
+            steps.done(f"Reduced them to {local.shape[1]} features")
+        self._fit_model(local, rng, sample.weights)
+        steps.done(f"Fitted the {self._model}")
 
     def _learn_model(
         self, local: FloatArray, move: Move | None, weights: FloatArray | None

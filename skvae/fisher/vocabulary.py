@@ -173,7 +173,8 @@ class VLADEncoder(_WordsEncoder):
     random_state : int, RandomState instance or None, default=None
         Decides the sample of descriptors, and seeds every nested ``random_state`` that is None.
     verbose : int, default=0
-        Progress of the encoding, as joblib prints it.
+        From 1 on, ``fit`` prints its steps (the sample of descriptors, the reducer, the words), and
+        joblib the progress of the encoding.
 
     Attributes
     ----------
@@ -273,7 +274,8 @@ class BagOfVisualWordsEncoder(_WordsEncoder):
     random_state : int, RandomState instance or None, default=None
         Decides the sample of descriptors, and seeds every nested ``random_state`` that is None.
     verbose : int, default=0
-        Progress of the encoding, as joblib prints it.
+        From 1 on, ``fit`` prints its steps (the sample of descriptors, the reducer, the words), and
+        joblib the progress of the encoding.
 
     Attributes
     ----------

@@ -639,6 +639,25 @@ def test_constant_features_are_no_error(recwarn, rng):
     assert not recwarn.list
 
 
+def test_the_steps_of_a_fit_are_printed_when_asked(rng, capsys):
+    X = ragged(rng)
+    encoder = FisherVectorEncoder(2, reducer=PCA(1), random_state=0, verbose=1).fit(X)
+    lines = capsys.readouterr().out.splitlines()
+    n, d = np.concatenate(X).shape
+    steps = [
+        f"Sampled {n:,} descriptors of {d} features",
+        "Reduced them to 1 features",
+        "Found a start by kmeans",
+        *(f"Iteration {i + 1}: log-likelihood" for i in range(encoder.mixture_.n_iter_)),
+        "Fitted the mixture",
+    ]
+    assert len(lines) == len(steps)
+    assert all(line.startswith(step) for line, step in zip(lines, steps, strict=True))
+
+    FisherVectorEncoder(2, reducer=PCA(1), random_state=0).fit(X)
+    assert capsys.readouterr().out == ""
+
+
 def test_progress_is_printed_when_asked(rng, capfd):
     # At verbose=1 joblib 1.4 tells nothing of so short a job.
     FisherVectorEncoder(2, random_state=0, verbose=10).fit_transform(ragged(rng))
