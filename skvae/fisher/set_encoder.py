@@ -15,7 +15,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skvae._estimator import Estimator
 from skvae._progress import Steps
 from skvae._refit import fitted_aside
-from skvae._sklearn import HasMethods, Interval, StrOptions, available_if, fit_context
+from skvae._sklearn import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    available_if,
+    fit_context,
+    sequence_shown,
+)
 from skvae._typing import ArrayLike, BlocksLike, Constraints, FloatArray, Names, SetsLike
 from skvae.compute.parallel import map_ordered
 from skvae.compute.sizes import N_JOBS, check_memory
@@ -54,7 +61,7 @@ class SetEncoder(TransformerMixin, Estimator):
 
     Extractor, reducer, positions, sampling, parallel encoding and names are here. A subclass has
     the parameters below, names the one that is its model of local descriptors, and has four methods
-    about it: ``_n_model_components``, ``_fit_model``, ``_learn_model`` and ``_codec``.
+    about it: ``_n_model_components``, ``_new_model``, ``_fit_model``, ``_learn_model``, ``_codec``.
     """
 
     _model: str  # the parameter, and the attribute without its underscore
@@ -108,9 +115,23 @@ class SetEncoder(TransformerMixin, Estimator):
         """Fit the model to reduced descriptors, with positions where those are appended."""
         raise NotImplementedError
 
+    def _new_model(self) -> Any:
+        """An unfitted model, for where none is given."""
+        raise NotImplementedError
+
     def _codec(self) -> Codec:
         """What makes vectors of reduced descriptors, from the fitted model."""
         raise NotImplementedError
+
+    def _sk_visual_block_(self) -> Any:
+        parts = {
+            name: getattr(self, f"{name}_", getattr(self, name))
+            for name in ("extractor", "reducer", self._model)
+        }
+        if parts[self._model] is None:
+            parts[self._model] = self._new_model()
+
+        return sequence_shown({name: part for name, part in parts.items() if part is not None})
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

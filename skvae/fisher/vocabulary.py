@@ -83,7 +83,7 @@ class _WordsEncoder(SetEncoder):
     def _fit_model(
         self, local: FloatArray, rng: np.random.RandomState, weights: FloatArray | None
     ) -> None:
-        vocabulary = KMeans(self.n_components) if self.vocabulary is None else self.vocabulary
+        vocabulary = self._new_model() if self.vocabulary is None else self.vocabulary
         self.vocabulary_ = fitted_model(
             vocabulary, "cluster_centers_", local, rng, "vocabulary", weights
         )
@@ -111,6 +111,9 @@ class _WordsEncoder(SetEncoder):
         vocabulary.cluster_centers_, self.word_counts_ = words.centers, words.counts
         vocabulary.labels_, vocabulary.inertia_ = words.labels, words.inertia
         self.vocabulary_ = vocabulary
+
+    def _new_model(self) -> KMeans:
+        return KMeans(self.n_components)
 
     def _codec(self) -> Codec:
         given = np.asarray(self.vocabulary_.cluster_centers_)
