@@ -1,23 +1,29 @@
 """Progress by tqdm: a live bar on a terminal or in a notebook, a line of text elsewhere."""
 
 import sys
+import time
 from types import TracebackType
-from typing import TextIO
+from typing import Any, TextIO
 
-__all__ = ["ProgressBar", "format_progress", "is_live"]
+__all__ = ["ProgressBar", "Steps", "format_progress", "is_live"]
 
 # tqdm's own formats, without the count in the bar: epochs are done in parts.
 _BAR = "{l_bar}{bar}| [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
+# Characters of a bar in a notebook, whose width is not known here.
+_CELL_COLUMNS = 100
 _LINE = "{unit} {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}]"
 
 
 def is_live(stream: TextIO) -> bool:
     """Whether a line written to the stream can be overwritten: on a terminal, in a notebook."""
+    return _in_notebook() or bool(getattr(stream, "isatty", bool)())
+
+
+def _in_notebook() -> bool:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
-    in_notebook = type(shell).__name__ == "ZMQInteractiveShell"
 
-    return in_notebook or bool(getattr(stream, "isatty", bool)())
+    return type(shell).__name__ == "ZMQInteractiveShell"
 
 
 def format_progress(
@@ -61,7 +67,7 @@ def format_progress(
 
 
 class ProgressBar:
-    """A bar of tqdm's that is drawn over itself, or a notebook's own.
+    """A bar of tqdm's that is drawn over itself; in a notebook it is one output of the cell.
 
     Parameters
     ----------
@@ -86,14 +92,16 @@ class ProgressBar:
     """
 
     def __init__(self, total: float, stream: TextIO, done: float = 0, unit: str = "it") -> None:
-        from tqdm.auto import tqdm
+        from tqdm import tqdm
 
+        in_notebook = _in_notebook()
         self._bar = tqdm(
             total=total,
             initial=done,
-            file=stream,
+            file=_CellOutput() if in_notebook else stream,
             unit=unit,
-            dynamic_ncols=True,
+            ncols=_CELL_COLUMNS if in_notebook else None,
+            dynamic_ncols=not in_notebook,
             bar_format=_BAR,
         )
 
@@ -120,3 +128,57 @@ class ProgressBar:
     def close(self) -> None:
         """End the line."""
         self._bar.close()
+
+
+class _CellOutput:
+    """A stream that shows its last line as one output of a notebook's cell.
+
+    Unlike a widget or a line drawn over itself, that stays as it was last in a saved or exported
+    notebook.
+    """
+
+    encoding = "utf-8"
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+
+    def write(self, text: str) -> None:
+        line = text.strip("\r\n").rstrip()
+        if not line:
+            return
+        content = {"text/plain": line}
+        if self._handle is None:
+            from IPython.display import display
+
+            self._handle = display(content, raw=True, display_id=True)
+        else:
+            self._handle.update(content, raw=True)
+
+    def flush(self) -> None:
+        """All is shown at once."""
+
+
+class Steps:
+    """Prints what is done, and in what time.
+
+    Parameters
+    ----------
+    verbose : int
+        0 prints nothing.
+
+    Examples
+    --------
+    >>> from skvae._progress import Steps
+    >>> Steps(1).done("Sampled 20,000 descriptors")
+    Sampled 20,000 descriptors in 0.0 s
+    """
+
+    def __init__(self, verbose: int) -> None:
+        self._verbose, self._since = verbose, time.monotonic()
+
+    def done(self, step: str) -> None:
+        """Tell of a step, which began when the one before was done."""
+        now = time.monotonic()
+        if self._verbose:
+            print(f"{step} in {now - self._since:.1f} s", flush=True)
+        self._since = now

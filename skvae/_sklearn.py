@@ -20,7 +20,13 @@ __all__ = [
     "derive_random_states",
     "fit_context",
     "plain",
+    "sequence_shown",
 ]
+
+try:
+    from sklearn.utils._repr_html.estimator import _VisualBlock
+except ImportError:  # before scikit-learn 1.7
+    from sklearn.utils._estimator_html_repr import _VisualBlock
 
 try:
     from sklearn.callback import CallbackSupportMixin
@@ -122,6 +128,29 @@ def plain(value: Any) -> Any:
     if type(value) in (tuple, list):
         return type(value)(plain(item) for item in value)
     return value
+
+
+def sequence_shown(parts: dict[str, BaseEstimator]) -> Any:
+    """How the HTML representation of an estimator shows that its parts follow each other.
+
+    Parameters
+    ----------
+    parts : dict of estimator
+        By the name of the parameter.
+
+    Returns
+    -------
+    block : object
+        What scikit-learn asks an estimator's ``_sk_visual_block_`` for.
+    """
+    names = [f"{name}: {type(part).__name__}" for name, part in parts.items()]
+
+    return _VisualBlock(
+        "serial",
+        list(parts.values()),
+        names=names,
+        name_details=[str(part) for part in parts.values()],
+    )
 
 
 def derive_random_states(estimator: BaseEstimator, rng: np.random.RandomState) -> None:

@@ -19,6 +19,11 @@ import pytest
 from sklearn.datasets import load_digits
 
 LONG = {"checks", "site", "browser", "examples", "slow", "mnist", "gpu"}
+# What skvae works without, in part.
+OPTIONAL = {
+    *("torch", "pandas", "polars", "pyarrow", "PIL", "h5py", "zarr", "hypothesis", "html5lib"),
+    *("matplotlib", "skops", "dask", "distributed", "tensorboard", "skimage"),
+}
 NEEDS = {"site": "site", "browser": "browser", "cluster": "slow"}  # of fixtures
 
 
@@ -46,6 +51,47 @@ def pytest_collection():
     finally:
         gc.freeze()
         gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """Skip a file that imports a package which is not installed."""
+    report = yield
+    if report.failed and (missing := missing_package(report.call.excinfo.value)):
+        report.outcome = "skipped"
+        report.longrepr = (str(collector.path), 0, f"Skipped: needs {missing}")
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call():
+    """Skip a test of what needs a package which is not installed."""
+    return (yield from skipping_what_needs_a_package())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup():
+    """Skip a test whose fixtures need a package which is not installed."""
+    return (yield from skipping_what_needs_a_package())
+
+
+def skipping_what_needs_a_package():
+    try:
+        return (yield)
+    except Exception as error:
+        if missing := missing_package(error):
+            pytest.skip(f"needs {missing}")
+        raise
+
+
+def missing_package(error):
+    """The package, not ours, whose absence an error comes from."""
+    while error is not None:
+        name = (getattr(error, "name", None) or "").partition(".")[0]
+        if isinstance(error, ModuleNotFoundError) and name in OPTIONAL:
+            return name
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def names_of_markers(item):

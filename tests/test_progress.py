@@ -70,6 +70,28 @@ def test_what_was_done_before_does_not_count_as_speed():
     assert float(lines(stream)[-2].split(", ")[1].removesuffix("it/s]")) < 10
 
 
+def test_in_a_notebook_it_is_one_output_that_keeps_its_last_state(monkeypatch):
+    shown = []
+    handle = types.SimpleNamespace(update=lambda content, raw: shown.append(content))
+
+    def display(content, raw, display_id):
+        shown.append(content)
+        return handle
+
+    shell = type("ZMQInteractiveShell", (), {})()
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+    monkeypatch.setitem(sys.modules, "IPython.display", types.SimpleNamespace(display=display))
+    stream = io.StringIO()
+    with ProgressBar(2, stream, unit="epoch") as bar:
+        bar.update(1)
+        bar.update(2, "epoch 2/2  elbo -28.38")
+
+    assert stream.getvalue() == ""
+    assert shown[0]["text/plain"].startswith("  0%|")
+    assert shown[-1]["text/plain"].startswith("100%|██")
+    assert shown[-1]["text/plain"].endswith("epoch/s, epoch 2/2  elbo -28.38]")
+
+
 def test_it_is_not_drawn_too_often():
     stream, start = Terminal(), time.monotonic()
     with ProgressBar(1000, stream) as bar:

@@ -1,12 +1,31 @@
 """Values on the command line."""
 
 import argparse
+import math
 from typing import TypeAlias
 
-__all__ = ["Commands", "positive", "seed", "workers"]
+__all__ = ["Commands", "above_zero", "positive", "seed", "workers"]
 
 # What a command adds its parser to; its class has no public name.
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def above_zero(text: str) -> float:
+    """A finite number above 0.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If the text is no such number.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and finite")
+
+    return number
 
 
 def positive(text: str) -> int:

@@ -5,7 +5,7 @@ import argparse
 import numpy as np
 
 from skvae import datasets
-from skvae.cli.arguments import Commands
+from skvae.cli.arguments import Commands, above_zero, positive
 from skvae.data.writable import check_writable
 from skvae.persistence import load_estimator
 
@@ -31,7 +31,7 @@ def add_command(commands: Commands) -> None:
     add("--dataset", choices=datasets.DATASETS, help="whose test images the page marks")
     add(
         "--max-value",
-        type=float,
+        type=above_zero,
         metavar="V",
         help="of a white pixel in the data of the fit (default: the VAE's max_value)",
     )
@@ -39,7 +39,7 @@ def add_command(commands: Commands) -> None:
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument(
         "--image-shape",
-        type=int,
+        type=positive,
         nargs="+",
         metavar="N",
         help="height, width and perhaps channels of the images that rows are",

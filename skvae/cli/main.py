@@ -27,7 +27,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         0, 1 if something failed, 130 after Ctrl-C.
     """
     argv = sys.argv[1:] if argv is None else argv
-    arguments = _make_parser().parse_args(argv, argparse.Namespace(argv=argv))
+    parser = _make_parser()
+    _complete(parser)
+    arguments = parser.parse_args(argv, argparse.Namespace(argv=argv))
     try:
         status: int = arguments.run(arguments)
         return status
@@ -45,6 +47,15 @@ def _message(error: Exception) -> str:
         return f"{error.filename}: {error.strerror}."
 
     return str(error)
+
+
+def _complete(parser: argparse.ArgumentParser) -> None:
+    """Answer a shell that asks what may come next, and end; else do nothing."""
+    if "_ARGCOMPLETE" not in os.environ:
+        return
+    import argcomplete
+
+    argcomplete.autocomplete(parser)
 
 
 def _make_parser() -> argparse.ArgumentParser:

@@ -15,7 +15,7 @@ from skvae.callbacks.tensorboard import require_tensorboard
 from skvae.cli.arguments import positive, seed
 from skvae.cli.train_folder import MODEL, claim
 from skvae.cli.train_listeners import Bar, Iterations, Told
-from skvae.compute.devices import resolve_device
+from skvae.compute.devices import require_torch, resolve_device
 from skvae.data.writable import replacing
 from skvae.displays.films import require_pictures
 from skvae.exceptions import FitInterruptedWarning, PosteriorCollapseWarning
@@ -48,7 +48,7 @@ def add_command(commands: Any) -> None:
     parser.set_defaults(run=_train)
     add = parser.add_argument
     add("--dataset", choices=datasets.DATASETS, default="mnist", help="images and labels")
-    add("--data-dir", metavar="DIR", help="folder of data sets, else $SKVAE_DATA_HOME")
+    add("--data-home", metavar="DIR", help="folder of data sets, else $SKVAE_DATA_HOME")
     add("--logdir", metavar="DIR", default="log", help="folder for all that is written")
     add("--latent-dim", type=positive, default=100, metavar="N", help="latent dimensions")
     add("--batch-size", type=positive, default=64, metavar="N", help="images per iteration")
@@ -69,8 +69,9 @@ def add_command(commands: Any) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    data = datasets.DATASETS[arguments.dataset](data_home=arguments.data_dir)
+    data = datasets.DATASETS[arguments.dataset](data_home=arguments.data_home)
     X, y, n = data.data, data.target, data.n_train
+    require_torch("skvae train")
     require_pictures(maps=arguments.latent_dim == 2)
     require_tensorboard()
     resolve_device(arguments.device)

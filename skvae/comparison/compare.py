@@ -5,9 +5,10 @@ import platform
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeAlias
 
 import joblib
@@ -326,4 +327,9 @@ def _environment() -> dict[str, Any]:
 
 
 def _versions() -> dict[str, str]:
-    return {"skvae": __version__} | {name: version(name) for name in _LIBRARIES}
+    versions = {"skvae": __version__}
+    for name in _LIBRARIES:
+        with suppress(PackageNotFoundError):  # torch may be missing
+            versions[name] = version(name)
+
+    return versions

@@ -1,5 +1,6 @@
 """Where torch computes."""
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from skvae._typing import Device
@@ -7,7 +8,26 @@ from skvae._typing import Device
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["gpu_or_none", "resolve_device"]
+__all__ = ["gpu_or_none", "require_torch", "resolve_device"]
+
+
+def require_torch(purpose: str) -> None:
+    """Say what to install where torch is missing.
+
+    Parameters
+    ----------
+    purpose : str
+        What needs it.
+
+    Raises
+    ------
+    ImportError
+        If it cannot be imported.
+    """
+    try:
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise ImportError(f"{purpose} needs torch: pip install torch") from error
 
 
 def resolve_device(device: Device) -> "torch.device":
@@ -26,7 +46,10 @@ def resolve_device(device: Device) -> "torch.device":
     ------
     ValueError
         If a GPU is asked for that is not there.
+    ImportError
+        If torch is not installed.
     """
+    require_torch(f"device={device!r}")
     import torch
 
     has_cuda = torch.cuda.is_available()
@@ -40,8 +63,11 @@ def resolve_device(device: Device) -> "torch.device":
 
 
 def gpu_or_none(device: Device) -> "torch.device | None":
-    """The GPU that the ``device`` parameter means, or None; torch is not imported for the CPU."""
-    if device in (None, "cpu"):
+    """The GPU that the ``device`` parameter means, or None.
+
+    torch is not imported for the CPU, and where it is missing "auto" is the CPU.
+    """
+    if device in (None, "cpu") or (device == "auto" and find_spec("torch") is None):
         return None
     resolved = resolve_device(device)
     return None if resolved.type == "cpu" else resolved

@@ -1,7 +1,6 @@
 """Test errors of features, as :func:`skvae.compare_features` found them."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 import numpy as np
@@ -26,10 +25,10 @@ _TO_FIT_AND_PREDICT = (
     "predict_seconds",
 )
 
-# Factor from one classifier to the next along the axis of dimensions.
-_ASIDE = 1.06
-# Pixels from a bar to the middle of a name, and half the width and height of a letter.
-_AWAY, _LETTER = 10, (4, 8)
+# Of a marker and a letter, in points; and where a name may be beside a point, nearest first.
+_MARKER, _LETTER = 6, (6.0, 10.0)
+_DISTANCES = (1.0, 1.6, 2.4, 3.4)
+_DIRECTIONS = ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1))
 _COSTS = {"dimensions": "dimensions of the feature", "seconds": "seconds to fit and predict"}
 
 
@@ -98,9 +97,9 @@ class FeatureComparisonDisplay(Display):
         Parameters
         ----------
         kind : {"error", "dimensions", "seconds"}, default="error"
-            Features below each other, the best at the bottom; error against the dimensions of the
-            feature; or error against the seconds to fit and apply feature and classifier, the
-            choice of hyperparameters left out.
+            Features below each other, the best at the bottom, with intervals; error against the
+            dimensions of the feature; or error against the seconds to fit and apply feature and
+            classifier, the choice of hyperparameters left out.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
 
@@ -168,15 +167,13 @@ class FeatureComparisonDisplay(Display):
         ax.tick_params(axis="y", length=0)
 
     def _plot_cost(self, ax: Axes, kind: str) -> None:
-        drawn: dict[str, list[tuple[float, Record]]] = {}
-        for index, (name, style, records) in enumerate(self._classifiers()):
-            # Classifiers share the dimensions of a feature: side by side they stay visible.
-            aside = _ASIDE**index if kind == "dimensions" else 1.0
-            costs = [aside * _cost(record, kind) for record in records]
-            errors, bars = _errors(records)
-            _draw_errors(ax, costs, errors, style, name, yerr=bars)
-            for record, cost in zip(records, costs, strict=True):
-                drawn.setdefault(record["feature"], []).append((cost, record))
+        drawn: dict[str, list[tuple[float, float]]] = {}
+        for name, (colour, marker), records in self._classifiers():
+            costs, (errors, _) = [_cost(record, kind) for record in records], _errors(records)
+            look: Any = {"color": colour, "marker": marker, "markersize": _MARKER}
+            ax.plot(costs, errors, linestyle="none", label=label_of(name), **look)
+            for record, point in zip(records, zip(costs, errors, strict=True), strict=True):
+                drawn.setdefault(record["feature"], []).append(point)
         self._finish(ax, "y", f"test error, % of {self.n_test:,}")
         ax.set(xscale="log", xlabel=_COSTS[kind])
         ax.margins(x=0.12, y=0.15)
@@ -195,49 +192,53 @@ class FeatureComparisonDisplay(Display):
         self.name_classifiers(ax, loc="upper left", bbox_to_anchor=(1, 1))
 
 
-def _name_features(ax: Axes, drawn: dict[str, list[tuple[float, Record]]]) -> None:
-    """Join the points of each feature, and write its name where there is most room.
-
-    That is above or below one of its bars, away from other bars and the names written so far.
-    """
-    to_pixels = ax.transData.transform
-    bars = {
-        feature: [
-            to_pixels([(cost, 100 * record[name]) for name in ("error_low", "error_high")])
-            for cost, record in points
-        ]
-        for feature, points in drawn.items()
-    }
-    obstacles = [(place, (0, 0)) for own in bars.values() for bar in own for place in _along(bar)]
-    for feature, own in sorted(bars.items(), key=lambda item: -len(item[0])):
-        line = sorted((cost, 100 * record["test_error"]) for cost, record in drawn[feature])
-        ax.plot(*zip(*line, strict=True), color="0.6", linewidth=0.8, zorder=0)
-        places = [
-            end + (0, side * away)
-            for away in (_AWAY, 2.5 * _AWAY)
-            for bar in own
-            for end, side in zip(bar, (-1, 1), strict=True)
-        ]
+def _name_features(ax: Axes, drawn: dict[str, list[tuple[float, float]]]) -> None:
+    """Join the points of each feature, and write its name beside one of them, where it is free."""
+    unit = ax.figure.dpi / 72  # pixels of a point
+    drawn = {feature: sorted(points) for feature, points in drawn.items()}
+    places = {feature: ax.transData.transform(points) / unit for feature, points in drawn.items()}
+    marker = (_MARKER / 2, _MARKER / 2)
+    taken = [(place, marker) for own in places.values() for place in own]
+    taken += [(place, (1, 1)) for own in places.values() for place in _between(own)]
+    for feature in sorted(drawn, key=len, reverse=True):
+        points = drawn[feature]
+        ax.plot(*zip(*points, strict=True), color="0.6", linewidth=0.8, zorder=0)
         text = one_line(feature)
-        size = _LETTER[0] * max(len(text), 1), _LETTER[1]
-        best = max(places, key=partial(_room, size=size, obstacles=tuple(obstacles)))
-        obstacles.append((best, size))
-        x, y = ax.transData.inverted().transform(best)
-        ax.annotate(text, (x, y), ha="center", va="center", **LITERAL)
+        size = _LETTER[0] * max(len(text), 1) / 2, _LETTER[1] / 2
+        steps = [
+            np.multiply(direction, distance * np.add(size, _MARKER / 2) + 2)
+            for distance in _DISTANCES
+            for direction in _DIRECTIONS
+        ]
+        beside = [
+            (point, place + step, step)
+            for step in steps
+            for point, place in zip(points, places[feature], strict=True)
+        ]
+        frame = ax.bbox.get_points() / unit
+        point, best, step = max(beside, key=lambda b: _room(b[1], size, taken, frame))
+        taken.append((best, size))
+        look: Any = {"textcoords": "offset points", "ha": "center", "va": "center"}
+        ax.annotate(text, point, tuple(step), **look, **LITERAL)
 
 
-def _along(bar: Array, n: int = 12) -> Array:
-    begin, end = bar
-    places: Array = np.linspace(begin, end, n)
+def _between(places: Array, n: int = 16) -> Array:
+    """Places on the lines from each place to the next."""
+    between: Array = np.linspace(places[:-1], places[1:], n).reshape(-1, 2)
 
-    return places
+    return between
 
 
 def _room(
-    place: Array, size: tuple[float, float], obstacles: Sequence[tuple[Array, tuple[float, float]]]
+    place: Array, size: tuple[float, float], taken: list[tuple[Array, Any]], frame: Array
 ) -> float:
-    """Distance of a name to what is nearest, in units of both sizes; beyond 1 all is well."""
-    places, sizes = map(np.array, zip(*obstacles, strict=True))
+    """Distance of a name to what is nearest, in units of both sizes; from 1 on all is free.
+
+    Outside of the frame there is none.
+    """
+    if (place - size < frame[0]).any() or (place + size > frame[1]).any():
+        return -1.0
+    places, sizes = map(np.array, zip(*taken, strict=True))
 
     return float(min((np.abs(places - place) / (sizes + size)).max(axis=1).min(), 1.0))
 

@@ -30,7 +30,8 @@ class FisherEnergyDisplay(Display):
     Parameters
     ----------
     energy : ndarray of shape (3, K, n_rows, n_columns)
-        Shares by gradient (weights, means, standard deviations), component and place of the patch.
+        Shares by gradient (weights, means, standard deviations), component and place of the patch;
+        they sum to one.
     centres : (ndarray of shape (n_rows,), ndarray of shape (n_columns,))
         Of the patches, in pixels.
     image : ndarray of shape (h, w), default=None
@@ -114,6 +115,7 @@ class FisherEnergyDisplay(Display):
         shares = estimator.energies(patches, extractor.positions_)
         rows, columns = extractor.grid_
         energy = shares.reshape(*shares.shape[:2], len(rows), len(columns))
+        energy = energy / (energy.sum() or 1.0)
 
         return cls(energy=energy, centres=(rows, columns), image=image).plot(kind, ax, **kwargs)
 
@@ -168,7 +170,7 @@ class FisherEnergyDisplay(Display):
         if self.image is not None:
             draw_outline(ax, self.image)
         ax.set(xlabel="column, pixels", ylabel="row, pixels")
-        self.figure_.colorbar(artist, ax=ax, label="share in the squared length")
+        self.figure_.colorbar(artist, ax=ax, label="share of the squared length")
 
     def _plot_components(self, ax: Axes, strongest: Array, kwargs: dict[str, Any]) -> None:
         bars = self.energy.sum(axis=(2, 3))[:, strongest]
@@ -181,7 +183,7 @@ class FisherEnergyDisplay(Display):
             ax.bar(np.arange(len(base)), values, bottom=base, label=gradient, **{**style, **kwargs})
             base = base + values
         ax.set_xticks(np.arange(len(base)), strongest)
-        ax.set(xlabel="component, from the strongest", ylabel="share in the squared length")
+        ax.set(xlabel="component, from the strongest", ylabel="share of the squared length")
         ax.legend(frameon=False, title="gradient of")
 
     def _plot_both(self, ax: Axes, strongest: Array, kwargs: dict[str, Any]) -> None:
@@ -196,7 +198,7 @@ class FisherEnergyDisplay(Display):
             row, column = divmod(index, n_columns)
             where = columns[column], rows[row] + maps.shape[1] / 2
             ax.annotate(f"k = {component}", where, ha="center", va="top", size="small")
-        self.figure_.colorbar(artist, ax=ax, label="share in the squared length")
+        self.figure_.colorbar(artist, ax=ax, label="share of the squared length")
 
 
 def _compressed(values: Array) -> Any:

@@ -149,9 +149,6 @@ class TrainingCurveDisplay(Display):
         for name, line, (colour, _) in zip(names, _LINES, styles(len(_LINES)), strict=False):
             style = {"color": colour, "linestyle": line, "label": _PARTS[name], **kwargs}
             ax.plot(self._epochs(), self.history[name], **style)
-        low, high = np.nanpercentile([self.history[name] for name in names], [2, 100])
-        if low < high:  # the first epochs would flatten the rest
-            ax.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
         ax.set(xlabel="epoch", ylabel="nats per row")
         ax.legend(frameon=False)
 

@@ -116,7 +116,8 @@ class FisherVectorEncoder(SetEncoder):
     random_state : int, RandomState instance or None, default=None
         Decides the sample of descriptors, and seeds every nested ``random_state`` that is None.
     verbose : int, default=0
-        Progress of the encoding, as joblib prints it.
+        From 1 on, ``fit`` prints its steps (the sample of descriptors, the reducer, k-means, each
+        iteration of EM), and joblib the progress of the encoding.
 
     Attributes
     ----------
@@ -263,9 +264,7 @@ class FisherVectorEncoder(SetEncoder):
         self, local: FloatArray, rng: np.random.RandomState, weights: FloatArray | None
     ) -> None:
         if self.mixture is None:
-            self.mixture_ = DiagonalGaussianMixture(
-                self.n_components, device=self.device, n_jobs=self.n_jobs
-            )
+            self.mixture_ = self._new_model()
             derive_random_states(self.mixture_, rng)
             with unwarned(ConvergenceWarning):  # vectors gain nothing from the last nats
                 self.mixture_.fit(local, sample_weight=weights)
@@ -275,6 +274,14 @@ class FisherVectorEncoder(SetEncoder):
             raise ValueError(f"mixture has covariance_type={kind!r}; Fisher vectors need 'diag'.")
         self.mixture_ = fitted_model(self.mixture, "means_", local, rng, "mixture", weights)
         _check_mixture(self.mixture_)
+
+    def _new_model(self) -> DiagonalGaussianMixture:
+        return DiagonalGaussianMixture(
+            self.n_components,
+            device=self.device,
+            n_jobs=self.n_jobs,
+            verbose=int(self.verbose > 0),
+        )
 
     def _codec(self) -> Codec:
         m = self.mixture_

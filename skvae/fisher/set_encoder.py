@@ -13,8 +13,16 @@ from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skvae._estimator import Estimator
+from skvae._progress import Steps
 from skvae._refit import fitted_aside
-from skvae._sklearn import HasMethods, Interval, StrOptions, available_if, fit_context
+from skvae._sklearn import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    available_if,
+    fit_context,
+    sequence_shown,
+)
 from skvae._typing import ArrayLike, BlocksLike, Constraints, FloatArray, Names, SetsLike
 from skvae.compute.parallel import map_ordered
 from skvae.compute.sizes import N_JOBS, check_memory
@@ -53,7 +61,7 @@ class SetEncoder(TransformerMixin, Estimator):
 
     Extractor, reducer, positions, sampling, parallel encoding and names are here. A subclass has
     the parameters below, names the one that is its model of local descriptors, and has four methods
-    about it: ``_n_model_components``, ``_fit_model``, ``_learn_model`` and ``_codec``.
+    about it: ``_n_model_components``, ``_new_model``, ``_fit_model``, ``_learn_model``, ``_codec``.
     """
 
     _model: str  # the parameter, and the attribute without its underscore
@@ -107,9 +115,23 @@ class SetEncoder(TransformerMixin, Estimator):
         """Fit the model to reduced descriptors, with positions where those are appended."""
         raise NotImplementedError
 
+    def _new_model(self) -> Any:
+        """An unfitted model, for where none is given."""
+        raise NotImplementedError
+
     def _codec(self) -> Codec:
         """What makes vectors of reduced descriptors, from the fitted model."""
         raise NotImplementedError
+
+    def _sk_visual_block_(self) -> Any:
+        parts = {
+            name: getattr(self, f"{name}_", getattr(self, name))
+            for name in ("extractor", "reducer", self._model)
+        }
+        if parts[self._model] is None:
+            parts[self._model] = self._new_model()
+
+        return sequence_shown({name: part for name, part in parts.items() if part is not None})
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -158,8 +180,10 @@ class SetEncoder(TransformerMixin, Estimator):
         head = getattr(rows_or_sets, "head", rows_or_sets)
         self.extractor_ = fitted_clone(self.extractor, head, rng)
         source = self._source(rows_or_sets, weights)
+        steps = Steps(self.verbose)
         sample = self._sample(source, rng)
         n_samples, self._n_local = sample.descriptors.shape
+        steps.done(f"Sampled {n_samples:,} descriptors of {self._n_local} features")
         if n_samples < self._n_model_components:
             raise ValueError(
                 f"n_components={self._n_model_components} needs at least as many descriptors, got "
@@ -190,9 +214,14 @@ class SetEncoder(TransformerMixin, Estimator):
 
     def _fit_parts(self, source: Sets, sample: PackedSets, rng: np.random.RandomState) -> None:
         """Fit reducer and model to a sample of the descriptors."""
+        steps = Steps(self.verbose)
         with naming_missing_values(sample.descriptors, self.reducer):
             self.reducer_ = fitted_clone(self.reducer, sample.descriptors, rng, sample.weights)
-        self._fit_model(self._reduction().apply(sample), rng, sample.weights)
+        local = self._reduction().apply(sample)
+        if self.reducer is not None:
+            steps.done(f"Reduced them to {local.shape[1]} features")
+        self._fit_model(local, rng, sample.weights)
+        steps.done(f"Fitted the {self._model}")
 
     def _learn_model(
         self, local: FloatArray, move: Move | None, weights: FloatArray | None

@@ -83,7 +83,7 @@ class _WordsEncoder(SetEncoder):
     def _fit_model(
         self, local: FloatArray, rng: np.random.RandomState, weights: FloatArray | None
     ) -> None:
-        vocabulary = KMeans(self.n_components) if self.vocabulary is None else self.vocabulary
+        vocabulary = self._new_model() if self.vocabulary is None else self.vocabulary
         self.vocabulary_ = fitted_model(
             vocabulary, "cluster_centers_", local, rng, "vocabulary", weights
         )
@@ -111,6 +111,9 @@ class _WordsEncoder(SetEncoder):
         vocabulary.cluster_centers_, self.word_counts_ = words.centers, words.counts
         vocabulary.labels_, vocabulary.inertia_ = words.labels, words.inertia
         self.vocabulary_ = vocabulary
+
+    def _new_model(self) -> KMeans:
+        return KMeans(self.n_components)
 
     def _codec(self) -> Codec:
         given = np.asarray(self.vocabulary_.cluster_centers_)
@@ -173,7 +176,8 @@ class VLADEncoder(_WordsEncoder):
     random_state : int, RandomState instance or None, default=None
         Decides the sample of descriptors, and seeds every nested ``random_state`` that is None.
     verbose : int, default=0
-        Progress of the encoding, as joblib prints it.
+        From 1 on, ``fit`` prints its steps (the sample of descriptors, the reducer, the words), and
+        joblib the progress of the encoding.
 
     Attributes
     ----------
@@ -273,7 +277,8 @@ class BagOfVisualWordsEncoder(_WordsEncoder):
     random_state : int, RandomState instance or None, default=None
         Decides the sample of descriptors, and seeds every nested ``random_state`` that is None.
     verbose : int, default=0
-        Progress of the encoding, as joblib prints it.
+        From 1 on, ``fit`` prints its steps (the sample of descriptors, the reducer, the words), and
+        joblib the progress of the encoding.
 
     Attributes
     ----------

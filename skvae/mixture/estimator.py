@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags, check_random_state
 
 from skvae._estimator import Estimator
+from skvae._progress import Steps
 from skvae._refit import fitted_aside
 from skvae._sklearn import Interval, StrOptions, fit_context
 from skvae._typing import (
@@ -92,7 +93,7 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
     random_state : int, RandomState instance or None, default=None
         Decides the start, the batches and ``sample``.
     verbose : int, default=0
-        Prints the mean log-likelihood every ``verbose`` iterations.
+        Prints the start, and the mean log-likelihood every ``verbose`` iterations.
 
     Attributes
     ----------
@@ -422,8 +423,10 @@ class DiagonalGaussianMixture(MixtureDensityMixin, DensityMixin, Estimator):
         weights, means, precisions = given
         parts: Any = (weights, means, None if precisions is None else 1 / precisions)
         if any(part is None for part in parts):
+            steps = Steps(self.verbose)
             found = m_step(start(data, n, self.n_components, self.init_params, center, rng), floor)
             parts = (f if part is None else part for part, f in zip(parts, found, strict=True))
+            steps.done(f"Found a start by {self.init_params}")
         return Mixture(*parts)
 
     def _warn_unless_converged(self) -> None:

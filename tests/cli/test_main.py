@@ -1,7 +1,13 @@
 """The command line as a whole."""
 
+import argparse
+import os
+import subprocess
+import sys
+
 import pytest
 
+from skvae import recipes
 from skvae.cli import main
 
 
@@ -12,6 +18,10 @@ from skvae.cli import main
         (["compare", "--classifiers", "forest"], "svm"),
         (["compare", "--dataset", "imagenet"], "fashion-mnist"),
         (["compare", "--n-seeds", "0"], "0 is less than 1"),
+        (["compare", "--n-jobs", "0"], "-1 takes all cores"),
+        (["compare", "--random-state", "-1"], "-1 is not within 0 to 4294967295"),
+        (["explore", "model", "--max-value", "0"], "0 is not above 0"),
+        (["explore", "model", "--image-shape", "0", "3"], "0 is less than 1"),
         (["train", "--latent-dim", "two"], "'two' is no whole number"),
         (["recipe", "sift"], "fv_vae_patches"),
         ([], "COMMAND"),
@@ -23,3 +33,42 @@ def test_unknown_options_list_the_choices(arguments, choices, capsys):
 
     assert exit_.value.code == 2
     assert choices in capsys.readouterr().err
+
+
+def test_the_folder_of_data_sets_is_named_alike_everywhere():
+    named = {}
+
+    class Commands:
+        def add_parser(self, name, **_):
+            return named.setdefault(name, argparse.ArgumentParser())
+
+    for command in (main.compare, main.explore, main.train):
+        command.add_command(Commands())
+    for parser in named.values():
+        (option,) = (a for a in parser._actions if "data sets" in (a.help or ""))
+        assert option.option_strings == ["--data-home"]
+
+
+def completed(line, folder):
+    """What a shell is told may end a line."""
+    answer = folder / "answer"
+    environment = {
+        "_ARGCOMPLETE": "1",
+        "_ARGCOMPLETE_STDOUT_FILENAME": str(answer),
+        "_ARGCOMPLETE_IFS": "\n",
+        "COMP_LINE": line,
+        "COMP_POINT": str(len(line)),
+    }
+    program = "import skvae.cli.main; skvae.cli.main.main()"
+    subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, **environment}, timeout=60, check=True
+    )
+    return answer.read_text().split()
+
+
+@pytest.mark.slow
+def test_a_shell_completes_options_and_their_choices(tmp_path):
+    pytest.importorskip("argcomplete", reason="needs the extra 'completion'")
+    assert completed("skvae compare --features raw fv_", tmp_path) == [
+        name for name in recipes.FEATURES if name.startswith("fv_")
+    ]

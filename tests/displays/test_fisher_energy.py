@@ -7,20 +7,20 @@ from skvae import FisherVectorEncoder, ImagePatches
 from skvae.displays import FisherEnergyDisplay
 
 
-def test_shares_sum_to_the_squared_length_of_the_gradient(digits, encoder):
+def test_shares_of_the_squared_length_of_the_gradient_sum_to_one(digits, encoder):
     X = digits[0]
     display = FisherEnergyDisplay.from_estimator(encoder, X[3:4])
     plain = clone(encoder).set_params(power=1.0, norm=None)
     gradient = plain.fit(X[:200]).transform(X[3:4])[0]
-    blocks = np.split(gradient, [8, 8 + 8 * 6])
+    blocks, length = np.split(gradient, [8, 8 + 8 * 6]), gradient @ gradient
+    of_means = (blocks[1].reshape(8, 6) ** 2).sum(axis=1)
 
     assert display.energy.shape == (3, 8, 8, 8)
+    assert display.energy.sum() == pytest.approx(1)
     np.testing.assert_allclose(
-        display.energy.sum(axis=(1, 2, 3)), [block @ block for block in blocks], rtol=1e-4
+        display.energy.sum(axis=(1, 2, 3)), [b @ b / length for b in blocks], rtol=1e-4
     )
-    np.testing.assert_allclose(
-        display.energy[1].sum(axis=(1, 2)), (blocks[1].reshape(8, 6) ** 2).sum(axis=1), rtol=1e-4
-    )
+    np.testing.assert_allclose(display.energy[1].sum(axis=(1, 2)), of_means / length, rtol=1e-4)
 
 
 def test_pictures_hold_the_shares(digits, encoder):

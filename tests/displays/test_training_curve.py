@@ -19,6 +19,13 @@ def test_curves_are_the_history(classes):
     np.testing.assert_array_equal(lines(display.plot("kl").ax_)["KL"], classes.history_["kl"])
 
 
+def test_the_first_epochs_are_not_cut_off():
+    elbo = [-1e4, -300, *np.linspace(-110, -100, 98)]
+    history = {"elbo": elbo, "reconstruction": elbo, "loss": elbo}
+    low, high = TrainingCurveDisplay(history=history).plot().ax_.get_ylim()
+    assert low < min(elbo) and max(elbo) < high
+
+
 def test_bars_are_the_kl_of_dimensions(classes):
     display = TrainingCurveDisplay.from_estimator(classes, kind="dimensions")
     heights = [bar.get_height() for bar in display.ax_.patches]

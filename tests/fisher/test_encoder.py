@@ -4,8 +4,6 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-import skops.io
-import torch
 from reiterable import Blocks
 from sklearn.base import clone
 from sklearn.decomposition import PCA
@@ -53,6 +51,7 @@ def digits_encoder(n_components=16, **params):
 
 
 def test_every_container_gives_the_same_vectors(rng):
+    torch = pytest.importorskip("torch")
     X = rng.normal(size=(10, 12, 4))
     fv = FisherVectorEncoder(4, random_state=0).fit(X)
     expected = fv.transform(X)
@@ -353,6 +352,7 @@ def test_large_sets_are_summed_in_pieces(rng):
 
 @pytest.mark.parametrize(("dtype", "expected"), [("u1", "f4"), ("?", "f4"), ("i8", "f8")])
 def test_integers_are_encoded_as_floats_that_hold_them(rng, dtype, expected):
+    torch = pytest.importorskip("torch")
     X = rng.integers(0, 2, (10, 12, 4)).astype(dtype)
     fv = FisherVectorEncoder(2, random_state=0).fit(X)
     for same in (X, list(X), torch.tensor(X)):
@@ -388,6 +388,7 @@ def test_float16_that_overflows_is_an_error(rng):
 
 @pytest.mark.parametrize("spatial", ["xy", (1, 2)])
 def test_a_torch_device_gives_the_same_vectors(digits, monkeypatch, spatial):
+    torch = pytest.importorskip("torch")
     X = digits[0][:100]
     fv = digits_encoder(8, spatial=spatial, power=1).fit(X.astype(np.float64))
     F = fv.transform(X)
@@ -398,8 +399,9 @@ def test_a_torch_device_gives_the_same_vectors(digits, monkeypatch, spatial):
     assert np.abs(found - F).max() < 1e-5 * np.abs(F).max()
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="torch finds a CUDA GPU")
-def test_a_gpu_that_is_not_there_is_an_error(rng):
+def test_a_gpu_that_is_not_there_is_an_error(rng, monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match="device='cuda' but torch finds no CUDA GPU"):
         FisherVectorEncoder(2, device="cuda").fit(ragged(rng))
     fv = FisherVectorEncoder(2, device="auto", random_state=0).fit(ragged(rng))
@@ -539,10 +541,11 @@ def test_saved_and_loaded_gives_the_same_bits(rng, tmp_path):
     assert np.array_equal(pickle.loads(pickle.dumps(fv)).transform(X), F)
     joblib.dump(fv, tmp_path / "fv.joblib")
     assert np.array_equal(joblib.load(tmp_path / "fv.joblib").transform(X), F)
-    data = skops.io.dumps(fv)
-    untrusted = skops.io.get_untrusted_types(data=data)
+    skops = pytest.importorskip("skops.io", reason="needs the extra 'skops'")
+    data = skops.dumps(fv)
+    untrusted = skops.get_untrusted_types(data=data)
     assert all(name.startswith("skvae.") for name in untrusted)
-    assert np.array_equal(skops.io.loads(data, trusted=untrusted).transform(X), F)
+    assert np.array_equal(skops.loads(data, trusted=untrusted).transform(X), F)
 
 
 # Bad input
@@ -634,6 +637,25 @@ def test_constant_features_are_no_error(recwarn, rng):
     F = FisherVectorEncoder(3, random_state=0).fit_transform(X)
     assert np.isfinite(F).all()
     assert not recwarn.list
+
+
+def test_the_steps_of_a_fit_are_printed_when_asked(rng, capsys):
+    X = ragged(rng)
+    encoder = FisherVectorEncoder(2, reducer=PCA(1), random_state=0, verbose=1).fit(X)
+    lines = capsys.readouterr().out.splitlines()
+    n, d = np.concatenate(X).shape
+    steps = [
+        f"Sampled {n:,} descriptors of {d} features",
+        "Reduced them to 1 features",
+        "Found a start by kmeans",
+        *(f"Iteration {i + 1}: log-likelihood" for i in range(encoder.mixture_.n_iter_)),
+        "Fitted the mixture",
+    ]
+    assert len(lines) == len(steps)
+    assert all(line.startswith(step) for line, step in zip(lines, steps, strict=True))
+
+    FisherVectorEncoder(2, reducer=PCA(1), random_state=0).fit(X)
+    assert capsys.readouterr().out == ""
 
 
 def test_progress_is_printed_when_asked(rng, capfd):

@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from files_of_sets import Files
 from joblib import parallel_config
 from pages import resident
 
@@ -14,21 +15,6 @@ from skvae.fisher.sequence_sets import SequenceSets
 
 ENCODERS = [FisherVectorEncoder, VLADEncoder, BagOfVisualWordsEncoder]
 SIZES = [5, 0, 40, 3, 20, 1]
-
-
-class Files:
-    """One file a set, read when it is asked for."""
-
-    def __init__(self, sets, folder):
-        self.paths = [folder / f"{i}.npy" for i in range(len(sets))]
-        for path, s in zip(self.paths, sets, strict=True):
-            np.save(path, s)
-
-    def __len__(self):
-        return len(self.paths)
-
-    def __getitem__(self, i):
-        return np.load(self.paths[i])
 
 
 class OneFile:

@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+import sklearn
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.cluster import DBSCAN
@@ -12,9 +13,10 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import LinearSVC
+from sklearn.utils.fixes import parse_version
 
 from skvae import (
     BagOfVisualWordsEncoder,
@@ -331,6 +333,10 @@ def test_weights_of_a_batch_reach_the_mixture(rng):
     assert_same_encoders(a, b, X)
 
 
+@pytest.mark.skipif(
+    parse_version(sklearn.__version__) < parse_version("1.8"),
+    reason="older scikit-learn takes no request of a pipeline's transformers in a search",
+)
 @each_encoder
 def test_weights_are_routed_through_a_search(rng, encoder):
     X = [rng.normal(size=(15, 2)) + i % 2 for i in range(24)]
@@ -361,3 +367,17 @@ def test_weights_stand_beside_dask_sets(rng):
     assert np.allclose(*means)
     with pytest.raises(ValueError, match="sample_weight is for sets that are read at once"):
         encoder.transform(lazy, sample_weight=weights)
+
+
+@each_encoder
+def test_a_page_shows_extractor_reducer_and_model_in_this_order(digits, encoder):
+    model = {FisherVectorEncoder: "DiagonalGaussianMixture"}.get(encoder, "KMeans")
+    unfitted = encoder(2, extractor=ImagePatches(4), reducer=PCA(2), random_state=0)
+    fitted = clone(unfitted).fit(digits[0][:20])
+    for shown in (unfitted, fitted, make_union(unfitted, StandardScaler())):
+        page = shown._repr_html_()
+        boxes = page[page.index("</style>") :]
+        places = [boxes.index(f"{name}</div>") for name in ("ImagePatches", "PCA", model)]
+        assert places == sorted(places)
+        assert "sk-serial" in boxes[: places[0]]
+    assert f"{model}</div>" in encoder(2)._repr_html_()

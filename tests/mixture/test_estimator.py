@@ -2,6 +2,7 @@ import pickle
 
 import numpy as np
 import pytest
+import sklearn
 from mixtures import assert_same_mixture, blobs
 from reiterable import Blocks
 from sklearn import config_context
@@ -13,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.fixes import parse_version
 
 from skvae import DiagonalGaussianMixture, FisherVectorEncoder
 from skvae.exceptions import FitInterruptedWarning
@@ -314,10 +316,11 @@ def test_pickle_keeps_everything(rng):
     copy.partial_fit(X)
 
 
-def test_verbose_reports_the_log_likelihood(rng, capsys):
+def test_verbose_reports_the_start_and_the_log_likelihood(rng, capsys):
     DiagonalGaussianMixture(2, max_iter=4, tol=0, verbose=2, random_state=0).fit(blobs(rng))
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["Iteration 2", "Iteration 4"]
+    assert [line.split(":")[0] for line in lines[1:]] == ["Iteration 2", "Iteration 4"]
+    assert lines[0].startswith("Found a start by kmeans in ")
 
 
 def test_interrupt_keeps_the_last_iteration(rng, monkeypatch):
@@ -689,6 +692,10 @@ def test_weights_stand_for_as_many_rows_as_components_need():
         DiagonalGaussianMixture(3).fit(X, sample_weight=[2, 0])
 
 
+@pytest.mark.skipif(
+    parse_version(sklearn.__version__) < parse_version("1.8"),
+    reason="older scikit-learn takes no request of a pipeline's steps in a search",
+)
 def test_weights_are_routed_through_a_pipeline_and_a_search(rng):
     X, weights, _ = weighted(rng)
     with config_context(enable_metadata_routing=True):

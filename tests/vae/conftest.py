@@ -3,7 +3,8 @@
 from contextlib import contextmanager
 
 import pytest
-import torch
+
+torch = pytest.importorskip("torch", reason="needs torch")
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,113 @@
+"""The Fisher half where torch is not installed; the other half says what to install."""
+
+import subprocess
+import sys
+
+import pytest
+from elsewhere import printed_by
+
+pytestmark = pytest.mark.slow
+
+# Python runs a file of this name at the start of every process: those of joblib too.
+SITECUSTOMIZE = """
+import sys
+from importlib.machinery import PathFinder
+
+class WithoutTorch(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name.partition(".")[0] != "torch":
+            return super().find_spec(name, path, target)
+
+    @classmethod
+    def find_distributions(cls, context):
+        return iter(()) if context.name == "torch" else super().find_distributions(context)
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = WithoutTorch
+"""
+
+FISHER_HALF = """
+import numpy as np
+import skvae
+
+rng = np.random.default_rng(0)
+sets = [rng.normal(size=(20, 5)) for _ in range(12)]
+mixture = skvae.DiagonalGaussianMixture(2, device="auto").fit(sets[0])
+rows = [mixture.score_samples(sets[0])]
+for encoder in (
+    skvae.FisherVectorEncoder(2, device="auto"),
+    skvae.VLADEncoder(2),
+    skvae.BagOfVisualWordsEncoder(2),
+):
+    rows.append(encoder.fit_transform(sets))
+    encoder._repr_html_()
+assert all(np.isfinite(row).all() for row in rows)
+assert {"VAETransformer", "data_parallel"} <= set(dir(skvae))
+print(repr(skvae.VAETransformer(2)))
+"""
+
+VAE_HALF = """
+import numpy as np
+import skvae
+
+X = np.random.default_rng(0).normal(size=(20, 5))
+for ask in (
+    lambda: skvae.VAETransformer(2).fit(X),
+    lambda: skvae.FisherScores(skvae.VAETransformer(2)).fit(X),
+    lambda: skvae.FisherVectorEncoder(2, device="cuda").fit([X]),
+    lambda: skvae.data_parallel,
+    lambda: skvae.save_explorer,
+    lambda: skvae.parts.Prior,
+):
+    try:
+        ask()
+    except ImportError as error:
+        print(error)
+"""
+
+
+@pytest.fixture(scope="module")
+def torchless(tmp_path_factory):
+    """Variables of an environment in which Python finds no torch."""
+    folder = tmp_path_factory.mktemp("torchless")
+    (folder / "sitecustomize.py").write_text(SITECUSTOMIZE)
+    return {"PYTHONPATH": f"{folder}:{':'.join(filter(None, sys.path))}"}
+
+
+def skvae(torchless, *arguments):
+    command = [sys.executable, "-m", "skvae", *arguments]
+    return subprocess.run(command, env=torchless, capture_output=True, text=True, timeout=60)
+
+
+def test_fisher_vectors_and_mixtures_work(torchless):
+    assert printed_by(FISHER_HALF, **torchless) == "VAETransformer(n_components=2)\n"
+
+
+def test_an_autoencoder_says_what_to_install(torchless):
+    needs = [
+        *["VAETransformer needs torch"] * 2,
+        "device='cuda' needs torch",
+        "VAETransformer needs torch",
+        "The latent explorer needs torch",
+        "VAETransformer needs torch",
+    ]
+    lines = printed_by(VAE_HALF, **torchless).splitlines()
+    assert lines == [f"{text}: pip install torch" for text in needs]
+
+
+def test_a_command_that_needs_torch_says_so(torchless, tmp_path):
+    done = skvae(torchless, "train", "--dataset", "digits", "--logdir", str(tmp_path / "log"))
+    assert (done.returncode, done.stderr) == (
+        1,
+        "skvae: skvae train needs torch: pip install torch\n",
+    )
+    assert not (tmp_path / "log").exists()
+
+
+def test_a_comparison_goes_on_without_the_features_of_an_autoencoder(torchless):
+    options = ["--features", "fv", "vae", "--classifiers", "knn", "--n-train", "100"]
+    done = skvae(torchless, "compare", *options, "--quiet")
+    fv, vae = done.stdout.splitlines()[2:4]
+    assert fv.startswith("fv ") and float(fv.split()[3]) < 20
+    assert vae.startswith("vae ") and "VAETransformer needs torch: pip install torch" in vae
+    assert done.returncode == 1
