@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import assert_all_finite, gen_batches
 from sklearn.utils.validation import validate_data
 
-from skvae.data.containers import float_type, numbers, validate_numbers
+from skvae.data.containers import MISSING_ALLOWED, float_type, numbers, validate_numbers
 from skvae.data.iterables import BlockPasses, IteratedRows, Recut, yields_blocks
 from skvae.data.maps import MappedRows, memory_map_of, row_blocks
 from skvae.data.sparse import SparseRows, check_finite
@@ -193,7 +193,7 @@ def _narrowed(columns: np.ndarray, X: np.ndarray, test: Callable[..., np.ndarray
 
 @dataclass(frozen=True)
 class RowFacts:
-    """What is true of all rows, as one pass over them tells.
+    """What is true of all rows, as one pass over them tells; NaN is a missing value.
 
     Parameters
     ----------
@@ -202,11 +202,13 @@ class RowFacts:
     dtype : dtype
         Of the numbers.
     lows, highs : ndarray of shape (n_features,)
-        Least and greatest value of each column.
+        Least and greatest value of each column, NaN where all are missing.
     wholes : ndarray of shape (n_features,), bool
         Whether a column holds whole numbers only.
     binaries : ndarray of shape (n_features,), bool
         Whether a column holds 0 and the unit only, up to rounding.
+    missing : ndarray of shape (n_features,), float64
+        Share of a column's values that are missing, weighted where rows have weights.
     mean, scale : ndarray of shape (n_features,), float64, or None
         Moments of the columns, weighted where rows have weights, scale 1 for those that do not
         vary; not finite where squares are too large for a float. None where nobody asked for them.
@@ -219,25 +221,31 @@ class RowFacts:
     highs: np.ndarray
     wholes: np.ndarray
     binaries: np.ndarray
+    missing: np.ndarray
     mean: np.ndarray | None = None
     scale: np.ndarray | None = None
 
     @property
     def low(self) -> float:
         """Least value."""
-        low: float = self.lows.min() + 0.0  # -0.0 becomes 0.0
+        low: float = np.fmin.reduce(self.lows) + 0.0  # -0.0 becomes 0.0
         return low
 
     @property
     def high(self) -> float:
         """Greatest value."""
-        high: float = self.highs.max() + 0.0
+        high: float = np.fmax.reduce(self.highs) + 0.0
         return high
 
     @property
     def varies(self) -> bool:
         """Whether any column has more than one value."""
         return bool((self.lows < self.highs).any())
+
+    @property
+    def has_missing(self) -> bool:
+        """Whether any value is missing."""
+        return bool(self.missing.any())
 
     @property
     def whole(self) -> bool:
@@ -255,29 +263,38 @@ class _Reading:
 
     def __init__(self, unit: float, moments: bool):
         self._unit, self._scaler = unit, StandardScaler() if moments else None
-        self._n_rows = 0
+        self._n_rows, self._weight = 0, 0.0
+        self._missing: Any = 0.0  # weight of the missing values of each column
         self._dtypes: set[np.dtype] = set()
         self._columns: dict[str, np.ndarray] = {}
 
     def look(self, block: np.ndarray, weights: np.ndarray | None = None) -> None:
         """Take note of the next rows, as :func:`row_blocks` cuts them, and of their weights."""
         self._n_rows += len(block)
+        self._weight += len(block) if weights is None else weights.sum()
         self._dtypes.add(block.dtype)
         n_features = block.shape[1]
         all_true = np.full(n_features, True)
         first = {"lows": block[0], "highs": block[0], "wholes": all_true, "binaries": all_true}
         self._columns = self._columns or first
         for rows in gen_batches(len(block), max(1, _CHUNK // n_features)):
-            self._describe(block[rows])
+            self._describe(block[rows], None if weights is None else weights[rows])
         if self._scaler is not None:
             with np.errstate(over="ignore", invalid="ignore"):
                 self._scaler.partial_fit(block, sample_weight=weights)
+            # The scaler would add the next values to the NaN that is its mean of none.
+            self._scaler.mean_[np.equal(self._scaler.n_samples_seen_, 0)] = 0
 
-    def _describe(self, X: np.ndarray) -> None:
-        known = self._columns
+    def _describe(self, X: np.ndarray, weights: np.ndarray | None) -> None:
+        known, lows, highs = self._columns, X.min(axis=0), X.max(axis=0)
+        if np.isnan(lows).any():
+            missing = np.isnan(X)
+            self._missing += missing.sum(axis=0) if weights is None else weights @ missing
+            lows, highs = np.fmin.reduce(X, axis=0), np.fmax.reduce(X, axis=0)
+            X = np.where(missing, 0, X)  # which is whole and binary
         self._columns = {
-            "lows": np.minimum(known["lows"], X.min(axis=0)),
-            "highs": np.maximum(known["highs"], X.max(axis=0)),
+            "lows": np.fmin(known["lows"], lows),
+            "highs": np.fmax(known["highs"], highs),
             "wholes": _narrowed(known["wholes"], X, _are_whole),
             "binaries": _narrowed(known["binaries"], X, partial(_are_binary, unit=self._unit)),
         }
@@ -285,10 +302,19 @@ class _Reading:
     def facts(self) -> RowFacts:
         """What all rows tell."""
         scaler = self._scaler
-        moments = () if scaler is None else (scaler.mean_, scaler.scale_)
+        mean, scale = (None, None) if scaler is None else (scaler.mean_, scaler.scale_)
         dtype, n_features = np.result_type(*self._dtypes), len(self._columns["lows"])
+        missing = np.full(n_features, self._missing / self._weight)
 
-        return RowFacts(self._n_rows, n_features, dtype, *self._columns.values(), *moments)
+        return RowFacts(
+            self._n_rows,
+            n_features,
+            dtype,
+            **self._columns,
+            missing=missing,
+            mean=mean,
+            scale=scale,
+        )
 
 
 def facts_of(
@@ -299,7 +325,7 @@ def facts_of(
     Parameters
     ----------
     X : ndarray or Rows of shape (n, n_features)
-        Finite numbers.
+        Numbers, NaN where missing.
     unit : float, default=1.0
         The value that binary columns have beside 0.
     moments : bool, default=False
@@ -376,7 +402,8 @@ def validate_rows(
     Returns
     -------
     X : ndarray, MappedRows, IteratedRows or SparseRows
-        float32, float64 or uint8, but any numbers in a memory map.
+        float32, float64 or uint8, but any numbers in a memory map; NaN where a value is missing,
+        which sparse rows do not say.
     """
     if yields_blocks(X, type(estimator).__name__):
         return _validate_blocks(estimator, X, reset, look)
@@ -385,11 +412,14 @@ def validate_rows(
             validate_data(estimator, numbers(X), ensure_all_finite=False, reset=reset)
         )
         for block in row_blocks(mapped):
-            assert_all_finite(block, estimator_name=type(estimator).__name__, input_name="X")
+            assert_all_finite(
+                block, allow_nan=True, estimator_name=type(estimator).__name__, input_name="X"
+            )
             if look is not None:
                 look(block)
         return mapped
-    finite = {"ensure_all_finite": not issparse(X)}  # else it is said where what is not lies
+    # Of sparse rows it is said where what is not finite lies.
+    finite = {"ensure_all_finite": False} if issparse(X) else MISSING_ALLOWED
     rows: Any = validate_numbers(
         estimator, X, kept=_DTYPES, reset=reset, accept_sparse="csr", **finite
     )
@@ -406,7 +436,7 @@ def validate_rows(
 
 
 def _validate_blocks(estimator: Any, X: Any, reset: bool, look: Look | None) -> IteratedRows:
-    blocks = BlockPasses(X, _DTYPES)
+    blocks = BlockPasses(X, _DTYPES, **MISSING_ALLOWED)
     validate_data(estimator, blocks.first, skip_check_array=True, reset=reset)
     recut = None if look is None else Recut(look)
     rows = IteratedRows(blocks, None if recut is None else recut.look)

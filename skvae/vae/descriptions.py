@@ -156,6 +156,9 @@ class NetworkSizes:
         Inputs of the decoder behind z.
     outputs_per_feature : int, default=1
         Outputs of the decoder for each feature, next to each other.
+    sees_mask : bool, default=False
+        Whether the encoder sees, behind the values, which of them are observed: 1, or 0 where one
+        is missing.
     """
 
     n_features: int
@@ -165,11 +168,12 @@ class NetworkSizes:
     image_shape: Sequence[int] | None = None
     n_labels: int = 0
     outputs_per_feature: int = 1
+    sees_mask: bool = False
 
     @property
     def of_encoder(self) -> tuple[int, int]:
         """Widths of the encoder's input and of its output, ``[mean | raw scale]``."""
-        return self.n_features, 2 * self.n_components
+        return self.n_features * (2 if self.sees_mask else 1), 2 * self.n_components
 
     @property
     def of_decoder(self) -> tuple[int, int]:
@@ -198,6 +202,9 @@ class Network:
     fully_connected : bool, default=False
         Whether their weights are those of linear layers with ``hidden_layer_sizes`` in between, so
         that a model larger than memory is refused before it is made.
+    sees_mask : bool, default=False
+        Whether the encoder sees, behind the values, which of them are observed, where a fit begins
+        with rows that have missing values: ``NetworkSizes`` says so. To others these are zeros.
     """
 
     name: str
@@ -207,6 +214,7 @@ class Network:
     )
     of_images: bool = field(default=False, repr=False)
     fully_connected: bool = field(default=False, repr=False)
+    sees_mask: bool = field(default=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -276,7 +284,7 @@ def in_unit_interval(facts: ValueFacts, max_value: float = 1.0) -> bool:
     """Whether all values lie in [0, max_value], up to rounding."""
     low, high = -TOLERANCE * max_value, (1 + TOLERANCE) * max_value
 
-    return bool(facts.low >= low and facts.high <= high)
+    return not (facts.low < low or facts.high > high)  # where nothing is observed, they are NaN
 
 
 def check_unit_interval(facts: ValueFacts, wanted_by: str, max_value: float = 1.0) -> None:
@@ -372,7 +380,7 @@ LIKELIHOODS = {
 NETWORKS = {
     description.name: description
     for description in (
-        Network("mlp", numpy_layers=mlp_layers, fully_connected=True),
+        Network("mlp", numpy_layers=mlp_layers, fully_connected=True, sees_mask=True),
         Network("conv", of_images=True),
     )
 }

@@ -22,6 +22,8 @@ class Examples:
         Class numbers, -1 where unknown.
     weights : ndarray of shape (n,) or None, default=None
         Positive; None means that all rows count the same.
+    has_missing : bool, default=False
+        Whether any value of the rows, or of those that they are a part of, is missing.
 
     Examples
     --------
@@ -36,6 +38,7 @@ class Examples:
     rows: Rows
     numbers: np.ndarray | None = None
     weights: np.ndarray | None = None
+    has_missing: bool = False
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -44,7 +47,7 @@ class Examples:
         """Those with these ascending numbers."""
         numbers, weights = (None if a is None else a[places] for a in (self.numbers, self.weights))
 
-        return Examples(self.rows.part(places), numbers, weights)
+        return Examples(self.rows.part(places), numbers, weights, self.has_missing)
 
     def spread(self, n: int) -> "Examples":
         """So many of them, evenly spaced, or all where there are fewer."""

@@ -61,6 +61,8 @@ class FisherScores(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
 
     Notes
     -----
+    NaN is a missing value, which the encoder sees as :class:`skvae.VAETransformer` says.
+
     There are 2 d (width of the encoder's last hidden layer + 1) features, 12,864 for
     ``VAETransformer(32)``. A signed power behind them needs no parameter here, since lengths do not
     matter to it: ``FunctionTransformer(lambda F: np.sign(F) * np.abs(F) ** 0.5)``, then
@@ -97,6 +99,7 @@ class FisherScores(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
         tags.target_tags.required = get_tags(self.vae).target_tags.required
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
 
         return tags
 

@@ -113,7 +113,9 @@ def training_data(
     numbers = None if labels is None else labels.numbers
     check_consistent_length(rows, numbers)
 
-    return FitData(Examples(rows, numbers, weights.shares), facts, labels)
+    examples = Examples(rows, numbers, weights.shares, facts.has_missing)
+
+    return FitData(examples, facts, labels)
 
 
 def validation_data(
@@ -164,7 +166,7 @@ def validation_data(
         if not likelihood.scaled:
             check_reach(facts, scaling, names)
 
-    return Examples(rows, numbers, weights.shares)
+    return Examples(rows, numbers, weights.shares, facts.has_missing)
 
 
 def _counted(y: Any, weights: RowWeights) -> Any:

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from skvae._typing import Device
 from skvae.compute.devices import gpu_or_none
-from skvae.data.rows import PreparedRows, facts_of
+from skvae.data.rows import PreparedRows, facts_of, output_dtype
 from skvae.vae.descriptions import Likelihood, likelihood_of
 from skvae.vae.latent import LatentPrior
+from skvae.vae.missing import log_jacobians
 from skvae.vae.numpy_model import NumpyModel
 from skvae.vae.overflow import check_answer
 from skvae.vae.scaling import Scaling
@@ -269,10 +271,17 @@ class FittedVAE:
         -------
         log_density : ndarray of shape (n,), float64
         """
-        return self.scaling.log_jacobian() + self.bound_rows(X, y, n_importance)
+        to_units = partial(log_jacobians, self.scaling)
 
-    def bound_rows(self, X: Any, y: np.ndarray | None, n_importance: int | None) -> np.ndarray:
-        """Bound on log p(x|y) as :meth:`score_rows` gives it, in the network's units."""
+        return self.bound_rows(X, y, n_importance, log_jacobian=to_units)
+
+    def bound_rows(
+        self, X: Any, y: np.ndarray | None, n_importance: int | None, **options: Any
+    ) -> np.ndarray:
+        """Bound on log p(x|y) as :meth:`score_rows` gives it, in the network's units.
+
+        Options are those of :func:`skvae.vae.nn.inference.row_scores`.
+        """
         from skvae.vae.nn.inference import row_scores
 
         bound = self.torch_model.apply(
@@ -284,9 +293,52 @@ class FittedVAE:
             dynamic=self.scaling.dynamic,
             n_importance=n_importance,
             n_jobs=self.n_jobs,
+            **options,
         )
 
         return self.reached(bound, X)
+
+    def impute(
+        self, X: Any, y: np.ndarray | None, n_importance: int, n_draws: int | None, seed: int
+    ) -> np.ndarray:
+        """Rows with their missing values filled in, in the user's units.
+
+        Parameters
+        ----------
+        X : ndarray, MappedRows or IteratedRows of shape (n, n_features)
+            Admitted rows.
+        y : ndarray of shape (n,) or None
+            Class numbers, -1 where unknown.
+        n_importance : int
+            Latent points for each row.
+        n_draws : int or None
+            Draws for each row; None gives expectations.
+        seed : int
+            Of the noise.
+
+        Returns
+        -------
+        X : ndarray of shape (n, n_features) or (n_draws, n, n_features)
+        """
+        from skvae.vae.nn.imputation import impute
+
+        x = self.torch_model.apply(
+            impute,
+            X,
+            self.scaling.to_network,
+            y,
+            seed,
+            n_importance=n_importance,
+            n_draws=n_draws,
+            draw_prior=None if self.prior is None else self.prior.draw_of_class,
+            n_jobs=self.n_jobs,
+        )
+        filled = self.to_units(self.reached(x, X).astype(np.float64))
+        if n_draws is not None:
+            filled = np.swapaxes(filled, 0, 1)
+        known = cast(X[:], output_dtype(X))
+
+        return np.where(np.isnan(known), cast(filled, known.dtype), known)
 
     def to_units(self, x: np.ndarray) -> np.ndarray:
         """What the network gives, in the user's units."""

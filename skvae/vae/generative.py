@@ -18,14 +18,15 @@ from skvae.vae.labels import encode_labels
 from skvae.vae.overflow import check_answer
 from skvae.vae.seeds import SAMPLE, stream_seed
 
-__all__ = ["GenerativeMixin"]
+__all__ = ["GenerativeMixin", "is_generative"]
 
 
-def _is_generative(self: Any) -> Literal[True]:
+def is_generative(self: Any) -> Literal[True]:
+    """True for models with a density, an AttributeError for others."""
     if not settled(vars(self), "variational"):
         raise AttributeError(
             "variational=False is a plain autoencoder, which has no density: score, "
-            "score_samples and sample need variational=True."
+            "score_samples, sample and impute need variational=True."
         )
     return True
 
@@ -165,7 +166,7 @@ class GenerativeMixin:
 
         return fitted.reached(decoded.reshape(len(path), n_steps, -1), rows)
 
-    @available_if(_is_generative)
+    @available_if(is_generative)
     def score_samples(self, X: ArrayLike, y: Any = None, n_importance: int = 100) -> FloatArray:
         """Importance-weighted lower bound on log p(x) of each row [1]_.
 
@@ -204,7 +205,7 @@ class GenerativeMixin:
 
         return self._row_scores(X, y, n_importance)
 
-    @available_if(_is_generative)
+    @available_if(is_generative)
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Mean evidence lower bound on log p(x), at a KL weight of 1 whatever ``beta`` is.
 
@@ -237,7 +238,7 @@ class GenerativeMixin:
 
         return float(np.average(scores, weights=check_weights(sample_weight, len(scores))))
 
-    @available_if(_is_generative)
+    @available_if(is_generative)
     def sample(
         self,
         n_samples: int = 1,

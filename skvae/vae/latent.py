@@ -74,6 +74,12 @@ class LatentPrior:
 
         return (means[components] + self.scales[components] * noise).astype(np.float32)
 
+    def draw_of_class(self, n_samples: int, y: int, rng: np.random.Generator) -> np.ndarray:
+        """Latent points of a class, or of all where it is -1 or the components are no classes."""
+        components = np.full(n_samples, y) if self.of_classes and y >= 0 else None
+
+        return self.draw(n_samples, components, rng)
+
     def needs_variances(self) -> bool:
         """Whether :meth:`log_joint` depends on the variances of posteriors."""
         return bool((self.mixture.covariances != 1).any())

@@ -8,6 +8,7 @@ import numpy as np
 from skvae.compute.threads import single_threaded
 from skvae.data.tiles import map_framed_tiles
 from skvae.vae.descriptions import likelihood_of, network_of
+from skvae.vae.missing import encoder_view
 from skvae.vae.numpy_networks import STD_FLOOR, Layer, Linear
 
 __all__ = ["NumpyModel"]
@@ -63,12 +64,13 @@ class NumpyModel:
             Means, or ``[mean | log_var]``.
         """
         to_encoder, d = self._likelihood.to_encoder, self._architecture["n_components"]
+        sees_mask = self._architecture.get("sees_mask", False)
         assert to_encoder is not None
         *hidden, last = self._layers("encoder")
         of_means, of_scales = _part(last, slice(0, d)), _part(last, slice(d, 2 * d))
 
         def function(tile: np.ndarray) -> np.ndarray:
-            h = _through(hidden, to_encoder(tile).T)
+            h = _through(hidden, encoder_view(tile, to_encoder, sees_mask).T)
             mean = of_means(h).T
             if not log_var:
                 return mean

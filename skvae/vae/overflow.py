@@ -53,6 +53,7 @@ def check_reach(facts: RowFacts, scaling: Scaling, names: np.ndarray | None) -> 
     extremes = np.stack([facts.lows, facts.highs])
     with np.errstate(over="ignore"):
         x = np.abs(scaling.to_network(extremes))
+    x[np.isnan(x)] = 0  # of columns whose values are all missing
     if x.max() <= farthest:
         return
     end, column = np.unravel_index(x.argmax(), x.shape)
@@ -84,7 +85,7 @@ def check_answer(
     answer : ndarray of shape (n, ...)
         A row for each row of X.
     X : ndarray or Rows of shape (n, n_features)
-        Finite rows.
+        Rows, NaN where values are missing.
     names : sequence of str or None
         Names of the columns.
     name : str
@@ -107,7 +108,8 @@ def check_answer(
     row = int(np.argmin(finite.reshape(len(finite), -1).all(axis=1)))
     values = np.asarray(X[row : row + 1][0], np.float64)
     with np.errstate(over="ignore"):
-        column = int(np.argmax(np.abs((values - center) / unit)))
+        distances = np.abs((values - center) / unit)
+    column = int(np.where(np.isnan(distances), 0, distances).argmax())
     raise ValueError(
         f"Row {row} of {name} is out of the reach of float32: {_column(column, names)} is "
         f"{values[column]:.3g}. Leave such rows out, or clip them to the range of the data of the "

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Scaling", "network_input"]
+__all__ = ["Scaling", "network_input", "where_observed"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,13 @@ class Scaling:
         return 0.0 if self.scale is None else -float(np.log(self.scale).sum())
 
 
+def where_observed(X: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """What was made of X, with NaN where X has a missing value; it may be overwritten."""
+    x[np.isnan(X)] = np.nan
+
+    return x
+
+
 def network_input(
     X: np.ndarray,
     mean: np.ndarray | None,
@@ -66,7 +73,7 @@ def network_input(
     Parameters
     ----------
     X : ndarray of shape (n, n_features)
-        In the user's units.
+        In the user's units; NaN, a missing value, stays NaN.
     mean, scale : ndarray of shape (n_features,), or None
         Standardisation, computed in float64.
     max_value : float
@@ -82,7 +89,7 @@ def network_input(
         standardised: np.ndarray = (X - mean) / scale
         return standardised.astype(np.float32)
     if threshold:
-        return (0.5 * max_value < X).astype(np.float32)
+        return where_observed(X, (0.5 * max_value < X).astype(np.float32))
     x = X.astype(np.float32, copy=False)
 
     return x if max_value == 1 else x / np.float32(max_value)

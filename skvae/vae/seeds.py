@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike
 __all__ = [
     "EPOCH",
     "FEATURES",
+    "IMPUTE",
     "INIT",
     "MODULES",
     "MODULES_IN_USE",
@@ -21,7 +22,7 @@ __all__ = [
 ]
 
 # Streams of an estimator's seed.
-INIT, EPOCH, SAMPLE, FEATURES, ORDER, MODULES, MODULES_IN_USE, VISITS = range(8)
+INIT, EPOCH, SAMPLE, FEATURES, ORDER, MODULES, MODULES_IN_USE, VISITS, IMPUTE = range(9)
 
 
 def stream_seed(seed: int, *stream: int) -> int:
@@ -50,7 +51,8 @@ def stream_seed(seed: int, *stream: int) -> int:
 def row_generators(X: np.ndarray, seed: int) -> list[np.random.Generator]:
     """One generator for each row, keyed by the row's values and the seed.
 
-    Equal rows share their numbers, wherever they stand and in whatever float type they come.
+    Equal rows share their numbers, wherever they stand and in whatever float type they come; NaN is
+    a value here.
 
     Parameters
     ----------
@@ -73,6 +75,7 @@ def row_generators(X: np.ndarray, seed: int) -> list[np.random.Generator]:
     """
     secret = int(seed).to_bytes(8, "little")
     rows = np.ascontiguousarray(X, dtype=np.float64) + 0.0  # -0.0 becomes 0.0
+    rows[np.isnan(rows)] = np.nan  # which has many bit patterns
     digests = (blake2b(row.tobytes(), key=secret, digest_size=16).digest() for row in rows)
     keys = np.frombuffer(b"".join(digests), np.uint64).reshape(-1, 2)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from types import SimpleNamespace
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from skvae.vae.descriptions import (
     prior_of,
 )
 from skvae.vae.labels import Labels
+from skvae.vae.missing import check_observed
 from skvae.vae.overflow import check_moments, check_reach
 from skvae.vae.scaling import Scaling
 from skvae.vae.schedule import Schedule
@@ -63,6 +64,7 @@ class Architecture(TypedDict):
     labels_in_decoder: bool
     n_prior_components: int | None
     prior: str | Callable[[Any], Any]
+    sees_mask: NotRequired[bool]
 
 
 @dataclass(frozen=True)
@@ -189,9 +191,12 @@ class Specification:
         """
         p = SimpleNamespace(**parameters)
         if settled is None:
+            check_observed(facts, names)
             likelihood = _likelihood(p, facts)
             scaling = _scaling(p, *_moments(likelihood, facts, names))
             architecture = _architecture(p, likelihood, facts, labels)
+            if facts.has_missing and network_of(p.network).sees_mask:
+                architecture["sees_mask"] = True
             _check_size(architecture)
         else:
             architecture = settled.architecture
@@ -358,7 +363,8 @@ def _check_size(architecture: Architecture) -> None:
     n_prior = architecture["n_prior_components"] or 0
     network = network_of(architecture["network"])
     hidden = architecture["hidden_layer_sizes"] if network.fully_connected else []
-    widths = [architecture["n_features"], *hidden, 2 * d]
+    n_inputs = architecture["n_features"] * (2 if architecture.get("sees_mask") else 1)
+    widths = [n_inputs, *hidden, 2 * d]
     back = [d + n_classes, *hidden[::-1], architecture["n_features"]]
     n_weights = sum(a * b for sizes in (widths, back) for a, b in pairwise(sizes))
     n_weights += 2 * d * n_prior

@@ -46,7 +46,7 @@ from skvae.vae.descriptions import LIKELIHOODS, NETWORKS, PRIORS, Likelihood, Ne
 from skvae.vae.epochs import Arrays, Epoch, Fit, Listener, Start
 from skvae.vae.fit_data import Given, check_validation, training_data, validation_data
 from skvae.vae.fitted import N_REFINEMENT, FittedVAE
-from skvae.vae.generative import GenerativeMixin
+from skvae.vae.imputation import ImputationMixin
 from skvae.vae.options import check_options
 from skvae.vae.specification import Specification
 
@@ -65,7 +65,7 @@ _ONE_EPOCH = {
 
 
 class VAETransformer(
-    GenerativeMixin,
+    ImputationMixin,
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
@@ -108,9 +108,9 @@ class VAETransformer(
         [0, ``max_value``] and that is not 1, which says that they are grey levels; else it is
         Gaussian, with a warning if they are whole numbers, as counts are. A callable makes a module
         of your own from the number of features, which describes X as it is, with
-        ``log_prob(x, output)``, ``mean(output)`` and ``sample(output, generator)``; to be pickled
-        it needs to be importable. A ``skvae.parts.Likelihood`` also says what is known of it
-        without torch.
+        ``log_prob(x, output)``, ``mean(output)`` and ``sample(output, generator)``, and for missing
+        values ``log_prob_per_feature(x, output)``; to be pickled it needs to be importable. A
+        ``skvae.parts.Likelihood`` also says what is known of it without torch.
     max_value : float, default=1.0
         The value of X that means 1 to a Bernoulli likelihood, 255 for pixels of 8 bits: it
         describes X / ``max_value``. Everything that comes back is in the units of X again. Gaussian
@@ -269,6 +269,14 @@ class VAETransformer(
     well; its :meth:`score` stays the mean bound in nats, so that an accuracy takes
     ``scoring="accuracy"``. Ensembles that number the labels make a class of -1: leave unlabelled
     rows out there.
+
+    **NaN is a missing value**, in every method: the likelihood is that of what is observed of a
+    row, every bound one on log p(x_obs), and :meth:`impute` fills in the rest. The encoder sees
+    zeros in the place of missing values, the mean of a column that is standardised, and
+    ``network="mlp"`` also which values are observed, if there were missing ones when the fit began.
+    All this is right where whether a value is missing does not depend on the value itself.
+    Standardisation takes the moments of what is observed. Sparse matrices cannot say what is
+    missing.
 
     What a fit has settled stays with it. Parameters that are set afterwards take effect in the next
     fit, but for ``output``, ``n_jobs`` and ``device``.
@@ -443,6 +451,7 @@ class VAETransformer(
         tags: Tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
         if self.conditional is not None:
             tags.target_tags.required = True
             tags.estimator_type = "classifier"
@@ -479,11 +488,11 @@ class VAETransformer(
         Parameters
         ----------
         X : array-like, sparse matrix or iterable of blocks, of shape (n_samples, n_features)
-            Rows. Those of a memory map stay on disk, sparse ones sparse, and uint8 arrays uint8; a
-            batch is gathered and cast when its turn comes, to the same bits. An iterable yields
-            2-D blocks, anew whenever it is iterated over: first to count and check the rows, then
-            once in every pass of the training, which shuffles them within windows of a few
-            thousand. How it cuts them makes no difference.
+            Rows, NaN where a value is missing. Those of a memory map stay on disk, sparse ones
+            sparse, and uint8 arrays uint8; a batch is gathered and cast when its turn comes, to the
+            same bits. An iterable yields 2-D blocks, anew whenever it is iterated over: first to
+            count and check the rows, then once in every pass of the training, which shuffles them
+            within windows of a few thousand. How it cuts them makes no difference.
         y : array-like of shape (n_samples,), default=None
             Labels, used and needed unless ``conditional`` is None.
         sample_weight : float or array-like of shape (n_samples,), default=None
@@ -561,7 +570,8 @@ class VAETransformer(
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows. Only counts are checked for what they are, and all for what float32 can hold.
+            Rows, NaN where a value is missing. Only counts are checked for what they are, and all
+            for what float32 can hold.
 
         Returns
         -------

@@ -242,7 +242,7 @@ def test_validation_rows_beyond_the_range_of_a_likelihood():
             {"X_val": X[:2], "y_val": Y[:2], "sample_weight_val": [0, 0]},
             r"All weights are zero \(sample_weight_val\)",
         ),
-        ({"X_val": X[:2] * np.nan, "y_val": Y[:2]}, "X_val cannot be used: .*NaN"),
+        ({"X_val": X[:2] + np.inf, "y_val": Y[:2]}, "X_val cannot be used: .*infinity"),
         ({"X_val": X[:2] * 1e9, "y_val": Y[:2]}, "X_val cannot be used: .*standard deviations"),
     ],
 )

@@ -54,6 +54,34 @@ def test_their_descriptions_are_what_the_modules_do():
     np.testing.assert_allclose(found, likelihood.mean(eta).numpy(), atol=1e-12)
 
 
+class Shares(ContinuousBernoulli):
+    def log_prob_per_feature(self, x, output):
+        columns = x.unsqueeze(-1), output.unsqueeze(-1)
+        return super().log_prob(*columns)
+
+    def log_prob(self, x, output):
+        return self.log_prob_per_feature(x, output).sum(-1)
+
+
+def residual_networks(sizes):
+    (n_in, n_posterior), (n_latent, n_out) = sizes.of_encoder, sizes.of_decoder
+    yield own_modules.residual_network(n_in, 7, n_posterior)
+    yield own_modules.residual_network(n_latent, 7, n_out)
+
+
+def test_they_take_missing_values_where_they_say_how():
+    missing = np.random.default_rng(0).random(X.shape) < 0.3
+    holed = np.where(missing, np.nan, X)
+    network = Network("seeing", residual_networks, sees_mask=True)
+    for part, n_inputs in ((network, 128), (RESIDUAL, 64), ((torch.nn.Linear,) * 2, 64)):
+        fitted = vae(likelihood=Shares, network=part).fit(holed)
+        first = next(v for k, v in fitted.parameters_.items() if k.startswith("encoder."))
+        assert first.shape[1] == n_inputs
+        answers = fitted.transform(holed), fitted.score_samples(holed), fitted.impute(holed)
+        assert all(np.isfinite(answer).all() for answer in answers)
+        assert np.array_equal(answers[2][~missing], X[~missing])
+
+
 def test_a_fit_with_all_of_them_learns(fitted):
     elbo = fitted.history_["elbo"]
     assert elbo[-1] > elbo[0] + 5

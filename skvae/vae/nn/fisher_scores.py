@@ -160,6 +160,6 @@ def _factors_of_tiles(model: VAE) -> Callable[[Array], list[Array]]:
     def factors(tile: Array) -> list[Array]:
         x = torch.tensor(tile, dtype=torch.float64, device=device)
 
-        return [f.cpu().numpy() for f in score_factors(exact, x)]
+        return [f.cpu().numpy() for f in score_factors(exact.reading(tile), x)]
 
     return factors

@@ -14,6 +14,7 @@ from skvae.data.tiles import map_parts, padded
 from skvae.vae.nn.model import VAE
 from skvae.vae.nn.objectives import elbo_terms, log_importance_weights, log_mean_exp
 from skvae.vae.nn.posteriors import DiagonalNormal
+from skvae.vae.scaling import where_observed
 from skvae.vae.seeds import row_generators
 
 __all__ = [
@@ -89,7 +90,7 @@ def encode(model: VAE, x: Any, *, log_var: bool = True, n_jobs: int | None = 1) 
     """Posterior of each row: ``[mean | log_var]``, (n, 2 d), or means alone, (n, d)."""
 
     def function(_: slice, part: np.ndarray) -> np.ndarray:
-        posterior = model.posterior(_on(model, padded(part, TILE)))
+        posterior = model.reading(part).posterior(_on(model, padded(part, TILE)))
         if not log_var:
             return posterior.mean[: len(part)].cpu().numpy()
 
@@ -151,7 +152,8 @@ def posterior_summary(
     """
     kl, means, unit = np.zeros(model.n_components), [], model.prior.unit()
     for rows in gen_batches(len(x), TILE):
-        posterior = model.posterior(_on(model, x[rows]))
+        part = x[rows]
+        posterior = model.reading(part).posterior(_on(model, part))
         labels = None if y is None else _on(model, y[rows])
         own = model.prior.kl_per_dimension(posterior, labels).double()
         if weights is not None:
@@ -176,9 +178,10 @@ def row_scores(
     dynamic: bool,
     variational: bool = True,
     n_importance: int | None = None,
+    log_jacobian: Callable[[np.ndarray], float | np.ndarray] = lambda X: 0.0,
     n_jobs: int | None = 1,
 ) -> np.ndarray:
-    """Bound on log p(x) of each row, with noise that belongs to the row.
+    """Bound on log p(x) of each row, of what is observed of it, with noise that belongs to the row.
 
     Parameters
     ----------
@@ -198,13 +201,15 @@ def row_scores(
         False scores log p(x|z) at the posterior mean.
     n_importance : int or None
         Samples of the importance-weighted bound; None is the evidence lower bound.
+    log_jacobian : callable, default=0
+        What is added, from rows of X.
     n_jobs : int or None, default=1
         Threads.
 
     Returns
     -------
     scores : ndarray of shape (n,), float64
-        In nats, in the units that the network sees.
+        In nats, in the units that the network sees unless something is added.
     """
 
     def function(rows: slice, part: np.ndarray) -> np.ndarray:
@@ -212,15 +217,20 @@ def row_scores(
         prepared = np.array(prepare(padded(part, TILE)))
         if dynamic:
             uniform = np.stack([g.random(prepared.shape[1], np.float32) for g in generators])
-            prepared[: len(uniform)] = uniform < prepared[: len(uniform)]
+            probabilities = prepared[: len(uniform)]
+            drawn = (uniform < probabilities).astype(np.float32)
+            prepared[: len(uniform)] = where_observed(probabilities, drawn)
         x = _on(model, prepared)
         labels = None if y is None else _on(model, padded(y[rows], TILE))
+        reader = model.reading(prepared)
         if n_importance is None:
-            value = _tile_elbo(model, x, labels, generators if variational else None)
+            value = _tile_elbo(reader, x, labels, generators if variational else None)
         else:
-            value = _tile_bound(model, x, labels, generators, n_importance)
+            value = _tile_bound(reader, x, labels, generators, n_importance)
 
-        return value[: len(generators)].double().cpu().numpy()
+        scores: np.ndarray = value[: len(generators)].double().cpu().numpy()
+
+        return log_jacobian(part) + scores
 
     return map_rows(model, function, X, n_jobs)
 
@@ -260,12 +270,13 @@ def draw_posterior(
 
     def function(_: slice, part: np.ndarray) -> np.ndarray:
         generators = row_generators(part, seed)
-        x = _on(model, prepare(padded(part, TILE))).to(dtype)
-        posterior = model.posterior(x)
+        prepared = prepare(padded(part, TILE))
+        reader, x = model.reading(prepared), _on(model, prepared).to(dtype)
+        posterior = reader.posterior(x)
         if n_importance is None:
             z = posterior.rsample(_on(model, _normals(generators, 1, d)[:, 0]).to(dtype))
         else:
-            draws = _importance_draws(model, posterior, x, None, generators, n_importance)
+            draws = _importance_draws(reader, posterior, x, None, generators, n_importance)
             noise, log_weights = (torch.stack(a, dim=1) for a in zip(*draws, strict=True))
             weights = log_weights.double().softmax(dim=1).to(x.dtype)
             z = posterior.rsample((weights[:, :, None] * noise).sum(1))  # linear in the noise

@@ -3,10 +3,11 @@
 A likelihood is a module with ``log_prob``, ``mean`` and ``sample``; it owns the parameters that
 the decoder does not compute, such as a noise scale. Optional are ``encoder_input``,
 ``outputs_per_feature``, the number of adjacent outputs of the decoder for each feature,
-``output_of_mean``, where the decoder begins, and ``log_prob_and_gradient(x, output)``, by which a
-step of training goes without autograd: the sum of ``log_prob`` over rows, and what ``backward`` of
-its negative, the loss, would give ``output``. The gradients of its own parameters are written into
-their ``.grad``. It may overwrite ``output``.
+``output_of_mean``, where the decoder begins, ``log_prob_per_feature(x, output)``, (n, n_features),
+whose sum over features is ``log_prob`` and over some of them that of rows with missing values, and
+``log_prob_and_gradient(x, output)``, by which a step of training goes without autograd: the sum of
+``log_prob`` over rows, and what ``backward`` of its negative, the loss, would give ``output``. The
+gradients of its own parameters are written into their ``.grad``. It may overwrite ``output``.
 """
 
 import math
@@ -19,7 +20,7 @@ from torch import nn
 from torch.nn import functional
 
 from skvae.vae.descriptions import Likelihood, likelihood_of
-from skvae.vae.nn.written_out import check_written_out, is_written_out
+from skvae.vae.nn.written_out import check_written_out, is_written_out, offers_per_feature
 
 __all__ = [
     "MODULES",
@@ -49,6 +50,10 @@ class Bernoulli(nn.Module):
         cross_entropy = functional.binary_cross_entropy_with_logits(logits, x, reduction="none")
 
         return -cross_entropy.sum(-1)
+
+    def log_prob_per_feature(self, x: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+        """log p(x_j|z) in nats, (n, n_features)."""
+        return -functional.binary_cross_entropy_with_logits(logits, x, reduction="none")
 
     def log_prob_and_gradient(
         self, x: torch.Tensor, logits: torch.Tensor
@@ -113,6 +118,12 @@ class Gaussian(nn.Module):
 
         return -0.5 * u.square().sum(-1) - (scale.log() + 0.5 * math.log(2 * math.pi)).sum()
 
+    def log_prob_per_feature(self, x: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:
+        """log p(x_j|z) in nats, (n, n_features)."""
+        u = (x - mean) / self.scale
+
+        return -0.5 * u.square() - (self.scale.log() + 0.5 * math.log(2 * math.pi))
+
     def log_prob_and_gradient(
         self, x: torch.Tensor, mean: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -166,7 +177,11 @@ class Poisson(nn.Module):
 
     def log_prob(self, x: torch.Tensor, log_rate: torch.Tensor) -> torch.Tensor:
         """log p(x|z) in nats, (n,), summed over features."""
-        return (x * log_rate - log_rate.exp() - torch.lgamma(x + 1)).sum(-1)
+        return self.log_prob_per_feature(x, log_rate).sum(-1)
+
+    def log_prob_per_feature(self, x: torch.Tensor, log_rate: torch.Tensor) -> torch.Tensor:
+        """log p(x_j|z) in nats, (n, n_features)."""
+        return x * log_rate - log_rate.exp() - torch.lgamma(x + 1)
 
     def log_prob_and_gradient(
         self, x: torch.Tensor, log_rate: torch.Tensor
@@ -258,6 +273,9 @@ def _measure(module: Any, description: Likelihood, n_features: int) -> None:
             "mean": (mean.shape, (2, n_features)),
             "log_prob": (module.log_prob(x, output).shape, (2,)),
         }
+        if offers_per_feature(module):
+            found = module.log_prob_per_feature(x, output).shape
+            shapes["log_prob_per_feature"] = found, (2, n_features)
     for name, (found, wanted) in shapes.items():
         if tuple(found) != wanted:
             raise ValueError(
@@ -273,6 +291,10 @@ def _measure(module: Any, description: Likelihood, n_features: int) -> None:
         if function is not None:
             with torch.no_grad():
                 _check_equal(f"{name} of likelihood=", function(given.numpy()), right(given))
+    if offers_per_feature(module):
+        with torch.no_grad():
+            found, right = module.log_prob_per_feature(x, output).sum(1), module.log_prob(x, output)
+            _check_equal("log_prob_per_feature of likelihood=", found.numpy(), right)
     if writes_gradient(module):
         check_written_out(
             "log_prob_and_gradient of likelihood=",

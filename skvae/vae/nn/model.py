@@ -1,5 +1,6 @@
 """The composition of encoder, decoder, likelihood and prior, and its form as numpy arrays."""
 
+import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -21,6 +22,7 @@ from skvae.vae.descriptions import (
 )
 from skvae.vae.nn.draws import ModuleDraws
 from skvae.vae.nn.likelihoods import build_likelihood
+from skvae.vae.nn.missing import encoder_view, log_prob_of_observed
 from skvae.vae.nn.networks import build_networks, initialize, least_rows
 from skvae.vae.nn.posteriors import DiagonalNormal
 from skvae.vae.nn.prior_bases import log_marginal
@@ -56,6 +58,14 @@ class VAE(nn.Module):
         Whether the decoder sees [z | indicator of the class]; else the prior knows the classes.
     prior : str or callable, default="normal"
         As in :func:`skvae.vae.nn.priors.build_prior`.
+    sees_mask : bool, default=False
+        Whether the encoder sees [x | which of it is observed].
+
+    Attributes
+    ----------
+    marginalises : bool
+        Whether NaN in rows is a missing value, which the likelihood leaves out and the encoder sees
+        as 0. Otherwise rows have none.
 
     Examples
     --------
@@ -86,8 +96,10 @@ class VAE(nn.Module):
         n_prior_components: int | None = None,
         labels_in_decoder: bool = False,
         prior: str | Callable[[Any], Any] = "normal",
+        sees_mask: bool = False,
     ) -> None:
         super().__init__()
+        self.sees_mask, self.marginalises = sees_mask, False
         self.n_features = n_features
         self.n_components = n_components
         self.n_classes = n_classes
@@ -101,6 +113,7 @@ class VAE(nn.Module):
             activation,
             image_shape,
             self._n_labels(),
+            sees_mask=sees_mask,
         )
         self._parts = likelihood, network, prior
         self._own_networks = network_of(network).modules is not None
@@ -127,6 +140,9 @@ class VAE(nn.Module):
     def _n_labels(self) -> int:
         return (self.n_classes or 0) if self.labels_in_decoder else 0
 
+    def _encoder_width(self) -> int:
+        return self.n_features * (2 if self.sees_mask else 1)
+
     def _decoder_width(self) -> int:
         return self.n_components + self._n_labels()
 
@@ -136,7 +152,7 @@ class VAE(nn.Module):
             return 1
         with ModuleDraws(next(self.parameters()).device, 0)():
             return max(
-                least_rows(self.encoder, self.n_features),
+                least_rows(self.encoder, self._encoder_width()),
                 least_rows(self.decoder, self._decoder_width()),
             )
 
@@ -155,7 +171,7 @@ class VAE(nn.Module):
         with draws():
             output = self.decoder(like.new_zeros(2, self._decoder_width()))
             if self._own_networks:
-                self.encoder(like.new_zeros(2, self.n_features))
+                self.encoder(like.new_zeros(2, self._encoder_width()))
             if self._own_likelihood:
                 x = self.likelihood.sample(output, torch.Generator(like.device).manual_seed(0))
                 self.likelihood.log_prob(x, output)
@@ -182,6 +198,15 @@ class VAE(nn.Module):
         """Let the decoder begin at the mean of the rows, (n_features,)."""
         self.decoder[-1].bias.data.copy_(self.likelihood.output_of_mean(mean))
 
+    def reading(self, x: np.ndarray) -> "VAE":
+        """This model, as it reads such rows: one that marginalises where a value is missing."""
+        if self.marginalises or not np.isnan(x).any():
+            return self
+        model = copy.copy(self)  # of the same modules
+        model.marginalises = True
+
+        return model
+
     def posterior(self, x: torch.Tensor) -> DiagonalNormal:
         """q(z|x) for rows x of shape (n, n_features)."""
         return DiagonalNormal.from_network(self.encoder(self.encoder_input(x)))
@@ -189,6 +214,8 @@ class VAE(nn.Module):
     def encoder_input(self, x: torch.Tensor) -> torch.Tensor:
         """What the encoder sees of rows that the likelihood describes."""
         scaled = getattr(self.likelihood, "encoder_input", None)
+        if self.marginalises or self.sees_mask:
+            return encoder_view(x, scaled or (lambda x: x), self.sees_mask)
 
         return x if scaled is None else scaled(x)
 
@@ -210,13 +237,19 @@ class VAE(nn.Module):
     ) -> torch.Tensor:
         """log p(x|z, y) in nats, (n,); log sum_y p(y) p(x|z, y) where the decoder lacks y."""
         if not self.labels_in_decoder or (y is not None and bool((y >= 0).all())):
-            out = self.decoder(self.decoder_input(z, y))
-            log_prob: torch.Tensor = self.likelihood.log_prob(x, out)
-            return log_prob
+            return self.log_prob(x, self.decoder(self.decoder_input(z, y)))
         classes = torch.arange(self._n_labels(), device=z.device)[:, None].expand(-1, len(z))
         by_class = torch.stack([self.log_likelihood(x, z, k) for k in classes], dim=1)
 
         return log_marginal(by_class, self.log_frequencies, y)
+
+    def log_prob(self, x: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
+        """log p(x|z) in nats, (n,), from the decoder's output."""
+        if self.marginalises:
+            return log_prob_of_observed(self.likelihood, x, output)
+        log_prob: torch.Tensor = self.likelihood.log_prob(x, output)
+
+        return log_prob
 
     def decode(self, z: torch.Tensor) -> torch.Tensor:
         """E[x] for rows of what the decoder sees, (n, n_features)."""

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-__all__ = ["add_weighted", "check_written_out", "is_written_out"]
+__all__ = ["add_weighted", "check_written_out", "is_written_out", "offers_per_feature"]
 
 
 def is_written_out(module: nn.Module, name: str, *functions: str) -> bool:
@@ -23,6 +23,11 @@ def is_written_out(module: nn.Module, name: str, *functions: str) -> bool:
     ]
 
     return all(first[0] <= place for place in first[1:])
+
+
+def offers_per_feature(likelihood: nn.Module) -> bool:
+    """Whether a likelihood has ``log_prob_per_feature``, and of this very ``log_prob``."""
+    return is_written_out(likelihood, "log_prob_per_feature", "log_prob")
 
 
 def add_weighted(total: torch.Tensor, term: torch.Tensor, weight: float | torch.Tensor) -> None:

@@ -343,7 +343,7 @@ class Batches:
         x = self.x.index_select(0, rows) if isinstance(self.x, torch.Tensor) else self.x[rows]
         if self._dynamic:
             drawn = x.new_empty(n, x.shape[1]).uniform_(generator=generator)
-            x = (drawn[own] < x).to(x.dtype)
+            x = torch.where(x.isnan(), x, (drawn[own] < x).to(x.dtype))
         u = None
         if self._noise.chooses:
             u = noise.new_empty(n).uniform_(generator=generator)[own]

@@ -16,8 +16,10 @@ from skvae.vae.descriptions import likelihood_of
 from skvae.vae.epochs import Arrays, Fit, Listener, Progress, Start
 from skvae.vae.examples import Examples, FitData
 from skvae.vae.labels import Labels
+from skvae.vae.missing import mean_log_jacobian
 from skvae.vae.nn.draws import fixed_draws
 from skvae.vae.nn.inference import posterior_summary, row_scores
+from skvae.vae.nn.missing import check_marginalises
 from skvae.vae.nn.model import VAE, load_arrays, to_arrays
 from skvae.vae.nn.objectives import Objective, elbo_terms
 from skvae.vae.seeds import INIT, MODULES_IN_USE, ORDER, stream_seed
@@ -92,19 +94,25 @@ def train_vae(
     held_out = held_out or data.validation
     with nullcontext() if start.path is None else damage_of(start.path):
         model = _model(specification, training, mean, data.labels, start).to(device)
+        if training.has_missing or (held_out is not None and held_out.has_missing):
+            check_marginalises(model.likelihood)
+        model.marginalises = training.has_missing
         optimizer = _optimizer(specification, model, start, ranks)
         stopper = _stopper(specification, start)
     products = ranks.of_first(
         lambda: library_for(model, specification.batch_size, start.products).name
     )
     watched = _watched(training, specification)
-    own = _own_listeners(specification, watched, held_out, stopper, start.seed)
+    log_jacobian = mean_log_jacobian(specification.scaling, training)
+    own = _own_listeners(specification, log_jacobian, watched, held_out, stopper, start.seed)
     told = [*own, *listeners] if ranks.is_first else []
     told.append(Agreement(ranks))
     if checkpoint is not None and ranks.is_first:
         told.append(Checkpoint(checkpoint, specification, optimizer, stopper, products))
     descend = partial(train, model, optimizer, library=library_of(products), ranks=ranks)
-    result = _run(specification, model, descend, training, watched, start, told, ranks)
+    result = _run(
+        specification, model, descend, training, watched, log_jacobian, start, told, ranks
+    )
     if stopper is not None and stopper.best_parameters is not None:
         load_arrays(model, stopper.best_parameters)
     optimizer_state = None if result.diverged else state_to_arrays(optimizer)
@@ -148,7 +156,9 @@ def _model(
     elif model.begins_at_mean:
         if mean is None:
             mean = facts_of(training.rows, moments=True, weights=training.weights).mean
-        model.start_at(torch.from_numpy(mean))
+        assert mean is not None
+        # A column whose values are all held out has the mean 0, or NaN.
+        model.start_at(torch.from_numpy(np.nan_to_num(mean)))
     if labels is not None:
         model.set_class_frequencies(labels.frequencies)
 
@@ -207,6 +217,7 @@ def _stopper(specification: Specification, start: Start) -> EarlyStopping | None
 
 def _own_listeners(
     specification: Specification,
+    log_jacobian: float,
     watched: Watched,
     held_out: Examples | None,
     stopper: EarlyStopping | None,
@@ -214,19 +225,20 @@ def _own_listeners(
 ) -> list[Listener]:
     """Those that complete the record of an epoch, in their order."""
     scaling, beta = specification.scaling, specification.schedule.beta
-    own: list[Listener] = [Units(scaling.log_jacobian())]
+    own: list[Listener] = [Units(log_jacobian)]
     if beta is not None:
         own.append(KLCurves(*watched, stream_seed(seed, MODULES_IN_USE)))
     if held_out is not None and stopper is not None:
         name = "validation_reconstruction" if beta is None else "validation_elbo"
-        score = partial(_validation_score, specification, held_out, seed)
+        own_log_jacobian = mean_log_jacobian(scaling, held_out)
+        score = partial(_validation_score, specification, held_out, own_log_jacobian, seed)
         own.append(Validation(name, score, stopper, beta))
 
     return [*own, Records()]
 
 
 def _validation_score(
-    specification: Specification, held_out: Examples, seed: int, model: VAE
+    specification: Specification, held_out: Examples, log_jacobian: float, seed: int, model: VAE
 ) -> float:
     scaling = specification.scaling
     with _fixed_draws(model, seed):
@@ -240,7 +252,7 @@ def _validation_score(
             variational=specification.schedule.beta is not None,
         )
 
-    return float(np.average(scores, weights=held_out.weights)) + scaling.log_jacobian()
+    return float(np.average(scores, weights=held_out.weights)) + log_jacobian
 
 
 def _watched(training: Examples, specification: Specification) -> Watched:
@@ -256,6 +268,7 @@ def _run(
     descend: Callable[..., Iterator[Progress]],
     training: Examples,
     watched: Watched,
+    log_jacobian: float,
     start: Start,
     listeners: Sequence[Listener],
     ranks: Ranks,
@@ -271,7 +284,7 @@ def _run(
             listener.fit_began(start)
         untrained = None
         if start.parameters is None:
-            untrained = _bound_at_start(specification, model, watched, start.seed)
+            untrained = _bound_at_start(specification, model, watched, log_jacobian, start.seed)
         result = run_epochs(
             progress, model, listeners, epochs_done=done, parameters=start.parameters
         )
@@ -324,7 +337,9 @@ def _bound(specification: Specification, record: dict[str, float]) -> float:
 
 
 @torch.no_grad()
-def _bound_at_start(specification: Specification, model: VAE, watched: Watched, seed: int) -> float:
+def _bound_at_start(
+    specification: Specification, model: VAE, watched: Watched, log_jacobian: float, seed: int
+) -> float:
     """What is maximised in the end, of the untrained network, at posterior means of some rows."""
     model.eval()
     device = next(model.parameters()).device
@@ -335,7 +350,7 @@ def _bound_at_start(specification: Specification, model: VAE, watched: Watched, 
     reconstruction, kl = (
         float(np.average(term.double().cpu().numpy(), weights=watched[2])) for term in terms
     )
-    reconstruction += specification.scaling.log_jacobian()
+    reconstruction += log_jacobian
 
     return _bound(specification, {"reconstruction": reconstruction, "kl": kl})
 

@@ -11,6 +11,7 @@ parameters.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -19,6 +20,7 @@ from torch.nn import functional
 
 from skvae.compute.torch_products import TORCH, Library
 from skvae.vae.nn.likelihoods import writes_gradient
+from skvae.vae.nn.missing import log_prob_of_observed_and_gradient
 from skvae.vae.nn.model import VAE
 from skvae.vae.nn.objectives import Objective
 from skvae.vae.nn.posteriors import DiagonalNormal
@@ -50,8 +52,8 @@ class FusedStep:
 
     Notes
     -----
-    The KL terms of priors that do not write out their gradients, and other objectives, which are
-    small beside the networks, go through autograd.
+    The KL terms of priors that do not write out their gradients, other objectives, and likelihoods
+    of rows with missing values, which are small beside the networks, go through autograd.
     """
 
     model: Any
@@ -69,6 +71,8 @@ class FusedStep:
         self._closed = objective == Objective() and writes_kl_gradient(model.prior, y)
         # Bound once: a module looks its parts up slowly.
         self._reconstruct = model.likelihood.log_prob_and_gradient
+        if model.marginalises:
+            self._reconstruct = partial(log_prob_of_observed_and_gradient, model.likelihood)
         self._add_kl_gradient = model.prior.add_kl_gradient if self._closed else None
         self._of_prior = list(model.prior.parameters())
         self._behind_prior = _behind_prior(model, self._of_prior)

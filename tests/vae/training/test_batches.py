@@ -262,7 +262,7 @@ def test_names_of_features_come_from_the_first_block():
     [
         (iter([PIXELS]), Y, TypeError, "can be read once, but VAETransformer.*partial_fit"),
         (Blocks(PIXELS, PIXELS[:, :9]), Y, ValueError, "A block of X has 9 features"),
-        (Blocks(PIXELS, PIXELS / np.nan), Y, ValueError, "X contains NaN"),
+        (Blocks(PIXELS, PIXELS + np.inf), Y, ValueError, "X contains infinity"),
         (Blocks(PIXELS[9:], 2.0 * PIXELS[:9]), Y, ValueError, r"in \[0, 255\].*and 510"),
         (Blocks(PIXELS[:0]), Y, ValueError, "0 samples"),
         (cut(PIXELS, 50), Y[1:], ValueError, "inconsistent numbers of samples: .300, 299"),

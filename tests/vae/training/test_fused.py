@@ -122,6 +122,28 @@ def test_gradients_at_a_chosen_sample(likelihood, n_classes, n_prior_components,
         assert torch.allclose(theta.grad, gradient, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("n_importance", [1, 3])
+@pytest.mark.parametrize("sees_mask", [False, True])
+def test_gradients_with_missing_values_are_those_of_autograd(likelihood, n_importance, sees_mask):
+    model = make(likelihood, "tanh", dtype=torch.float64, sees_mask=sees_mask)
+    model.marginalises = True
+    x, noise, _ = batch()
+    x[torch.rand(x.shape, generator=torch.Generator().manual_seed(4)) < 0.4] = torch.nan
+    x[0], x[1] = torch.nan, 1.0
+    before, objective, u = x.clone(), Objective(n_importance=n_importance), None
+    if n_importance > 1:
+        noise, u = several_draws(n_importance)
+    still = torch.optim.SGD(model.parameters(), lr=0.0)
+    expected = by_autograd(model, still, x, noise, None, 0.7, objective, u)
+    gradients = [theta.grad for theta in model.parameters()]
+    found = FusedStep(model, still, objective)(x, noise, None, 0.7, u)
+    assert found.isfinite().all() and torch.allclose(found, expected, rtol=1e-12)
+    for theta, gradient in zip(model.parameters(), gradients, strict=True):
+        assert torch.allclose(theta.grad, gradient, rtol=1e-9, atol=1e-12)
+    assert torch.equal(x.nan_to_num(9.0), before.nan_to_num(9.0))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
