@@ -115,7 +115,7 @@ class Categories:
             distinct = objects([*numbers])[known]
             try:
                 rows[known] = self.encoder.transform(distinct[:, None])
-            except ValueError as error:
+            except (TypeError, ValueError) as error:
                 raise ValueError(f"The categories of column {name!r} of X: {error}") from error
 
         x: np.ndarray = rows[codes]

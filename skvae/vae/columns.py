@@ -256,6 +256,7 @@ def _automatic_blocks(X: Any) -> list[ColumnBlock] | None:
     kinds = [kind_of(column_at(X, place), name, "X") for place, name in enumerate(names)]
     if not {"category", "boolean"} & set(kinds):
         return None
+    checked_table(X)
     for name, kind in zip(names, kinds, strict=True):
         if kind == "time":
             raise ValueError(
