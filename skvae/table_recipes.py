@@ -1,10 +1,10 @@
 """Recipes for tables, whose columns are numbers and categories and may have holes.
 
-scikit-learn's usual encoding of columns, and what is learned from the encoded rows.
+scikit-learn's usual encoding of columns, what is learned from it, and a VAE that needs none.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
@@ -66,12 +66,14 @@ def encoded_columns(numbers: Sequence[str], categories: Sequence[str]) -> Column
             ("imputer", SimpleImputer(strategy="median", add_indicator=True)),
         ]
     )
-    one_hot = OneHotEncoder(
-        handle_unknown="infrequent_if_exist", max_categories=MAX_CATEGORIES, sparse_output=False
-    )
+    one_hot = _one_hot().set_params(sparse_output=False)
     blocks = [("numbers", scaled, list(numbers)), ("categories", one_hot, list(categories))]
 
     return ColumnTransformer([block for block in blocks if block[2]])
+
+
+def _one_hot() -> OneHotEncoder:
+    return OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=MAX_CATEGORIES)
 
 
 def kinds_of(table: Any) -> tuple[list[str], list[str]]:
@@ -96,7 +98,9 @@ def make_for_table(name: str, table: Any, *, random_state: Seed = None) -> Pipel
     """Make an unfitted feature pipeline for rows of a table.
 
     Numbers are standardised, the median stands for missing ones, and a column marks them;
-    categories become columns of zeros and ones. That is all of "raw"; the others learn from it.
+    categories become columns of zeros and ones. That is all of "raw", from which "pca" learns. The
+    VAEs read the table itself: they have a likelihood for each kind of column, and leave out what
+    is missing.
 
     Parameters
     ----------
@@ -130,42 +134,54 @@ def make_for_table(name: str, table: Any, *, random_state: Seed = None) -> Pipel
     if name not in TABLE_FEATURES:
         known = ", ".join(TABLE_FEATURES)
         raise ValueError(f"Feature {name!r} is unknown for tables: choose from {known}.")
-    numbers, categories = kinds_of(table)
+    columns = _Columns(*kinds_of(table))
     # As many as vary freely: of k categories all but one.
-    n_free = len(numbers) + sum(
-        min(table[column].nunique(dropna=False), MAX_CATEGORIES) - 1 for column in categories
+    n_free = len(columns.numbers) + sum(
+        min(table[name].nunique(dropna=False), MAX_CATEGORIES) - 1 for name in columns.categories
     )
     n_components = max(1, min(_MAX_COMPONENTS, n_free))
 
-    return TABLE_FEATURES[name](encoded_columns(numbers, categories), n_components, random_state)
+    return TABLE_FEATURES[name](columns, n_components, random_state)
 
 
-def _raw(columns: ColumnTransformer, n_components: int, random_state: Seed) -> Pipeline:
-    return Pipeline([("columns", columns)])
+class _Columns(NamedTuple):
+    numbers: list[str]
+    categories: list[str]
 
 
-def _pca(columns: ColumnTransformer, n_components: int, random_state: Seed) -> Pipeline:
-    return Pipeline([("columns", columns), ("pca", PCA(n_components, random_state=random_state))])
+def _raw(columns: _Columns, n_components: int, random_state: Seed) -> Pipeline:
+    return Pipeline([("columns", encoded_columns(*columns))])
 
 
-def _vae(columns: ColumnTransformer, n_components: int, random_state: Seed) -> Pipeline:
-    vae = VAETransformer(n_components, random_state=random_state)
+def _pca(columns: _Columns, n_components: int, random_state: Seed) -> Pipeline:
+    pca = PCA(n_components, random_state=random_state)
 
-    return Pipeline([("columns", columns), ("vae", vae)])
+    return Pipeline([("columns", encoded_columns(*columns)), ("pca", pca)])
 
 
-def _raw_and_vae(columns: ColumnTransformer, n_components: int, random_state: Seed) -> Pipeline:
+def _vae(columns: _Columns, n_components: int, random_state: Seed) -> Pipeline:
+    blocks = [
+        ("numbers", "gaussian_diag", columns.numbers),
+        ("categories", _one_hot(), columns.categories),
+    ]
+    likelihood = [block for block in blocks if block[2]]
+    vae = VAETransformer(n_components, likelihood=likelihood, random_state=random_state)
+
+    return Pipeline([("vae", vae)])
+
+
+def _raw_and_vae(columns: _Columns, n_components: int, random_state: Seed) -> Pipeline:
     makers = {"raw": _raw, "vae": _vae}
     parts = [(name, make(columns, n_components, random_state)) for name, make in makers.items()]
 
     return Pipeline([("union", FeatureUnion(parts))])
 
 
-def _vae_prior(columns: ColumnTransformer, n_components: int, random_state: Seed) -> Pipeline:
+def _vae_prior(columns: _Columns, n_components: int, random_state: Seed) -> Pipeline:
     return _vae(columns, n_components, random_state).set_params(vae__conditional="prior")
 
 
-TABLE_FEATURES: dict[str, Callable[[ColumnTransformer, int, Seed], Pipeline]] = {
+TABLE_FEATURES: dict[str, Callable[[_Columns, int, Seed], Pipeline]] = {
     "raw": _raw,
     "pca": _pca,
     "vae": _vae,

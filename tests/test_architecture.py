@@ -146,7 +146,7 @@ def test_the_transformer_has_few_ancestors():
 
 
 # Settings of fits, which name their parts as a user does.
-RECIPES = {"recipes", "cli.train"}
+RECIPES = {"recipes", "table_recipes", "cli.train"}
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Iterator
-from typing import Any
 
 from sklearn.base import BaseEstimator
 
@@ -105,11 +104,14 @@ def _imports(pipeline: BaseEstimator) -> tuple[list[str], list[str]]:
     return lines, [name for home, name in public if home == "skvae"]
 
 
-def _parts(estimator: BaseEstimator) -> Iterator[Any]:
-    """An estimator and all that are within it."""
-    inner = estimator.get_params().values()
-
-    return (part for part in (estimator, *inner) if isinstance(part, BaseEstimator))
+def _parts(value: object) -> Iterator[BaseEstimator]:
+    """An estimator and all that are within it, or within a list or tuple."""
+    if isinstance(value, BaseEstimator):
+        yield value
+        value = list(value.get_params(deep=False).values())
+    if isinstance(value, list | tuple):
+        for inner in value:
+            yield from _parts(inner)
 
 
 def _home_of(cls: type) -> tuple[str, str]:

@@ -8,6 +8,12 @@ from skvae.table_recipes import MAX_CATEGORIES, kinds_of
 
 __all__ = ["remarks_on_folds", "remarks_on_table"]
 
+_ENCODING = (
+    "raw and pca take neither categories nor holes: StandardScaler scales the numbers, "
+    "SimpleImputer fills in medians and marks where, and OneHotEncoder makes a column of each "
+    "value, a missing one among them. A VAE reads the columns as they are, and leaves out what is "
+    "missing."
+)
 # Names of columns that are written out.
 _N_NAMES = 4
 
@@ -37,24 +43,15 @@ def remarks_on_table(X: Any) -> list[str]:
         Whole sentences.
     """
     numbers, categories = kinds_of(X)
-    remarks = []
-    if numbers:
-        remarks.append(
-            f"{_counted(numbers, 'column')} of numbers, which StandardScaler scales: "
-            f"{_named(numbers)}."
-        )
-    if categories:
-        remarks.append(
-            f"{_counted(categories, 'column')} of categories, of which OneHotEncoder makes a "
-            f"column for each value, a missing one among them: {_named(categories)}."
-        )
-    holes = X[numbers].isna().sum() if numbers else None
-    if holes is not None and (n_holes := int(holes.sum())):
+    remarks = [
+        f"{_counted(names, 'column')} of {kind}: {_named(names)}."
+        for kind, names in (("numbers", numbers), ("categories", categories))
+        if names
+    ]
+    holes = X.isna().sum()
+    if n_holes := int(holes.sum()):
         where = _named(list(holes.index[holes > 0]))
-        remarks.append(
-            f"Numbers are missing in {n_holes:,} cells, of {where}: SimpleImputer fills in the "
-            "median, and adds a column that marks them."
-        )
+        remarks.append(f"{n_holes:,} cells are empty, in {where}.")
     many = [name for name in categories if X[name].nunique() > MAX_CATEGORIES]
     if many:
         remarks.append(
@@ -62,7 +59,7 @@ def remarks_on_table(X: Any) -> list[str]:
             "column. Drop what only tells rows apart, such as names."
         )
 
-    return remarks
+    return [*remarks, _ENCODING]
 
 
 def _counted(names: list[str], noun: str) -> str:

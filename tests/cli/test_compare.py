@@ -192,7 +192,7 @@ def test_a_table_of_the_users_is_compared_in_one_command(table, tmp_path, capsys
     assert main.main([*command, "--report", str(page)]) == 0
     out = capsys.readouterr().out
     assert "90 rows of 2 classes, each tested once in 3 folds" in out
-    assert "Numbers are missing in" in out
+    assert "cells are empty, in age, town." in out
     assert "Under linear," in out
     text = page.read_text("utf-8")
     assert "SimpleImputer" in text and "patients.csv" in text and "in 3 folds" in text

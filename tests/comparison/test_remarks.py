@@ -20,17 +20,18 @@ def test_columns_holes_and_what_becomes_of_them_are_told():
             "sex": ["f", None, "m"] * 20,
         }
     )
-    numbers, categories, holes, many = remarks_on_table(table)
+    numbers, categories, holes, many, encoding = remarks_on_table(table)
 
-    assert numbers == "1 column of numbers, which StandardScaler scales: age."
-    assert categories.startswith("2 columns of categories") and categories.endswith("name, sex.")
-    assert "20 cells, of age: SimpleImputer" in holes
+    assert numbers == "1 column of numbers: age."
+    assert categories == "2 columns of categories: name, sex."
+    assert holes == "40 cells are empty, in age, sex."
     assert "More than 30 values are in name:" in many
+    assert "SimpleImputer" in encoding and "OneHotEncoder" in encoding
 
 
 def test_nothing_is_said_of_what_is_not_there():
-    assert len(remarks_on_table(pd.DataFrame({"age": [1.0, 2.0]}))) == 1
-    assert len(remarks_on_table(pd.DataFrame({"sex": ["f", "m"]}))) == 1
+    assert len(remarks_on_table(pd.DataFrame({"age": [1.0, 2.0]}))) == 2
+    assert len(remarks_on_table(pd.DataFrame({"sex": ["f", "m"]}))) == 2
 
 
 def test_long_lists_of_columns_are_cut():
