@@ -1,7 +1,8 @@
 """Named recipes: pipelines to import, print or change.
 
-All of them take rows of pixels, float32 in [0, 1], and are unfitted scikit-learn Pipelines. Those
-of ``make``, which ``skvae compare`` runs, have no classifier; ``few_labels`` ends in one.
+All of them are unfitted scikit-learn Pipelines. Those of ``make_for_table`` take rows of a table,
+the others rows of pixels, float32 in [0, 1]. ``skvae compare`` runs those of ``make`` and
+``make_for_table``, which have no classifier; ``few_labels`` ends in one.
 """
 
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from sklearn.semi_supervised import LabelSpreading
 from skvae._typing import FloatArray
 from skvae.fisher.encoder import FisherVectorEncoder
 from skvae.images.patches import ImagePatches
+from skvae.table_recipes import make_for_table
 from skvae.vae.transformer import VAETransformer
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "Profile",
     "few_labels",
     "make",
+    "make_for_table",
     "neighbor_graph",
 ]
 

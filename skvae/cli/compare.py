@@ -3,23 +3,55 @@
 import argparse
 import os
 import shlex
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 
 from skvae import datasets, recipes
 from skvae.cli.arguments import Commands, positive, seed, workers
+from skvae.cli.table_file import add_table_options, read_table
 from skvae.comparison.compare import compare_features
 from skvae.comparison.kept import forget_rows
 from skvae.comparison.results import FeatureComparison
-from skvae.comparison.selection import CLASSIFIERS
+from skvae.comparison.selection import CLASSIFIERS, TABLE_CLASSIFIERS
 from skvae.data.writable import check_writable
 from skvae.displays.canvas import require_matplotlib
+from skvae.table_recipes import TABLE_FEATURE_TEXTS
 
 __all__ = ["add_command"]
 
-_UNLABELLED = [name for name in recipes.FEATURES if name not in recipes.LABELLED]
+_DESCRIPTION = """\
+Compare features by the test errors of the same classifiers.
+
+--data FILE --target COLUMN compares features of your own table: columns are numbers or categories,
+and may have holes. scikit-learn's imputer and encoder make numbers of them, as the output says.
+
+features of images:
+{images}
+
+features of a table:
+{tables}
+
+A row of a table is one point, and no set of descriptors: fv has nothing to aggregate there. Where
+many rows share a key, skvae.TableSets makes sets of them.
+"""
+_EPILOG = """\
+examples:
+  skvae compare --features raw pca fv --n-jobs 2 --report report.html
+  skvae compare --data patients.csv --target outcome --drop id --report report.html
+"""
+
+
+class _Rows(NamedTuple):
+    """What to compare on; without test rows by cross-validation."""
+
+    X_train: Any
+    y_train: np.ndarray
+    X_test: np.ndarray | None
+    y_test: np.ndarray | None
 
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -31,20 +63,27 @@ def add_command(commands: Commands) -> None:
     parser = commands.add_parser(
         "compare",
         help="compare features by the test errors of the same classifiers",
-        description="Compare features by the test errors of the same classifiers.\n\nfeatures:\n"
-        + "\n".join(f"  {name:<16}{text}" for name, text in recipes.FEATURE_TEXTS.items()),
-        epilog="example: skvae compare --features raw pca fv --n-jobs 2 --report report.html",
+        description=_DESCRIPTION.format(
+            images=_listed(recipes.FEATURE_TEXTS), tables=_listed(TABLE_FEATURE_TEXTS)
+        ),
+        epilog=_EPILOG,
         formatter_class=_Help,
     )
     parser.set_defaults(run=_compare)
     add = parser.add_argument
-    add("--dataset", choices=datasets.DATASETS, default="digits", help="images and labels")
-    for option, names, default in (
-        ("--features", recipes.FEATURES, _UNLABELLED),
-        ("--classifiers", CLASSIFIERS, list(CLASSIFIERS)),
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument(
+        "--dataset", choices=datasets.DATASETS, default="digits", help="images and labels"
+    )
+    add_table_options(parser, source)
+    add("--folds", type=positive, default=5, metavar="N", help="of cross-validation, of a table")
+    for option, of_images, of_tables in (
+        ("--features", recipes.FEATURE_TEXTS, TABLE_FEATURE_TEXTS),
+        ("--classifiers", CLASSIFIERS, TABLE_CLASSIFIERS),
     ):
-        known = f"from {', '.join(names)}"
-        add(option, nargs="+", choices=names, default=default, metavar="NAME", help=known)
+        names = list(dict.fromkeys([*of_images, *of_tables]))
+        text = f"from {', '.join(names)}; without it, all that read no labels"
+        add(option, nargs="+", choices=names, default=argparse.SUPPRESS, metavar="NAME", help=text)
     add("--n-train", type=positive, metavar="N", help="training images, drawn by class")
     add("--n-seeds", type=positive, default=1, metavar="N", help="repetitions")
     add("--random-state", type=seed, default=0, metavar="SEED", help="first seed")
@@ -62,15 +101,21 @@ def add_command(commands: Commands) -> None:
 def _compare(arguments: argparse.Namespace) -> int:
     _check_places(arguments)
     kept = Path(arguments.output) / "unfinished" if arguments.output else None
-    X_train, y_train, X_test, y_test = _load(arguments)
+    is_table = arguments.data is not None
+    features = _chosen(
+        arguments, "features", TABLE_FEATURE_TEXTS if is_table else recipes.FEATURE_TEXTS
+    )
+    classifiers = _chosen(arguments, "classifiers", TABLE_CLASSIFIERS if is_table else CLASSIFIERS)
+    rows = _table(arguments) if is_table else _images(arguments)
     comparison = compare_features(
-        X_train,
-        y_train,
-        X_test,
-        y_test,
-        features=arguments.features,
-        classifiers=arguments.classifiers,
-        dataset=arguments.dataset,
+        rows.X_train,
+        rows.y_train,
+        rows.X_test,
+        rows.y_test,
+        features=features,
+        classifiers=classifiers,
+        dataset="table" if is_table else arguments.dataset,
+        cv=arguments.folds,
         n_seeds=arguments.n_seeds,
         n_jobs=arguments.n_jobs,
         random_state=arguments.random_state,
@@ -80,7 +125,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     try:
         print(comparison.table(), flush=True)
     finally:  # a closed pipe costs the table, not the files
-        _save(comparison, arguments, X_test, y_test)
+        _save(comparison, arguments, rows)
     if arguments.output:
         print(f"Saved in {arguments.output}.")
     if arguments.report:
@@ -105,24 +150,53 @@ def _check_places(arguments: argparse.Namespace) -> None:
         check_writable(arguments.report)
 
 
-def _save(
-    comparison: FeatureComparison,
-    arguments: argparse.Namespace,
-    X_test: np.ndarray,
-    y_test: np.ndarray,
-) -> None:
+def _save(comparison: FeatureComparison, arguments: argparse.Namespace, rows: _Rows) -> None:
     if arguments.output:
         comparison.save(arguments.output)
     if arguments.report:
-        command = shlex.join(["skvae", *arguments.argv])
         comparison.save_report(
-            arguments.report, y_test, X_test, dataset=arguments.dataset, command=command
+            arguments.report,
+            rows.y_train if rows.y_test is None else rows.y_test,
+            rows.X_test,
+            dataset=Path(arguments.data).name if arguments.data else arguments.dataset,
+            command=shlex.join(["skvae", *arguments.argv]),
         )
 
 
-def _load(
-    arguments: argparse.Namespace,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _chosen(arguments: argparse.Namespace, option: str, known: Collection[str]) -> list[str]:
+    """Names that were given, all of them known, or all that read no labels."""
+    names: list[str] | None = getattr(arguments, option, None)
+    if names is None:
+        return [name for name in known if name not in recipes.LABELLED]
+    for name in names:
+        if name not in known:
+            what = "a table" if arguments.data is not None else "images"
+            raise ValueError(
+                f"--{option} {name} is not for {what}: choose from {', '.join(known)}."
+            )
+
+    return names
+
+
+def _listed(texts: Mapping[str, str]) -> str:
+    return "\n".join(f"  {name:<16}{text}" for name, text in texts.items())
+
+
+def _table(arguments: argparse.Namespace) -> _Rows:
+    """The rows of the user's file."""
+    if arguments.n_train is not None:
+        raise ValueError("--n-train is of --dataset: a table is divided into --folds.")
+    X, y = read_table(
+        arguments.data,
+        arguments.target,
+        drop=arguments.drop,
+        categorical=arguments.categorical,
+    )
+
+    return _Rows(X, y, None, None)
+
+
+def _images(arguments: argparse.Namespace) -> _Rows:
     """Training and test images as float32 in [0, 1], and their labels."""
     data = datasets.DATASETS[arguments.dataset](data_home=arguments.data_home)
     X = data.data.astype(np.float32) / np.float32(data.max_value)
@@ -138,4 +212,4 @@ def _load(
     elif arguments.n_train is not None and arguments.n_train > n:
         raise ValueError(f"--n-train {arguments.n_train}: there are only {n} training images.")
 
-    return X[rows], data.target[rows], X[n:], data.target[n:]
+    return _Rows(X[rows], data.target[rows], X[n:], data.target[n:])

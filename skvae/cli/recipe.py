@@ -2,12 +2,13 @@
 
 import argparse
 from collections.abc import Iterator
-from typing import Any
 
 from sklearn.base import BaseEstimator
 
 from skvae import recipes
 from skvae.cli.arguments import Commands
+from skvae.cli.table_file import add_table_options, call_that_reads, read_table
+from skvae.table_recipes import TABLE_FEATURES
 
 __all__ = ["add_command"]
 
@@ -25,6 +26,19 @@ features = {pipeline}
 F = features.fit_transform(X, y)
 print(F.shape)
 '''
+_PROGRAM_OF_TABLE = '''\
+"""The features {name} of {path}."""
+
+{imports}
+
+table = {call}
+y = table[{target!r}]
+X = table.drop(columns={left_out!r})
+
+features = {pipeline}
+F = features.fit_transform(X, y)
+print(F.shape)
+'''
 
 
 def add_command(commands: Commands) -> None:
@@ -32,19 +46,29 @@ def add_command(commands: Commands) -> None:
     parser = commands.add_parser(
         "recipe",
         help="print a program with the pipeline behind a feature's name",
-        epilog="example: skvae recipe fv --dataset digits > features.py && python features.py",
+        epilog="examples: skvae recipe fv --dataset digits > features.py && python features.py; "
+        "skvae recipe vae --data patients.csv --target outcome",
     )
     parser.set_defaults(run=_print_recipe)
-    parser.add_argument("name", choices=recipes.FEATURES)
-    parser.add_argument("--dataset", choices=recipes.PROFILES, default="digits")
+    names = list(dict.fromkeys([*recipes.FEATURES, *TABLE_FEATURES]))
+    parser.add_argument("name", choices=names)
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--dataset", choices=recipes.PROFILES, default="digits")
+    add_table_options(parser, source)
 
 
 def _print_recipe(arguments: argparse.Namespace) -> int:
+    program = _of_images if arguments.data is None else _of_table
+    print(program(arguments), end="")
+
+    return 0
+
+
+def _of_images(arguments: argparse.Namespace) -> str:
     pipeline = recipes.make(arguments.name, arguments.dataset)
-    public = sorted({_home_of(type(part)) for part in _parts(pipeline)})
-    imports = [f"from {home} import {name}" for home, name in public if home != "skvae"]
-    names = [name for home, name in public if home == "skvae"]
-    program = _PROGRAM.format(
+    imports, names = _imports(pipeline)
+
+    return _PROGRAM.format(
         name=arguments.name,
         dataset=arguments.dataset,
         imports="\n".join(imports),
@@ -52,16 +76,42 @@ def _print_recipe(arguments: argparse.Namespace) -> int:
         loader=f"load_{arguments.dataset.replace('-', '_')}",
         pipeline=pipeline.__repr__(N_CHAR_MAX=10**9),
     )
-    print(program, end="")
-
-    return 0
 
 
-def _parts(estimator: BaseEstimator) -> Iterator[Any]:
-    """An estimator and all that are within it."""
-    inner = estimator.get_params().values()
+def _of_table(arguments: argparse.Namespace) -> str:
+    path, target, drop = arguments.data, arguments.target, arguments.drop
+    X, _ = read_table(path, target, drop=drop, categorical=arguments.categorical)
+    pipeline = recipes.make_for_table(arguments.name, X)
+    imports, names = _imports(pipeline)
+    ours = [f"\nfrom skvae import {', '.join(names)}"] if names else []
 
-    return (part for part in (estimator, *inner) if isinstance(part, BaseEstimator))
+    return _PROGRAM_OF_TABLE.format(
+        name=arguments.name,
+        path=path,
+        imports="\n".join(["import pandas as pd", *imports, *ours]),
+        call=call_that_reads(path),
+        target=target,
+        left_out=[target, *drop],
+        pipeline=pipeline.__repr__(N_CHAR_MAX=10**9),
+    )
+
+
+def _imports(pipeline: BaseEstimator) -> tuple[list[str], list[str]]:
+    """Lines that import the classes of a pipeline, and the names of this package's own."""
+    public = sorted({_home_of(type(part)) for part in _parts(pipeline)})
+    lines = [f"from {home} import {name}" for home, name in public if home != "skvae"]
+
+    return lines, [name for home, name in public if home == "skvae"]
+
+
+def _parts(value: object) -> Iterator[BaseEstimator]:
+    """An estimator and all that are within it, or within a list or tuple."""
+    if isinstance(value, BaseEstimator):
+        yield value
+        value = list(value.get_params(deep=False).values())
+    if isinstance(value, list | tuple):
+        for inner in value:
+            yield from _parts(inner)
 
 
 def _home_of(cls: type) -> tuple[str, str]:

@@ -15,22 +15,22 @@ import joblib
 import numpy as np
 from joblib import cpu_count
 from sklearn.base import clone
-from sklearn.utils import check_array, check_consistent_length
 from threadpoolctl import threadpool_info
 
 from skvae import __version__, recipes
 from skvae._sklearn import derive_random_states
 from skvae._typing import ArrayLike
+from skvae.comparison.given import check_folds, check_test, check_training
 from skvae.comparison.kept import kept_files, pick_up, rows_file
-from skvae.comparison.labels import check_labels
 from skvae.comparison.processes import run_in_processes
 from skvae.comparison.records import Row, read_rows
+from skvae.comparison.remarks import remarks_on_folds, remarks_on_table
 from skvae.comparison.results import FeatureComparison
 from skvae.comparison.runs import Cell
-from skvae.comparison.selection import CLASSIFIERS, Candidates
+from skvae.comparison.selection import CLASSIFIERS, TABLE_CLASSIFIERS, Candidates
 from skvae.comparison.shared import shared_arrays
 from skvae.compute.sizes import n_workers
-from skvae.data.containers import numbers
+from skvae.table_recipes import TABLE_FEATURES
 
 __all__ = ["compare_features"]
 
@@ -45,12 +45,13 @@ _LIBRARIES = ("scikit-learn", "numpy", "scipy", "torch")
 def compare_features(
     X_train: ArrayLike,
     y_train: ArrayLike,
-    X_test: ArrayLike,
-    y_test: ArrayLike,
+    X_test: ArrayLike | None = None,
+    y_test: ArrayLike | None = None,
     *,
     features: Features = ("raw", "pca", "fv", "vae"),
     classifiers: Classifiers = ("linear", "knn", "svm"),
     dataset: str | recipes.Profile = "mnist",
+    cv: int = 5,
     n_seeds: int = 1,
     n_jobs: int | None = None,
     random_state: int = 0,
@@ -64,24 +65,31 @@ def compare_features(
     fitted again on all of them, and meets the test rows once. Features that may read labels
     (``skvae.recipes.LABELLED`` and your own) are fitted a second time without the validation rows,
     for the choice; the others never see labels. Each feature and seed has a process of its own.
+    Without test rows all this is done once for each fold of a stratified cross-validation, and
+    every row is a test row of one fold.
 
     Parameters
     ----------
     X_train : array-like of shape (n_train, n_features)
-        Rows; the named features expect pixels in [0, 1].
+        Rows; the named features expect pixels in [0, 1], or, with ``dataset="table"``, a DataFrame
+        of pandas, whose columns are numbers and categories and may have holes.
     y_train : array-like of shape (n_train,)
         Labels: strings, whole numbers or bools, of two classes or more.
-    X_test : array-like of shape (n_test, n_features)
-        Rows that decide nothing.
-    y_test : array-like of shape (n_test,)
+    X_test : array-like of shape (n_test, n_features), default=None
+        Rows that decide nothing. None takes the training rows in turns, by cross-validation.
+    y_test : array-like of shape (n_test,), default=None
         Their labels; rows of a class that ``y_train`` lacks count as errors.
     features : sequence of str, or mapping of str to transformer
-        Names of :func:`skvae.recipes.make`; or transformers of your own.
+        Names of :func:`skvae.recipes.make`, or for tables of
+        :func:`skvae.recipes.make_for_table`; or transformers of your own.
     classifiers : sequence of str, or mapping of str to (classifier, grid)
-        Of "linear" (logistic regression), "knn" and "svm" (RBF kernel, for features of at most
-        1,000 dimensions), or classifiers of your own, each with a grid as for ``GridSearchCV``.
-    dataset : {"mnist", "fashion-mnist", "digits"} or Profile, default="mnist"
+        Of "linear" (logistic regression), "knn", "svm" (RBF kernel, for features of at most
+        1,000 dimensions) and, for tables, "boosting" (gradient-boosted trees), or classifiers of
+        your own, each with a grid as for ``GridSearchCV``.
+    dataset : {"mnist", "fashion-mnist", "digits", "table"} or Profile, default="mnist"
         Settings of the named features.
+    cv : int, default=5
+        Folds of the cross-validation where there are no test rows; each class needs as many rows.
     n_seeds : int, default=1
         Repetitions with the seeds ``random_state``, ``random_state + 1``, ...
     n_jobs : int or None, default=None
@@ -124,19 +132,29 @@ def compare_features(
     >>> [(row.feature, row.n_dims) for row in comparison.rows]
     [('raw', 64), ('pca', 20)]
     """
-    arrays = _check_data(X_train, y_train, X_test, y_test)
+    table = dataset == "table"
+    arrays = check_training(X_train, y_train, table=table)
+    if X_test is None and y_test is None:
+        check_folds(arrays["y_train"], cv)
+        n_folds, n_test = cv, len(arrays["y_train"])
+    else:
+        arrays |= check_test(X_test, y_test, arrays, table=table)
+        n_folds, n_test = None, len(arrays["y_test"])
     seeds = _check_seeds(random_state, n_seeds)
-    candidates = _check_classifiers(classifiers)
+    candidates = _check_classifiers(classifiers, TABLE_CLASSIFIERS if table else CLASSIFIERS)
     n_jobs = n_workers(n_jobs)
     n_threads = _threads_of_each(n_jobs)
     transformers = [
         (name, seed, transformer)
         for seed in seeds
-        for name, transformer in _check_features(features, dataset, seed, n_threads).items()
+        for name, transformer in _check_features(
+            features, dataset, arrays["X_train"], seed, n_threads
+        ).items()
     ]
     settings = {
         "n_train": len(arrays["y_train"]),
-        "n_test": len(arrays["y_test"]),
+        "n_test": n_test,
+        "n_folds": n_folds,
         "n_pixels": arrays["X_train"].shape[1],
         "settings_of": dataset if isinstance(dataset, str) else repr(dataset),
         "features": {name: repr(transformer) for name, _, transformer in transformers},
@@ -145,7 +163,8 @@ def compare_features(
         "n_jobs": n_jobs,
         "n_threads": n_threads,
     }
-    labelled = set(features) if isinstance(features, Mapping) else recipes.LABELLED
+    ours = not isinstance(features, Mapping)
+    labelled = recipes.LABELLED if ours else set(features)
     start, n_picked_up = time.perf_counter(), 0
     with shared_arrays(arrays) as folder:
         cells = [
@@ -153,12 +172,13 @@ def compare_features(
                 feature=name,
                 transformer=transformer,
                 labelled=name in labelled,
-                numbered=not isinstance(features, Mapping),
+                numbered=ours,
                 classifiers=candidates,
                 seed=seed,
                 n_threads=n_threads,
                 data=folder,
                 output=folder / f"{index}.jsonl",
+                n_folds=n_folds,
                 verbose=verbose,
             )
             for index, (name, seed, transformer) in enumerate(transformers)
@@ -167,9 +187,13 @@ def compare_features(
             cells = _kept(cells, arrays, checkpoint)
             n_picked_up = _pick_up(cells, checkpoint, verbose)
         rows, interrupted = _run(cells, n_jobs)
+    settings["remarks"] = [
+        *([remarks_on_folds(arrays["y_train"], cv)] if n_folds else []),
+        *(remarks_on_table(arrays["X_train"]) if table and ours else []),
+    ]
     settings |= {"n_picked_up": n_picked_up, "seconds": time.perf_counter() - start}
 
-    return FeatureComparison(rows, len(arrays["y_test"]), settings | _environment(), interrupted)
+    return FeatureComparison(rows, n_test, settings | _environment(), interrupted)
 
 
 def _check_seeds(random_state: int, n_seeds: int) -> range:
@@ -181,11 +205,16 @@ def _check_seeds(random_state: int, n_seeds: int) -> range:
     return range(random_state, random_state + n_seeds)
 
 
-def _kept(cells: list[Cell], arrays: dict[str, np.ndarray], checkpoint: Folder) -> list[Cell]:
+def _kept(cells: list[Cell], arrays: dict[str, Any], checkpoint: Folder) -> list[Cell]:
     """Cells whose rows outlive this process, in files named after all that they depend on."""
-    data = joblib.hash({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+    data = joblib.hash(
+        {
+            name: np.ascontiguousarray(array) if isinstance(array, np.ndarray) else array
+            for name, array in arrays.items()
+        }
+    )
     told = [
-        (data, _versions(), c.feature, c.transformer, c.classifiers, c.seed, c.n_threads)
+        (data, _versions(), c.feature, c.transformer, c.classifiers, c.seed, c.n_threads, c.n_folds)
         for c in cells
     ]
     files = [rows_file(checkpoint, *each) for each in told]
@@ -209,62 +238,34 @@ def _pick_up(cells: list[Cell], checkpoint: Folder, verbose: int) -> int:
     return n_found
 
 
-def _check_data(
-    X_train: ArrayLike, y_train: ArrayLike, X_test: ArrayLike, y_test: ArrayLike
-) -> dict[str, np.ndarray]:
-    rows_train, rows_test = (
-        check_array(numbers(X, name), dtype=[np.float32, np.float64], input_name=name)
-        for X, name in ((X_train, "X_train"), (X_test, "X_test"))
-    )
-    labels_train, labels_test = check_labels(y_train, "y_train"), check_labels(y_test, "y_test")
-    check_consistent_length(rows_train, labels_train)
-    check_consistent_length(rows_test, labels_test)
-    if rows_train.shape[1] != rows_test.shape[1]:
-        raise ValueError(
-            f"X_train has {rows_train.shape[1]} features, but X_test has {rows_test.shape[1]}."
-        )
-    if (labels_train.dtype.kind == "U") != (labels_test.dtype.kind == "U"):
-        raise ValueError(
-            f"y_train holds labels like {labels_train[0]!r} and y_test like {labels_test[0]!r}: "
-            "none could ever be right. Give both as strings or both as numbers."
-        )
-    if len(classes := np.unique(labels_train)) < 2:
-        raise ValueError(
-            f"y_train has one class only, {classes[0]!r}: classifiers need two or more."
-        )
-
-    return {
-        "X_train": rows_train,
-        "y_train": labels_train,
-        "X_test": rows_test,
-        "y_test": labels_test,
-    }
-
-
-def _check_classifiers(classifiers: Classifiers) -> dict[str, Candidates]:
+def _check_classifiers(
+    classifiers: Classifiers, known: Mapping[str, Candidates]
+) -> dict[str, Candidates]:
     if isinstance(classifiers, Mapping):
         _check_own_names("classifiers", classifiers)
         return {name: Candidates(*pair) for name, pair in classifiers.items()}
-    _check_names("Classifier", classifiers, CLASSIFIERS)
+    _check_names("Classifier", classifiers, known)
 
-    return {name: CLASSIFIERS[name] for name in classifiers}
+    return {name: known[name] for name in classifiers}
 
 
 def _check_features(
-    features: Features, dataset: str | recipes.Profile, seed: int, n_threads: int
+    features: Features, dataset: str | recipes.Profile, X: Any, seed: int, n_threads: int
 ) -> dict[str, Any]:
-    if not isinstance(features, Mapping):
-        _check_names("Feature", features, recipes.FEATURES)
-        return {
-            name: recipes.make(name, dataset, random_state=seed, n_jobs=n_threads)
-            for name in features
-        }
-    _check_own_names("features", features)
-    transformers = {name: clone(transformer) for name, transformer in features.items()}
-    for transformer in transformers.values():
-        derive_random_states(transformer, np.random.RandomState(seed))
+    if isinstance(features, Mapping):
+        _check_own_names("features", features)
+        transformers = {name: clone(transformer) for name, transformer in features.items()}
+        for transformer in transformers.values():
+            derive_random_states(transformer, np.random.RandomState(seed))
+        return transformers
+    if dataset == "table":
+        _check_names("Feature", features, TABLE_FEATURES)
+        return {name: recipes.make_for_table(name, X, random_state=seed) for name in features}
+    _check_names("Feature", features, recipes.FEATURES)
 
-    return transformers
+    return {
+        name: recipes.make(name, dataset, random_state=seed, n_jobs=n_threads) for name in features
+    }
 
 
 def _check_names(kind: str, names: Sequence[str], known: Mapping[str, Any]) -> None:

@@ -8,7 +8,16 @@ from typing import Any
 
 from skvae.data.writable import replacing
 
-__all__ = ["Row", "append_row", "read_rows", "write_rows"]
+__all__ = ["SECONDS", "Row", "append_row", "read_rows", "write_rows"]
+
+# The fields of a row that are times.
+SECONDS = (
+    "feature_fit_seconds",
+    "transform_seconds",
+    "selection_seconds",
+    "fit_seconds",
+    "predict_seconds",
+)
 
 
 @dataclass(frozen=True)
@@ -26,15 +35,16 @@ class Row:
     reason : str
         Why it was left out or failed.
     n_dims : int or None
-        Dimensions of the feature.
+        Dimensions of the feature, the most of all folds.
     test_error, error_low, error_high : float or None
         Share of test rows misclassified, and its 95% interval (Wilson).
     validation_error : float or None
         Share of validation rows misclassified with the chosen hyperparameters.
     chosen : dict
-        Hyperparameters, chosen on validation rows.
+        Hyperparameters, chosen on validation rows; a list with one for each fold, if there are any.
     feature_fit_seconds, transform_seconds : float or None
-        To fit the feature on the training rows, and to transform training and test rows.
+        To fit the feature on the training rows, and to transform training and test rows. Times are
+        sums over the folds.
     selection_seconds, fit_seconds, predict_seconds : float or None
         To choose the hyperparameters, to refit the classifier, and to classify the test rows.
     peak_memory_mb : float or None

@@ -81,6 +81,8 @@ def _lead(comparison: "FeatureComparison") -> Values:
     return {
         "n_train": comparison.settings.get("n_train"),
         "n_test": comparison.n_test,
+        "n_folds": comparison.settings.get("n_folds"),
+        "remarks": comparison.settings.get("remarks", []),
         "interrupted": comparison.interrupted,
     }
 

@@ -14,7 +14,7 @@ import numpy as np
 from skvae._typing import ArrayLike
 from skvae.comparison.findings import holm, sentences_of
 from skvae.comparison.intervals import mcnemar, wilson_interval
-from skvae.comparison.records import Row
+from skvae.comparison.records import SECONDS, Row
 from skvae.comparison.text import format_comparison
 from skvae.data.writable import replacing
 
@@ -30,7 +30,7 @@ class FeatureComparison:
     rows : tuple of Row
         One per feature, classifier and seed, in the order asked for.
     n_test : int
-        Test rows.
+        Test rows; with cross-validation, all rows.
     settings : dict
         What was run, and on what: data, seeds, versions, machine, date.
     interrupted : bool
@@ -76,7 +76,7 @@ class FeatureComparison:
             "error_low": low,
             "error_high": high,
             "chosen": [row.chosen for row in done],
-            **{name: _mean(getattr(row, name) for row in done) for name in _SECONDS},
+            **{name: _mean(getattr(row, name) for row in done) for name in SECONDS},
             "peak_memory_mb": max(
                 (row.peak_memory_mb for row in done if row.peak_memory_mb is not None), default=None
             ),
@@ -87,7 +87,9 @@ class FeatureComparison:
         """McNemar's exact test of each pair of features under each classifier.
 
         It needs independent cases, and seeds share the test rows, so it takes the first seed that
-        both have finished.
+        both have finished. With cross-validation the cases are all rows, each classified by the
+        fold that did not learn from it: models of folds share most of their rows, which the test
+        does not know.
 
         Returns
         -------
@@ -240,15 +242,6 @@ class FeatureComparison:
 
 
 _PER_TEST_ROW = ("mistakes", "mistaken_for")
-_SECONDS = (
-    "feature_fit_seconds",
-    "transform_seconds",
-    "selection_seconds",
-    "fit_seconds",
-    "predict_seconds",
-)
-
-
 # Spreadsheets of East Asia take the wide forms for the same.
 _BEGINS_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from skvae.comparison.intervals import wilson_interval
 from skvae.comparison.labels import strata
 from skvae.comparison.records import Row, append_row, read_rows
 from skvae.comparison.selection import Candidates, Split, choose, fit_recording, seeded
+from skvae.comparison.splits import Parts, folds, given_split, merged, rows_of
 
 __all__ = ["Cell", "run_cell"]
 
@@ -43,9 +44,11 @@ class Cell:
     n_threads : int
         Threads of BLAS.
     data : Path
-        Folder with ``X_train.npy``, ``y_train.npy``, ``X_test.npy`` and ``y_test.npy``.
+        Folder with ``X_train`` and ``y_train``, and without folds ``X_test`` and ``y_test``.
     output : Path
         File that rows are appended to as they are done.
+    n_folds : int or None
+        Folds of cross-validation.
     verbose : int
     """
 
@@ -58,6 +61,7 @@ class Cell:
     n_threads: int
     data: Path
     output: Path
+    n_folds: int | None = None
     verbose: int = 0
 
     def report(self, message: str) -> None:
@@ -74,13 +78,33 @@ def run_cell(cell: Cell) -> None:
     cell : Cell
     """
     done = {row.classifier for row in read_rows(cell.output)}
+    classifiers = {name: c for name, c in cell.classifiers.items() if name not in done}
     with threadpool_limits(cell.n_threads):
-        X, y, n_train = _load_training(cell)
-        feature = _fit_feature(cell, X, y, n_train)
-        for name, candidates in cell.classifiers.items():
-            if name not in done:
-                row = _run_classifier(cell, name, candidates, feature, y, n_train)
-                append_row(cell.output, row)
+        if cell.n_folds is None:
+            rows: Iterable[Row] = _run_split(cell, classifiers, given_split(cell.data))
+        else:
+            rows = _run_folds(cell, classifiers, cell.n_folds)
+        for row in rows:
+            append_row(cell.output, row)
+
+
+def _run_folds(cell: Cell, classifiers: Mapping[str, Candidates], n_folds: int) -> Iterator[Row]:
+    """A row for each classifier, after all folds."""
+    done, n_rows = [], []
+    for number, parts in enumerate(folds(cell.data, n_folds, cell.seed), start=1):
+        cell.report(f"fold {number} of {n_folds}")
+        done.append(list(_run_split(cell, classifiers, parts)))
+        n_rows.append(len(parts.y_test))
+    for rows in zip(*done, strict=True):
+        yield merged(rows, n_rows)
+
+
+def _run_split(cell: Cell, classifiers: Mapping[str, Candidates], parts: Parts) -> Iterator[Row]:
+    """A row for each classifier, as it is done."""
+    X, y, n_train = _validation_last(parts, cell.seed)
+    feature = _fit_feature(cell, X, y, n_train, parts.X_test)
+    for name, candidates in classifiers.items():
+        yield _run_classifier(cell, name, candidates, feature, y, n_train, parts)
 
 
 @dataclass(frozen=True)
@@ -93,9 +117,9 @@ class _Feature:
     notes: tuple[str, ...]
 
 
-def _load_training(cell: Cell) -> tuple[np.ndarray, np.ndarray, int]:
+def _validation_last(parts: Parts, random_state: int) -> tuple[Any, np.ndarray, int]:
     """Training rows, those for validation last: so that either part is a view."""
-    X, y = (np.load(cell.data / f"{name}_train.npy", mmap_mode="r") for name in "Xy")
+    y = parts.y_train
     n_validation = min(_MAX_VALIDATION, max(len(y) // 5, 1))
     n_train = len(y) - n_validation
     order = np.concatenate(
@@ -103,15 +127,14 @@ def _load_training(cell: Cell) -> tuple[np.ndarray, np.ndarray, int]:
             np.arange(len(y)),
             test_size=n_validation,
             stratify=strata(y, n_train, n_validation),
-            random_state=cell.seed,
+            random_state=random_state,
         )
     )
 
-    return X[order], np.asarray(y[order]), n_train
+    return rows_of(parts.X_train, order), np.asarray(y[order]), n_train
 
 
-def _fit_feature(cell: Cell, X: np.ndarray, y: np.ndarray, n_train: int) -> _Feature:
-    X_test = np.load(cell.data / "X_test.npy", mmap_mode="r")
+def _fit_feature(cell: Cell, X: Any, y: np.ndarray, n_train: int, X_test: Any) -> _Feature:
     transformer = clone(cell.transformer)
     labels = np.unique(y, return_inverse=True)[1] if cell.numbered else y
     cell.report(f"fitting on {len(X)} rows")
@@ -131,7 +154,13 @@ def _fit_feature(cell: Cell, X: np.ndarray, y: np.ndarray, n_train: int) -> _Fea
 
 
 def _run_classifier(
-    cell: Cell, name: str, candidates: Candidates, feature: _Feature, y: np.ndarray, n_train: int
+    cell: Cell,
+    name: str,
+    candidates: Candidates,
+    feature: _Feature,
+    y: np.ndarray,
+    n_train: int,
+    parts: Parts,
 ) -> Row:
     n_dims = feature.train.shape[1]
     common = {
@@ -155,10 +184,9 @@ def _run_classifier(
         notes = fit_recording(classifier, feature.train, y)
     with _timed() as predict_time:
         predicted = classifier.predict(feature.test)
-    y_test = np.load(cell.data / "y_test.npy")
-    mistakes = np.flatnonzero(predicted != y_test)
-    error = len(mistakes) / len(y_test)
-    low, high = wilson_interval(error, len(y_test))
+    mistakes = np.flatnonzero(predicted != parts.y_test)
+    error = len(mistakes) / len(parts.y_test)
+    low, high = wilson_interval(error, len(parts.y_test))
     cell.report(f"{name}: {error:.2%} test error, {chosen}")
     if unconverged:
         notes.append(f"selection: not converged at {'; '.join(unconverged)}")
@@ -175,7 +203,7 @@ def _run_classifier(
         predict_seconds=predict_time.seconds,
         peak_memory_mb=_peak_memory_mb(),
         notes=(*feature.notes, *notes),
-        mistakes=tuple(mistakes.tolist()),
+        mistakes=tuple(parts.test_rows[mistakes].tolist()),
         mistaken_for=tuple(predicted[mistakes].tolist()),
     )
 

@@ -2,12 +2,13 @@
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import clone
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import ParameterGrid, train_test_split
@@ -16,7 +17,15 @@ from sklearn.svm import SVC
 
 from skvae.comparison.labels import strata
 
-__all__ = ["CLASSIFIERS", "Candidates", "Split", "choose", "fit_recording", "seeded"]
+__all__ = [
+    "CLASSIFIERS",
+    "TABLE_CLASSIFIERS",
+    "Candidates",
+    "Split",
+    "choose",
+    "fit_recording",
+    "seeded",
+]
 
 
 @dataclass(frozen=True)
@@ -80,6 +89,15 @@ CLASSIFIERS = {
         max_train=10_000,
         max_validation=5_000,
     ),
+}
+
+
+# Tables have fewer rows, more noise and longer features: weaker fits are among the candidates.
+TABLE_CLASSIFIERS = {
+    "linear": replace(CLASSIFIERS["linear"], grid={"C": [0.001, 0.01, 0.1, 1.0, 10.0, 100.0]}),
+    "knn": replace(CLASSIFIERS["knn"], grid={"n_neighbors": [1, 3, 5, 10, 20, 40]}),
+    "svm": replace(CLASSIFIERS["svm"], grid={"C": [0.1, 1.0, 10.0, 100.0]}),
+    "boosting": Candidates(HistGradientBoostingClassifier(), {"learning_rate": [0.02, 0.1]}),
 }
 
 

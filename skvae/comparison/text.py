@@ -42,7 +42,14 @@ def format_comparison(comparison: "FeatureComparison") -> str:
     """
     records = comparison.summary()
     tests = comparison.mcnemar()
-    parts = [_table(records), *_notes(records), *(_tests(tests) if tests else [])]
+    remarks = [one_line(remark) for remark in comparison.settings.get("remarks", [])]
+    parts = [
+        *remarks,
+        *([""] if remarks else []),
+        _table(records),
+        *_notes(records),
+        *(_tests(tests) if tests else []),
+    ]
     if n_picked_up := comparison.settings.get("n_picked_up"):
         parts.append(f"{n_picked_up} rows are those that an earlier run had finished.")
     if comparison.interrupted:
@@ -109,10 +116,23 @@ def cell_text(name: str, record: dict[str, Any]) -> str:
 
 
 def _choice(chosen: dict[str, Any]) -> str:
-    return " ".join(
-        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
-        for name, value in chosen.items()
-    )
+    return " ".join(f"{name}={_chosen_text(value)}" for name, value in chosen.items())
+
+
+def _chosen_text(value: Any) -> str:
+    """A value, or all different ones of the folds."""
+    if isinstance(value, list):
+        return "/".join(sorted({_chosen_text(each) for each in value}, key=_as_number))
+
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _as_number(text: str) -> tuple[float, str]:
+    """Where a text stands among others, of which some are numbers."""
+    try:
+        return float(text), text
+    except ValueError:
+        return float("inf"), text
 
 
 def _notes(records: list[dict[str, Any]]) -> list[str]:

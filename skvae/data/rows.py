@@ -41,6 +41,7 @@ _DTYPES = [np.float64, np.float32, np.uint8]
 _CHUNK = 2**16
 
 Look = Callable[[np.ndarray], None]
+ToMatrix = Callable[[Any], np.ndarray]
 
 
 @runtime_checkable
@@ -356,7 +357,13 @@ def facts_of(
 
 
 def read_rows(
-    estimator: Any, X: Any, *, reset: bool, unit: float = 1.0, moments: bool = False
+    estimator: Any,
+    X: Any,
+    *,
+    reset: bool,
+    unit: float = 1.0,
+    moments: bool = False,
+    to_matrix: ToMatrix | None = None,
 ) -> tuple[Rows, RowFacts]:
     """Validate rows where they lie and describe them, in one pass.
 
@@ -370,6 +377,8 @@ def read_rows(
         Whether to set or to compare.
     unit, moments
         As for :func:`facts_of`.
+    to_matrix : callable or None, default=None
+        As for :func:`validate_rows`.
 
     Returns
     -------
@@ -378,13 +387,18 @@ def read_rows(
     facts : RowFacts
     """
     reading = _Reading(unit, moments)
-    rows = validate_rows(estimator, X, reset=reset, look=reading.look)
+    rows = validate_rows(estimator, X, reset=reset, look=reading.look, to_matrix=to_matrix)
 
     return ArrayRows(rows) if isinstance(rows, np.ndarray) else rows, reading.facts()
 
 
 def validate_rows(
-    estimator: Any, X: Any, *, reset: bool, look: Look | None = None
+    estimator: Any,
+    X: Any,
+    *,
+    reset: bool,
+    look: Look | None = None,
+    to_matrix: ToMatrix | None = None,
 ) -> np.ndarray | MappedRows | IteratedRows | SparseRows:
     """Validate rows without copying a memory map, or making pixels and sparse matrices larger.
 
@@ -398,6 +412,8 @@ def validate_rows(
         Whether to set or to compare.
     look : callable or None, default=None
         Called with all rows in the same pass, as :func:`row_blocks` cuts them.
+    to_matrix : callable or None, default=None
+        Makes numbers of a table that holds other things as well; None where X is of numbers.
 
     Returns
     -------
@@ -405,6 +421,13 @@ def validate_rows(
         float32, float64 or uint8, but any numbers in a memory map; NaN where a value is missing,
         which sparse rows do not say.
     """
+    if to_matrix is not None:
+        validate_data(estimator, X, skip_check_array=True, reset=reset)
+        matrix = to_matrix(X)
+        if look is not None:
+            for block in row_blocks(matrix):
+                look(block)
+        return matrix
     if yields_blocks(X, type(estimator).__name__):
         return _validate_blocks(estimator, X, reset, look)
     if isinstance(X, np.ndarray) and memory_map_of(X) is not None:

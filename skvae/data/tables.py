@@ -167,7 +167,7 @@ def is_missing(value: Any) -> bool:
         return False
 
 
-def kind_of(column: Any, name: Any) -> ColumnKind:
+def kind_of(column: Any, name: Any, table: str = "table") -> ColumnKind:
     """What a column holds.
 
     Parameters
@@ -176,6 +176,8 @@ def kind_of(column: Any, name: Any) -> ColumnKind:
         As from :func:`column_of`.
     name : hashable
         Of the column, for errors.
+    table : str, default="table"
+        The argument that has it, for errors.
 
     Returns
     -------
@@ -198,7 +200,7 @@ def kind_of(column: Any, name: Any) -> ColumnKind:
     if len(kinds) > 1 or None in kinds:
         found = " and ".join(sorted(cls.__name__ for cls in types))
         raise ValueError(
-            f"Column {name!r} of table holds {found}, where a column of numbers, times, booleans "
+            f"Column {name!r} of {table} holds {found}, where a column of numbers, times, booleans "
             "or text is needed: convert it, or leave it out of columns."
         )
     return next(kind for kind in kinds if kind is not None)
@@ -219,7 +221,7 @@ def _array_of(column: Any) -> Array:
         return _array_of_arrow(column)
     if getattr(getattr(column, "dtype", None), "tz", None) is not None:
         return np.asarray(column.to_numpy("datetime64[us]"))
-    return np.asarray(column.to_numpy())
+    return np.asarray(column.to_numpy() if hasattr(column, "to_numpy") else column)
 
 
 def _array_of_arrow(column: Any) -> Array:
@@ -233,7 +235,7 @@ def _taken(column: Any, rows: IntArray) -> Any:
     return column.gather(rows) if hasattr(column, "gather") else column.take(rows)
 
 
-def floats(column: Any, rows: IntArray, name: Any) -> FloatArray:
+def floats(column: Any, rows: IntArray, name: Any, table: str = "table") -> FloatArray:
     """Numbers or times of some rows of a column.
 
     Parameters
@@ -244,6 +246,8 @@ def floats(column: Any, rows: IntArray, name: Any) -> FloatArray:
         Numbers of the rows.
     name : hashable
         Of the column, for errors.
+    table : str, default="table"
+        The argument that has it, for errors.
 
     Returns
     -------
@@ -264,7 +268,7 @@ def floats(column: Any, rows: IntArray, name: Any) -> FloatArray:
     values = values.astype(np.float64, copy=False)
     if np.isinf(values).any():
         raise ValueError(
-            f"Column {name!r} of table contains infinity: put a number or NaN in its place."
+            f"Column {name!r} of {table} contains infinity: put a number or NaN in its place."
         )
     return values
 

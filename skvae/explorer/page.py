@@ -141,7 +141,9 @@ def _posterior_means(vae: VAETransformer, before: list[Any], X: Any) -> np.ndarr
 
     fitted: FittedVAE = vae.fitted_
 
-    return fitted.encode(fitted.admit(validate_rows(vae, X, reset=False)))
+    return fitted.encode(
+        fitted.admit(validate_rows(vae, X, reset=False, to_matrix=fitted.to_matrix))
+    )
 
 
 def _latent_space(

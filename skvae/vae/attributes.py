@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
+from skvae.vae.columns import Columns, columns_of
 from skvae.vae.epochs import Arrays, Epoch, Fit, Start
 from skvae.vae.fitted import FittedVAE
 from skvae.vae.labels import Labels, announced_classes, class_frequencies, known_classes
@@ -15,11 +16,13 @@ from skvae.vae.specification import Settled, Specification, settled_parameters
 
 __all__ = [
     "check_labelled",
+    "columns_of_fit",
     "decided",
     "described",
     "fitted_value",
     "labels_of",
     "learned",
+    "names_of",
     "optimizer_of",
     "settled_of",
     "start_of",
@@ -101,8 +104,33 @@ def labels_of(
     return Labels.of(y, known, weights=weights)
 
 
+def columns_of_fit(attributes: Attributes, parameters: Mapping[str, Any], X: Any) -> Columns | None:
+    """What the columns of X are to a fit, as the fits before have settled it; None for numbers."""
+    likelihood, settled = parameters["likelihood"], attributes.get("columns_")
+    columns = columns_of(likelihood, X, settled)
+    if columns is not None and settled is None and settled_of(attributes) is not None:
+        raise ValueError(
+            "likelihood cannot change between fits that continue each other. Fit a clone instead."
+        )
+    for name, idle in (("max_value", 1), ("binarize", None)):
+        if columns is not None and parameters[name] != idle:
+            raise ValueError(
+                f"{name}={parameters[name]!r} is for X of one likelihood, but its columns have "
+                f"several, as they are. Use {name}={idle!r}."
+            )
+    return columns
+
+
+def names_of(attributes: Attributes, columns: Columns | None) -> np.ndarray | None:
+    """Names of what the network sees, for messages."""
+    return attributes.get("feature_names_in_") if columns is None else columns.feature_names
+
+
 def decided(
-    parameters: Mapping[str, Any], specification: Specification, labels: Labels | None
+    parameters: Mapping[str, Any],
+    specification: Specification,
+    labels: Labels | None,
+    columns: Columns | None = None,
 ) -> dict[str, Any]:
     """Attributes that are known before the training."""
     scaling, architecture = specification.scaling, specification.architecture
@@ -113,6 +141,8 @@ def decided(
         "_architecture": architecture,
         "_settled": settled_parameters(parameters),
     }
+    if columns is not None:
+        attributes |= {"columns_": columns, "likelihood_": columns.triples}
     if labels is not None:
         attributes |= {"classes_": labels.classes, "class_counts_": labels.counts}
 
@@ -154,6 +184,7 @@ def fitted_value(attributes: Attributes) -> FittedVAE:
     if "class_counts_" in attributes:
         frequencies = class_frequencies(attributes["class_counts_"])
     units = settled["max_value"], settled["binarize"]
+    columns = attributes.get("columns_")
 
     return FittedVAE(
         architecture=architecture,
@@ -163,7 +194,8 @@ def fitted_value(attributes: Attributes) -> FittedVAE:
         class_frequencies=frequencies,
         seed=attributes["seed_"],
         variational=settled["variational"],
-        feature_names=attributes.get("feature_names_in_"),
+        feature_names=names_of(attributes, columns),
+        columns=columns,
         device=attributes["device"],
         n_jobs=attributes["n_jobs"],
     )

@@ -7,7 +7,7 @@ needs it, and never means identity.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -16,12 +16,14 @@ from scipy.special import expit
 
 from skvae._warnings import warn
 from skvae.data.rows import TOLERANCE, RowFacts
+from skvae.vae.column_functions import joined, softmax
 from skvae.vae.numpy_networks import Layer, mlp_layers
 
 __all__ = [
     "LIKELIHOODS",
     "NETWORKS",
     "PRIORS",
+    "Blocks",
     "Likelihood",
     "Network",
     "NetworkSizes",
@@ -30,7 +32,10 @@ __all__ = [
     "automatic_likelihood",
     "check_unit_interval",
     "in_unit_interval",
+    "is_categorical",
+    "is_own_likelihood",
     "likelihood_of",
+    "likelihood_of_column",
     "network_of",
     "prior_of",
 ]
@@ -42,6 +47,11 @@ _PAGE_TOKENS = re.compile(
 )
 
 ArrayFunction = Callable[[np.ndarray], np.ndarray]
+
+# Blocks of columns: the likelihood of each, and the widths of its columns, 1 but for categories.
+Blocks = tuple[tuple[Any, tuple[int, ...]], ...]
+
+_CATEGORICAL = "categorical"
 
 
 class ValueFacts(Protocol):
@@ -71,8 +81,9 @@ class Likelihood:
     module : callable or None, default=None
         Makes the ``torch.nn.Module`` from the number of features; to be pickled it has to be
         importable. None means the one of that name in ``skvae.vae.nn.likelihoods``.
-    standardised : bool, default=False
-        Whether it describes features of mean 0 and variance 1, which a fit makes them.
+    standardised : bool or tuple of bool, default=False
+        Whether it describes features of mean 0 and variance 1, which a fit makes them; a tuple says
+        so of each feature.
     scaled : bool, default=False
         Whether it describes X / ``max_value``, shares of 1 that ``binarize`` may make binary. Its
         values count as discrete: their log-probability has no units.
@@ -107,7 +118,7 @@ class Likelihood:
 
     name: str
     module: Callable[[int], Any] | None = field(default=None, repr=False)
-    standardised: bool = field(default=False, repr=False)
+    standardised: bool | tuple[bool, ...] = field(default=False, repr=False)
     scaled: bool = field(default=False, repr=False)
     binary: bool = field(default=False, repr=False)
     check: Callable[[ValueFacts, float], None] | None = field(default=None, repr=False)
@@ -243,14 +254,58 @@ class Prior:
     is_sized: bool = field(default=False, repr=False)
 
 
-def likelihood_of(part: str | Likelihood | Callable[[int], Any]) -> Likelihood:
-    """The description of a ``likelihood`` parameter; all that a bare callable tells is a module."""
+def likelihood_of(part: str | Likelihood | Callable[[int], Any] | Blocks) -> Likelihood:
+    """The description of a ``likelihood`` parameter; all that a bare callable tells is a module.
+
+    Blocks of columns are described by what their own descriptions say together.
+    """
     if isinstance(part, Likelihood):
         return part
     if isinstance(part, str):
         return LIKELIHOODS[part]
+    if isinstance(part, tuple):
+        return _likelihood_of_blocks(part)
 
     return Likelihood(_name_of(part), part)
+
+
+def _likelihood_of_blocks(blocks: Blocks) -> Likelihood:
+    described = [_described_block(*block) for block in blocks]
+    widths = [sum(sizes) for _, sizes in blocks]
+
+    return Likelihood(
+        " + ".join(description.name for description in described),
+        standardised=tuple(
+            bool(description.standardised)
+            for description, width in zip(described, widths, strict=True)
+            for _ in range(width)
+        ),
+        to_encoder=joined([description.to_encoder for description in described], widths),
+        to_mean=joined([description.to_mean for description in described], widths),
+    )
+
+
+def _described_block(part: Any, sizes: tuple[int, ...]) -> Likelihood:
+    known = likelihood_of(part)
+
+    return replace(known, to_mean=partial(softmax, sizes=sizes)) if is_categorical(part) else known
+
+
+def is_categorical(part: Any) -> bool:
+    """Whether a likelihood is that of categories, which are several columns to a network each."""
+    return isinstance(part, str) and part == _CATEGORICAL
+
+
+def is_own_likelihood(part: Any) -> bool:
+    """Whether a likelihood, or that of a block, is of the user's own modules."""
+    parts = [own for own, _ in part] if isinstance(part, tuple) else [part]
+
+    return any(likelihood_of(own).module is not None for own in parts)
+
+
+def likelihood_of_column(*, is_category: bool) -> str:
+    """What ``likelihood="auto"`` is for a column of a table that holds more than numbers."""
+    return _CATEGORICAL if is_category else "gaussian_diag"
 
 
 def network_of(part: str | Network | Sequence[Callable[[int, int], Any]]) -> Network:
@@ -330,10 +385,10 @@ def _check_shares(facts: ValueFacts, max_value: float) -> None:
     check_unit_interval(facts, "likelihood='bernoulli'", max_value)
 
 
-def _check_counts(facts: ValueFacts, max_value: float) -> None:
+def _check_counts(facts: ValueFacts, max_value: float, name: str) -> None:
     if facts.low < 0 or not facts.whole:
         raise ValueError(
-            "likelihood='poisson' needs counts: whole numbers from 0, got values between "
+            f"likelihood={name!r} needs counts: whole numbers from 0, got values between "
             f"{facts.low:.4g} and {facts.high:.4g}. Use likelihood='gaussian' for other numbers."
         )
 
@@ -345,6 +400,21 @@ def _as_it_is(x: np.ndarray) -> np.ndarray:
 def _gaussian(name: str) -> Likelihood:
     return Likelihood(
         name, standardised=True, to_encoder=_as_it_is, to_mean=_as_it_is, page_mean="output"
+    )
+
+
+def _of_counts(name: str) -> Likelihood:
+    return Likelihood(
+        name,
+        check=partial(_check_counts, name=name),
+        checks_new_rows=True,
+        collapse_advice=(
+            "Counts that are few in a row need one hidden layer and a KL weight that rises "
+            "slowly: hidden_layer_sizes=(200,), warm_up=1.0; or a smaller beta."
+        ),
+        to_encoder=np.log1p,
+        to_mean=np.exp,
+        page_mean="Math.exp(output)",
     )
 
 
@@ -362,18 +432,9 @@ LIKELIHOODS = {
         ),
         _gaussian("gaussian"),
         _gaussian("gaussian_diag"),
-        Likelihood(
-            "poisson",
-            check=_check_counts,
-            checks_new_rows=True,
-            collapse_advice=(
-                "Counts that are few in a row need one hidden layer and a KL weight that rises "
-                "slowly: hidden_layer_sizes=(200,), warm_up=1.0; or a smaller beta."
-            ),
-            to_encoder=np.log1p,
-            to_mean=np.exp,
-            page_mean="Math.exp(output)",
-        ),
+        _of_counts("poisson"),
+        _of_counts("negative_binomial"),
+        Likelihood(_CATEGORICAL, to_encoder=_as_it_is, to_mean=softmax),
     )
 }
 

@@ -148,8 +148,9 @@ class FisherScores(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
         with fitted_aside(self) as fitted:
             is_fitted = hasattr(self.vae, "parameters_")
             fitted.vae_ = self.vae if is_fitted else clone(self.vae).fit(X, y)
-            rows, _ = read_rows(fitted.vae_, X, reset=False)
-            some = fitted.vae_.fitted_.admit(rows).part(evenly_spaced(len(rows), _INFORMATION_ROWS))
+            model = fitted.vae_.fitted_
+            rows, _ = read_rows(fitted.vae_, X, reset=False, to_matrix=model.to_matrix)
+            some = model.admit(rows).part(evenly_spaced(len(rows), _INFORMATION_ROWS))
             information = fitted._ask_model(fisher_information, some)
             if not np.isfinite(information).all():
                 raise ValueError(
@@ -191,7 +192,9 @@ class FisherScores(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
 
     def _rows(self, X: ArrayLike) -> Any:
         """Rows that the model can do with."""
-        return self.vae_.fitted_.admit(validate_rows(self.vae_, X, reset=False))
+        fitted = self.vae_.fitted_
+
+        return fitted.admit(validate_rows(self.vae_, X, reset=False, to_matrix=fitted.to_matrix))
 
     def _ask_model(self, function: Callable[..., FloatArray], rows: Any, *args: Any) -> FloatArray:
         """What a function of the torch model says about validated rows."""

@@ -164,7 +164,7 @@ def validation_data(
         else:
             check_support(facts, likelihood, scaling.max_value)
         if not likelihood.scaled:
-            check_reach(facts, scaling, names)
+            check_reach(facts, scaling, names, likelihood.standardised)
 
     return Examples(rows, numbers, weights.shares, facts.has_missing)
 

@@ -10,6 +10,7 @@ import numpy as np
 from skvae._typing import Device
 from skvae.compute.devices import gpu_or_none
 from skvae.data.rows import PreparedRows, facts_of, output_dtype
+from skvae.vae.columns import Columns
 from skvae.vae.descriptions import Likelihood, likelihood_of
 from skvae.vae.latent import LatentPrior
 from skvae.vae.missing import log_jacobians
@@ -74,6 +75,8 @@ class FittedVAE:
         False is the plain autoencoder, which has no density.
     feature_names : ndarray of str or None, default=None
         For messages.
+    columns : Columns or None, default=None
+        Of a table that holds other things than numbers as well, to which rows X here are numbers.
     device : str or None, default=None
         Where to compute.
     n_jobs : int or None, default=None
@@ -88,6 +91,7 @@ class FittedVAE:
     seed: int
     variational: bool = True
     feature_names: np.ndarray | None = None
+    columns: Columns | None = None
     device: Device = None
     n_jobs: int | None = None
 
@@ -126,6 +130,28 @@ class FittedVAE:
             device=self.device,
             n_jobs=self.n_jobs,
         )
+
+    @property
+    def to_matrix(self) -> Callable[[Any], np.ndarray] | None:
+        """What makes numbers of a table, where it holds other things as well."""
+        return None if self.columns is None else self.columns.to_matrix
+
+    def to_given(self, x: np.ndarray, like: Any = None) -> np.ndarray:
+        """Rows in the user's units as the fit was given them: a table, or x itself.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n, n_features)
+            Finite rows.
+        like : DataFrame or None, default=None
+            Whose index the rows have, in pandas.
+        """
+        if self.columns is None:
+            return x
+        index = like.index if hasattr(like, "iloc") and self.columns.frame is not None else None
+        given: np.ndarray = self.columns.to_table(x, index)
+
+        return given
 
     def mixture_prior(self) -> LatentPrior:
         """The prior, if it is a mixture.

@@ -84,7 +84,9 @@ class GenerativeMixin:
 
         Z = Z[:, :d]
 
-        return check_answer(fitted.decode(Z, class_numbers, Z.dtype), Z, name="the latent points")
+        decoded = fitted.decode(Z, class_numbers, Z.dtype)
+
+        return fitted.to_given(check_answer(decoded, Z, name="the latent points"))
 
     def reconstruct(self, X: ArrayLike, y: Any = None) -> FloatArray:
         """Encode to the posterior mean and decode.
@@ -107,7 +109,7 @@ class GenerativeMixin:
         rows = self._rows(X)
         decoded = fitted.decode(*self._latent(rows, y), output_dtype(rows))
 
-        return fitted.reached(decoded, rows)
+        return fitted.to_given(fitted.reached(decoded, rows), like=X)
 
     def interpolate(
         self,
@@ -164,7 +166,11 @@ class GenerativeMixin:
             path.reshape(-1, path.shape[2]), lambda x: cast(fitted.to_units(x), dtype)
         )
 
-        return fitted.reached(decoded.reshape(len(path), n_steps, -1), rows)
+        reached = fitted.reached(decoded.reshape(len(path), n_steps, -1), rows)
+        if fitted.columns is not None:
+            return fitted.to_given(reached.reshape(len(decoded), -1))
+
+        return reached
 
     @available_if(is_generative)
     def score_samples(self, X: ArrayLike, y: Any = None, n_importance: int = 100) -> FloatArray:
@@ -278,11 +284,12 @@ class GenerativeMixin:
             n_samples if class_numbers is None else len(class_numbers), class_numbers, rng
         )
         if draw:
-            return fitted.draw(Z, class_numbers, seed)
-
-        return fitted.decode_input(
+            return fitted.to_given(fitted.draw(Z, class_numbers, seed))
+        mean = fitted.decode_input(
             fitted.decoder_input(Z, class_numbers), lambda x: fitted.to_units(x.astype(np.float64))
         )
+
+        return fitted.to_given(mean)
 
     @available_if(_has_classes)
     def predict_proba(self, X: ArrayLike) -> FloatArray:
@@ -335,7 +342,9 @@ class GenerativeMixin:
         """Rows validated, and admitted by the likelihood."""
         fitted = self.fitted_
 
-        return fitted.admit(validate_rows(self, X, reset=False), scored=scored)
+        return fitted.admit(
+            validate_rows(self, X, reset=False, to_matrix=fitted.to_matrix), scored=scored
+        )
 
     def _latent(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray | None]:
         """Posterior means of admitted rows, and their classes where the decoder needs them."""

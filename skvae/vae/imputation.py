@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length, check_random_state
 
 from skvae._sklearn import available_if
-from skvae._typing import FloatArray
 from skvae.compute.sizes import check_memory
 from skvae.vae.generative import GenerativeMixin, is_generative
 from skvae.vae.labels import encode_labels
@@ -29,7 +28,7 @@ class ImputationMixin(GenerativeMixin):
         n_importance: int = 100,
         draws: int | None = None,
         random_state: Any = None,
-    ) -> FloatArray:
+    ) -> Any:
         """Fill in missing values, NaN, from what is observed of their rows [1]_.
 
         What is observed stays as it is, to the last bit. A missing value becomes its expectation
@@ -56,7 +55,9 @@ class ImputationMixin(GenerativeMixin):
         -------
         X_imputed : ndarray of shape (n_samples, n_features) or (draws, n_samples, n_features)
             In the units of the data; float32 for X of float32, else float64. Expectations of
-            binary features and of counts are probabilities and rates; draws are 0, 1, 2, ...
+            binary features and of counts are probabilities and rates; draws are 0, 1, 2, ... Of a
+            table it is a table, or a list of one for each draw, in which the most probable category
+            stands for an expectation.
 
         Raises
         ------
@@ -98,4 +99,8 @@ class ImputationMixin(GenerativeMixin):
             numbers = encode_labels(labels, self.classes_)
             check_consistent_length(rows, numbers)
 
-        return fitted.impute(rows, numbers, n_importance, draws, seed)
+        filled = fitted.impute(rows, numbers, n_importance, draws, seed)
+        if draws is None or fitted.columns is None:
+            return fitted.to_given(filled, like=X)
+
+        return [fitted.to_given(drawn, like=X) for drawn in filled]

@@ -36,7 +36,12 @@ def check_moments(facts: RowFacts, names: np.ndarray | None) -> None:
         )
 
 
-def check_reach(facts: RowFacts, scaling: Scaling, names: np.ndarray | None) -> None:
+def check_reach(
+    facts: RowFacts,
+    scaling: Scaling,
+    names: np.ndarray | None,
+    which: bool | tuple[bool, ...] = True,
+) -> None:
     """Raise an error at rows from which a training in float32 could not learn.
 
     Parameters
@@ -47,25 +52,28 @@ def check_reach(facts: RowFacts, scaling: Scaling, names: np.ndarray | None) -> 
         What the network sees of them.
     names : ndarray of shape (n_features,) or None
         Names of the columns.
+    which : bool or tuple of bool, default=True
+        Which columns a scaling that standardises does not take as they are.
     """
-    standardised = scaling.mean is not None
-    farthest = _FARTHEST_STANDARDISED if standardised else _FARTHEST
+    standardised = np.logical_and(scaling.mean is not None, np.broadcast_to(which, len(facts.lows)))
+    farthest = np.where(standardised, _FARTHEST_STANDARDISED, _FARTHEST)
     extremes = np.stack([facts.lows, facts.highs])
     with np.errstate(over="ignore"):
         x = np.abs(scaling.to_network(extremes))
     x[np.isnan(x)] = 0  # of columns whose values are all missing
-    if x.max() <= farthest:
+    share = x / farthest
+    if share.max() <= 1:
         return
-    end, column = np.unravel_index(x.argmax(), x.shape)
+    end, column = np.unravel_index(share.argmax(), x.shape)
     place = f"{_column(int(column), names)} of X has the value {extremes[end, column]:.3g}"
-    if standardised:
+    if standardised[column]:
         raise ValueError(
-            f"{place}, more than {farthest:.0e} standard deviations from the mean of the first "
-            "data. Leave such rows out, or clip them."
+            f"{place}, more than {_FARTHEST_STANDARDISED:.0e} standard deviations from the mean of "
+            "the first data. Leave such rows out, or clip them."
         )
     raise ValueError(
-        f"{place}; more than {farthest:.0e} is out of the reach of float32. Divide the column by a "
-        "constant first."
+        f"{place}; more than {_FARTHEST:.0e} is out of the reach of float32. Divide the column by "
+        "a constant first."
     )
 
 

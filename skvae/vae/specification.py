@@ -207,7 +207,7 @@ class Specification:
             check_support(facts, likelihood_of(likelihood), p.max_value)
         if not likelihood_of(likelihood).scaled and (settled is not None or scaling.mean is None):
             # Else the values are bounded: by 1, or by the root of their number.
-            check_reach(facts, scaling, names)
+            check_reach(facts, scaling, names, likelihood_of(likelihood).standardised)
         holdout = _holdout(p, facts.n_rows, holds_out) if p.early_stopping else None
 
         return _planned(p, architecture, scaling, holdout, facts.n_rows, n_steps, settled is None)
@@ -219,7 +219,7 @@ def needs_moments(likelihood: Any) -> bool:
         return True
     description = likelihood_of(likelihood)
 
-    return description.standardised or not description.scaled
+    return bool(description.standardised) or not description.scaled
 
 
 def settled_parameters(parameters: Parameters) -> dict[str, Any]:
@@ -295,11 +295,13 @@ def _moments(
     """Mean and scale that a likelihood has features standardised by."""
     if facts.n_rows > 1 and not facts.varies:
         warn("No feature of X varies: there is nothing to learn.")
-    if not likelihood_of(likelihood).standardised:
+    standardised = likelihood_of(likelihood).standardised
+    if not np.any(standardised):
         return None, None
     check_moments(facts, names)
+    assert facts.mean is not None and facts.scale is not None
 
-    return facts.mean, facts.scale
+    return np.where(standardised, facts.mean, 0.0), np.where(standardised, facts.scale, 1.0)
 
 
 def _scaling(p: SimpleNamespace, mean: np.ndarray | None, scale: np.ndarray | None) -> Scaling:

@@ -32,16 +32,19 @@ from skvae.compute.devices import resolve_device
 from skvae.compute.sizes import N_JOBS
 from skvae.data.rows import output_dtype, read_rows
 from skvae.vae.attributes import (
+    columns_of_fit,
     decided,
     described,
     fitted_value,
     learned,
+    names_of,
     optimizer_of,
     settled_of,
     start_of,
     with_optimizer,
     without_learned,
 )
+from skvae.vae.columns import Columns
 from skvae.vae.descriptions import LIKELIHOODS, NETWORKS, PRIORS, Likelihood, Network
 from skvae.vae.epochs import Arrays, Epoch, Fit, Listener, Start
 from skvae.vae.fit_data import Given, check_validation, training_data, validation_data
@@ -52,7 +55,17 @@ from skvae.vae.specification import Specification
 
 __all__ = ["VAETransformer", "fit_told"]
 
-LikelihoodName: TypeAlias = Literal["auto", "bernoulli", "gaussian", "gaussian_diag", "poisson"]
+LikelihoodName: TypeAlias = Literal[
+    "auto",
+    "bernoulli",
+    "gaussian",
+    "gaussian_diag",
+    "poisson",
+    "negative_binomial",
+    "categorical",
+]
+# A name, what describes the columns, and which ones.
+ColumnLikelihoods: TypeAlias = Sequence[tuple[str, Any, Any]]
 
 # What partial_fit means by parameters of the whole fit.
 _ONE_EPOCH = {
@@ -312,7 +325,8 @@ class VAETransformer(
     """
 
     parameters_: dict[str, Array]
-    likelihood_: str | Likelihood | Callable[..., Any]
+    likelihood_: str | Likelihood | Callable[..., Any] | ColumnLikelihoods
+    columns_: Columns
     mean_: Array | None
     scale_: Array | None
     classes_: Array
@@ -340,7 +354,7 @@ class VAETransformer(
         "image_shape": [tuple, list, None],
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions({"relu", "tanh"})],
-        "likelihood": [StrOptions({"auto", *LIKELIHOODS}), Likelihood, callable],
+        "likelihood": [StrOptions({"auto", *LIKELIHOODS}), Likelihood, callable, list, tuple],
         "max_value": [Interval(Real, 1e-30, 1e30, closed="both")],  # as float32 divides by it
         "conditional": [StrOptions({"prior", "decoder"}), None],
         "label_weight": [Interval(Real, 0, None, closed="left")],
@@ -380,7 +394,7 @@ class VAETransformer(
         image_shape: Sequence[int] | None = None,
         hidden_layer_sizes: int | Sequence[int] | IntArray = (200, 200),
         activation: Literal["relu", "tanh"] = "relu",
-        likelihood: LikelihoodName | Likelihood | Callable[..., Any] = "auto",
+        likelihood: LikelihoodName | Likelihood | Callable[..., Any] | ColumnLikelihoods = "auto",
         max_value: float = 1.0,
         conditional: Literal["prior", "decoder"] | None = None,
         label_weight: float = 0.0,
@@ -677,12 +691,18 @@ def _train(
     from skvae.vae.training.listeners import EpochReport
     from skvae.vae.training.ranks import ranks_in_use
 
+    before = vars(aside)
+    columns = columns_of_fit(before, parameters, given.X)
+    if columns is not None:
+        parameters = parameters | {"likelihood": columns.likelihood}
     check_options(parameters)
     check_validation(parameters, own_validation)
-    before = vars(aside)
-    read = partial(read_rows, aside, unit=parameters["max_value"])
+    to_matrix = None
+    if columns is not None:
+        to_matrix = partial(columns.to_matrix, learning="columns_" in before)
+    read = partial(read_rows, aside, unit=parameters["max_value"], to_matrix=to_matrix)
     data = training_data(read, before, parameters, given, classes)
-    names = getattr(aside, "feature_names_in_", None)
+    names = names_of(vars(aside), columns)
     specification = Specification.of(
         parameters,
         data.facts,
@@ -697,7 +717,7 @@ def _train(
     start = start_of(before, optimizer)
     ranks = ranks_in_use()
     checkpoint = checkpoint_file(parameters, specification, data, start, ranks)
-    aside.__dict__.update(decided(parameters, specification, data.labels))
+    aside.__dict__.update(decided(parameters, specification, data.labels, columns))
     report = EpochReport(specification.n_epochs, parameters["verbose"])
     with scoped_runtime(parameters["n_jobs"]):
         fit = train_vae(

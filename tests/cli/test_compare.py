@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from skvae import datasets, recipes
@@ -161,3 +163,78 @@ def test_features_that_read_labels_are_run_when_asked_for(monkeypatch):
     main.main(["compare", "--features", *labelled])
 
     assert seen == [[name for name in recipes.FEATURES if name not in labelled], labelled]
+
+
+@pytest.fixture
+def table(tmp_path, rng):
+    """A file with numbers, categories and holes, and two classes."""
+    n = 90
+    y = rng.integers(0, 2, n)
+    frame = pd.DataFrame(
+        {
+            "age": np.where(rng.random(n) < 0.1, np.nan, y + rng.normal(size=n)),
+            "town": np.where(rng.random(n) < 0.2, None, rng.choice(["Bonn", "Rome"], n)),
+            "outcome": np.where(y == 1, "ill", "well"),
+        }
+    )
+    path = tmp_path / "patients.csv"
+    frame.to_csv(path, index=False)
+
+    return str(path)
+
+
+@pytest.mark.slow
+def test_a_table_of_the_users_is_compared_in_one_command(table, tmp_path, capsys):
+    page = tmp_path / "page.html"
+    command = ["compare", "--data", table, "--target", "outcome", "--folds", "3", "--quiet"]
+    command += ["--features", "raw", "pca", "--classifiers", "linear", "knn"]
+
+    assert main.main([*command, "--report", str(page)]) == 0
+    out = capsys.readouterr().out
+    assert "90 rows of 2 classes, each tested once in 3 folds" in out
+    assert "cells are empty, in age, town." in out
+    assert "Under linear," in out
+    text = page.read_text("utf-8")
+    assert "SimpleImputer" in text and "patients.csv" in text and "in 3 folds" in text
+
+
+def test_a_table_brings_its_own_features_and_classifiers(table, monkeypatch):
+    seen = {}
+
+    def see(X_train, y_train, X_test, y_test, **options):
+        seen.update(options, X=X_train, y=y_train, X_test=X_test)
+        return FeatureComparison((), n_test=len(y_train), interrupted=True)
+
+    monkeypatch.setattr(compare, "compare_features", see)
+    main.main(["compare", "--data", table, "--target", "outcome", "--folds", "7"])
+
+    assert seen["features"] == ["raw", "pca", "vae", "raw+vae"]
+    assert "boosting" in seen["classifiers"]
+    assert seen["dataset"] == "table" and seen["cv"] == 7 and seen["X_test"] is None
+    assert list(seen["X"].columns) == ["age", "town"]
+    assert set(seen["y"]) == {"ill", "well"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--features", "fv"], "--features fv is not for a table: choose from raw, pca"),
+        (["--n-train", "5"], "--n-train is of --dataset"),
+        (["--folds", "60"], "60 folds need 60 rows of every class"),
+        (["--folds", "1"], "cv=1 must be an integer of at least 2"),
+    ],
+)
+def test_what_a_table_cannot_be_given_is_an_error(table, options, message, capsys):
+    assert main.main(["compare", "--data", table, "--target", "outcome", *options]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_images_have_no_features_of_tables(capsys):
+    assert main.main(["compare", "--classifiers", "boosting"]) == 1
+    assert "--classifiers boosting is not for images" in capsys.readouterr().err
+
+
+def test_a_table_and_a_data_set_exclude_each_other(table, capsys):
+    with pytest.raises(SystemExit):
+        main.main(["compare", "--data", table, "--target", "outcome", "--dataset", "mnist"])
+    assert "not allowed with" in capsys.readouterr().err

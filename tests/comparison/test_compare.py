@@ -422,3 +422,79 @@ def test_a_feature_goes_on_with_the_classifiers_that_are_missing(data, in_proces
     assert again.rows[1] == whole.rows[1]
     assert [row.mistakes for row in again.rows] == [row.mistakes for row in whole.rows]
     assert [row.classifier for row in again.rows] == ["linear", "knn"]
+
+
+@pytest.fixture
+def table(rng):
+    y = rng.integers(0, 2, 90)
+    X = pd.DataFrame({"a": y + rng.normal(size=90), "b": rng.choice(["u", "v", None], 90)})
+
+    return X, np.array(["no", "yes"])[y]
+
+
+def test_without_test_rows_every_row_is_tested_once(in_process, table):
+    X, y = table
+    comparison = compare_features(
+        X, y, features=["raw", "pca"], classifiers=["knn"], dataset="table", cv=3
+    )
+    raw, pca = comparison.rows
+
+    assert comparison.n_test == 90
+    assert raw.test_error == len(raw.mistakes) / 90
+    assert all(y[i] != label for i, label in zip(raw.mistakes, raw.mistaken_for, strict=True))
+    assert 0 < raw.test_error < 0.5
+    assert len(raw.chosen["n_neighbors"]) == 3
+    assert comparison.settings["n_folds"] == 3
+    assert comparison.table().startswith("90 rows of 2 classes, each tested once in 3 folds")
+
+
+def test_no_fold_learns_from_its_test_rows(in_process, table):
+    X, y = table
+    X = X.assign(row=np.arange(90.0))
+    seen = []
+
+    class Keeper(TransformerMixin, BaseEstimator):
+        def fit(self, X, y=None):
+            seen.append((set(X.row), None))
+            return self
+
+        def transform(self, X):
+            seen.append((None, set(X.row)))
+            return X[["a"]].to_numpy()
+
+    compare_features(
+        X,
+        y,
+        features={"keeper": Keeper()},
+        classifiers={"knn": (KNeighborsClassifier(), {"n_neighbors": [3]})},
+        dataset="table",
+        cv=3,
+    )
+    fitted = [learned for learned, _ in seen[::5]]
+    tested = [shown for _, shown in seen[2::5]]
+
+    assert all(len(learned) == 60 for learned in fitted)
+    assert all(not learned & shown for learned, shown in zip(fitted, tested, strict=True))
+    assert set().union(*tested) == set(range(90))
+
+
+def test_arrays_are_cross_validated_as_well(in_process, data):
+    X, y = data[:2]
+    comparison = compare_features(
+        X, y, features=["raw"], classifiers=["knn"], dataset="digits", cv=2, n_seeds=2
+    )
+
+    assert [row.seed for row in comparison.rows] == [0, 1]
+    assert comparison.rows[0].mistakes != comparison.rows[1].mistakes
+
+
+def test_rows_of_folds_are_picked_up_after_a_kill(in_process, table, tmp_path, monkeypatch):
+    X, y = table
+    options = {"features": ["raw"], "classifiers": ["knn"], "dataset": "table", "cv": 3}
+    first = compare_features(X, y, **options, checkpoint=tmp_path)
+    again = compare_features(X, y, **options, checkpoint=tmp_path)
+    other = compare_features(X, y, **(options | {"cv": 4}), checkpoint=tmp_path)
+
+    assert again.settings["n_picked_up"] == 1
+    assert again.rows == first.rows
+    assert other.settings["n_picked_up"] == 0

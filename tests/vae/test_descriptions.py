@@ -66,6 +66,11 @@ def test_a_pair_makes_encoder_and_decoder_of_the_sizes():
     assert decoder.weight.shape == (12, 5)
 
 
-@pytest.mark.parametrize("name", LIKELIHOODS)
+@pytest.mark.parametrize("name", [n for n in LIKELIHOODS if LIKELIHOODS[n].page_mean])
 def test_means_for_the_page_only_compute(name):
     assert LIKELIHOODS[name].page_expression() == LIKELIHOODS[name].page_mean
+
+
+def test_what_takes_several_columns_has_no_page():
+    with pytest.raises(ValueError, match="'categorical': its description has no page_mean"):
+        LIKELIHOODS["categorical"].page_expression()

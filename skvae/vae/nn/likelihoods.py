@@ -19,7 +19,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from skvae.vae.descriptions import Likelihood, likelihood_of
+from skvae.vae.descriptions import Blocks, Likelihood, is_categorical, likelihood_of
+from skvae.vae.nn.block_likelihood import BlockLikelihood
+from skvae.vae.nn.categorical import Categorical
+from skvae.vae.nn.negative_binomial import NegativeBinomial
 from skvae.vae.nn.written_out import check_written_out, is_written_out, offers_per_feature
 
 __all__ = [
@@ -208,16 +211,21 @@ MODULES: dict[str, Callable[[int], nn.Module]] = {
     "gaussian": lambda n_features: Gaussian(),
     "gaussian_diag": Gaussian,
     "poisson": lambda n_features: Poisson(),
+    "negative_binomial": NegativeBinomial,
+    "categorical": lambda n_features: Categorical([n_features]),
 }
 
 
-def build_likelihood(likelihood: str | Likelihood | Callable[[int], Any], n_features: int) -> Any:
+def build_likelihood(
+    likelihood: str | Likelihood | Callable[[int], Any] | Blocks, n_features: int
+) -> Any:
     """The module that the ``likelihood`` parameter means.
 
     Parameters
     ----------
-    likelihood : str, Likelihood or callable
-        A key of :data:`MODULES`, a description, or what makes a module from the number of features.
+    likelihood : str, Likelihood, callable or tuple
+        A key of :data:`MODULES`, a description, what makes a module from the number of features, or
+        blocks of columns, as :func:`skvae.vae.descriptions.likelihood_of` describes them.
     n_features : int
         Dimension of x.
 
@@ -239,6 +247,9 @@ def build_likelihood(likelihood: str | Likelihood | Callable[[int], Any], n_feat
             "likelihood= takes a callable that makes the module from the number of features, such "
             f"as its class, got the module {likelihood!r}."
         )
+    if isinstance(likelihood, tuple):
+        widths = [sum(sizes) for _, sizes in likelihood]
+        return BlockLikelihood([_build_block(*block) for block in likelihood], widths)
     description = likelihood_of(likelihood)
     if description.module is None:
         return MODULES[description.name](n_features)
@@ -253,6 +264,19 @@ def build_likelihood(likelihood: str | Likelihood | Callable[[int], Any], n_feat
         )
     _measure(module, description, n_features)
 
+    return module
+
+
+def _build_block(likelihood: Any, sizes: tuple[int, ...]) -> Any:
+    """The module of a block of columns."""
+    if is_categorical(likelihood):
+        return Categorical(sizes)
+    module = build_likelihood(likelihood, len(sizes))
+    if getattr(module, "outputs_per_feature", 1) != 1:
+        raise ValueError(
+            f"likelihood={likelihood!r} wants {module.outputs_per_feature} outputs of the decoder "
+            "for each feature; in a block of columns it can have one."
+        )
     return module
 
 

@@ -16,7 +16,7 @@ from skvae.vae.descriptions import (
     Likelihood,
     Network,
     NetworkSizes,
-    likelihood_of,
+    is_own_likelihood,
     network_of,
     prior_of,
 )
@@ -117,7 +117,7 @@ class VAE(nn.Module):
         )
         self._parts = likelihood, network, prior
         self._own_networks = network_of(network).modules is not None
-        self._own_likelihood = likelihood_of(likelihood).module is not None
+        self._own_likelihood = is_own_likelihood(likelihood)
         own_prior = prior_of(prior).module is not None
         self.has_user_modules = self._own_networks or self._own_likelihood or own_prior
         self._build(0)

@@ -1,0 +1,216 @@
+"""A user's table, read from a file: rows to classify and their labels."""
+
+import argparse
+from collections.abc import Collection, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+__all__ = ["Table", "add_table_options", "call_that_reads", "read_table"]
+
+_PARQUET = (".parquet", ".pq")
+_SEPARATORS = ",;\t|"
+# Of a target that is numbers: more of them are measurements, not classes.
+_MAX_NUMBERS = 30
+
+
+class Table(NamedTuple):
+    """Rows to classify, and what they are.
+
+    Attributes
+    ----------
+    X : DataFrame of pandas
+        Columns of numbers, and of text, bools or a categorical dtype.
+    y : ndarray of shape (n,)
+        Labels: strings, numbers or bools.
+    """
+
+    X: Any
+    y: np.ndarray
+
+
+def add_table_options(parser: argparse.ArgumentParser, source: Any) -> None:
+    """Add the options that name a table and its columns.
+
+    Parameters
+    ----------
+    parser : ArgumentParser
+    source : parser or group
+        That takes ``--data``, and perhaps what excludes it.
+    """
+    source.add_argument("--data", metavar="FILE", help="your own table: CSV or Parquet")
+    add = parser.add_argument
+    add("--target", metavar="COLUMN", help="of the table: the classes")
+    add("--drop", nargs="+", default=[], metavar="COLUMN", help="columns to leave out")
+    add(
+        "--categorical",
+        nargs="+",
+        default=[],
+        metavar="COLUMN",
+        help="columns whose numbers are names, such as codes",
+    )
+
+
+def read_table(
+    path: str, target: str | None, *, drop: Collection[str] = (), categorical: Collection[str] = ()
+) -> Table:
+    """Read a CSV or Parquet file.
+
+    Parameters
+    ----------
+    path : str
+        A file that ends in .parquet or .pq, or a CSV, perhaps compressed, with commas, semicolons,
+        tabs or bars.
+    target : str
+        Column of the labels.
+    drop : collection of str
+        Columns to leave out.
+    categorical : collection of str
+        Columns whose numbers are names; the target may be among them.
+
+    Returns
+    -------
+    table : Table
+
+    Raises
+    ------
+    ValueError
+        If the file is no table, a column is not there or of no use, or the target is no class.
+    ImportError
+        If pandas is missing, or what it needs to read Parquet.
+    OSError
+        If the file cannot be read.
+    """
+    if target is None:
+        raise ValueError("--data needs --target COLUMN, which has the classes.")
+    frame = _read(path)
+    for option, names in (
+        ("--target", [target]),
+        ("--drop", drop),
+        ("--categorical", categorical),
+    ):
+        _check_names(option, names, list(map(str, frame.columns)))
+    if target in drop:
+        raise ValueError(f"--drop {target}: this is the target.")
+    y = _labels(frame[target], path, declared=target in categorical)
+    X = frame.drop(columns=[target, *drop])
+    if not len(X.columns):
+        raise ValueError(f"{path} has no column but {', '.join([target, *drop])}.")
+    for name in X.columns:
+        _check_column(X[name])
+    names = [name for name in categorical if name in X.columns]
+
+    return Table(X.astype(dict.fromkeys(names, "category")), y)
+
+
+def call_that_reads(path: str) -> str:
+    """A call of pandas, imported as ``pd``, that reads the file as :func:`read_table` does."""
+    if path.endswith(_PARQUET):
+        return f"pd.read_parquet({path!r})"
+    separator = _separator(path)
+
+    return (
+        f"pd.read_csv({path!r})"
+        if separator == ","
+        else f"pd.read_csv({path!r}, sep={separator!r})"
+    )
+
+
+def _read(path: str) -> Any:
+    pd = _pandas()
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"--data {path}: there is no such file.")
+    try:
+        if path.endswith(_PARQUET):
+            frame = pd.read_parquet(path)
+        else:
+            frame = pd.read_csv(path, sep=_separator(path), low_memory=False)
+    except ImportError as error:
+        raise ImportError(f"--data {path} needs pyarrow: pip install pyarrow.") from error
+    except Exception as error:  # each engine has errors of its own
+        kind = "Parquet file" if path.endswith(_PARQUET) else "CSV file"
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"--data {path} is no {kind} that pandas can read: {reason}") from error
+    frame.columns = [str(name) for name in frame.columns]
+    if not len(frame):
+        raise ValueError(f"--data {path} has no rows.")
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise ValueError(f"--data {path} has two columns {twice!r}: give each a name of its own.")
+
+    return frame
+
+
+def _pandas() -> Any:
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError("--data needs pandas: pip install pandas.") from error
+
+    return pandas
+
+
+def _separator(path: str) -> str:
+    """What divides the first line into the most columns."""
+    pd = _pandas()
+
+    return max(_SEPARATORS, key=lambda each: len(pd.read_csv(path, sep=each, nrows=0).columns))
+
+
+def _check_names(option: str, names: Collection[str], columns: Sequence[str]) -> None:
+    for name in names:
+        if name not in columns:
+            near = get_close_matches(name, columns, n=1, cutoff=0.5)
+            known = ", ".join(columns[:12]) + (", ..." if len(columns) > 12 else "")
+            meant = f"did you mean {near[0]!r}?" if near else f"there are {known}."
+            raise ValueError(f"{option} {name}: there is no such column; {meant}")
+
+
+def _labels(column: Any, path: str, *, declared: bool) -> np.ndarray:
+    """Labels of every row: numbers, strings or bools as they are, others as text."""
+    if n_missing := int(column.isna().sum()):
+        raise ValueError(
+            f"--target {column.name} is missing in {n_missing:,} of {len(column):,} rows of "
+            f"{path}: delete these rows, since nothing can be learned from them or tested on them."
+        )
+    pd = _pandas()
+    is_number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+    if is_number and not declared:
+        different = column.nunique()
+        if different > _MAX_NUMBERS or (column != column.round()).any():
+            raise ValueError(
+                f"--target {column.name} is a measurement, of {different:,} different numbers: "
+                "this command compares classifiers. Make classes of it, by pandas.qcut for "
+                f"example, or say --categorical {column.name} if its numbers are names of classes."
+            )
+    if is_number or pd.api.types.is_bool_dtype(column):
+        values: np.ndarray = column.to_numpy()
+        if not is_number or (values == values.astype(np.int64)).all():
+            return values if values.dtype == bool else values.astype(np.int64)
+
+    text: np.ndarray = column.astype(str).to_numpy(dtype=str)
+
+    return text
+
+
+def _check_column(column: Any) -> None:
+    """Raise if a column says nothing that the recipes can read."""
+    pd = _pandas()
+    advice = f"leave it out by --drop {column.name}"
+    if column.isna().all():
+        raise ValueError(f"Column {column.name} has no value in any row: {advice}.")
+    if column.dtype.kind in "mM":
+        raise ValueError(
+            f"Column {column.name} holds {column.dtype}: make numbers of it, such as days, or "
+            f"{advice}."
+        )
+    if pd.api.types.is_numeric_dtype(column) and np.isinf(column.astype(float)).any():
+        raise ValueError(f"Column {column.name} holds infinite values: mend them, or {advice}.")
+    try:
+        column.nunique()
+    except TypeError as error:
+        raise ValueError(
+            f"Column {column.name} holds lists or structures, no values: {advice}."
+        ) from error

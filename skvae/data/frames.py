@@ -1,0 +1,177 @@
+"""Data frames of pandas and polars: columns by their places, their types, and frames of those."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from skvae._typing import Array
+from skvae.data.containers import is_frame
+from skvae.data.tables import check_table, column_names, is_named_table, values_of
+
+__all__ = ["ColumnType", "FrameType", "column_at", "is_data_frame", "series_categories"]
+
+
+def is_data_frame(X: Any) -> bool:
+    """Whether X is a data frame of pandas or polars."""
+    return is_frame(X) and is_named_table(X)
+
+
+def column_at(X: Any, place: int) -> Any:
+    """A column of a data frame or array, by its place."""
+    if hasattr(X, "iloc"):
+        return X.iloc[:, place]
+
+    return X.to_series(place) if hasattr(X, "to_series") else X[:, place]
+
+
+def series_categories(column: Any) -> list[Any] | None:
+    """All values that a column can have, where its type says so: categories in their order."""
+    dtype = getattr(column, "dtype", None)
+    if str(dtype) in ("bool", "boolean", "Boolean"):
+        return [False, True]
+    if str(dtype) == "Categorical":  # of polars, whose categories are those of all its frames
+        return None
+    known = getattr(dtype, "categories", None)
+
+    return None if known is None else values_of(known)
+
+
+@dataclass(frozen=True)
+class ColumnType:
+    """The type of a column of a data frame, in plain values.
+
+    Parameters
+    ----------
+    dtype : str
+        Its name.
+    categories : list or None, default=None
+        Where the type lists them.
+    of_categories : str or None, default=None
+        Name of the type of the categories, in pandas.
+    ordered : bool, default=False
+        Whether they are ordered, in pandas.
+    """
+
+    dtype: str
+    categories: list[Any] | None = None
+    of_categories: str | None = None
+    ordered: bool = False
+
+    @classmethod
+    def of(cls, column: Any) -> "ColumnType":
+        """The type of a Series."""
+        dtype = column.dtype
+        if not hasattr(dtype, "categories") or str(dtype) == "Categorical":
+            return cls(str(dtype))
+        of_categories = getattr(dtype.categories, "dtype", None)
+
+        return cls(
+            str(dtype).split("(")[0],
+            values_of(dtype.categories),
+            None if of_categories is None else str(of_categories),
+            bool(getattr(dtype, "ordered", False)),
+        )
+
+    def numbers(self, values: Array) -> Array:
+        """Numbers as such a column can hold them: whole ones rounded, booleans from a half."""
+        name = self.dtype.lower().split("[")[0]
+        if name in ("bool", "boolean"):
+            return values >= 0.5
+        if name.startswith(("int", "uint")):
+            whole = np.dtype(name if name in np.sctypeDict else "int64")
+            limits = np.iinfo(whole)
+            # The greatest float below: that next to the limit of 64 bits is beyond it.
+            highest = np.nextafter(float(limits.max), 0) if whole.itemsize > 4 else limits.max
+            return np.rint(values).clip(limits.min, highest).astype(whole)
+
+        return values
+
+
+@dataclass(frozen=True)
+class FrameType:
+    """What a data frame is but for its values.
+
+    Parameters
+    ----------
+    library : {"pandas", "polars"}
+        Whose frame it is.
+    names : list of hashable
+        Names of the columns.
+    types : list of ColumnType
+        Their types.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skvae.data.frames import FrameType
+    >>> kind = FrameType.of(pd.DataFrame({"age": [4, 7], "name": ["Ada", "Bob"]}))
+    >>> kind.frame([[5.4], ["Eve"]])
+       age name
+    0    5  Eve
+    """
+
+    library: str
+    names: list[Any]
+    types: list[ColumnType]
+
+    @classmethod
+    def of(cls, X: Any) -> "FrameType":
+        """That of a frame whose columns have different names."""
+        check_table(X, "X")
+        names = column_names(X)
+        types = [ColumnType.of(column_at(X, place)) for place in range(len(names))]
+
+        return cls("pandas" if hasattr(X, "iloc") else "polars", names, types)
+
+    def frame(self, columns: Sequence[Any], index: Any = None) -> Any:
+        """A frame of such a kind.
+
+        Parameters
+        ----------
+        columns : sequence of array-like
+            Values of each column; numbers may be fractions where a column has whole ones.
+        index : Index or None, default=None
+            Of its rows, in pandas.
+
+        Returns
+        -------
+        frame : DataFrame
+        """
+        series = [
+            kind.numbers(np.asarray(values)) if np.asarray(values).dtype.kind == "f" else values
+            for kind, values in zip(self.types, columns, strict=True)
+        ]
+        if self.library == "polars":
+            return _of_polars(self, series)
+        return _of_pandas(self, series, index)
+
+
+def _of_polars(kind: FrameType, columns: list[Any]) -> Any:
+    import polars as pl
+
+    made = []
+    for name, of_column, values in zip(kind.names, kind.types, columns, strict=True):
+        dtype: Any = getattr(pl, of_column.dtype.split("(")[0])
+        dtype = dtype if of_column.categories is None else pl.Enum(of_column.categories)
+        listed = values if isinstance(values, np.ndarray) and values.dtype != object else [*values]
+        made.append(pl.Series(name, listed, strict=False).cast(dtype))
+
+    return pl.DataFrame(made)
+
+
+def _of_pandas(kind: FrameType, columns: list[Any], index: Any) -> Any:
+    import pandas as pd
+
+    made = {}
+    for place, (of_column, values) in enumerate(zip(kind.types, columns, strict=True)):
+        dtype: Any = of_column.dtype
+        if of_column.categories is not None:
+            categories = pd.Index(of_column.categories, dtype=of_column.of_categories)
+            dtype = pd.CategoricalDtype(categories, of_column.ordered)
+        made[place] = pd.Series(values, dtype=dtype, index=index)
+    frame = pd.DataFrame(made)
+    frame.columns = pd.Index(kind.names)
+
+    return frame

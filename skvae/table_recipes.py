@@ -1,0 +1,197 @@
+"""Recipes for tables, whose columns are numbers and categories and may have holes.
+
+scikit-learn's usual encoding of columns, what is learned from it, and a VAE that needs none.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from skvae.vae.transformer import VAETransformer
+
+__all__ = [
+    "MAX_CATEGORIES",
+    "TABLE_FEATURES",
+    "TABLE_FEATURE_TEXTS",
+    "encoded_columns",
+    "kinds_of",
+    "make_for_table",
+]
+
+# Passed on to what draws.
+Seed: TypeAlias = int | np.random.RandomState | None
+
+# Of a column; the rarer ones share the last.
+MAX_CATEGORIES = 30
+# Of what is learned from a table.
+_MAX_COMPONENTS = 16
+
+
+def encoded_columns(numbers: Sequence[str], categories: Sequence[str]) -> ColumnTransformer:
+    """Rows of numbers, of columns as a table has them.
+
+    Parameters
+    ----------
+    numbers : sequence of str
+        Columns to standardise, in which the median stands for what is missing, beside a column
+        that marks it.
+    categories : sequence of str
+        Columns that become one for each of their commonest values, of which a missing one is one.
+
+    Returns
+    -------
+    transformer : ColumnTransformer
+        Unfitted.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skvae.table_recipes import encoded_columns
+    >>> table = pd.DataFrame({"age": [20, None, 40], "city": ["Bonn", "Bonn", "Rome"]})
+    >>> encoded_columns(["age"], ["city"]).fit_transform(table)
+    array([[-1.,  0.,  1.,  0.],
+           [ 0.,  1.,  1.,  0.],
+           [ 1.,  0.,  0.,  1.]])
+    """
+    # Scaled before it is completed: the marks of holes stay 0 and 1, however few they are.
+    scaled = Pipeline(
+        [
+            ("scaler", StandardScaler()),
+            ("imputer", SimpleImputer(strategy="median", add_indicator=True)),
+        ]
+    )
+    one_hot = _one_hot().set_params(sparse_output=False)
+    blocks = [("numbers", scaled, list(numbers)), ("categories", one_hot, list(categories))]
+
+    return ColumnTransformer([block for block in blocks if block[2]])
+
+
+def _one_hot() -> OneHotEncoder:
+    return OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=MAX_CATEGORIES)
+
+
+def kinds_of(table: Any) -> tuple[list[str], list[str]]:
+    """Which columns of a table are numbers, and which are categories.
+
+    Parameters
+    ----------
+    table : DataFrame of pandas
+        Numbers have a numeric dtype; all else is categories: text, bools, categorical dtypes.
+
+    Returns
+    -------
+    numbers, categories : list of str
+        Names of columns, in their order.
+    """
+    numbers = list(table.select_dtypes("number").columns)
+
+    return numbers, [name for name in table.columns if name not in numbers]
+
+
+def make_for_table(name: str, table: Any, *, random_state: Seed = None) -> Pipeline:
+    """Make an unfitted feature pipeline for rows of a table.
+
+    Numbers are standardised, the median stands for missing ones, and a column marks them;
+    categories become columns of zeros and ones. That is all of "raw", from which "pca" learns. The
+    VAEs read the table itself: they have a likelihood for each kind of column, and leave out what
+    is missing.
+
+    Parameters
+    ----------
+    name : {"raw", "pca", "vae", "raw+vae", "vae_prior"}
+        The encoded columns; their principal components; posterior means of a VAE; the first and
+        the third side by side; posterior means of a VAE with class means as priors, the one that
+        reads labels.
+    table : DataFrame of pandas
+        Whose columns the pipeline is for: numbers, by their dtype, and categories, which are the
+        other ones.
+    random_state : int, RandomState instance or None, default=None
+        Passed on.
+
+    Returns
+    -------
+    pipeline : Pipeline
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skvae import recipes
+    >>> table = pd.DataFrame({"age": [20, None, 40], "city": ["Bonn", "Bonn", "Rome"]})
+    >>> recipes.make_for_table("raw", table).fit_transform(table).shape
+    (3, 4)
+    """
+    if name not in TABLE_FEATURES:
+        known = ", ".join(TABLE_FEATURES)
+        raise ValueError(f"Feature {name!r} is unknown for tables: choose from {known}.")
+    columns = _Columns(*kinds_of(table))
+    # As many as vary freely: of k categories all but one.
+    n_free = len(columns.numbers) + sum(
+        min(table[name].nunique(dropna=False), MAX_CATEGORIES) - 1 for name in columns.categories
+    )
+    n_components = max(1, min(_MAX_COMPONENTS, n_free))
+
+    return TABLE_FEATURES[name](columns, n_components, random_state)
+
+
+class _Columns(NamedTuple):
+    numbers: list[str]
+    categories: list[str]
+
+
+def _raw(columns: _Columns, n_components: int, random_state: Seed) -> Pipeline:
+    return Pipeline([("columns", encoded_columns(*columns))])
+
+
+def _pca(columns: _Columns, n_components: int, random_state: Seed) -> Pipeline:
+    pca = PCA(n_components, random_state=random_state)
+
+    return Pipeline([("columns", encoded_columns(*columns)), ("pca", pca)])
+
+
+def _vae(columns: _Columns, n_components: int, random_state: Seed) -> Pipeline:
+    blocks = [
+        ("numbers", "gaussian_diag", columns.numbers),
+        ("categories", _one_hot(), columns.categories),
+    ]
+    likelihood = [block for block in blocks if block[2]]
+    vae = VAETransformer(n_components, likelihood=likelihood, random_state=random_state)
+
+    return Pipeline([("vae", vae)])
+
+
+def _raw_and_vae(columns: _Columns, n_components: int, random_state: Seed) -> Pipeline:
+    makers = {"raw": _raw, "vae": _vae}
+    parts = [(name, make(columns, n_components, random_state)) for name, make in makers.items()]
+
+    return Pipeline([("union", FeatureUnion(parts))])
+
+
+def _vae_prior(columns: _Columns, n_components: int, random_state: Seed) -> Pipeline:
+    return _vae(columns, n_components, random_state).set_params(vae__conditional="prior")
+
+
+TABLE_FEATURES: dict[str, Callable[[_Columns, int, Seed], Pipeline]] = {
+    "raw": _raw,
+    "pca": _pca,
+    "vae": _vae,
+    "raw+vae": _raw_and_vae,
+    "vae_prior": _vae_prior,
+}
+TABLE_FEATURE_TEXTS = {
+    "raw": "numbers standardised, categories one-hot, holes filled",
+    "pca": f"at most {_MAX_COMPONENTS} principal components of raw",
+    "vae": f"posterior means of a variational autoencoder, at most {_MAX_COMPONENTS}",
+    "raw+vae": "raw and vae, side by side",
+    "vae_prior": "posterior means of a VAE with class means as priors: reads labels",
+}

@@ -1,0 +1,144 @@
+"""Files of tables: what is read of them, and what is said of those that are none."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skvae.cli.table_file import call_that_reads, read_table
+
+_TABLE = pd.DataFrame(
+    {
+        "age": [20.5, None, 40.0, 33.0],
+        "town, old": ["Bonn", "Rome", None, "Bonn"],
+        "zip": [1, 2, 2, 1],
+        "Survived": ["no", "yes", "no", "yes"],
+    }
+)
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text):
+        path = tmp_path / "table.csv"
+        path.write_text(text, "utf-8")
+        return str(path)
+
+    return write
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_numbers_categories_and_holes_are_read_whatever_divides_columns(separator, tmp_path):
+    path = str(tmp_path / "table.csv")
+    _TABLE.to_csv(path, sep=separator, index=False)
+    X, y = read_table(path, "Survived", drop=["zip"])
+
+    assert y.tolist() == ["no", "yes", "no", "yes"]
+    assert list(X.columns) == ["age", "town, old"]
+    np.testing.assert_array_equal(X.age, _TABLE.age)
+    assert X["town, old"].isna().tolist() == [False, False, True, False]
+    pd.testing.assert_frame_equal(eval(call_that_reads(path), {"pd": pd})[X.columns], X)
+
+
+def test_a_parquet_file_is_read(tmp_path):
+    pytest.importorskip("pyarrow")
+    path = str(tmp_path / "table.parquet")
+    _TABLE.to_parquet(path)
+    X, _ = read_table(path, "Survived")
+
+    assert list(X.columns) == ["age", "town, old", "zip"]
+    assert "read_parquet" in call_that_reads(path)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_bytes("\ufeffa,y\n1,u\n2,v\n".encode())
+
+    assert list(read_table(str(path), "y").X.columns) == ["a"]
+
+
+def test_columns_of_codes_become_categories_when_asked(tmp_path):
+    path = str(tmp_path / "table.csv")
+    _TABLE.to_csv(path, index=False)
+    X, _ = read_table(path, "Survived", categorical=["zip"])
+
+    assert isinstance(X.zip.dtype, pd.CategoricalDtype)
+    assert X.age.dtype == float
+
+
+@pytest.mark.parametrize(
+    ("target", "dtype"),
+    [("1\n2\n1", "i"), ("1.0\n2.0\n1.0", "i"), ("True\nFalse\nTrue", "b"), ("a\nb\na", "U")],
+)
+def test_labels_are_whole_numbers_bools_or_text(target, dtype, write):
+    lines = target.split("\n")
+    path = write("y,a\n" + "".join(f"{label},{i}\n" for i, label in enumerate(lines)))
+
+    assert read_table(path, "y").y.dtype.kind == dtype
+
+
+def test_a_target_of_many_numbers_is_refused_unless_they_are_names(write):
+    path = write("y,a\n" + "".join(f"{i},{i}\n" for i in range(100)))
+    with pytest.raises(ValueError, match="100 different numbers: .*qcut.*--categorical y"):
+        read_table(path, "y")
+
+    assert len(np.unique(read_table(path, "y", categorical=["y"]).y)) == 100
+
+
+def test_a_target_with_fractions_is_refused(write):
+    with pytest.raises(ValueError, match="--target y is a measurement"):
+        read_table(write("y,a\n0.5,1\n1.5,2\n"), "y")
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("age,sex\n1,f\n", {"target": "Sex"}, "--target Sex: .* did you mean 'sex'"),
+        ("age,sex\n1,f\n", {"target": "nothing"}, "no such column; there are age, sex"),
+        ("age,sex\n1,f\n", {"target": "sex", "drop": ["agee"]}, "--drop agee: .* mean 'age'"),
+        ("age,sex\n1,f\n", {"target": "sex", "categorical": ["ag"]}, "--categorical ag: "),
+        ("age,sex\n1,f\n", {"target": "sex", "drop": ["sex"]}, "--drop sex: this is the target"),
+        ("age,sex\n1,f\n", {"target": "sex", "drop": ["age"]}, "no column but sex, age"),
+        ("age,sex\n1,f\n", {"target": None}, "--data needs --target COLUMN"),
+        ("age,sex\n1,f\n2,\n", {"target": "sex"}, "--target sex is missing in 1 of 2 rows"),
+        ("age,n,sex\n,1,f\n,2,m\n", {"target": "sex"}, "Column age has no value in any row"),
+        ("age,sex\ninf,f\n2,m\n", {"target": "sex"}, "Column age holds infinite values"),
+        ("age,sex\n", {"target": "sex"}, "has no rows"),
+        ("", {"target": "sex"}, "is no CSV file that pandas can read: No columns"),
+        ("a,b\n1,2\n1,2,3,4\n", {"target": "b"}, "is no CSV file that pandas can read: "),
+    ],
+)
+def test_what_cannot_be_compared_is_an_error_that_says_why(text, options, message, write):
+    with pytest.raises(ValueError, match=message):
+        read_table(write(text), **options)
+
+
+def test_a_picture_is_no_csv_file(tmp_path):
+    path = tmp_path / "picture.csv"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\xff\xfe\x00")
+    with pytest.raises(ValueError, match=r"picture.csv is no CSV file"):
+        read_table(str(path), "y")
+
+
+def test_a_text_is_no_parquet_file(tmp_path):
+    pytest.importorskip("pyarrow")
+    path = tmp_path / "table.parquet"
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match="is no Parquet file"):
+        read_table(str(path), "b")
+
+
+def test_a_file_that_is_not_there_is_named():
+    with pytest.raises(FileNotFoundError, match="--data nowhere.csv: there is no such file"):
+        read_table("nowhere.csv", "y")
+
+
+def test_dates_and_lists_of_a_parquet_file_are_named(tmp_path):
+    pytest.importorskip("pyarrow")
+    path = str(tmp_path / "table.parquet")
+    frame = pd.DataFrame({"y": ["a", "b"], "when": pd.to_datetime(["2026-01-01", "2026-01-02"])})
+    frame.to_parquet(path)
+    with pytest.raises(ValueError, match="Column when holds datetime64"):
+        read_table(path, "y")
+    frame.assign(when=[[1], [2]]).to_parquet(path)
+    with pytest.raises(ValueError, match="Column when holds lists"):
+        read_table(path, "y")

@@ -1,0 +1,102 @@
+from importlib.util import find_spec
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skvae.data.frames import FrameType, is_data_frame, series_categories
+
+INTERVALS = pd.cut([1.0, 5.0, 9.0], [0, 4, 8, 12])
+
+
+def wide():
+    """A column of each type of pandas."""
+    return pd.DataFrame(
+        {
+            "float32": np.array([0.5, 1, 2], np.float32),
+            "uint8": np.array([3, 0, 255], np.uint8),
+            "int64": [1, -2, 3],
+            "Int16": pd.array([1, 2, 3], "Int16"),
+            "Float32": pd.array([1.5, 2, 3], "Float32"),
+            "bool": [True, False, True],
+            "boolean": pd.array([True, False, True], "boolean"),
+            "str": ["a", "b", "c"],
+            "string": pd.array(["a", "b", "c"], "string"),
+            "object": np.array(["a", "b", "c"], object),
+            "ordered": pd.Categorical(["lo", "hi", "lo"], ["lo", "mid", "hi"], ordered=True),
+            "of ints": pd.Categorical([3, 1, 3], [3, 1, 2]),
+            "cut": INTERVALS,
+            7: [1, 2, 3],
+        },
+        index=["x", "y", "z"],
+    )
+
+
+def values(frame):
+    """Values as a model gives them: floats, and objects for categories."""
+    names = {"float32", "uint8", "int64", "Int16", "Float32", 7}
+    return [
+        frame[name].to_numpy(float) if name in names else np.array([*frame[name]], object)
+        for name in frame
+    ]
+
+
+def test_a_frame_of_pandas_comes_back_with_its_names_types_and_index():
+    frame = wide()
+    back = FrameType.of(frame).frame(values(frame), frame.index)
+
+    pd.testing.assert_frame_equal(back, frame)
+
+
+@pytest.mark.skipif(find_spec("polars") is None, reason="needs polars")
+def test_a_frame_of_polars_comes_back_with_its_names_and_types():
+    import polars as pl
+
+    frame = pl.DataFrame(
+        {
+            "f": [0.5, 1.0],
+            "u": [3, 255],
+            "b": [True, False],
+            "s": ["a", "b"],
+            "e": ["lo", "hi"],
+            "c": ["x", "y"],
+        },
+        schema_overrides={
+            "f": pl.Float32,
+            "u": pl.UInt8,
+            "e": pl.Enum(["lo", "mid", "hi"]),
+            "c": pl.Categorical,
+        },
+    )
+    numbers = [frame[name].to_numpy().astype(float) for name in "fu"]
+    others = [np.array(frame[name].to_list(), object) for name in "bsec"]
+    back = FrameType.of(frame).frame([*numbers, *others])
+
+    assert back.equals(frame) and back.schema == frame.schema
+    assert is_data_frame(frame) and series_categories(frame["e"]) == ["lo", "mid", "hi"]
+    assert series_categories(frame["c"]) is None and series_categories(frame["b"]) == [False, True]
+
+
+def test_whole_numbers_are_rounded_and_kept_within_their_type():
+    kind = FrameType.of(pd.DataFrame({"a": np.zeros(1, np.uint8), "b": [1], "c": [True]}))
+    back = kind.frame([[255.7, -3.0, 2.5], [1e30, -2.6, 0.4], [0.7, 0.5, 0.2]])
+
+    assert back["a"].tolist() == [255, 0, 2]
+    assert back["b"].tolist()[1:] == [-3, 0]
+    assert back["b"][0] > 9e18
+    assert back["c"].tolist() == [True, True, False]
+
+
+def test_two_columns_of_one_name_are_refused():
+    with pytest.raises(ValueError, match="more than one column of the name 'a'"):
+        FrameType.of(pd.DataFrame([[1, 2]], columns=["a", "a"]))
+
+
+def test_categories_are_those_that_the_type_lists():
+    frame = wide()
+    assert series_categories(frame["ordered"]) == ["lo", "mid", "hi"]
+    assert series_categories(frame["of ints"]) == [3, 1, 2]
+    assert series_categories(frame["boolean"]) == [False, True]
+    assert series_categories(frame["str"]) is None
+    assert series_categories(np.zeros(3)) is None
+    assert not is_data_frame(np.zeros((3, 2))) and not is_data_frame(frame["str"])

@@ -1,0 +1,81 @@
+"""Recipes for tables: unfitted, printable, and at ease with holes and unknown categories."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+
+from skvae import recipes
+from skvae.table_recipes import MAX_CATEGORIES, TABLE_FEATURE_TEXTS, TABLE_FEATURES, kinds_of
+
+
+@pytest.fixture
+def table(rng):
+    n = 60
+    table = pd.DataFrame(
+        {
+            "age": rng.normal(40, 10, n),
+            "city": rng.choice(["Bonn", "Rome", "Oslo"], n),
+            "member": rng.random(n) < 0.5,
+            "visits": rng.integers(0, 9, n),
+        }
+    )
+    table.loc[::7, "age"] = np.nan
+    table.loc[::5, "city"] = None
+
+    return table
+
+
+@pytest.mark.parametrize("name", TABLE_FEATURES)
+def test_recipes_for_tables_are_unfitted_pipelines_with_the_seed_given(name, table):
+    pipeline = recipes.make_for_table(name, table, random_state=3)
+
+    assert isinstance(clone(pipeline), Pipeline)
+    assert repr(pipeline) == repr(recipes.make_for_table(name, table, random_state=3))
+    assert "0x" not in repr(pipeline)  # it can be printed as a program
+    assert name in TABLE_FEATURE_TEXTS
+
+
+@pytest.mark.parametrize("name", TABLE_FEATURES)
+def test_features_of_rows_that_the_fit_has_not_seen_are_finite(name, table):
+    pipeline = recipes.make_for_table(name, table, random_state=0)
+    epochs = {key: 1 for key in pipeline.get_params() if key.endswith("max_iter")}
+    new = table.assign(city="Lima", age=np.nan)
+    F = pipeline.set_params(**epochs).fit(table, table.member).transform(new)
+
+    assert F.shape[0] == len(table)
+    assert np.isfinite(F).all()
+
+
+def test_numbers_are_standardised_and_their_holes_marked(table):
+    F = recipes.make_for_table("raw", table).fit_transform(table)
+    known = table.age.notna()
+
+    assert F.shape[1] == 2 + 1 + 4 + 2  # numbers, mark, city with a missing one, member
+    assert F[known, 0].mean() == pytest.approx(0, abs=1e-9)
+    assert F[known, 0].std() == pytest.approx(1)
+    np.testing.assert_array_equal(F[:, 2], ~known)
+
+
+def test_rare_categories_share_a_column():
+    table = pd.DataFrame({"name": [f"n{i}" for i in range(100)]})
+
+    assert recipes.make_for_table("raw", table).fit_transform(table).shape[1] == MAX_CATEGORIES
+
+
+def test_there_are_never_more_components_than_a_table_has_freedom():
+    table = pd.DataFrame({"a": [0.0, 1.0, 2.0, 4.0] * 5, "b": ["x", "y"] * 10})
+
+    assert recipes.make_for_table("pca", table).fit_transform(table).shape[1] == 2
+
+
+def test_numbers_are_what_has_a_numeric_type(table):
+    table = table.astype({"visits": "category"})
+
+    assert kinds_of(table) == (["age"], ["city", "member", "visits"])
+
+
+def test_an_unknown_feature_is_an_error_with_the_known_ones(table):
+    with pytest.raises(ValueError, match="'fv' is unknown for tables: choose from raw, pca"):
+        recipes.make_for_table("fv", table)

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+from sklearn.preprocessing import OneHotEncoder
+
+from skvae.vae.categories import Categories
+
+IGNORES = OneHotEncoder(handle_unknown="ignore")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [["b", "a", "b", "c"], [3, 1, 3, 2], [True, False], ["only"], [0.5, 2.0]],
+)
+def test_values_come_back(values):
+    fitted = Categories.fit(values, IGNORES, None, "c")
+    x = fitted.to_columns(values)
+
+    assert x.shape == (len(values), len(set(values)))
+    assert (x.sum(axis=1) == 1).all()
+    assert fitted.to_values(x).tolist() == values
+
+
+def test_unknown_ones_are_zeros_and_missing_ones_nan():
+    fitted = Categories.fit(["b", None, "a", np.nan], IGNORES, None, "c")
+    np.testing.assert_array_equal(
+        fitted.to_columns(["c", None, "a", np.nan, float("nan")]),
+        [[0, 0], [np.nan] * 2, [1, 0], [np.nan] * 2, [np.nan] * 2],
+    )
+    strict = Categories.fit(["b", "a"], OneHotEncoder(), None, "port")
+    with pytest.raises(ValueError, match=r"categories of column 'port' of X: Found unknown.*'c'"):
+        strict.to_columns(["c"], "port")
+
+
+def test_known_categories_have_columns_in_their_order_whether_they_are_there_or_not():
+    fitted = Categories.fit(["lo"], IGNORES, ["lo", "hi", "mid"], "grade")
+
+    assert fitted.values.tolist() == ["lo", "hi", "mid"]
+    assert fitted.names == ["grade_lo", "grade_hi", "grade_mid"]
+    np.testing.assert_array_equal(fitted.to_columns(["mid"]), [[0, 0, 1]])
+
+
+@pytest.mark.parametrize("rule", [{"min_frequency": 3}, {"max_categories": 2}])
+def test_rare_ones_share_a_column_and_come_back_as_the_most_frequent_of_them(rule):
+    values = ["a"] * 5 + ["z"] * 2 + ["b"]
+    encoder = OneHotEncoder(handle_unknown="infrequent_if_exist", **rule)
+    fitted = Categories.fit(values, encoder, None, "c")
+
+    np.testing.assert_array_equal(
+        fitted.to_columns(["a", "b", "z", "new"]), [[1, 0], [0, 1], [0, 1], [0, 1]]
+    )
+    assert fitted.values.tolist() == ["a", "z"]
+    assert encoder.get_params()["categories"] == "auto"
+
+
+def test_columns_without_a_value_or_of_several_kinds_are_refused_by_name():
+    with pytest.raises(ValueError, match="Column 'c' of X has no value"):
+        Categories.fit([None, np.nan], IGNORES, None, "c")
+    with pytest.raises(ValueError, match="The categories of column 'c' of X: Encoders require"):
+        Categories.fit(["a", 1], IGNORES, None, "c")
+    with pytest.raises(ValueError, match="The categories of column 'c' of X: Found unknown"):
+        Categories.fit(["a", "b"], OneHotEncoder(), ["a"], "c")

@@ -1,0 +1,57 @@
+"""Holes of tables: what is missing of a row counts for nothing, and is filled in."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skvae import VAETransformer
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(0)
+    n = 200
+    port = rng.choice(["S", "C", "Q"], n)
+    table = pd.DataFrame({"age": rng.normal(30, 5, n) + 20 * (port == "C"), "port": port})
+    table.loc[::7, "age"] = np.nan
+    table.loc[::9, "port"] = None
+
+    return table
+
+
+@pytest.fixture(scope="module")
+def vae(table):
+    return VAETransformer(2, hidden_layer_sizes=(16,), max_iter=30, random_state=0).fit(table)
+
+
+def test_rows_with_holes_have_finite_features_and_scores(vae, table):
+    assert np.isfinite(vae.transform(table)).all()
+    assert np.isfinite(vae.score_samples(table, n_importance=10)).all()
+
+
+def test_a_missing_category_is_the_sum_over_all(vae):
+    known = pd.DataFrame({"age": [50.0] * 3, "port": ["S", "C", "Q"]})
+    missing = known[:1].assign(port=None)
+    log_p = vae.score_samples(known, n_importance=20_000)
+
+    np.testing.assert_allclose(
+        np.logaddexp.reduce(log_p), vae.score_samples(missing, n_importance=20_000), atol=0.03
+    )
+
+
+def test_what_is_observed_stays_and_what_is_missing_is_filled_in(vae, table):
+    filled = vae.impute(table)
+
+    assert isinstance(filled, pd.DataFrame)
+    assert not filled.isna().to_numpy().any()
+    for name in table:
+        observed = table[name].notna()
+        assert filled[name][observed].tolist() == table[name][observed].tolist()
+    assert set(filled.port) == {"S", "C", "Q"}
+
+
+def test_draws_are_tables(vae, table):
+    first, second = vae.impute(table[:20], draws=2)
+
+    assert first.index.equals(table.index[:20])
+    assert first.age[0] != second.age[0]
