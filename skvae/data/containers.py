@@ -12,6 +12,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from skvae._typing import Array
+from skvae.data.places import placed
 
 __all__ = [
     "MISSING_ALLOWED",
@@ -74,7 +75,8 @@ def check_numbers(
         known: Array = X
         return known
     X = numbers(X, name)
-    checked: Array = check_array(X, dtype=_kept_type(X, kept), input_name=name, **options)
+    with placed(X):
+        checked: Array = check_array(X, dtype=_kept_type(X, kept), input_name=name, **options)
 
     return checked
 
@@ -120,7 +122,8 @@ def validate_numbers(
     """
     X = numbers(X)
     dtype = _kept_type(X, kept)
-    return validate_data(estimator, X, reset=reset, dtype=dtype, **options)
+    with placed(X):
+        return validate_data(estimator, X, reset=reset, dtype=dtype, **options)
 
 
 def array_of(X: Any, name: str = "X") -> Array:

@@ -14,6 +14,7 @@ from sklearn.utils.validation import validate_data
 from skvae.data.containers import MISSING_ALLOWED, float_type, numbers, validate_numbers
 from skvae.data.iterables import BlockPasses, IteratedRows, Recut, yields_blocks
 from skvae.data.maps import MappedRows, memory_map_of, row_blocks
+from skvae.data.places import placed
 from skvae.data.sparse import SparseRows, check_finite
 
 __all__ = [
@@ -434,10 +435,13 @@ def validate_rows(
         mapped = MappedRows(
             validate_data(estimator, numbers(X), ensure_all_finite=False, reset=reset)
         )
+        first_row = 0
         for block in row_blocks(mapped):
-            assert_all_finite(
-                block, allow_nan=True, estimator_name=type(estimator).__name__, input_name="X"
-            )
+            with placed(block, first_row):
+                assert_all_finite(
+                    block, allow_nan=True, estimator_name=type(estimator).__name__, input_name="X"
+                )
+            first_row += len(block)
             if look is not None:
                 look(block)
         return mapped
