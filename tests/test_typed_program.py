@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import typed_program
 
+import skvae
+
 ROOT = Path(__file__).parents[1]
 CHAIN = """
 import numpy as np
@@ -18,6 +20,12 @@ reveal_type(VAETransformer(2, conditional="prior").predict)
 VAETransformer(2, n_component=3)
 VAETransformer(2, prior="normed")
 """
+ESTIMATORS = [name for name in skvae.__all__ if isinstance(getattr(skvae, name), type)]
+NAMES = [
+    "import skvae",
+    *(f"reveal_type(skvae.{name})" for name in skvae.__all__),
+    *(f"skvae.{name}(no_such_parameter=1)" for name in ESTIMATORS),
+]
 
 
 def test_the_package_says_that_it_has_types():
@@ -34,11 +42,12 @@ def test_the_program_does_what_its_types_say(tmp_path):
 def said(tmp_path_factory):
     """What pyright says of the program and of a chain of calls, by file."""
     pytest.importorskip("pyright", reason="needs the extra 'test'")
-    chain = tmp_path_factory.mktemp("pyright") / "chain.py"
-    chain.write_text(CHAIN)
+    folder = tmp_path_factory.mktemp("pyright")
+    (folder / "chain.py").write_text(CHAIN)
+    (folder / "names.py").write_text("\n".join(NAMES))
     result = subprocess.run(
         [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable]
-        + ["tests/typed_program.py", str(chain)],
+        + ["tests/typed_program.py", str(folder / "chain.py"), str(folder / "names.py")],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -46,7 +55,7 @@ def said(tmp_path_factory):
     diagnostics = json.loads(result.stdout)["generalDiagnostics"]
     return {
         name: [d["message"] for d in diagnostics if d["file"].endswith(name)]
-        for name in ("typed_program.py", "chain.py")
+        for name in ("typed_program.py", "chain.py", "names.py")
     }
 
 
@@ -62,3 +71,12 @@ def test_pyright_knows_what_transform_gives_and_which_parameters_there_are(said)
     assert "(X: " in predict and "-> ndarray" in predict
     assert 'No parameter named "n_component"' in name
     assert "normed" in value and "mixture" in value
+
+
+@pytest.mark.slow
+def test_pyright_knows_every_public_name_and_its_parameters(said):
+    n_names = len(skvae.__all__)
+    kinds, refused = said["names.py"][:n_names], said["names.py"][n_names:]
+    assert not [kind for kind in kinds if "Unknown" in kind]
+    wrong = [text for text in refused if 'No parameter named "no_such_parameter"' in text]
+    assert len(wrong) == len(ESTIMATORS) >= 10

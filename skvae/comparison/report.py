@@ -11,7 +11,7 @@ from sklearn.utils import check_consistent_length
 
 from skvae._pages import fill_page
 from skvae.comparison.confusions import Hard, confused_pairs, confusion_matrix, hardest
-from skvae.comparison.findings import sentences_of
+from skvae.comparison.findings import Finding, find, sentences_of
 from skvae.comparison.labels import check_labels
 from skvae.comparison.pictures import chart_uris, image_uri
 from skvae.comparison.records import Row
@@ -98,7 +98,7 @@ def _results(
     return {
         "findings": sentences_of(records, tests),
         "n_runs": len(done),
-        "errors": _errors(records) if records else None,
+        "errors": _errors(records, find(records, tests)) if records else None,
         "charts": _charts(records, comparison.n_test) if done else [],
         "confusions": _confusions(done, y_test) if done else None,
         "pairs": confused_pairs(done, y_test, _N_PAIRS),
@@ -113,25 +113,24 @@ def _results(
     }
 
 
-def _errors(records: list[Values]) -> Values:
-    """Features by classifiers."""
+def _errors(records: list[Values], findings: list[Finding]) -> Values:
+    """Features by classifiers; bold are the leaders where they are better than another feature."""
     features, classifiers = (
         list(dict.fromkeys(record[name] for record in records))
         for name in ("feature", "classifier")
     )
     by_name = {(record["feature"], record["classifier"]): record for record in records}
-    lowest = {
-        name: min(
-            (r["test_error"] for r in records if r["classifier"] == name and r["status"] == "ok"),
-            default=None,
-        )
-        for name in classifiers
+    bold = {
+        (name, found.classifier) for found in findings if found.others for name in found.leaders
     }
     rows = []
     for feature in features:
         own = [by_name.get((feature, name)) for name in classifiers]
         first = next(record for record in own if record)
-        cells = [_error_cell(r, lowest[name]) for r, name in zip(own, classifiers, strict=True)]
+        cells = [
+            _error_cell(record, (feature, name) in bold)
+            for record, name in zip(own, classifiers, strict=True)
+        ]
         rows.append(
             {
                 "feature": feature,
@@ -144,16 +143,16 @@ def _errors(records: list[Values]) -> Values:
     return {"classifiers": classifiers, "rows": rows}
 
 
-def _error_cell(record: Values | None, lowest: float | None) -> Values:
+def _error_cell(record: Values | None, is_bold: bool) -> Values:
     if record is None or record["status"] != "ok":
         text = record["status"] if record else "not run"
-        return {"text": text, "interval": "", "is_lowest": False}
+        return {"text": text, "interval": "", "is_bold": False}
     spread = cell_text("test_error_std", record)
 
     return {
         "text": cell_text("test_error", record) + (f" ± {spread}" if spread else ""),
         "interval": cell_text("interval", record).replace(" to ", "–"),
-        "is_lowest": record["test_error"] == lowest,
+        "is_bold": is_bold,
     }
 
 

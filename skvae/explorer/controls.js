@@ -5,6 +5,7 @@ const content = JSON.parse(document.getElementById("content").textContent);
 const { ranges, order, nats, points, prior, labels } = content;
 const decoder = makeDecoder(content.decoder);
 const N_SLIDERS = 12;
+const MAX_ZOOM = 50;
 // The colours of the displays (Okabe and Ito, a grey, a wine), dark enough to read on white and light
 // enough on black; the marks tell classes apart without them.
 const COLORS = {
@@ -32,6 +33,8 @@ let z = prior === null ? ranges.map(() => 0) : prior.means[0].slice();
 let chosen = hasClasses ? 0 : null;
 let label = 0;
 let frame = null;
+// What the map shows of the ranges.
+let shown = ranges;
 const views = [];
 
 function decode(point, classOfDecoder = label) {
@@ -91,7 +94,7 @@ function showPlace() {
   const classes = points === null ? null : points.classes;
   views.push(() => {
     const place = z.length === 2 ? [`z = (${z.map((value) => value.toFixed(2)).join(", ")})`] : [];
-    if (classes !== null) place.push(`nearest point: ${classes[points.class_numbers[nearest()]].name}`);
+    if (classes !== null) place.push(`nearest data point: ${classes[points.class_numbers[nearest()]].name}`);
     byId("place").textContent = place.join("; ");
   });
 }
@@ -123,18 +126,36 @@ function showMap() {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   byId("space").hidden = false;
   document.querySelector("main").classList.add("with-map");
+  const draw = () => drawMarks(dark.matches);
   views.push(() => {
-    byId("cursor").style.left = `${100 * share(z[0], ranges[0])}%`;
-    byId("cursor").style.top = `${100 - 100 * share(z[1], ranges[1])}%`;
+    if (z.some((value, i) => value < shown[i][0] || value > shown[i][1])) {
+      shown = windowOf(z, 1);
+      draw();
+    }
+    byId("cursor").style.left = `${100 * share(z[0], shown[0])}%`;
+    byId("cursor").style.top = `${100 - 100 * share(z[1], shown[1])}%`;
   });
-  new ResizeObserver(() => drawMarks(dark.matches)).observe(map);
-  dark.addEventListener("change", () => drawMarks(dark.matches));
+  new ResizeObserver(draw).observe(map);
+  dark.addEventListener("change", draw);
+  const zoom = (factor, center) => {
+    shown = windowOf(center, factor);
+    draw();
+    moveTo(z, chosen);
+  };
+  for (const [text, factor] of [["Zoom in", 2], ["Zoom out", 0.5], ["Whole map", 0]]) {
+    element(byId("zoom"), "button", text, { type: "button" }).addEventListener("click", () => zoom(factor, z));
+  }
 
-  const follow = (event) => {
+  const under = (event) => {
     const { left, top, width, height } = map.getBoundingClientRect();
     const shares = [(event.clientX - left) / width, 1 - (event.clientY - top) / height];
-    moveTo(ranges.map(([low, high], i) => low + shares[i] * (high - low)));
+    return shown.map(([low, high], i) => low + shares[i] * (high - low));
   };
+  const follow = (event) => moveTo(under(event));
+  map.addEventListener("wheel", (event) => {
+    event.preventDefault();
+    zoom(2 ** (-event.deltaY / 240), under(event));
+  }, { passive: false });
   map.addEventListener("pointerdown", (event) => {
     map.setPointerCapture(event.pointerId);
     follow(event);
@@ -142,13 +163,30 @@ function showMap() {
   map.addEventListener("pointermove", follow);
   map.addEventListener("keydown", (event) => {
     const directions = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] };
+    const factors = { "+": 2, "-": 0.5, 0: 0 };
     if (event.key === "Home") moveTo([0, 0]);
+    else if (event.key in factors && !event.ctrlKey && !event.metaKey) zoom(factors[event.key], z);
     else if (event.key in directions) {
-      const step = (event.shiftKey ? 0.1 : 0.02) * (ranges[0][1] - ranges[0][0]);
+      const step = (event.shiftKey ? 0.1 : 0.02) * (shown[0][1] - shown[0][0]);
       moveTo(z.map((value, i) => value + step * directions[event.key][i]));
     } else return;
     event.preventDefault();
     requestAnimationFrame(() => { byId("status").textContent = byId("place").textContent; });
+  });
+}
+
+// A part of the ranges, smaller by a factor than what the map shows, in which a point keeps its place on
+// the map, or comes into its middle where it was outside. A factor of 0 is all.
+function windowOf(center, factor) {
+  return shown.map(([low, high], i) => {
+    const [least, most] = ranges[i];
+    const whole = most - least;
+    const length = factor === 0 ? whole : clamp((high - low) / factor, [whole / MAX_ZOOM, whole]);
+    const place = share(center[i], [low, high]);
+    const start = center[i] - (place < 0 || place > 1 ? 0.5 : place) * length;
+    const from = clamp(start, [least, most - length]);
+
+    return [from, from + length];
   });
 }
 
@@ -159,8 +197,8 @@ function drawMarks(dark) {
   canvas.width = canvas.height = Math.round(size * devicePixelRatio);
   const context = canvas.getContext("2d");
   context.scale(devicePixelRatio, devicePixelRatio);
-  const across = (value) => size * share(value, ranges[0]);
-  const down = (value) => size - size * share(value, ranges[1]);
+  const across = (value) => size * share(value, shown[0]);
+  const down = (value) => size - size * share(value, shown[1]);
   drawGrid(context, size, style, across, down);
   context.textAlign = "center";
   context.textBaseline = "middle";
@@ -182,19 +220,19 @@ function drawMarks(dark) {
 }
 
 function drawGrid(context, size, style, across, down) {
-  const length = ranges[0][1] - ranges[0][0];
-  const step = [1, 2, 5, 10, 20, 50, 100].find((candidate) => length / candidate <= 10) ?? length;
+  const length = shown[0][1] - shown[0][0];
+  const step = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100].find((candidate) => length / candidate <= 10) ?? length;
   context.font = "11px sans-serif";
   context.strokeStyle = style.getPropertyValue("--grid");
   context.fillStyle = style.getPropertyValue("--quiet");
   for (const [i, place] of [across, down].entries()) {
-    for (let k = Math.ceil(ranges[i][0] / step); k * step < ranges[i][1]; k++) {
+    for (let k = Math.ceil(shown[i][0] / step); k * step < shown[i][1]; k++) {
       const at = place(k * step);
       context.beginPath();
       context.moveTo(...(i === 0 ? [at, 0] : [0, at]));
       context.lineTo(...(i === 0 ? [at, size] : [size, at]));
       context.stroke();
-      if (at > 20) context.fillText(k * step, ...(i === 0 ? [at + 3, size - 4] : [3, at - 3]));
+      if (at > 20) context.fillText(Number((k * step).toFixed(2)), ...(i === 0 ? [at + 3, size - 4] : [3, at - 3]));
     }
   }
 }
@@ -253,7 +291,7 @@ function addButtons() {
   const pick = (list) => Math.floor(Math.random() * list.length);
   const normal = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
   if (hasClasses) {
-    add("Its mean", () => moveTo(prior.means[chosen ?? 0], chosen ?? 0));
+    add(`${prior.kind} mean`, () => moveTo(prior.means[chosen ?? 0], chosen ?? 0));
   } else add("Origin", () => moveTo(z.map(() => 0)));
   if (prior !== null) {
     add("Draw from the prior", () => {
@@ -262,7 +300,7 @@ function addButtons() {
       moveTo(means[k].map((mean, i) => mean + scales[k][i] * normal()), hasClasses ? k : null);
     });
   }
-  if (points !== null) add("One of the given rows", () => moveTo(known[pick(known)]));
+  if (points !== null) add("Random data point", () => moveTo(known[pick(known)]));
 }
 
 function addSliders() {

@@ -16,6 +16,7 @@ from skvae.data.images import shape_of_images
 from skvae.data.rows import validate_rows
 from skvae.data.writable import replacing
 from skvae.explorer.decoders import encode_floats, export_decoder
+from skvae.explorer.units import decoder_in_units, inverse_of
 from skvae.vae.descriptions import network_of
 from skvae.vae.fitted import FittedVAE
 from skvae.vae.labels import distinct_labels, encode_labels, split_labels
@@ -50,8 +51,9 @@ def save_explorer(
     Parameters
     ----------
     estimator : VAETransformer or Pipeline
-        Fitted. Of a pipeline the page shows the decoder of its one ``VAETransformer``, in the
-        units which that was fitted on.
+        Fitted. Of a pipeline the page shows the decoder of its one ``VAETransformer``, in the units
+        of the pipeline's X where the steps before it are scikit-learn's scalers of single features,
+        else in those which it was fitted on.
     path : str or path-like
         HTML file to write; its folder is made if need be.
     X : array-like of shape (n_samples, n_features), default=None
@@ -100,13 +102,14 @@ def save_explorer(
     title = title or "Latent explorer"
     points, names = (None, {}) if means is None else _points(means, y, class_names)
     prior = _prior(fitted, vae, names) if fitted.variational else None
+    decoder, inverse = export_decoder(fitted), inverse_of(before)
     content = {
-        "decoder": export_decoder(fitted),
+        "decoder": decoder if inverse is None else decoder_in_units(decoder, inverse),
         **_latent_space(vae, prior, means),
         "points": points,
         "prior": prior,
         "labels": _marks(vae.classes_, names) if fitted.labels_in_decoder else None,
-        **_output(vae, means, image_shape),
+        **_output(vae, before, means, image_shape),
     }
     page = _fill(title, _describe(fitted), content)
     if len(page) > MAX_BYTES:
@@ -226,7 +229,9 @@ def _marks(labels: Any, names: dict[Any, Any]) -> list[dict[str, str]]:
     return [{"mark": mark, "name": name} for mark, name in zip(marks, written, strict=True)]
 
 
-def _output(vae: VAETransformer, means: np.ndarray | None, image_shape: Any) -> dict[str, Any]:
+def _output(
+    vae: VAETransformer, before: list[Any], means: np.ndarray | None, image_shape: Any
+) -> dict[str, Any]:
     """How to show x: an image and its darkest and brightest value, or features and their ends."""
     fitted, shape = vae.fitted_, _image_shape(vae, image_shape)
     if fitted.variational:
@@ -234,11 +239,15 @@ def _output(vae: VAETransformer, means: np.ndarray | None, image_shape: Any) -> 
     else:
         assert means is not None  # without a prior the page has rows
         rows = vae.inverse_transform(means[:256])
+    inverse = inverse_of(before)
+    rows = rows if inverse is None else inverse(rows)
     if shape is not None:
-        shares = fitted.likelihood.scaled
+        shares = fitted.likelihood.scaled and not before
         ends = [0, fitted.scaling.max_value] if shares else [rows.min(), rows.max()]
         return {"image": shape, "ends": ends}
-    names = getattr(vae, "feature_names_in_", [f"x{i}" for i in range(rows.shape[1])])
+    numbered = [f"x{i}" for i in range(rows.shape[1])]
+    named = vae if inverse is None else before[0]
+    names = getattr(named, "feature_names_in_", numbered)
     shown = np.sort(np.argsort(-rows.std(axis=0), kind="stable")[:MAX_FEATURES])
 
     return {

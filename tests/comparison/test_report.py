@@ -135,6 +135,27 @@ def test_errors_are_those_of_the_summary(comparison, page):
                 assert error == "left out"
 
 
+def test_errors_are_bold_only_where_features_are_told_apart(page, y_test, tmp_path):
+    assert 'class="best"' not in page.partition("<main>")[2]
+    rows = [
+        Row(
+            *(name, classifier, 0),
+            n_dims=2,
+            feature_fit_seconds=1.0,
+            test_error=n / N_TEST,
+            error_low=0.0,
+            error_high=1.0,
+            mistakes=tuple(range(n)),
+            mistaken_for=tuple((y_test[:n] + 1) % 10),
+        )
+        for classifier, errors in (("knn", (2, 3, 40)), ("svm", (2, 3, 4)))
+        for name, n in zip(("fv", "pca", "raw"), errors, strict=True)
+    ]
+    FeatureComparison(tuple(rows), N_TEST).save_report(tmp_path / "page.html", y_test)
+    bold = re.findall(r'class="best">([\d.]+)', (tmp_path / "page.html").read_text("utf-8"))
+    assert bold == ["3.33", "5.00"]
+
+
 def test_confusion_matrices_are_those_of_the_rows(comparison, page, y_test):
     rows = [r for r in comparison.rows if (r.feature, r.classifier) == ("vae", "knn")]
     counts = confusion_matrix(rows, y_test, np.arange(10))

@@ -21,7 +21,7 @@ def test_row_and_column_are_named(X):
     X[7, 2], X[9, 1] = 0, np.nan
     said = r"(?s)NaN\. The first one is in row 9, column 1\.\n.*imput"
     with pytest.raises(ValueError, match=said), placed(X):
-        check_array(X, estimator="A")
+        check_array(X, estimator="A", input_name="X")
 
 
 def test_other_errors_are_left_alone(X):

@@ -1,6 +1,7 @@
 """The page in Chromium: it computes what Python computes, and follows mouse, keys and fingers."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from skvae import VAETransformer, save_explorer
@@ -121,6 +122,32 @@ def test_the_mouse_moves_the_point(open_page, on_the_map, digits):
     assert f"({where(page)[0]:.2f}, {where(page)[1]:.2f})" in page.inner_text("#place")
 
 
+def test_the_wheel_and_buttons_zoom_the_map(open_page, on_the_map, digits):
+    page = open_page(on_the_map, *digits)
+    ranges = np.array(page.evaluate("ranges"))
+    box = page.locator("#map").bounding_box()
+    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.4 * box["height"])
+    under = where(page)
+    page.mouse.wheel(0, -240)
+    assert where(page) == pytest.approx(under)
+    shown = np.array(page.evaluate("shown"))
+    np.testing.assert_allclose(np.diff(shown), np.diff(ranges) / 2)
+    assert shown[0] @ [0.3, 0.7] == pytest.approx(under[0], abs=0.02)
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
+    assert where(page) == pytest.approx(shown.mean(axis=1), abs=0.02)
+
+    page.evaluate("skvae.moveTo(ranges.map((range) => range[0]))")
+    corner = where(page)
+    shown = np.array(page.evaluate("shown"))
+    assert (shown[:, 0] <= corner).all() and (corner <= shown[:, 1]).all()
+    page.get_by_role("button", name="Whole map").click()
+    np.testing.assert_allclose(page.evaluate("shown"), ranges)
+    page.get_by_role("button", name="Zoom in").click()
+    page.keyboard.press("Shift+Tab")
+    page.locator("#map").press("-")
+    np.testing.assert_allclose(page.evaluate("shown"), ranges)
+
+
 def test_keys_move_the_point(open_page, on_the_map):
     page = open_page(on_the_map)
     before = picture(page)
@@ -230,7 +257,7 @@ def test_a_class_of_the_decoder(open_page, digits):
 
 def test_buttons(open_page, on_the_map, digits):
     page = open_page(on_the_map, *digits)
-    page.get_by_role("button", name="One of the given rows").click()
+    page.get_by_role("button", name="Random data point").click()
     means = on_the_map.transform(digits[0])
     assert np.abs(means - where(page)).max(axis=1).min() < 1e-4 or (where(page) == 3.5).any()
     page.get_by_role("button", name="Draw from the prior").click()
@@ -250,6 +277,15 @@ def test_features_are_a_table(open_page):
     assert page.locator("#features th").all_inner_texts() == ["x0", "x1"]
     assert shown == pytest.approx(x, rel=1e-3)
     assert not page.locator("#image").is_visible()
+
+
+def test_names_of_features_are_whole(open_page):
+    names = ["a_rather_long_name_of_a_measured_quantity_in_mm", "short", "of several words, in kg"]
+    frame = pd.DataFrame(RNG.normal(size=(80, 3)), columns=names)
+    page = open_page(VAETransformer(2, max_iter=2, random_state=0).fit(frame))
+    heights = page.eval_on_selector_all("#features th", "all => all.map((th) => th.clientHeight)")
+    assert page.locator("#features th").all_inner_texts() == names
+    assert heights[0] == heights[1]  # a name of one word stands in one line
 
 
 def test_dark_and_light(open_page, on_the_map, digits):

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
+from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from skvae import FisherVectorEncoder, VAETransformer, save_explorer
 from skvae.explorer.page import MAX_FEATURES, MAX_POINTS
@@ -184,10 +185,26 @@ def test_what_a_parameter_became_after_the_fit_is_not_shown(page):
 
 def test_a_pipeline_sends_points_through_its_first_steps(page, digits):
     X = digits[0]
-    pipeline = make_pipeline(MinMaxScaler(), vae()).fit(X * 16)
+    pipeline = make_pipeline(PCA(30), vae()).fit(X * 16)
     alone = content_of(page(pipeline[-1], pipeline[0].transform(X * 16)))
 
     assert content_of(page(pipeline, X * 16)) == alone
+
+
+def test_scalers_before_the_vae_give_the_units_of_the_first_x(page):
+    X = load_iris(as_frame=True).data
+    pipeline = make_pipeline(StandardScaler(), "passthrough", MinMaxScaler(), vae()).fit(X)
+    content, alone = content_of(page(pipeline)), content_of(page(pipeline[-1]))
+    means = np.linspace(0, 1, 4)
+    of_page, of_vae = (
+        means * c["decoder"]["scale"] + c["decoder"]["offset"] for c in (content, alone)
+    )
+    wanted = pipeline[0].inverse_transform(pipeline[2].inverse_transform(of_vae[None]))[0]
+
+    np.testing.assert_allclose(of_page, wanted)
+    assert [feature["name"] for feature in content["features"]] == list(X.columns)
+    ends = np.array([feature["ends"] for feature in content["features"]])
+    assert (ends[:, 0] > 0).all() and (ends[:, 1] < 10).all() and ends[2, 1] > 2
 
 
 def test_most_informative_dimensions_come_first(page, digits):
