@@ -17,6 +17,15 @@ __all__ = ["check_sizes", "trusted_types"]
 # Bytes that any file may unpack to, and how many for each of its own: of zeros alone it is 1,000.
 _ALWAYS, _PER_BYTE = 2**26, 100
 
+# Plain values that the fit of a table holds, and transformers of scikit-learn's in them.
+_OURS = (
+    "skvae.data.frames.ColumnType",
+    "skvae.data.frames.FrameType",
+    "skvae.vae.categories.Categories",
+    "skvae.vae.column_blocks.ColumnBlock",
+    "skvae.vae.columns.Columns",
+)
+
 # Parts of fitted estimators of scikit-learn's that are Python throughout and act only by calling
 # other parts, whose types are looked at as well. Trees are not among them: their compiled code
 # follows the numbers in a file wherever they lead.
@@ -55,7 +64,9 @@ def trusted_types(ours: Iterable[type]) -> set[str]:
     splitters = (x for x in vars(model_selection).values() if hasattr(x, "get_n_splits"))
     scores = (metrics.get_scorer(name)._score_func for name in metrics.get_scorer_names())
 
-    return {*_PARTS} | {f"{x.__module__}.{x.__name__}" for x in (*ours, *splitters, *scores)}
+    return {*_PARTS, *_OURS} | {
+        f"{x.__module__}.{x.__name__}" for x in (*ours, *splitters, *scores)
+    }
 
 
 def check_sizes(path: PathLike) -> None:

@@ -65,8 +65,10 @@ class GenerativeMixin:
 
         Returns
         -------
-        X_original : ndarray of shape (n_samples, n_features)
-            Mean of x given z, in the units of the data.
+        X_original : ndarray of shape (n_samples, n_features), or DataFrame
+            Mean of x given z, in the units of the data. If the fit saw a DataFrame with likelihoods
+            of its columns, one of that kind with its types: whole numbers are rounded, and
+            categories the most probable ones.
 
         Raises
         ------
@@ -102,8 +104,8 @@ class GenerativeMixin:
 
         Returns
         -------
-        X_reconstructed : ndarray of shape (n_samples, n_features)
-            In the units of the data.
+        X_reconstructed : ndarray of shape (n_samples, n_features), or DataFrame
+            In the units of the data, as :meth:`inverse_transform` gives them.
         """
         fitted = self.fitted_
         rows = self._rows(X)
@@ -139,7 +141,8 @@ class GenerativeMixin:
         Returns
         -------
         X : ndarray of shape (n_samples, n_steps, n_features)
-            Means of x, in the units of the data.
+            Means of x, in the units of the data. Where columns have likelihoods of their own, a
+            table of (n_samples * n_steps) rows, line after line.
         """
         if n_steps < 2:
             raise ValueError(f"n_steps must be at least 2, the two ends, got {n_steps}.")
@@ -192,7 +195,8 @@ class GenerativeMixin:
         Returns
         -------
         log_density : ndarray of shape (n_samples,), float64
-            In nats, for densities in the units of X. Under ``likelihood="bernoulli"`` rows are
+            In nats, for densities in the units of X; of a table's categories and counts
+            probabilities, each column on its own given z. Under ``likelihood="bernoulli"`` rows are
             clipped to its range, and grey levels have a cross-entropy instead, each with a warning.
 
         Raises
@@ -268,8 +272,8 @@ class GenerativeMixin:
 
         Returns
         -------
-        X : ndarray of shape (n_samples, n_features), float64
-            In the units of the data.
+        X : ndarray of shape (n_samples, n_features), float64, or DataFrame
+            In the units of the data; a table as :meth:`inverse_transform` gives it.
         """
         fitted = self.fitted_
         if n_samples < 1:

@@ -116,11 +116,17 @@ class VAETransformer(
         its value is a cross-entropy, not a log-density, which scores say in a warning. "gaussian"
         standardises each feature and learns one noise scale, "gaussian_diag" one per feature.
         "poisson" is for counts, of which the encoder sees log(1 + x); few counts in a row, as in
-        short texts, want ``hidden_layer_sizes=(200,)`` and ``warm_up=1.0``. "auto" is Bernoulli
-        when all values of the fit are 0 or ``max_value``, under ``binarize``, or when they lie in
-        [0, ``max_value``] and that is not 1, which says that they are grey levels; else it is
-        Gaussian, with a warning if they are whole numbers, as counts are. A callable makes a module
-        of your own from the number of features, which describes X as it is, with
+        short texts, want ``hidden_layer_sizes=(200,)`` and ``warm_up=1.0``. "negative_binomial" is
+        for counts that vary more, by an overdispersion that is learned per feature. "categorical"
+        takes the values of each column as categories. A list of triples (name, likelihood,
+        columns), as of scikit-learn's ``ColumnTransformer``, has a likelihood for each block of
+        columns, for categories also a ``OneHotEncoder``, which says how to make them; every column
+        is in one block. "auto" is such a list for a DataFrame of pandas or polars with categories,
+        text or booleans: "categorical" for those, "gaussian_diag" for the rest. Else it is
+        Bernoulli when all values of the fit are 0 or ``max_value``, under ``binarize``, or when
+        they lie in [0, ``max_value``] and that is not 1, which says that they are grey levels; else
+        it is Gaussian, with a warning if they are whole numbers, as counts are. A callable makes a
+        module of your own from the number of features, which describes X as it is, with
         ``log_prob(x, output)``, ``mean(output)`` and ``sample(output, generator)``, and for missing
         values ``log_prob_per_feature(x, output)``; to be pickled it needs to be importable. A
         ``skvae.parts.Likelihood`` also says what is known of it without torch.
@@ -225,10 +231,14 @@ class VAETransformer(
     ----------
     parameters_ : dict of ndarray
         Weights.
-    likelihood_ : str, Likelihood or callable
+    likelihood_ : str, Likelihood, callable or list of triples
         The likelihood in use.
+    columns_ : Columns
+        What the columns of a table are to the network, if they have likelihoods of their own:
+        ``columns_.column_of``, an array, has the place of the table's column for each of the
+        network's, which ``columns_.feature_names`` names; ``columns_.to_matrix(X)`` gives them.
     mean_, scale_ : ndarray of shape (n_features,) or None
-        Internal standardisation (Gaussian likelihood).
+        Internal standardisation (Gaussian likelihood); 0 and 1 for the network's other columns.
     classes_ : ndarray of shape (n_classes,)
         Labels, if ``conditional`` is not None.
     class_counts_ : ndarray of shape (n_classes,)
@@ -290,6 +300,11 @@ class VAETransformer(
     All this is right where whether a value is missing does not depend on the value itself.
     Standardisation takes the moments of what is observed. Sparse matrices cannot say what is
     missing.
+
+    In a table with blocks of columns a category is to the network a column of 0 and 1 for each of
+    its values; one that the fit has not seen is a row of zeros and does not count in log p(x). The
+    densities of :meth:`score_samples` are with respect to Lebesgue measure for Gaussian columns, in
+    the units of X, and counting measure for the others.
 
     What a fit has settled stays with it. Parameters that are set afterwards take effect in the next
     fit, but for ``output``, ``n_jobs`` and ``device``.
@@ -502,11 +517,12 @@ class VAETransformer(
         Parameters
         ----------
         X : array-like, sparse matrix or iterable of blocks, of shape (n_samples, n_features)
-            Rows, NaN where a value is missing. Those of a memory map stay on disk, sparse ones
-            sparse, and uint8 arrays uint8; a batch is gathered and cast when its turn comes, to the
-            same bits. An iterable yields 2-D blocks, anew whenever it is iterated over: first to
-            count and check the rows, then once in every pass of the training, which shuffles them
-            within windows of a few thousand. How it cuts them makes no difference.
+            Rows, or a DataFrame of numbers and categories; NaN where a value is missing. Those of a
+            memory map stay on disk, sparse ones sparse, and uint8 arrays uint8; a batch is gathered
+            and cast when its turn comes, to the same bits. An iterable yields 2-D blocks, anew
+            whenever it is iterated over: first to count and check the rows, then once in every pass
+            of the training, which shuffles them within windows of a few thousand. How it cuts them
+            makes no difference.
         y : array-like of shape (n_samples,), default=None
             Labels, used and needed unless ``conditional`` is None.
         sample_weight : float or array-like of shape (n_samples,), default=None

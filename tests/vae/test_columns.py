@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from skvae import FisherScores, VAETransformer, save_explorer
+from skvae import FisherScores, VAETransformer, load_estimator, save_explorer
 from skvae.vae.columns import columns_of
 
 N = 120
@@ -361,3 +361,12 @@ def test_arrays_and_tables_of_numbers_need_no_columns():
     assert columns_of("auto", np.zeros((3, 2))) is None
     assert columns_of("auto", table()[NUMBERS]) is None
     assert columns_of("gaussian", table()[NUMBERS]) is None
+
+
+def test_files_of_skops_hold_tables(fitted, tmp_path):
+    io = pytest.importorskip("skops.io")
+    io.dump(fitted, tmp_path / "vae.skops")
+    loaded = load_estimator(tmp_path / "vae.skops")
+
+    assert np.array_equal(loaded.transform(table()), fitted.transform(table()))
+    pd.testing.assert_frame_equal(loaded.sample(4), fitted.sample(4))

@@ -1,7 +1,7 @@
 """Categories: one-hot columns, whose probabilities are a softmax of the decoder's output."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -9,6 +9,9 @@ from torch import nn
 from torch.nn import functional
 
 __all__ = ["Categorical"]
+
+# Categories of up to 8 columns are put side by side, those of up to 64, of up to 512, ...
+_LOG2_OF_WIDTHS = 3
 
 
 class Categorical(nn.Module):
@@ -46,7 +49,7 @@ class Categorical(nn.Module):
 
     def log_probabilities(self, logits: torch.Tensor) -> torch.Tensor:
         """Log-probability of each category, (n, n_features)."""
-        return self._of_each(logits, lambda part: part.log_softmax(-1))
+        return self._joined([part.log_softmax(-1) for part in self._split(logits, -math.inf)])
 
     def log_prob_per_feature(self, x: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
         """Log-probability of the categories that are there, 0 at the others, (n, n_features)."""
@@ -60,39 +63,35 @@ class Categorical(nn.Module):
         self, x: torch.Tensor, logits: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Sum of log p(x|z), (), and the gradient of the loss by the logits, (n, n_features)."""
-        log_p = self.log_probabilities(logits)
-        known = self._of_each(x, lambda part: part.sum(-1, keepdim=True).expand_as(part), pad=0.0)
+        log_shares = [part.log_softmax(-1) for part in self._split(logits, -math.inf)]
+        counts = [part.sum(-1, keepdim=True) for part in self._split(x, 0.0)]
+        expected = [log_p.exp() * n for log_p, n in zip(log_shares, counts, strict=True)]
 
-        return (x * log_p).sum(), log_p.exp().mul_(known).sub_(x)
+        return (x * self._joined(log_shares)).sum(), self._joined(expected).sub_(x)
 
     def mean(self, logits: torch.Tensor) -> torch.Tensor:
         """E[x|z], the probability of each category, (n, n_features)."""
-        return self._of_each(logits, lambda part: part.softmax(-1))
+        return self._joined([part.softmax(-1) for part in self._split(logits, -math.inf)])
 
     def sample(self, logits: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """One draw of x given z, (n, n_features), by the largest of logits with Gumbel noise."""
         noise = torch.empty_like(logits).exponential_(generator=generator).log()
 
-        def drawn(part: torch.Tensor) -> torch.Tensor:
-            return functional.one_hot(part.argmax(-1), part.shape[-1]).to(logits.dtype)
+        noisy = self._split(self.log_probabilities(logits) - noise, -math.inf)
+        drawn = [functional.one_hot(part.argmax(-1), part.shape[-1]) for part in noisy]
 
-        return self._of_each(self.log_probabilities(logits) - noise, drawn)
+        return self._joined(drawn).to(logits.dtype)
 
-    def _of_each(
-        self,
-        values: torch.Tensor,
-        function: Callable[[torch.Tensor], torch.Tensor],
-        pad: float = -math.inf,
-    ) -> torch.Tensor:
-        """What a function makes of the columns of each category, its last axis, (n, n_features)."""
-        wide = functional.pad(values, (0, 1), value=pad)[:, self.gathered]
+    def _split(self, values: torch.Tensor, pad: float) -> list[torch.Tensor]:
+        """Columns of each category side by side, (n, k, width), for each width."""
+        wide = functional.pad(values, (0, 1), value=pad).index_select(1, self.gathered)
         parts = wide.split([k * width for k, width in self._shapes], dim=1)
-        made = [
-            function(part.unflatten(1, shape)).flatten(1)
-            for part, shape in zip(parts, self._shapes, strict=True)
-        ]
 
-        return torch.cat(made, dim=1)[:, self.places]
+        return [part.unflatten(1, shape) for part, shape in zip(parts, self._shapes, strict=True)]
+
+    def _joined(self, parts: list[torch.Tensor]) -> torch.Tensor:
+        """The columns of such parts in their order, (n, n_features)."""
+        return torch.cat([part.flatten(1) for part in parts], dim=1).index_select(1, self.places)
 
 
 def _padded(sizes: np.ndarray) -> tuple[list[tuple[int, int]], np.ndarray, np.ndarray]:
@@ -103,7 +102,7 @@ def _padded(sizes: np.ndarray) -> tuple[list[tuple[int, int]], np.ndarray, np.nd
     """
     n_features, firsts = int(sizes.sum()), np.cumsum(sizes) - sizes
     shapes, gathered = [], []
-    powers = np.ceil(np.log2(sizes))
+    powers = np.ceil(np.log2(sizes) / _LOG2_OF_WIDTHS)
     for power in np.unique(powers):
         group = np.flatnonzero(powers == power)
         columns = firsts[group, None] + np.arange(sizes[group].max())

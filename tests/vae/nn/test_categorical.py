@@ -5,8 +5,8 @@ from scipy.special import log_softmax
 
 from skvae.vae.nn.categorical import Categorical
 
-SIZES = [2, 7, 1, 3, 2]
-OUTPUT = 3 * torch.randn(6, 15, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+SIZES = [2, 7, 1, 12, 2]
+OUTPUT = 3 * torch.randn(6, 24, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 
 
 def one_hot(n=6, seed=0):
