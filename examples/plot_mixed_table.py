@@ -3,9 +3,9 @@ Tables with categories and holes
 ================================
 
 Rows of a table have numbers beside categories, and some cells are empty. Classifiers want numbers,
-all of them known. :func:`skvae.recipes.make_for_table` makes a pipeline of a table's columns:
-scikit-learn's imputer, scaler and one-hot encoder, and what is learned from the encoded rows, such
-as the posterior means of a variational autoencoder. A shell does all of this page in one line:
+all of them known. :func:`skvae.recipes.make_for_table` makes pipelines for a table's columns:
+"raw" is scikit-learn's scaler, imputer and one-hot encoder, "pca" its principal components, and
+"vae" reads the table as it is. A shell does the comparison in one line:
 ``skvae compare --data wines.csv --target cultivar --report report.html``.
 """
 
@@ -37,8 +37,8 @@ print(table.head())
 # %%
 # Features under the same classifiers
 # -----------------------------------
-# A recipe is an unfitted pipeline, which reads the types of the columns and nothing else: what
-# fills holes is learned in each fold anew.
+# A recipe is an unfitted pipeline, for which the table says no more than what kinds of columns it
+# has: all else is learned in each fold anew.
 classifiers = {
     "linear": LogisticRegression(max_iter=500),
     "nearest neighbours": KNeighborsClassifier(10),
@@ -52,19 +52,32 @@ for name in ["raw", "pca", "vae"]:
         print(f"{name:4} {classifier:20} error {errors[name, classifier]:.1f} %")
 
 # %%
-# Two dimensions are enough for a picture of all rows.
-vae = recipes.make_for_table("vae", table, random_state=0).set_params(vae__n_components=2)
-Z = vae.fit_transform(table)
+# Empty cells
+# -----------
+# A VAE of rows with holes is a model of what belongs into them: ``impute`` fills in what is to be
+# expected from the rest of the row. These cells are known, and were emptied above.
+vae = recipes.make_for_table("vae", table, random_state=0).named_steps["vae"].fit(table)
+filled = vae.impute(table)
+print(filled.head())
 
+truth, scale = wines.data[numbers], wines.data[numbers].std()
+by_median = table[numbers].fillna(table[numbers].median())
+empty = table[numbers].isna().to_numpy()
+
+# %%
 fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
 for shift, classifier in zip((-0.2, 0.2), classifiers, strict=True):
     of_classifier = [errors[name, classifier] for name in ("raw", "pca", "vae")]
     left.barh(np.arange(3) + shift, of_classifier, height=0.38, label=classifier)
 left.set_yticks(range(3), ["raw", "pca", "vae"])
 left.set_xlabel("wines classified wrongly, %")
-left.legend(frameon=False)
-for grower in range(3):
-    right.scatter(*Z[y == grower].T, s=12, label=wines.target_names[grower])
-right.set(xlabel="latent dimension 1", ylabel="latent dimension 2")
-right.legend(frameon=False)
+left.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+scores = ((truth - truth.mean()) / scale).to_numpy()[empty]
+for name, guess in (("median", by_median), ("VAE", filled[numbers])):
+    guesses = ((guess - truth.mean()) / scale).to_numpy()[empty]
+    rms = np.sqrt(np.mean((guesses - scores) ** 2))
+    right.scatter(scores, guesses, s=12, label=f"{name}: off by {rms:.2f}")
+right.axline((0, 0), slope=1, color="0.7", linewidth=0.8)
+right.set(xlabel="emptied cells, in standard deviations", ylabel="filled in")
+right.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
 plt.show()

@@ -100,7 +100,7 @@ def make_for_table(name: str, table: Any, *, random_state: Seed = None) -> Pipel
     Numbers are standardised, the median stands for missing ones, and a column marks them;
     categories become columns of zeros and ones. That is all of "raw", from which "pca" learns. The
     VAEs read the table itself: they have a likelihood for each kind of column, and leave out what
-    is missing.
+    is missing. Numbers of which there are two, such as 0 and 1, are categories to them.
 
     Parameters
     ----------
@@ -134,7 +134,10 @@ def make_for_table(name: str, table: Any, *, random_state: Seed = None) -> Pipel
     if name not in TABLE_FEATURES:
         known = ", ".join(TABLE_FEATURES)
         raise ValueError(f"Feature {name!r} is unknown for tables: choose from {known}.")
-    columns = _Columns(*kinds_of(table))
+    numbers, categories = kinds_of(table)
+    columns = _Columns(
+        numbers, categories, two_valued=[c for c in numbers if table[c].nunique() <= 2]
+    )
     # As many as vary freely: of k categories all but one.
     n_free = len(columns.numbers) + sum(
         min(table[name].nunique(dropna=False), MAX_CATEGORIES) - 1 for name in columns.categories
@@ -145,24 +148,30 @@ def make_for_table(name: str, table: Any, *, random_state: Seed = None) -> Pipel
 
 
 class _Columns(NamedTuple):
+    """Names of columns; those of two numbers have no density, and are categories to a VAE."""
+
     numbers: list[str]
     categories: list[str]
+    two_valued: list[str]
 
 
 def _raw(columns: _Columns, n_components: int, random_state: Seed) -> Pipeline:
-    return Pipeline([("columns", encoded_columns(*columns))])
+    return Pipeline([("columns", encoded_columns(columns.numbers, columns.categories))])
 
 
 def _pca(columns: _Columns, n_components: int, random_state: Seed) -> Pipeline:
     pca = PCA(n_components, random_state=random_state)
 
-    return Pipeline([("columns", encoded_columns(*columns)), ("pca", pca)])
+    return Pipeline(
+        [("columns", encoded_columns(columns.numbers, columns.categories)), ("pca", pca)]
+    )
 
 
 def _vae(columns: _Columns, n_components: int, random_state: Seed) -> Pipeline:
+    numbers = [name for name in columns.numbers if name not in columns.two_valued]
     blocks = [
-        ("numbers", "gaussian_diag", columns.numbers),
-        ("categories", _one_hot(), columns.categories),
+        ("numbers", "gaussian_diag", numbers),
+        ("categories", _one_hot(), columns.categories + columns.two_valued),
     ]
     likelihood = [block for block in blocks if block[2]]
     vae = VAETransformer(n_components, likelihood=likelihood, random_state=random_state)

@@ -76,6 +76,16 @@ def test_numbers_are_what_has_a_numeric_type(table):
     assert kinds_of(table) == (["age"], ["city", "member", "visits"])
 
 
+def test_two_numbers_are_a_category_to_a_vae(table):
+    table = table.assign(married=np.arange(60.0) % 2)
+    (_, _, numbers), (_, _, categories) = (
+        recipes.make_for_table("vae", table).named_steps["vae"].likelihood
+    )
+
+    assert numbers == ["age", "visits"]
+    assert categories == ["city", "member", "married"]
+
+
 def test_an_unknown_feature_is_an_error_with_the_known_ones(table):
     with pytest.raises(ValueError, match="'fv' is unknown for tables: choose from raw, pca"):
         recipes.make_for_table("fv", table)
