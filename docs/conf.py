@@ -110,7 +110,11 @@ if REPOSITORY:
         "github_url": REPOSITORY,
         "use_edit_page_button": True,
         "external_links": [{"name": "Issues", "url": f"{REPOSITORY}/issues"}],
-        "secondary_sidebar_items": ["page-toc", "edit-this-page", "sg_download_links"],
+        "secondary_sidebar_items": {
+            "*": ["page-toc", "edit-this-page"],
+            "auto_examples/*": ["page-toc", "sg_download_links"],
+            "generated/*": ["page-toc"],
+        },
     }
 
 TYPES = {
