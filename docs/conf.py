@@ -110,7 +110,11 @@ if REPOSITORY:
         "github_url": REPOSITORY,
         "use_edit_page_button": True,
         "external_links": [{"name": "Issues", "url": f"{REPOSITORY}/issues"}],
-        "secondary_sidebar_items": ["page-toc", "edit-this-page", "sg_download_links"],
+        "secondary_sidebar_items": {
+            "*": ["page-toc", "edit-this-page"],
+            "auto_examples/*": ["page-toc", "sg_download_links"],
+            "generated/*": ["page-toc"],
+        },
     }
 
 TYPES = {
@@ -132,7 +136,7 @@ def _link_types(app, what, name, obj, options, lines):
     for i, line in enumerate(lines):
         if found := re.match(r"( +\*\*[^*]+\*\* : )(.*)", line):
             start, types = found.groups()
-            lines[i] = start + re.sub(r"\b[A-Za-z]+\b(?![.`(=])", _linked, types)
+            lines[i] = start + re.sub(r"(?<![.\w])[A-Za-z]+\b(?![.`(=])", _linked, types)
 
 
 def _linked(word):
@@ -149,5 +153,9 @@ def _block_math(writer, node):
 
 
 def _write_math(writer, node, *, as_block):
-    writer.body.append(tex2mathml(node.astext(), as_block=as_block))
+    tex = re.sub(r"(?<![\\{A-Za-z])KL\b", r"\\operatorname{KL}", node.astext())
+    mathml = tex2mathml(tex.replace("||", r"\,\|\,"), as_block=as_block)
+    # TeX has a thin space between a function and what is no parenthesis: log p, but exp(z).
+    named = r"(<mo>&ApplyFunction;</mo>)(?!\s*<mo)"
+    writer.body.append(re.sub(named, r'\1<mspace width="0.1667em"></mspace>', mathml))
     raise SkipNode

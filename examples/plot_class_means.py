@@ -3,8 +3,8 @@ Class means as a prior, and the classifier that comes with them
 ===============================================================
 
 With ``conditional="prior"`` labels say where in latent space a class should lie, and nothing else:
-the encoder works without them. Bayes' rule then makes the model a classifier, by distances to the
-class means.
+the encoder works without them. Bayes' rule makes the model a classifier, by the distances of a
+latent point to the class means.
 """
 
 # %%

@@ -5,7 +5,7 @@ Descriptors on a cluster
 Expectation maximisation needs nothing of the data but sums, and sums add. So descriptors stay on
 the machines on which they lie, and one small result per block comes back. Here the cluster is two
 threads of this process; with the address of a scheduler the same lines run on a hundred machines.
-Needs ``pip install "skvae[dask]"``.
+The example needs ``pip install "skvae[dask]"``.
 """
 
 # %%

@@ -4,7 +4,7 @@ Which members of a set decided
 
 A linear model on Fisher vectors can be read back to the descriptors that its decision is made of:
 ``encoder.contributions(X, coef)`` has a number for each, and they sum to the decision less its
-intercept. Here for the patches of an image, and for the rows of a table.
+intercept. The example shows them for the patches of an image and for the rows of a table.
 """
 
 # %%

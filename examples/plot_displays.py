@@ -2,8 +2,8 @@
 Every display
 =============
 
-What can be drawn of a variational autoencoder, of Fisher vectors and of a comparison, on
-scikit-learn's digits. Runs in about half a minute.
+This example draws all that can be drawn of a variational autoencoder, of Fisher vectors and of a
+comparison, on scikit-learn's digits. It runs in about half a minute.
 """
 
 # %%

@@ -2,9 +2,9 @@
 Labels that spread among neighbours
 ===================================
 
-Ten labels, or a hundred, and many images without one. :func:`~skvae.recipes.few_labels` makes
-Fisher vectors of all of them, links each to its nearest, and lets labels spread along the links
-with scikit-learn's ``LabelSpreading``. It works where classes are clusters, and only there.
+Ten images have a label, or a hundred, and many others have none. :func:`~skvae.recipes.few_labels`
+makes Fisher vectors of all of them, links each to its nearest, and lets labels spread along the
+links with scikit-learn's ``LabelSpreading``. It works where classes are clusters, and only there.
 """
 
 # %%

@@ -3,7 +3,8 @@ A tour of Fisher vectors
 ========================
 
 An image becomes a set of patches, the set becomes one vector, the vector goes to a linear
-classifier, and it comes back as an image. Runs in about ten seconds on scikit-learn's digits.
+classifier, and it comes back as an image. The tour takes about ten seconds on scikit-learn's
+digits.
 """
 
 # %%

@@ -3,8 +3,8 @@ Both halves in one grid search
 ==============================
 
 A step of a Pipeline is a parameter like any other: one ``GridSearchCV`` tunes Fisher vectors, VAE
-means and Fisher vectors in the latent space of a patch VAE against each other. Runs in about twenty
-seconds on one core.
+means and Fisher vectors in the latent space of a patch VAE against each other. It runs in about
+twenty seconds on one core.
 """
 
 # %%

@@ -4,7 +4,7 @@ Image files of any size
 
 A folder of photographs has no shape that they share, and often no room in memory. An extractor
 takes the names of the files, reads one at a time, cuts patches at several scales, and a Fisher
-vector makes one row of each file. Runs in ten seconds.
+vector makes one row of each file. It runs in ten seconds.
 """
 
 # %%

@@ -4,7 +4,7 @@ Fisher vectors of keypoints
 
 A detector finds as many keypoints as an image has, each with a descriptor. A Fisher vector makes
 one row of them, with their positions if ``spatial`` says so. scikit-image's own example of Fisher
-vectors (ORB, 5 keypoints, the same digits enlarged) says 0.67 for its accuracy. Runs in half a
+vectors (ORB, 5 keypoints, the same digits enlarged) says 0.67 for its accuracy. It runs in half a
 minute.
 """
 

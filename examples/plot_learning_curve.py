@@ -2,8 +2,8 @@
 Fisher vectors against pixels, from few images to many
 ======================================================
 
-What a linear classifier makes of both when labelled images are few. The encoder sees no labels, so
-it may be fitted on all images; only the classifier has to make do with some.
+This example compares both under a linear classifier when labelled images are few. The encoder sees
+no labels, so it may be fitted on all images; only the classifier has to make do with some.
 """
 
 # %%

@@ -2,8 +2,9 @@
 Counts, and which likelihood
 ============================
 
-The likelihood says what kind of numbers the data are. Given a choice, take the one with the higher
-score on rows that the model has not seen: all scores are in nats, for the same units of X.
+The likelihood says what kind of numbers the data are: counts have Poisson's. Where several can be
+meant, take the one with the highest score on rows that the model has not seen, since all scores are
+in nats, for the same units of X.
 """
 
 # %%

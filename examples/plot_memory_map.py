@@ -3,8 +3,8 @@ A mixture of more descriptors than memory holds
 ===============================================
 
 ``DiagonalGaussianMixture`` reads a memory map a few megabytes at a time. With ``batch_size`` it
-takes a step after every batch instead of every pass: fewer passes over the file, and nearly the
-same likelihood.
+takes a step after every batch instead of every pass, and needs fewer passes over the file for
+nearly the same likelihood.
 """
 
 # %%

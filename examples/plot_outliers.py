@@ -2,8 +2,8 @@
 Outliers by likelihood
 ======================
 
-``score_samples`` bounds the log-density of each row. Rows unlike those of the training have a low
-one. Here the model knows even digits, and meets odd ones.
+``score_samples`` bounds the log-density of each row, which is low for rows unlike those of the
+training. In this tutorial the model is fitted to even digits, and odd ones are the outliers.
 """
 
 # %%

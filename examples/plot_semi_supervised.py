@@ -3,7 +3,8 @@ Few labels, and a prior with class means
 ========================================
 
 With class means as the prior, rows of label -1 are unlabelled: they train encoder and decoder all
-the same, and find their class by themselves. Beside it, classifiers that see labelled rows only.
+the same, and find their class by themselves. Two classifiers that see labelled rows only stand
+beside the model.
 """
 
 # %%

@@ -4,7 +4,7 @@ Series of different lengths
 
 Recordings seldom have one length, and often several channels. :class:`~skvae.SeriesWindows` makes
 a set of windows of each, as many as fit, and a Fisher vector one row of the set. Nothing is padded,
-cut or stretched. Runs in seconds.
+cut or stretched. It runs in seconds.
 """
 
 # %%

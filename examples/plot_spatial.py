@@ -1,10 +1,10 @@
 """
-Where: positions and pyramids
-=============================
+Positions of patches: appended, or in pyramids
+==============================================
 
-A set has no order, so a Fisher vector does not know where a patch lay. Two ways to tell it: append
-the position to each descriptor (``spatial="xy"``), or give each cell of a grid a vector of its own
-(``spatial=(1, 2)``).
+A set has no order, so a Fisher vector does not know where a patch lay. There are two ways to tell
+it: append the position to each descriptor (``spatial="xy"``), or give each cell of a grid a vector
+of its own (``spatial=(1, 2)``).
 """
 
 # %%

@@ -2,9 +2,9 @@
 Streams of blocks and of sets
 =============================
 
-Everything here is made of sums over descriptors. So a Fisher vector can be had of a set that comes
-piece by piece, and a mixture, or a whole encoder, can learn from a stream that is read once and
-never kept.
+Fisher vectors and mixtures are made of sums over descriptors. So a set that comes piece by piece
+has a Fisher vector, and a mixture, or a whole encoder, can learn from a stream that is read once
+and never kept.
 """
 
 # %%

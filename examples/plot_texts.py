@@ -3,8 +3,9 @@ Texts as sets of words
 ======================
 
 A text is a set of words, and each word a vector. The usual row of a text is the mean of its word
-vectors; a Fisher vector says also how they scatter, and among which kinds of words. Here for the
-first words of the documentation of functions, which a linear classifier assigns to their module.
+vectors; a Fisher vector says also how they scatter, and among which kinds of words. In this
+tutorial, a linear classifier assigns functions to their module by the first words of their
+documentation.
 """
 
 # %%

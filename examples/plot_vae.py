@@ -2,8 +2,8 @@
 A tour of the variational autoencoder
 =====================================
 
-Features, reconstructions, samples, likelihoods and class means, on scikit-learn's digits. Runs in
-about half a minute.
+The tour shows features, reconstructions, samples, likelihoods and class means, on scikit-learn's
+digits. It takes about half a minute.
 """
 
 # %%

@@ -4,7 +4,7 @@ Voices as sets of frames
 
 A recording of sound is a set of short frames, as many as it is long, each described by a few
 numbers. Who speaks shows in how the frames are distributed, whatever is said. A Fisher vector makes
-one row of each recording, and a linear classifier tells the voices apart. Runs in seconds.
+one row of each recording, and a linear classifier tells the voices apart. It runs in seconds.
 """
 
 # %%

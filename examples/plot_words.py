@@ -2,9 +2,9 @@
 Bags of words, VLAD, Fisher vectors
 ===================================
 
-Three vectors of the same patches under vocabularies of the same size. Each keeps more than the one
-before: counts of the nearest words; where descriptors lie around each word; and how wide they
-scatter there, with soft counts.
+This example compares three vectors of the same patches, under vocabularies of the same size. Each
+keeps more than the one before: counts of the nearest words; where descriptors lie around each word;
+and how wide they scatter there, with soft counts.
 """
 
 # %%
