@@ -81,3 +81,16 @@ right.axline((0, 0), slope=1, color="0.7", linewidth=0.8)
 right.set(xlabel="emptied cells, in standard deviations", ylabel="filled in")
 right.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
 plt.show()
+
+# %%
+# What to try next
+# ----------------
+# ``VAETransformer(likelihood=[...])`` has a likelihood for each block of columns, where two kinds,
+# numbers and categories, are too few: counts, say. :ref:`The page on tables <mixed-tables>` puts
+# the features under classifiers on larger tables.
+#
+# Where it loses
+# --------------
+# Six columns are few enough for classifiers as they are: nearest neighbours find growers best by
+# "raw", and means of the VAE are no better than principal components. What the VAE adds is a density
+# and the filled cells.
