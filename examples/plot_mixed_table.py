@@ -92,5 +92,5 @@ plt.show()
 # Where it loses
 # --------------
 # Six columns are few enough for classifiers as they are: nearest neighbours find growers best by
-# "raw", and means of the VAE are no better than principal components. What the VAE adds is a density
-# and the filled cells.
+# "raw", and means of the VAE are no better than principal components. What the VAE adds is a
+# density and the filled cells.
