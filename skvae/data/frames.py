@@ -5,17 +5,45 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sklearn.utils import check_array
 
 from skvae._typing import Array
 from skvae.data.containers import is_frame
 from skvae.data.tables import check_table, column_names, is_named_table, values_of
 
-__all__ = ["ColumnType", "FrameType", "column_at", "is_data_frame", "series_categories"]
+__all__ = [
+    "ColumnType",
+    "FrameType",
+    "checked_table",
+    "column_at",
+    "is_data_frame",
+    "names_or_places",
+    "series_categories",
+]
 
 
 def is_data_frame(X: Any) -> bool:
     """Whether X is a data frame of pandas or polars."""
     return is_frame(X) and is_named_table(X)
+
+
+def checked_table(X: Any) -> Any:
+    """A data frame or a two-dimensional array of any values, with rows and columns."""
+    if not is_data_frame(X):
+        if isinstance(X, list | tuple) and np.asarray(X).dtype.kind in "US":
+            X = np.array(X, object)  # numbers beside text stay numbers
+        return check_array(X, dtype=None, ensure_all_finite=False, input_name="X")
+    if not X.shape[0] or not X.shape[1]:
+        raise ValueError(
+            f"Found array with {X.shape[0]} sample(s) and {X.shape[1]} feature(s), while a minimum "
+            "of 1 is required: X is an empty table."
+        )
+    return X
+
+
+def names_or_places(X: Any) -> list[Any]:
+    """Names of the columns of a data frame; of an array, which has none, their places."""
+    return column_names(X) if is_data_frame(X) else list(range(X.shape[1]))
 
 
 def column_at(X: Any, place: int) -> Any:

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from skvae.vae.columns import Columns, columns_of
+from skvae.vae.conditions import Conditions
 from skvae.vae.epochs import Arrays, Epoch, Fit, Start
 from skvae.vae.fitted import FittedVAE
 from skvae.vae.labels import Labels, announced_classes, class_frequencies, known_classes
@@ -104,21 +105,40 @@ def labels_of(
     return Labels.of(y, known, weights=weights)
 
 
-def columns_of_fit(attributes: Attributes, parameters: Mapping[str, Any], X: Any) -> Columns | None:
+def columns_of_fit(
+    attributes: Attributes, parameters: Mapping[str, Any], X: Any, sample_weight: Any = None
+) -> Columns | None:
     """What the columns of X are to a fit, as the fits before have settled it; None for numbers."""
     likelihood, settled = parameters["likelihood"], attributes.get("columns_")
-    columns = columns_of(likelihood, X, settled)
+    conditions = _conditions_of_fit(settled, parameters["conditions"], X, sample_weight)
+    columns = columns_of(likelihood, X, settled, conditions)
     if columns is not None and settled is None and settled_of(attributes) is not None:
+        changed = "likelihood" if conditions is None else "conditions"
         raise ValueError(
-            "likelihood cannot change between fits that continue each other. Fit a clone instead."
+            f"{changed} cannot change between fits that continue each other. Fit a clone instead."
         )
     for name, idle in (("max_value", 1), ("binarize", None)):
         if columns is not None and parameters[name] != idle:
             raise ValueError(
                 f"{name}={parameters[name]!r} is for X of one likelihood, but its columns have "
-                f"several, as they are. Use {name}={idle!r}."
+                f"several, or conditions, as they are. Use {name}={idle!r}."
             )
     return columns
+
+
+def _conditions_of_fit(
+    settled: Columns | None, keys: Any, X: Any, sample_weight: Any
+) -> Conditions | None:
+    if settled is None:
+        return None if keys is None else Conditions.fit(keys, X, sample_weight)
+    known = settled.conditions
+    if known is not None and keys is not None:
+        known.check_same(keys, X)
+    elif known is not None or keys is not None:
+        raise ValueError(
+            "conditions cannot change between fits that continue each other. Fit a clone instead."
+        )
+    return known
 
 
 def names_of(attributes: Attributes, columns: Columns | None) -> np.ndarray | None:

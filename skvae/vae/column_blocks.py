@@ -15,7 +15,7 @@ from skvae.vae.descriptions import (
     likelihood_of_column,
 )
 
-__all__ = ["ColumnBlock", "named_blocks"]
+__all__ = ["ColumnBlock", "named_blocks", "places_of"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,9 @@ class ColumnBlock:
         return list(given[self.columns.index(column)])
 
 
-def named_blocks(triples: Any, X: Any, names: Sequence[Any]) -> list[ColumnBlock]:
+def named_blocks(
+    triples: Any, X: Any, names: Sequence[Any], conditions: Sequence[int] = ()
+) -> list[ColumnBlock]:
     """Blocks that the user names, in which each column is once.
 
     Parameters
@@ -82,6 +84,8 @@ def named_blocks(triples: Any, X: Any, names: Sequence[Any]) -> list[ColumnBlock
         For selectors of columns.
     names : sequence of hashable
         Of its columns; their places where they have none.
+    conditions : sequence of int, default=()
+        Places of columns that belong into no block.
 
     Returns
     -------
@@ -91,14 +95,20 @@ def named_blocks(triples: Any, X: Any, names: Sequence[Any]) -> list[ColumnBlock
     ------
     ValueError
         If there is no such column or likelihood, a block has no column or the name of another, or
-        a column is in no block or in two.
+        a column is in no block or in two, or a condition is in one.
     """
     owners: dict[int, str] = {}
     blocks: list[ColumnBlock] = []
     for triple in triples:
         name, likelihood, columns = _checked(triple, [block.name for block in blocks])
-        places = _places(columns, X, names, name)
+        places = places_of(columns, X, names, f"The block {name!r} of likelihood=")
         for place in places:
+            if place in conditions:
+                raise ValueError(
+                    f"Column {names[place]!r} of X is in the block {name!r} of likelihood= and in "
+                    "conditions=: the likelihood describes the other columns, given the "
+                    "conditions. Leave it out of one of them."
+                )
             if place in owners:
                 twice = "twice in the block" if owners[place] == name else "in two blocks"
                 both = repr(name) if owners[place] == name else f"{owners[place]!r} and {name!r}"
@@ -109,7 +119,7 @@ def named_blocks(triples: Any, X: Any, names: Sequence[Any]) -> list[ColumnBlock
             owners[place] = name
         if places:
             blocks.append(ColumnBlock.of(name, likelihood, places))
-    left = [name for place, name in enumerate(names) if place not in owners]
+    left = [names[p] for p in range(len(names)) if p not in owners and p not in conditions]
     if left:
         raise ValueError(
             f"Column {left[0]!r} of X is in no block of likelihood="
@@ -140,36 +150,54 @@ def _checked(triple: Any, known: Iterable[str]) -> tuple[str, Any, Any]:
     return name, likelihood, columns
 
 
-def _places(columns: Any, X: Any, names: Sequence[Any], block: str) -> list[int]:
-    """Places of columns that are given by names, places, a slice, a mask or a selector."""
+def places_of(columns: Any, X: Any, names: Sequence[Any], who: str) -> list[int]:
+    """Places of columns that are given by names, places, a slice, a mask or a selector.
+
+    Parameters
+    ----------
+    columns : object
+        As in a block of ``likelihood``.
+    X : DataFrame or ndarray of shape (n, n_columns)
+        For selectors of columns.
+    names : sequence of hashable
+        Of its columns; their places where they have none.
+    who : str
+        Names them, for messages.
+
+    Returns
+    -------
+    places : list of int
+
+    Raises
+    ------
+    ValueError
+        If there is no such column, or a mask is not one of all columns.
+    """
     if callable(columns):
         columns = columns(X)
     if isinstance(columns, slice):
-        return list(range(len(names)))[_slice_of_places(columns, names, block)]
+        return list(range(len(names)))[_slice_of_places(columns, names, who)]
     keys = list(np.atleast_1d(np.asarray(columns, object)))
     if keys and all(isinstance(key, bool | np.bool_) for key in keys):
         if len(keys) != len(names):
-            raise ValueError(
-                f"The block {block!r} of likelihood= has a mask of {len(keys)} columns, but X has "
-                f"{len(names)}."
-            )
+            raise ValueError(f"{who} has a mask of {len(keys)} columns, but X has {len(names)}.")
         return np.flatnonzero(keys).tolist()
 
-    return [_place(key, names, block) for key in keys]
+    return [_place(key, names, who) for key in keys]
 
 
-def _slice_of_places(columns: slice, names: Sequence[Any], block: str) -> slice:
+def _slice_of_places(columns: slice, names: Sequence[Any], who: str) -> slice:
     """A slice of places; one of names includes its end, as scikit-learn's do."""
     start, stop = columns.start, columns.stop
     if isinstance(start, str):
-        start = _place(start, names, block)
+        start = _place(start, names, who)
     if isinstance(stop, str):
-        stop = _place(stop, names, block) + 1
+        stop = _place(stop, names, who) + 1
 
     return slice(start, stop, columns.step)
 
 
-def _place(key: Any, names: Sequence[Any], block: str) -> int:
+def _place(key: Any, names: Sequence[Any], who: str) -> int:
     """Place of a column by its name, or by its place from either end."""
     n = len(names)
     if isinstance(key, Integral) and not isinstance(key, bool) and -n <= int(key) < n:
@@ -178,6 +206,5 @@ def _place(key: Any, names: Sequence[Any], block: str) -> int:
         return list(names).index(key)
     shown = ", ".join(map(repr, names[:20])) + (", ..." if n > 20 else "")
     raise ValueError(
-        f"The block {block!r} of likelihood= names the column {key!r}, which X does not have. Its "
-        f"columns are {shown}."
+        f"{who} names the column {key!r}, which X does not have. Its columns are {shown}."
     )

@@ -6,18 +6,26 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_array
 
 from skvae._typing import Array
 from skvae.compute.sizes import check_memory
-from skvae.data.frames import FrameType, column_at, is_data_frame, series_categories
+from skvae.data.frames import (
+    FrameType,
+    checked_table,
+    column_at,
+    is_data_frame,
+    names_or_places,
+    series_categories,
+)
 from skvae.data.rows import facts_of
 from skvae.data.tables import column_names, floats, kind_of, values_of
 from skvae.vae.categories import Categories
 from skvae.vae.column_blocks import ColumnBlock, named_blocks
+from skvae.vae.conditions import Conditions
 from skvae.vae.descriptions import (
     Blocks,
     Likelihood,
+    automatic_likelihood,
     is_categorical,
     likelihood_of,
     likelihood_of_column,
@@ -38,13 +46,15 @@ class Columns:
     Parameters
     ----------
     blocks : list of ColumnBlock
-        In which each column is once.
+        In which each column is once, but for conditions.
     names : list of hashable
         Of the columns; their places where they have none.
     frame : FrameType or None
         What kind of frame they came in; None for an array.
     categories : dict
         Those of columns of categories, by place.
+    conditions : Conditions or None, default=None
+        The other columns of the table, which are in no block.
 
     Examples
     --------
@@ -66,6 +76,7 @@ class Columns:
     names: list[Any]
     frame: FrameType | None
     categories: Mapping[int, Categories]
+    conditions: Conditions | None = None
 
     @property
     def likelihood(self) -> Blocks:
@@ -157,7 +168,7 @@ class Columns:
 
         return matrix
 
-    def to_table(self, x: Array, index: Any = None) -> Any:
+    def to_table(self, x: Array, index: Any = None, given: Sequence[Array] = ()) -> Any:
         """The table that rows of numbers stand for.
 
         Parameters
@@ -166,6 +177,8 @@ class Columns:
             In the user's units; of a category, the largest of its columns counts.
         index : Index or None, default=None
             Of the rows, in pandas.
+        given : sequence of ndarray of shape (n,)
+            Values of the conditions, where there are some.
 
         Returns
         -------
@@ -180,8 +193,13 @@ class Columns:
                 columns[place] = self.categories[place].to_values(part)
             else:
                 columns[place] = part[:, 0]
+        if self.conditions is not None:
+            for condition, values in zip(self.conditions.columns, given, strict=True):
+                columns[condition.place] = values
         if self.frame is not None:
             return self.frame.frame(columns, index)
+        if any(isinstance(value, str) for column in columns for value in column[:1]):
+            return np.column_stack([column.astype(object) for column in columns])
         try:
             return np.column_stack([column.astype(x.dtype) for column in columns])
         except (TypeError, ValueError):  # categories that are no numbers
@@ -197,7 +215,12 @@ class Columns:
                 first = last
 
 
-def columns_of(likelihood: Any, X: Any, settled: Columns | None = None) -> Columns | None:
+def columns_of(
+    likelihood: Any,
+    X: Any,
+    settled: Columns | None = None,
+    conditions: Conditions | None = None,
+) -> Columns | None:
     """What the columns of a table are to a fit; None where all of X has one likelihood.
 
     Parameters
@@ -208,6 +231,8 @@ def columns_of(likelihood: Any, X: Any, settled: Columns | None = None) -> Colum
         Rows of a fit.
     settled : Columns or None, default=None
         Of the fit that this one continues.
+    conditions : Conditions or None, default=None
+        Columns that are not described.
 
     Returns
     -------
@@ -220,21 +245,25 @@ def columns_of(likelihood: Any, X: Any, settled: Columns | None = None) -> Colum
     """
     by_columns = isinstance(likelihood, list | tuple) or is_categorical(likelihood)
     is_automatic = isinstance(likelihood, str) and likelihood == "auto"
+    if conditions is not None:
+        X = checked_table(X)
     if settled is not None and is_automatic:
         return settled
-    if not by_columns and not (is_automatic and is_data_frame(X)):
+    if conditions is None and not by_columns and not (is_automatic and is_data_frame(X)):
         _check_numbers(likelihood, X)
         return None
+    taken = () if conditions is None else conditions.places
     if is_automatic:
-        blocks = _automatic_blocks(X)
+        blocks = _automatic_blocks(X, taken)
         if blocks is None:
             return None
     X = checked_table(X)
-    names = column_names(X) if is_data_frame(X) else list(range(X.shape[1]))
+    names = names_or_places(X)
     if isinstance(likelihood, list | tuple):
-        blocks = named_blocks(likelihood, X, names)
+        blocks = named_blocks(likelihood, X, names, taken)
     elif not is_automatic:
-        blocks = [ColumnBlock.of(likelihood, likelihood, list(range(len(names))))]
+        places = [place for place in range(len(names)) if place not in taken]
+        blocks = [ColumnBlock.of(likelihood_of(likelihood).name, likelihood, places)]
     assert blocks is not None
     if settled is not None:
         _check_same(blocks, settled)
@@ -247,17 +276,19 @@ def columns_of(likelihood: Any, X: Any, settled: Columns | None = None) -> Colum
     }
     frame = FrameType.of(X) if is_data_frame(X) else None
 
-    return Columns(blocks, names, frame, categories)
+    return Columns(blocks, names, frame, categories, conditions)
 
 
-def _automatic_blocks(X: Any) -> list[ColumnBlock] | None:
-    """Numbers and categories of a data frame; None where there are numbers alone."""
-    names = column_names(X)
-    kinds = [kind_of(column_at(X, place), name, "X") for place, name in enumerate(names)]
-    if not {"category", "boolean"} & set(kinds):
+def _automatic_blocks(X: Any, taken: Sequence[int] = ()) -> list[ColumnBlock] | None:
+    """Numbers and categories of a table; None where there are numbers alone and no conditions."""
+    names = names_or_places(X)
+    places = [place for place in range(len(names)) if place not in taken]
+    kinds = {place: kind_of(column_at(X, place), names[place], "X") for place in places}
+    if not {"category", "boolean"} & {*kinds.values()} and not taken:
         return None
     checked_table(X)
-    for name, kind in zip(names, kinds, strict=True):
+    for place, kind in kinds.items():
+        name = names[place]
         if kind == "time":
             raise ValueError(
                 f"Column {name!r} of X holds times, which have no likelihood: make it numbers, "
@@ -265,10 +296,13 @@ def _automatic_blocks(X: Any) -> list[ColumnBlock] | None:
             )
         if kind == "missing":
             raise ValueError(f"Column {name!r} of X has no value: leave it out.")
-    is_number = [kind == "number" for kind in kinds]
+    if {*kinds.values()} == {"number"}:
+        numbers = [floats(column_at(X, p), np.arange(len(X)), names[p], "X") for p in places]
+        own = automatic_likelihood(facts_of(np.column_stack(numbers)), 1.0, binarized=False)
+        return [ColumnBlock.of(own, own, places)]
     blocks = []
     for name, is_category in (("numbers", False), ("categories", True)):
-        columns = [place for place, number in enumerate(is_number) if number != is_category]
+        columns = [p for p, kind in kinds.items() if (kind != "number") == is_category]
         if columns:
             likelihood = likelihood_of_column(is_category=is_category)
             blocks.append(ColumnBlock.of(name, likelihood, columns))
@@ -304,20 +338,6 @@ def _check_numbers(likelihood: Any, X: Any) -> None:
                 f"Column {name!r} of X holds categories, which likelihood={likelihood!r} does not "
                 "describe: use likelihood='auto', or blocks of columns."
             )
-
-
-def checked_table(X: Any) -> Any:
-    """A data frame or a two-dimensional array of any values, with rows and columns."""
-    if not is_data_frame(X):
-        if isinstance(X, list | tuple) and np.asarray(X).dtype.kind in "US":
-            X = np.array(X, object)  # numbers beside text stay numbers
-        return check_array(X, dtype=None, ensure_all_finite=False, input_name="X")
-    if not X.shape[0] or not X.shape[1]:
-        raise ValueError(
-            f"Found array with {X.shape[0]} sample(s) and {X.shape[1]} feature(s), while a minimum "
-            "of 1 is required: X is an empty table."
-        )
-    return X
 
 
 def _numbers_of(column: Any, name: Any, block: ColumnBlock) -> Array:

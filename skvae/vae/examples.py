@@ -12,14 +12,14 @@ __all__ = ["Examples", "FitData"]
 
 @dataclass(frozen=True)
 class Examples:
-    """Rows with their class numbers and weights.
+    """Rows with their class numbers or conditions, and weights.
 
     Parameters
     ----------
     rows : Rows of shape (n, n_features)
         In the user's units.
-    numbers : ndarray of shape (n,) or None, default=None
-        Class numbers, -1 where unknown.
+    numbers : ndarray of shape (n,) or (n, n_conditions), or None, default=None
+        Class numbers, -1 where unknown, or conditions.
     weights : ndarray of shape (n,) or None, default=None
         Positive; None means that all rows count the same.
     has_missing : bool, default=False

@@ -11,6 +11,7 @@ from sklearn.utils import check_consistent_length
 from skvae.data.row_weights import RowWeights
 from skvae.data.rows import RowFacts, Rows
 from skvae.vae.attributes import check_labelled, labels_of, settled_of
+from skvae.vae.conditions import Conditions
 from skvae.vae.descriptions import likelihood_of
 from skvae.vae.examples import Examples, FitData
 from skvae.vae.labels import Labels, encode_labels, some_labels
@@ -76,7 +77,12 @@ def check_validation(parameters: Parameters, given: Given) -> None:
 
 
 def training_data(
-    read: Reader, attributes: Mapping[str, Any], parameters: Parameters, given: Given, classes: Any
+    read: Reader,
+    attributes: Mapping[str, Any],
+    parameters: Parameters,
+    given: Given,
+    classes: Any,
+    conditions: Conditions | None = None,
 ) -> FitData:
     """What a fit learns from; rows of weight 0 are left out.
 
@@ -92,6 +98,8 @@ def training_data(
         ``X``, ``y`` and ``sample_weight``.
     classes : array-like or None
         Labels that will come.
+    conditions : Conditions or None, default=None
+        Columns of X that the decoder sees in place of labels.
 
     Returns
     -------
@@ -110,7 +118,7 @@ def training_data(
     rows, facts = weights.of_rows(rows, facts, unit=unit, moments=moments)
     y = None if conditional is None else _counted(given.y, weights)
     labels = labels_of(attributes, conditional, y, classes, weights.shares)
-    numbers = None if labels is None else labels.numbers
+    numbers = _told(given.X, weights, conditions) if labels is None else labels.numbers
     check_consistent_length(rows, numbers)
 
     examples = Examples(rows, numbers, weights.shares, facts.has_missing)
@@ -124,6 +132,7 @@ def validation_data(
     labels: Labels | None,
     given: Given,
     names: np.ndarray | None,
+    conditions: Conditions | None = None,
 ) -> Examples | None:
     """What a fit stops early by, where the user gives it.
 
@@ -139,6 +148,8 @@ def validation_data(
         ``X_val``, ``y_val`` and ``sample_weight_val``.
     names : ndarray of shape (n_features,) or None
         Of the columns, for messages.
+    conditions : Conditions or None, default=None
+        Columns of X that the decoder sees in place of labels.
 
     Returns
     -------
@@ -159,6 +170,8 @@ def validation_data(
             numbers = encode_labels(_counted(given.y, weights), labels.classes)
     rows, facts = weights.of_rows(rows, facts, unit=scaling.max_value, moments=False)
     with _named("X_val"):
+        if labels is None:
+            numbers = _told(given.X, weights, conditions)
         if likelihood.binary:
             rows = within_support(rows, likelihood, scaling.max_value, binary=False)
         else:
@@ -167,6 +180,17 @@ def validation_data(
             check_reach(facts, scaling, names, likelihood.standardised)
 
     return Examples(rows, numbers, weights.shares, facts.has_missing)
+
+
+def _told(X: Any, weights: RowWeights, conditions: Conditions | None) -> np.ndarray | None:
+    """Conditions of the rows that count, where there are some."""
+    if conditions is None:
+        return None
+    values = conditions.of_rows(X)
+    if weights.places is not None:
+        values = [column[weights.places] for column in values]
+
+    return conditions.to_matrix(values)
 
 
 def _counted(y: Any, weights: RowWeights) -> Any:

@@ -1,6 +1,6 @@
 """A fitted variational autoencoder as a value: what it encodes, decodes, draws and scores."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,6 +11,7 @@ from skvae._typing import Device
 from skvae.compute.devices import gpu_or_none
 from skvae.data.rows import PreparedRows, facts_of, output_dtype
 from skvae.vae.columns import Columns
+from skvae.vae.conditions import Conditions
 from skvae.vae.descriptions import Likelihood, likelihood_of
 from skvae.vae.latent import LatentPrior
 from skvae.vae.missing import log_jacobians
@@ -55,7 +56,8 @@ class FittedVAE:
     """What a fit has left behind, and what can be asked of it.
 
     Rows X are those that :func:`skvae.data.rows.validate_rows` gives, in the user's units; classes
-    y are class numbers, -1 where unknown. No method changes anything.
+    y are class numbers, -1 where unknown, or, where the decoder sees conditions, a matrix of these.
+    No method changes anything.
 
     Parameters
     ----------
@@ -114,6 +116,11 @@ class FittedVAE:
         return labels_in_decoder
 
     @property
+    def conditions(self) -> Conditions | None:
+        """Columns of a table that the decoder sees."""
+        return None if self.columns is None else self.columns.conditions
+
+    @property
     def likelihood(self) -> Likelihood:
         """The description of p(x|z)."""
         return likelihood_of(self.architecture["likelihood"])
@@ -136,7 +143,9 @@ class FittedVAE:
         """What makes numbers of a table, where it holds other things as well."""
         return None if self.columns is None else self.columns.to_matrix
 
-    def to_given(self, x: np.ndarray, like: Any = None) -> np.ndarray:
+    def to_given(
+        self, x: np.ndarray, like: Any = None, conditions: Sequence[np.ndarray] = ()
+    ) -> np.ndarray:
         """Rows in the user's units as the fit was given them: a table, or x itself.
 
         Parameters
@@ -145,11 +154,13 @@ class FittedVAE:
             Finite rows.
         like : DataFrame or None, default=None
             Whose index the rows have, in pandas.
+        conditions : sequence of ndarray of shape (n,)
+            Values of the conditions, where there are some.
         """
         if self.columns is None:
             return x
         index = like.index if hasattr(like, "iloc") and self.columns.frame is not None else None
-        given: np.ndarray = self.columns.to_table(x, index)
+        given: np.ndarray = self.columns.to_table(x, index, conditions)
 
         return given
 
@@ -201,7 +212,9 @@ class FittedVAE:
 
         return self.reached(self._encoder().encode(x, log_var=log_var), X)
 
-    def draw_posterior(self, X: Any, n_importance: int | None = None) -> np.ndarray:
+    def draw_posterior(
+        self, X: Any, n_importance: int | None = None, y: np.ndarray | None = None
+    ) -> np.ndarray:
         """One draw of z from q(z|x) for each row, or the mean of p(z|x) by importance sampling.
 
         Parameters
@@ -210,6 +223,8 @@ class FittedVAE:
             Rows.
         n_importance : int or None, default=None
             Draws for the mean; None gives one draw.
+        y : ndarray of shape (n, n_conditions) or None, default=None
+            Conditions, of which the mean depends.
 
         Returns
         -------
@@ -223,6 +238,7 @@ class FittedVAE:
             X,
             self.scaling.to_network,
             seed,
+            y=y,
             n_importance=n_importance,
             n_jobs=self.n_jobs,
         )
@@ -246,7 +262,7 @@ class FittedVAE:
 
         Parameters
         ----------
-        h : ndarray of shape (n, d) or (n, d + n_classes), float32
+        h : ndarray of shape (n, d), (n, d + n_classes) or (n, d + n_conditions), float32
             As :meth:`decoder_input` gives it.
         finish : callable
             Row by row, from (m, n_features) to (m, n_features); several threads may call it.
@@ -258,8 +274,11 @@ class FittedVAE:
         return self._decoder().decode(h, finish)
 
     def decoder_input(self, Z: np.ndarray, y: np.ndarray | None) -> np.ndarray:
-        """[z | indicator of the class], or z alone, float32."""
-        if self.labels_in_decoder:
+        """[z | indicator of the class], [z | conditions] or z alone, float32."""
+        if self.conditions is not None:
+            assert y is not None
+            Z = np.hstack([Z, y])
+        elif self.labels_in_decoder:
             assert self.n_classes is not None and y is not None
             Z = np.hstack([Z, np.eye(self.n_classes)[y]])
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
@@ -288,8 +307,8 @@ class FittedVAE:
         ----------
         X : ndarray, MappedRows, IteratedRows or PreparedRows of shape (n, n_features)
             Admitted rows.
-        y : ndarray of shape (n,) or None
-            Class numbers; log p(x) where unknown.
+        y : ndarray of shape (n,) or (n, n_conditions), or None
+            Class numbers; log p(x) where unknown. Or conditions.
         n_importance : int or None
             Samples of the importance-weighted bound; None is the evidence lower bound.
 
@@ -333,8 +352,8 @@ class FittedVAE:
         ----------
         X : ndarray, MappedRows or IteratedRows of shape (n, n_features)
             Admitted rows.
-        y : ndarray of shape (n,) or None
-            Class numbers, -1 where unknown.
+        y : ndarray of shape (n,) or (n, n_conditions), or None
+            Class numbers, -1 where unknown, or conditions.
         n_importance : int
             Latent points for each row.
         n_draws : int or None

@@ -32,10 +32,12 @@ def is_generative(self: Any) -> Literal[True]:
 
 
 def _has_classes(self: Any) -> Literal[True]:
-    if settled(vars(self), "conditional") is None:
+    attributes = vars(self)
+    is_told = "_settled" not in attributes and attributes["conditions"] is not None
+    if settled(attributes, "conditional") is None or is_told:
         raise AttributeError(
-            "conditional=None knows no classes to predict; put a classifier behind the features "
-            "instead."
+            "conditional=None, or one of conditions=, knows no classes to predict; put a "
+            "classifier behind the features instead."
         )
     return True
 
@@ -62,33 +64,42 @@ class GenerativeMixin:
         y : label or array-like of shape (n_samples,), default=None
             Class of all or each of the points, for ``conditional="decoder"``; None averages over
             the classes by their frequency in the fit. Ignored otherwise.
+            With ``conditions``, a table of their columns instead, a data frame or an array, with a
+            row for each point or one for all, which is needed: that of one batch for all points
+            takes the batches out.
 
         Returns
         -------
         X_original : ndarray of shape (n_samples, n_features), or DataFrame
-            Mean of x given z, in the units of the data. If the fit saw a DataFrame with likelihoods
-            of its columns, one of that kind with its types: whole numbers are rounded, and
-            categories the most probable ones.
+            Mean of x given z, in the units of the data; with ``conditions`` all columns, those of
+            ``y`` among them. If the fit saw a DataFrame with likelihoods of its columns, one of
+            that kind with its types: whole numbers are rounded, and categories the most probable
+            ones.
 
         Raises
         ------
         ValueError
-            If float32 cannot decode a point.
+            If float32 cannot decode a point, or conditions are missing or unknown.
         """
         fitted = self.fitted_
         Z = check_array(numbers(X), dtype=[np.float64, np.float32])
         d = fitted.n_components
         if Z.shape[1] not in (d, 2 * d):
             raise ValueError(f"X has {Z.shape[1]} columns, but z has {d} (or {2 * d} as params).")
-        class_numbers = None
-        if fitted.labels_in_decoder and y is not None:
-            class_numbers = self._class_numbers(y, len(Z))
+        told: np.ndarray | None = None
+        values: list[np.ndarray] = []
+        if fitted.conditions is not None:
+            told, values = self._conditions(None, y, len(Z))
+        elif fitted.labels_in_decoder and y is not None:
+            told = self._class_numbers(y, len(Z))
 
         Z = Z[:, :d]
 
-        decoded = fitted.decode(Z, class_numbers, Z.dtype)
+        decoded = fitted.decode(Z, told, Z.dtype)
 
-        return fitted.to_given(check_answer(decoded, Z, name="the latent points"))
+        return fitted.to_given(
+            check_answer(decoded, Z, name="the latent points"), conditions=values
+        )
 
     def reconstruct(self, X: ArrayLike, y: Any = None) -> FloatArray:
         """Encode to the posterior mean and decode.
@@ -100,7 +111,8 @@ class GenerativeMixin:
         y : label or array-like of shape (n_samples,), default=None
             Class of all or each of the rows, for ``conditional="decoder"``; None takes the one
             that :meth:`predict` finds. Another class than a row's own shows the row in its style.
-            Ignored otherwise.
+            Ignored otherwise. With ``conditions`` a table of their columns, as for
+            :meth:`inverse_transform`; None takes those of X.
 
         Returns
         -------
@@ -109,9 +121,10 @@ class GenerativeMixin:
         """
         fitted = self.fitted_
         rows = self._rows(X)
-        decoded = fitted.decode(*self._latent(rows, y), output_dtype(rows))
+        Z, told, values = self._latent(X, rows, y)
+        decoded = fitted.decode(Z, told, output_dtype(rows))
 
-        return fitted.to_given(fitted.reached(decoded, rows), like=X)
+        return fitted.to_given(fitted.reached(decoded, rows), like=X, conditions=values)
 
     def interpolate(
         self,
@@ -147,11 +160,16 @@ class GenerativeMixin:
         if n_steps < 2:
             raise ValueError(f"n_steps must be at least 2, the two ends, got {n_steps}.")
         conditional = settled(vars(self), "conditional")
+        fitted = self.fitted_
+        if fitted.conditions is not None:
+            raise ValueError(
+                "interpolate is not for a fit with conditions=: decode points between those of "
+                "transform by inverse_transform(Z, y=...)."
+            )
         if X_b is None and (y_b is None or conditional is None):
             raise ValueError("Without X_b, y_b has to name a class of a fit with conditional=.")
-        fitted = self.fitted_
         rows = self._rows(X_a)
-        a, class_numbers_a = self._latent(rows, y_a)
+        a, class_numbers_a, _ = self._latent(X_a, rows, y_a)
         class_numbers_b: np.ndarray | None
         if X_b is None:
             b, class_numbers_b = a, self._class_numbers(y_b, len(rows))
@@ -159,7 +177,7 @@ class GenerativeMixin:
                 own = self._found(rows) if y_a is None else self._class_numbers(y_a, len(rows))
                 b = fitted.mixture_prior().move(a, own, class_numbers_b)
         else:
-            b, class_numbers_b = self._latent(self._rows(X_b), y_b)
+            b, class_numbers_b, _ = self._latent(X_b, self._rows(X_b), y_b)
             check_consistent_length(rows, b)
         ends = fitted.decoder_input(a, class_numbers_a), fitted.decoder_input(b, class_numbers_b)
         t = np.linspace(0, 1, n_steps, dtype=np.float32)[:, None]
@@ -188,7 +206,8 @@ class GenerativeMixin:
             Rows.
         y : array-like of shape (n_samples,), default=None
             Classes, for p(x|y); unlabelled rows, or all rows without y, have p(x), the sum over
-            classes. Ignored without ``conditional``.
+            classes. Ignored without ``conditional`` and with ``conditions``, which X holds: the
+            density is that of the other columns given these.
         n_importance : int, default=100
             Samples per row; the bound rises to log p(x) with their number.
 
@@ -202,7 +221,8 @@ class GenerativeMixin:
         Raises
         ------
         ValueError
-            If a row is out of the reach of float32, or of the likelihood.
+            If a row is out of the reach of float32, or of the likelihood, or a condition of it is
+            missing or unknown.
 
         References
         ----------
@@ -264,7 +284,8 @@ class GenerativeMixin:
             Number of rows.
         y : label or array-like of shape (n_samples,), default=None
             The class of all rows or of each row; None draws classes by their frequency in the
-            fit. An error without ``conditional``.
+            fit. An error without ``conditional``. With ``conditions`` a table of their columns, as
+            for :meth:`inverse_transform`, which is needed.
         draw : bool, default=False
             Whether to draw x given z, or return its mean.
         random_state : int, RandomState instance or None, default=None
@@ -283,17 +304,15 @@ class GenerativeMixin:
         if random_state is not None:
             seed = int(check_random_state(random_state).randint(2**31 - 1))
         rng = np.random.default_rng(seed)
-        class_numbers = self._classes_to_draw(n_samples, y, rng)
-        Z = fitted.draw_latent(
-            n_samples if class_numbers is None else len(class_numbers), class_numbers, rng
-        )
+        told, values = self._to_draw(n_samples, y, rng)
+        Z = fitted.draw_latent(n_samples if told is None else len(told), told, rng)
         if draw:
-            return fitted.to_given(fitted.draw(Z, class_numbers, seed))
+            return fitted.to_given(fitted.draw(Z, told, seed), conditions=values)
         mean = fitted.decode_input(
-            fitted.decoder_input(Z, class_numbers), lambda x: fitted.to_units(x.astype(np.float64))
+            fitted.decoder_input(Z, told), lambda x: fitted.to_units(x.astype(np.float64))
         )
 
-        return fitted.to_given(mean)
+        return fitted.to_given(mean, conditions=values)
 
     @available_if(_has_classes)
     def predict_proba(self, X: ArrayLike) -> FloatArray:
@@ -350,14 +369,32 @@ class GenerativeMixin:
             validate_rows(self, X, reset=False, to_matrix=fitted.to_matrix), scored=scored
         )
 
-    def _latent(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray | None]:
-        """Posterior means of admitted rows, and their classes where the decoder needs them."""
+    def _latent(
+        self, X: Any, rows: Any, y: Any
+    ) -> tuple[np.ndarray, np.ndarray | None, list[np.ndarray]]:
+        """Posterior means of admitted rows of X, and what the decoder is told beside them."""
         fitted = self.fitted_
-        Z = fitted.encode(X)
+        Z = fitted.encode(rows)
+        if fitted.conditions is not None:
+            return Z, *self._conditions(X, y, len(rows))
         if not fitted.labels_in_decoder:
-            return Z, None
+            return Z, None, []
 
-        return Z, self._found(X) if y is None else self._class_numbers(y, len(X))
+        return Z, self._found(rows) if y is None else self._class_numbers(y, len(rows)), []
+
+    def _conditions(
+        self, X: Any, y: Any = None, n_samples: int | None = None
+    ) -> tuple[np.ndarray | None, list[np.ndarray]]:
+        """Conditions for the decoder, and their values: those of the table y, or of X without."""
+        conditions = self.fitted_.conditions
+        if conditions is None:
+            return None, []
+        if X is None or y is not None:
+            values = conditions.of_table(y, n_samples)
+            return conditions.to_matrix(values, "y"), values
+        values = conditions.of_rows(X)
+
+        return conditions.to_matrix(values), values
 
     def _log_proba(self, X: Any) -> np.ndarray:
         return log_class_probabilities(self.fitted_, X, N_REFINEMENT)
@@ -368,20 +405,24 @@ class GenerativeMixin:
 
         return found
 
-    def _classes_to_draw(
+    def _to_draw(
         self, n_samples: int, y: Any, rng: np.random.Generator
-    ) -> np.ndarray | None:
-        """Class numbers of rows to generate, (n,), or None where there are no classes."""
+    ) -> tuple[np.ndarray | None, list[np.ndarray]]:
+        """Classes or conditions of rows to generate, and the values of conditions."""
         fitted = self.fitted_
+        if fitted.conditions is not None:
+            return self._conditions(None, y, None if n_samples == 1 else n_samples)
         if fitted.n_classes is None:
             if y is not None:
                 raise ValueError("sample(y=...) needs a fit with conditional=.")
 
-            return None
+            return None, []
         if y is None:
-            return rng.choice(fitted.n_classes, n_samples, p=fitted.class_frequencies)
+            return rng.choice(fitted.n_classes, n_samples, p=fitted.class_frequencies), []
 
-        return self._class_numbers(y, len(y) if np.ndim(y) and n_samples == 1 else n_samples)
+        n_samples = len(y) if np.ndim(y) and n_samples == 1 else n_samples
+
+        return self._class_numbers(y, n_samples), []
 
     def _class_numbers(self, y: Any, n_samples: int) -> np.ndarray:
         """Class numbers of a label for all rows, or of one for each, (n_samples,)."""
@@ -396,10 +437,10 @@ class GenerativeMixin:
         return class_numbers
 
     def _row_scores(self, X: Any, y: Any, n_importance: int | None) -> np.ndarray:
-        X = self._rows(X, scored=True)
-        fitted, class_numbers = self.fitted_, None
+        rows, fitted = self._rows(X, scored=True), self.fitted_
+        told, _ = self._conditions(X)
         if fitted.n_classes is not None and y is not None:
-            class_numbers = encode_labels(y, self.classes_)
-            check_consistent_length(X, class_numbers)
+            told = encode_labels(y, self.classes_)
+            check_consistent_length(rows, told)
 
-        return fitted.score_rows(X, class_numbers, n_importance)
+        return fitted.score_rows(rows, told, n_importance)

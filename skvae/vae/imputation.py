@@ -41,7 +41,7 @@ class ImputationMixin(GenerativeMixin):
             Rows, NaN where missing.
         y : label or array-like of shape (n_samples,), default=None
             Class of all or each of the rows; unlabelled rows, or all rows without y, get the sum
-            over classes. Ignored without ``conditional``.
+            over classes. Ignored without ``conditional`` and with ``conditions``, which X holds.
         n_importance : int, default=100
             Latent points for each row. The answer becomes exact for the model with their number.
         draws : int, default=None
@@ -62,8 +62,8 @@ class ImputationMixin(GenerativeMixin):
         Raises
         ------
         ValueError
-            If a row is out of the reach of float32, or the likelihood is one of your own that
-            cannot leave out missing values.
+            If a row is out of the reach of float32, a condition is missing, or the likelihood is
+            one of your own that cannot leave out missing values.
 
         References
         ----------
@@ -93,7 +93,7 @@ class ImputationMixin(GenerativeMixin):
         seed = stream_seed(fitted.seed, IMPUTE)
         if random_state is not None:
             seed = int(check_random_state(random_state).randint(2**31 - 1))
-        numbers = None
+        numbers, values = self._conditions(X)
         if fitted.n_classes is not None and y is not None:
             labels = np.full(len(rows), y) if np.ndim(y) == 0 else y
             numbers = encode_labels(labels, self.classes_)
@@ -101,6 +101,6 @@ class ImputationMixin(GenerativeMixin):
 
         filled = fitted.impute(rows, numbers, n_importance, draws, seed)
         if draws is None or fitted.columns is None:
-            return fitted.to_given(filled, like=X)
+            return fitted.to_given(filled, like=X, conditions=values)
 
-        return [fitted.to_given(drawn, like=X) for drawn in filled]
+        return [fitted.to_given(drawn, like=X, conditions=values) for drawn in filled]

@@ -64,6 +64,11 @@ def _check_units(p: SimpleNamespace) -> None:
 
 def _check_objective(p: SimpleNamespace) -> None:
     prior = prior_of(p.prior)
+    if p.conditions is not None and p.conditional != "decoder":
+        raise ValueError(
+            f"conditions={p.conditions!r} are for the decoder, but conditional={p.conditional!r}. "
+            "Use conditional='decoder'."
+        )
     if p.conditional == "prior" and not prior.of_classes:
         of_classes = _either(name for name, known in PRIORS.items() if known.of_classes)
         raise ValueError(
@@ -96,7 +101,7 @@ def _check_objective(p: SimpleNamespace) -> None:
             "log p(x), which beta other than 1 and free_bits would make a bound on nothing. Use "
             "beta=1 and free_bits=0, or n_importance=1; a warm-up is no obstacle."
         )
-    if not p.variational and p.conditional == "decoder":
+    if not p.variational and p.conditional == "decoder" and p.conditions is None:
         raise ValueError(
             "conditional='decoder' weighs classes by the density of x, which a plain autoencoder "
             "does not have. Use variational=True."

@@ -65,6 +65,7 @@ class Architecture(TypedDict):
     n_prior_components: int | None
     prior: str | Callable[[Any], Any]
     sees_mask: NotRequired[bool]
+    n_conditions: NotRequired[int]
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,7 @@ class Specification:
         names: np.ndarray | None = None,
         n_steps: int | None = None,
         holds_out: bool = True,
+        n_conditions: int = 0,
     ) -> "Specification":
         """What parameters mean for these data.
 
@@ -178,6 +180,8 @@ class Specification:
         holds_out : bool, default=True
             Whether rows are held out where the fit may stop early; False where it has others to
             stop by.
+        n_conditions : int, default=0
+            Inputs of the decoder behind z that are conditions.
 
         Returns
         -------
@@ -197,6 +201,8 @@ class Specification:
             architecture = _architecture(p, likelihood, facts, labels)
             if facts.has_missing and network_of(p.network).sees_mask:
                 architecture["sees_mask"] = True
+            if n_conditions:
+                architecture["n_conditions"] = n_conditions
             _check_size(architecture)
         else:
             architecture = settled.architecture
@@ -362,12 +368,13 @@ def _check_unchanged(
 def _check_size(architecture: Architecture) -> None:
     """Refuse a model that memory cannot hold while it learns."""
     d, n_classes = architecture["n_components"], architecture["n_classes"] or 0
+    n_conditions = architecture.get("n_conditions", 0)
     n_prior = architecture["n_prior_components"] or 0
     network = network_of(architecture["network"])
     hidden = architecture["hidden_layer_sizes"] if network.fully_connected else []
     n_inputs = architecture["n_features"] * (2 if architecture.get("sees_mask") else 1)
     widths = [n_inputs, *hidden, 2 * d]
-    back = [d + n_classes, *hidden[::-1], architecture["n_features"]]
+    back = [d + n_classes + n_conditions, *hidden[::-1], architecture["n_features"]]
     n_weights = sum(a * b for sizes in (widths, back) for a, b in pairwise(sizes))
     n_weights += 2 * d * n_prior
     # A weight has a gradient, two moments and the copy of the last epoch.

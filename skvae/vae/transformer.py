@@ -102,8 +102,8 @@ class VAETransformer(
         them, for rows that are images. Two callables make modules of your own:
         ``encoder(n_features, 2 * n_components)``, whose output is [mean | raw scale], and
         ``decoder(n_components, n_features)``, which for ``conditional="decoder"`` has as many more
-        inputs as there are classes, one of them 1; to be pickled they need to be importable. A
-        ``skvae.parts.Network`` also says how numpy computes them.
+        inputs as there are classes, one of them 1, or as ``conditions`` make; to be pickled they
+        need to be importable. A ``skvae.parts.Network`` also says how numpy computes them.
     image_shape : tuple of int, default=None
         (height, width) or (height, width, channels) for ``network="conv"``; None means square
         grey images.
@@ -140,7 +140,15 @@ class VAETransformer(
         "prior" learns class means: p(z|y) = N(mu_y, I), or with ``prior="mixture"``
         N(mu_y, diag s_y^2), and z tells classes apart.
         "decoder" learns p(x|z, y), which leaves to z what the class does not say; unlabelled rows
-        enter with the sum over classes. None ignores y.
+        enter with the sum over classes; or p(x|z, c) of columns c, see ``conditions``. None ignores
+        y.
+    conditions : column, list of columns, slice, mask or selector, default=None
+        Columns of X that the decoder sees in place of labels, for ``conditional="decoder"``: names
+        in a data frame, places in an array. They are no part of x: encoder and likelihood have the
+        others, and z is to be free of what these say, such as the batch of a measurement. Text,
+        categories and booleans become indicators, numbers are standardised. ``transform`` takes X
+        with these columns and never reads their values; scores, ``reconstruct`` and ``impute`` do,
+        and ``inverse_transform`` and ``sample`` take a table of them as ``y``. Labels are ignored.
     label_weight : float, default=0.0
         Weight of -log q(y|x) of labelled rows in the loss, q(y|x) as in :meth:`predict_proba`
         (``conditional="prior"``) [7]_. Where most rows are unlabelled, the bound alone finds
@@ -372,6 +380,7 @@ class VAETransformer(
         "likelihood": [StrOptions({"auto", *LIKELIHOODS}), Likelihood, callable, list, tuple],
         "max_value": [Interval(Real, 1e-30, 1e30, closed="both")],  # as float32 divides by it
         "conditional": [StrOptions({"prior", "decoder"}), None],
+        "conditions": ["array-like", str, Integral, slice, callable, None],
         "label_weight": [Interval(Real, 0, None, closed="left")],
         "prior": [StrOptions(set(PRIORS)), callable],
         "n_prior_components": [Interval(Integral, 1, None, closed="left")],
@@ -412,6 +421,7 @@ class VAETransformer(
         likelihood: LikelihoodName | Likelihood | Callable[..., Any] | ColumnLikelihoods = "auto",
         max_value: float = 1.0,
         conditional: Literal["prior", "decoder"] | None = None,
+        conditions: Any = None,
         label_weight: float = 0.0,
         prior: Literal["normal", "mixture"] | Callable[..., Any] = "normal",
         n_prior_components: int = 10,
@@ -448,6 +458,7 @@ class VAETransformer(
         self.likelihood = likelihood
         self.max_value = max_value
         self.conditional = conditional
+        self.conditions = conditions
         self.label_weight = label_weight
         self.prior = prior
         self.n_prior_components = n_prior_components
@@ -481,7 +492,7 @@ class VAETransformer(
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.input_tags.sparse = True
         tags.input_tags.allow_nan = True
-        if self.conditional is not None:
+        if self.conditional is not None and self.conditions is None:
             tags.target_tags.required = True
             tags.estimator_type = "classifier"
             tags.classifier_tags = ClassifierTags()
@@ -601,7 +612,8 @@ class VAETransformer(
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows, NaN where a value is missing. Only counts are checked for what they are, and all
-            for what float32 can hold.
+            for what float32 can hold. The values of ``conditions`` are not read, but with
+            ``output="refined"``.
 
         Returns
         -------
@@ -610,13 +622,15 @@ class VAETransformer(
             float32 or of numbers that are exact in it, such as uint8, else float64.
         """
         fitted = self.fitted_
-        X = self._rows(X)
-        if self.output in ("sample", "refined"):
-            Z = fitted.draw_posterior(X, N_REFINEMENT if self.output == "refined" else None)
+        rows = self._rows(X)
+        if self.output == "refined":
+            Z = fitted.draw_posterior(rows, N_REFINEMENT, self._conditions(X)[0])
+        elif self.output == "sample":
+            Z = fitted.draw_posterior(rows)
         else:
-            Z = fitted.encode(X, log_var=self.output == "params")
+            Z = fitted.encode(rows, log_var=self.output == "params")
 
-        return Z.astype(output_dtype(X), copy=False)
+        return Z.astype(output_dtype(rows), copy=False)
 
 
 @fit_context(prefer_skip_nested_validation=True)
@@ -708,16 +722,19 @@ def _train(
     from skvae.vae.training.ranks import ranks_in_use
 
     before = vars(aside)
-    columns = columns_of_fit(before, parameters, given.X)
+    columns = columns_of_fit(before, parameters, given.X, given.sample_weight)
+    conditions = None if columns is None else columns.conditions
     if columns is not None:
         parameters = parameters | {"likelihood": columns.likelihood}
     check_options(parameters)
+    if conditions is not None:  # which stand in the place of labels
+        parameters = parameters | {"conditional": None}
     check_validation(parameters, own_validation)
     to_matrix = None
     if columns is not None:
         to_matrix = partial(columns.to_matrix, learning="columns_" in before)
     read = partial(read_rows, aside, unit=parameters["max_value"], to_matrix=to_matrix)
-    data = training_data(read, before, parameters, given, classes)
+    data = training_data(read, before, parameters, given, classes, conditions)
     names = names_of(vars(aside), columns)
     specification = Specification.of(
         parameters,
@@ -727,8 +744,11 @@ def _train(
         names=names,
         n_steps=n_steps,
         holds_out=own_validation.X is None,
+        n_conditions=0 if conditions is None else conditions.width,
     )
-    validation = validation_data(read, specification, data.labels, own_validation, names)
+    validation = validation_data(
+        read, specification, data.labels, own_validation, names, conditions
+    )
     data = replace(data, validation=validation)
     start = start_of(before, optimizer)
     ranks = ranks_in_use()

@@ -38,6 +38,7 @@ def test_transform_checks_counts():
 
 # A value that each parameter does not have in the fits below.
 OTHER = {
+    "conditions": [0],
     "n_components": 9,
     "network": "conv",
     "image_shape": (4, 16),

@@ -78,8 +78,8 @@ def impute(
         In the user's units, NaN where missing.
     prepare : callable
         From rows of X to what the network sees, float32.
-    y : ndarray of shape (n,) or None
-        Class numbers, -1 where unknown.
+    y : ndarray of shape (n,) or (n, n_conditions), or None
+        Class numbers, -1 where unknown, or conditions.
     seed : int
         Of all noise. That of a row belongs to its values, and with draws to its place as well.
     n_importance : int
@@ -132,14 +132,15 @@ def _candidates(
 ) -> _Candidates:
     posterior = model.posterior(x)
     noise = np.zeros((len(x), k, model.n_components), np.float32)
-    known = -np.ones(len(x), int) if y is None else y
+    known = -np.ones(len(x), int) if y is None or y.ndim > 1 else y
     empty = x.isnan().all(1).cpu().numpy() & (draw_prior is not None)
     for row, generator in enumerate(generators):
         if empty[row] and draw_prior is not None:
             noise[row] = draw_prior(k, int(known[row]), generator)
         else:
             generator.standard_normal(dtype=np.float32, out=noise[row])
-    labels, is_empty = torch.tensor(known).to(x.device), torch.tensor(empty).to(x.device)
+    is_empty = torch.tensor(empty).to(x.device)
+    labels = torch.tensor(known if y is None else y).to(x.device)
     points, ratios = [], []
     for u in torch.tensor(noise).to(x).unbind(1):
         z = torch.where(is_empty[:, None], u, posterior.rsample(u))
@@ -151,8 +152,13 @@ def _candidates(
 
 
 def _classes(model: VAE, y: torch.Tensor) -> list[tuple[torch.Tensor | None, torch.Tensor]]:
-    """What the decoder may see of each row's class, and its log-probability; a known one alone."""
+    """What the decoder may see of each row's class, and its log-probability; a known one alone.
+
+    Conditions, which are all known, stand in the place of classes.
+    """
     certain = torch.zeros(len(y), dtype=torch.float64, device=y.device)
+    if model.n_conditions:
+        return [(y, certain)]
     if not model.labels_in_decoder:
         return [(None, certain)]
     if bool((y >= 0).all()):

@@ -191,8 +191,8 @@ def row_scores(
         In the user's units: their hash is the key of the noise.
     prepare : callable
         From rows of X to what the network sees, float32.
-    y : ndarray of shape (n,) or None
-        Class numbers, -1 where unknown.
+    y : ndarray of shape (n,) or (n, n_conditions), or None
+        Class numbers, -1 where unknown, or conditions.
     seed : int
         The estimator's seed.
     dynamic : bool
@@ -241,6 +241,7 @@ def draw_posterior(
     prepare: Convert,
     seed: int,
     *,
+    y: np.ndarray | None = None,
     n_importance: int | None = None,
     n_jobs: int | None = 1,
 ) -> np.ndarray:
@@ -255,6 +256,8 @@ def draw_posterior(
         Trained.
     X, prepare, seed, n_jobs
         As for :func:`row_scores`.
+    y : ndarray of shape (n, n_conditions) or None, default=None
+        Conditions, where the decoder sees some.
     n_importance : int or None
         None draws z from q(z|x). A number gives the mean of p(z|x) by self-normalised importance
         sampling with that many draws.
@@ -268,7 +271,7 @@ def draw_posterior(
         model = copy.deepcopy(model).double()
     dtype = next(model.parameters()).dtype
 
-    def function(_: slice, part: np.ndarray) -> np.ndarray:
+    def function(rows: slice, part: np.ndarray) -> np.ndarray:
         generators = row_generators(part, seed)
         prepared = prepare(padded(part, TILE))
         reader, x = model.reading(prepared), _on(model, prepared).to(dtype)
@@ -276,7 +279,8 @@ def draw_posterior(
         if n_importance is None:
             z = posterior.rsample(_on(model, _normals(generators, 1, d)[:, 0]).to(dtype))
         else:
-            draws = _importance_draws(reader, posterior, x, None, generators, n_importance)
+            told = None if y is None else _on(model, padded(y[rows], TILE))
+            draws = _importance_draws(reader, posterior, x, told, generators, n_importance)
             noise, log_weights = (torch.stack(a, dim=1) for a in zip(*draws, strict=True))
             weights = log_weights.double().softmax(dim=1).to(x.dtype)
             z = posterior.rsample((weights[:, :, None] * noise).sum(1))  # linear in the noise

@@ -60,6 +60,9 @@ class VAE(nn.Module):
         As in :func:`skvae.vae.nn.priors.build_prior`.
     sees_mask : bool, default=False
         Whether the encoder sees [x | which of it is observed].
+    n_conditions : int, default=0
+        Width of conditions c, which stand in the place of class numbers where there are some: the
+        decoder sees [z | c].
 
     Attributes
     ----------
@@ -97,8 +100,10 @@ class VAE(nn.Module):
         labels_in_decoder: bool = False,
         prior: str | Callable[[Any], Any] = "normal",
         sees_mask: bool = False,
+        n_conditions: int = 0,
     ) -> None:
         super().__init__()
+        self.n_conditions = n_conditions
         self.sees_mask, self.marginalises = sees_mask, False
         self.n_features = n_features
         self.n_components = n_components
@@ -138,7 +143,7 @@ class VAE(nn.Module):
             self.prior = build_prior(prior, self)
 
     def _n_labels(self) -> int:
-        return (self.n_classes or 0) if self.labels_in_decoder else 0
+        return (self.n_classes or 0) if self.labels_in_decoder else self.n_conditions
 
     def _encoder_width(self) -> int:
         return self.n_features * (2 if self.sees_mask else 1)
@@ -226,7 +231,10 @@ class VAE(nn.Module):
         owner.log_frequencies.copy_(torch.from_numpy(np.log(np.maximum(frequencies, smallest))))
 
     def decoder_input(self, z: torch.Tensor, y: torch.Tensor | None = None) -> torch.Tensor:
-        """What the decoder sees of z, (n, d), and of known classes y, (n,)."""
+        """What the decoder sees of z, (n, d), and of known classes (n,) or conditions (n, m), y."""
+        if self.n_conditions:
+            assert y is not None
+            return torch.cat([z, y.to(z.dtype)], dim=1)
         if not self.labels_in_decoder:
             return z
         assert y is not None and self.n_classes is not None

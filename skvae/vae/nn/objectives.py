@@ -260,7 +260,7 @@ class Objective:
         k = self.n_importance
         z = (posterior.mean + posterior.std * noise.unflatten(0, (k, -1))).flatten(0, 1)
         fixed = DiagonalNormal(*(t.detach().repeat(k, 1) for t in (posterior.mean, posterior.std)))
-        labels = None if y is None else y.repeat(k)
+        labels = None if y is None else torch.cat([y] * k)
         reconstruction, kl = _terms_at(model, fixed, x.repeat(k, 1), z, labels)
         log_weights = (reconstruction - beta * kl).unflatten(0, (k, -1)).T  # (n, k)
         weights = log_weights.detach().softmax(1)

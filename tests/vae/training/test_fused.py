@@ -74,6 +74,23 @@ def test_gradients_are_those_of_autograd_with_labels_in_the_decoder(hidden):
         assert torch.allclose(theta.grad, gradient, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("k", [1, 4])
+def test_gradients_are_those_of_autograd_with_conditions_in_the_decoder(k):
+    model = make(dtype=torch.float64, n_conditions=2)
+    x, noise, _ = batch()
+    c = torch.randn(20, 2, generator=torch.Generator().manual_seed(5))
+    u, objective = None, Objective(n_importance=k)
+    if k > 1:
+        noise, u = several_draws(k)
+    still = torch.optim.SGD(model.parameters(), lr=0.0)
+    expected = by_autograd(model, still, x, noise, c, 0.7, objective, u)
+    gradients = [theta.grad for theta in model.parameters()]
+    assert FusedStep.supports(model, objective, c)
+    assert torch.allclose(FusedStep(model, still, objective)(x, noise, c, 0.7, u), expected)
+    for theta, gradient in zip(model.parameters(), gradients, strict=True):
+        assert torch.allclose(theta.grad, gradient, rtol=1e-10, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("n_classes", "n_prior_components", "objective"),
     [
