@@ -1,7 +1,7 @@
 """Whole rows of tables: how probable a VAE finds new ones, and what its own are worth.
 
-``OMP_NUM_THREADS=1 python vae_rows.py credit_data`` takes three of ten folds of a table, of at most
-3,000 rows, and prints
+``OMP_NUM_THREADS=1 python vae_rows.py density credit_data`` takes three of ten folds of a table, or
+``--folds``, of at most 3,000 rows; ``density`` and ``synthetic`` print
 
 - the log-density of test rows, in nats: a density for numbers, in their units, times a probability
   for categories, of what is observed. Beside the VAE: latent classes, which are the components of
@@ -30,7 +30,7 @@ from tables import show
 from skvae import VAETransformer
 from skvae.table_recipes import kinds_of
 
-MAX_ROWS, FOLDS, N_COMPONENTS = 3000, 3, 16
+MAX_ROWS, N_COMPONENTS = 3000, 16
 CLASS = "its class"
 
 
@@ -112,7 +112,8 @@ def drawn_by_tvae(table, seed):
 
 
 def shuffled(table, seed):
-    return table.apply(lambda column: column.sample(frac=1, random_state=seed).to_numpy())
+    rng = np.random.default_rng(seed)
+    return table.apply(lambda column: rng.permutation(column.to_numpy()))
 
 
 GENERATORS = {
@@ -134,12 +135,12 @@ def utility(learned, tested):
     return roc_auc_score(truth, p[:, 1] if p.shape[1] == 2 else p, multi_class="ovr")
 
 
-def measured(name, part):
+def measured(name, part, n_folds):
     table, y = read_table(name, MAX_ROWS)
     labelled = table.assign(**{CLASS: y.astype(str)})
     found = {}
     folds = StratifiedKFold(10, shuffle=True, random_state=0).split(table, y)
-    for seed, (train, test) in zip(range(FOLDS), folds, strict=False):
+    for seed, (train, test) in zip(range(n_folds), folds, strict=False):
         if part == "density":
             for method, fit in DENSITIES.items():
                 model = fit(table.iloc[train], seed)
@@ -157,6 +158,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", choices=["density", "synthetic"])
     parser.add_argument("tables", nargs="*", choices=[*TABLES, []])
+    parser.add_argument("--folds", type=int, default=3)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     methods = DENSITIES if arguments.part == "density" else GENERATORS
@@ -164,8 +166,9 @@ def main():
     show(
         ["table", *methods],
         (
-            [name, *(f"{np.mean(v):.{digits}f}" for v in measured(name, arguments.part).values())]
+            [name, *(f"{np.mean(values):.{digits}f}" for values in found.values())]
             for name in arguments.tables or TABLES
+            for found in [measured(name, arguments.part, arguments.folds)]
         ),
     )
 
