@@ -19,7 +19,7 @@ def test_row_and_column_are_named(X):
     with pytest.raises(ValueError, match=said), placed(X, 100):
         check_array(X)
     X[7, 2], X[9, 1] = 0, np.nan
-    said = r"(?s)NaN\. The first one is in row 9, column 1\.\n.*imput"
+    said = r"(?s)NaN\. The first one is in row 9, column 1\.\n.*imputer"
     with pytest.raises(ValueError, match=said), placed(X):
         check_array(X, estimator="A", input_name="X")
 

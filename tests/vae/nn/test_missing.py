@@ -24,7 +24,8 @@ def test_the_sum_over_features_is_the_log_probability(name):
     torch.testing.assert_close(by_feature.sum(1), likelihood.log_prob(X, OUTPUT))
 
 
-@pytest.mark.parametrize("name", sorted(LIKELIHOODS))
+# The columns of a category, which are missing together, have no likelihood apart.
+@pytest.mark.parametrize("name", sorted(LIKELIHOODS.keys() - {"categorical"}))
 def test_the_likelihood_of_what_is_observed_is_that_of_the_other_columns(name):
     found = log_prob_of_observed(MODULES[name](4).double(), HOLED, OUTPUT)
     assert found[1] == 0
