@@ -32,10 +32,10 @@ def test_rows_with_holes_have_finite_features_and_scores(vae, table):
 def test_a_missing_category_is_the_sum_over_all(vae):
     known = pd.DataFrame({"age": [50.0] * 3, "port": ["S", "C", "Q"]})
     missing = known[:1].assign(port=None)
-    log_p = vae.score_samples(known, n_importance=20_000)
+    log_p = vae.score_samples(known, n_importance=2000)
 
     np.testing.assert_allclose(
-        np.logaddexp.reduce(log_p), vae.score_samples(missing, n_importance=20_000), atol=0.03
+        np.logaddexp.reduce(log_p), vae.score_samples(missing, n_importance=2000), atol=0.05
     )
 
 
