@@ -18,7 +18,7 @@ __all__ = ["GraphedStep"]
 Step = Callable[..., torch.Tensor]
 
 # Steps before the graph, on a stream of their own: they make what libraries make but once.
-_N_BEFORE = 3
+_N_WARM_UPS = 3
 
 
 class GraphedStep:
@@ -43,7 +43,7 @@ class GraphedStep:
         self._inputs: list[torch.Tensor | None] | None = None
         self._replay: Callable[[], None] | None = None
         self._sums: Any = None
-        self._n_before, self._is_possible = _N_BEFORE, True
+        self._n_warm_ups, self._is_possible = _N_WARM_UPS, True
         for group in optimizer.param_groups:
             group["lr"] = group["params"][0].new_tensor(group["lr"])
 
@@ -73,8 +73,8 @@ class GraphedStep:
         for old, new in zip(self._inputs, inputs, strict=True):
             if old is not None and new is not None:
                 old.copy_(new)
-        if self._n_before:
-            self._n_before -= 1
+        if self._n_warm_ups:
+            self._n_warm_ups -= 1
             return _on_another_stream(self._step, self._inputs)
         if self._replay is None:
             try:
