@@ -64,7 +64,7 @@ def bare_products(n, d, k, device):
 
 
 def fit(X, mixture, n_iter, device):
-    DiagonalGaussianMixture(
+    return DiagonalGaussianMixture(
         len(mixture.weights),
         weights_init=mixture.weights,
         means_init=mixture.means,

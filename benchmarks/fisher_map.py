@@ -12,12 +12,12 @@ from time import perf_counter
 
 import numpy as np
 import torch
-from fisher_gpu import LARGE, problem
+from fisher_gpu import LARGE, fit, problem
 from interleaved import clock
 from sklearn.exceptions import ConvergenceWarning
 from tables import show
 
-from skvae import DiagonalGaussianMixture, FisherVectorEncoder
+from skvae import FisherVectorEncoder
 
 WRITTEN = 2_000_000  # descriptors at a time
 FITS = 2, 7  # iterations of two fits
@@ -33,17 +33,8 @@ def write(path, n, device):
     return problem(1, d, k, device)[1]
 
 
-def fit(path, n, mixture, n_iter, device):
-    estimator = DiagonalGaussianMixture(
-        len(mixture.weights),
-        weights_init=mixture.weights,
-        means_init=mixture.means,
-        precisions_init=1 / mixture.covariances,
-        tol=0,
-        max_iter=n_iter,
-        device=device,
-    )
-    return estimator.fit(np.load(path, mmap_mode="r")[:n])
+def fit_map(path, n, mixture, n_iter, device):
+    return fit(np.load(path, mmap_mode="r")[:n], mixture, n_iter, device)
 
 
 def own_gigabytes():
@@ -56,11 +47,11 @@ def own_gigabytes():
 
 def row(path, n, mixture, device):
     seconds = [
-        clock(lambda n_iter=n_iter: fit(path, n, mixture, n_iter, device), perf_counter)
+        clock(lambda n_iter=n_iter: fit_map(path, n, mixture, n_iter, device), perf_counter)
         for n_iter in FITS
     ]
     iteration = (seconds[1] - seconds[0]) / (FITS[1] - FITS[0])
-    encoder = FisherVectorEncoder(mixture=fit(path, 1000, mixture, 1, device), device=device)
+    encoder = FisherVectorEncoder(mixture=fit_map(path, 1000, mixture, 1, device), device=device)
     encoder.fit(np.zeros((1, 1000, LARGE[0]), np.float32))
     encoding = clock(lambda: encoder.encode(np.load(path, mmap_mode="r")[:n]), perf_counter)
     there = torch.cuda.max_memory_allocated() / 2**30 if device == "cuda" else float("nan")
@@ -78,7 +69,7 @@ def main():
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         path = Path(folder) / "X.npy"
         mixture = write(path, options.n, options.device)
-        fit(path, 1000, mixture, 1, options.device)  # what libraries make but once
+        fit_map(path, 1000, mixture, 1, options.device)  # what libraries make but once
         sizes = [options.n // 100, options.n // 10, options.n]
         show(
             [

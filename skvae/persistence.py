@@ -5,6 +5,7 @@ from typing import Any
 
 import joblib
 
+from skvae._optional import require
 from skvae._typing import PathLike
 
 __all__ = ["load_estimator"]
@@ -75,10 +76,9 @@ class _UntrustedError(ValueError):
 
 
 def _load_skops(path: PathLike) -> Any:
-    try:
-        from skops import io
-    except ImportError as error:
-        raise ImportError(f'{path} needs skops: pip install "skvae[skops]"') from error
+    require("skops.io", str(path), '"skvae[skops]"')
+    from skops import io
+
     import skvae
     from skvae._skops import check_sizes, trusted_types
 

@@ -3,6 +3,7 @@
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from skvae._optional import require
 from skvae._typing import Device
 
 if TYPE_CHECKING:
@@ -24,10 +25,7 @@ def require_torch(purpose: str) -> None:
     ImportError
         If it cannot be imported.
     """
-    try:
-        import torch  # noqa: F401
-    except ImportError as error:
-        raise ImportError(f"{purpose} needs torch: pip install torch") from error
+    require("torch", purpose, "torch")
 
 
 def resolve_device(device: Device) -> "torch.device":

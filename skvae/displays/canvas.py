@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, cast
 
+from skvae._optional import require
 from skvae._text import one_line
 from skvae._typing import Axes, Figure
 
@@ -32,10 +33,7 @@ def require_matplotlib(purpose: str) -> None:
     ImportError
         If it cannot be imported.
     """
-    try:
-        import matplotlib.figure  # noqa: F401
-    except ImportError as error:
-        raise ImportError(f'{purpose} needs matplotlib: pip install "skvae[plot]"') from error
+    require("matplotlib.figure", purpose, '"skvae[plot]"')
 
 
 def place(display: Display, ax: Axes | None, figsize: tuple[float, float]) -> Axes:

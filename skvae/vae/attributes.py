@@ -12,6 +12,7 @@ from skvae.vae.epochs import Arrays, Epoch, Fit, Start
 from skvae.vae.fitted import FittedVAE
 from skvae.vae.labels import Labels, announced_classes, class_frequencies, known_classes
 from skvae.vae.latent import fitted_prior
+from skvae.vae.options import check_unchanged
 from skvae.vae.scaling import Scaling
 from skvae.vae.specification import Settled, Specification, settled_parameters
 
@@ -113,10 +114,7 @@ def columns_of_fit(
     conditions = _conditions_of_fit(settled, parameters["conditions"], X, sample_weight)
     columns = columns_of(likelihood, X, settled, conditions)
     if columns is not None and settled is None and settled_of(attributes) is not None:
-        changed = "likelihood" if conditions is None else "conditions"
-        raise ValueError(
-            f"{changed} cannot change between fits that continue each other. Fit a clone instead."
-        )
+        check_unchanged(["likelihood" if conditions is None else "conditions"])
     for name, idle in (("max_value", 1), ("binarize", None)):
         if columns is not None and parameters[name] != idle:
             raise ValueError(
@@ -135,9 +133,7 @@ def _conditions_of_fit(
     if known is not None and keys is not None:
         known.check_same(keys, X)
     elif known is not None or keys is not None:
-        raise ValueError(
-            "conditions cannot change between fits that continue each other. Fit a clone instead."
-        )
+        check_unchanged(["conditions"])
     return known
 
 

@@ -30,6 +30,7 @@ from skvae.vae.descriptions import (
     likelihood_of,
     likelihood_of_column,
 )
+from skvae.vae.options import check_unchanged
 
 __all__ = ["Columns", "columns_of"]
 
@@ -322,9 +323,7 @@ def _check_same(blocks: Sequence[ColumnBlock], settled: Columns) -> None:
         new.is_same(old) for new, old in zip(blocks, settled.blocks, strict=True)
     )
     if not same:
-        raise ValueError(
-            "likelihood cannot change between fits that continue each other. Fit a clone instead."
-        )
+        check_unchanged(["likelihood"])
 
 
 def _check_numbers(likelihood: Any, X: Any) -> None:

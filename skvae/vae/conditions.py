@@ -21,6 +21,7 @@ from skvae.data.row_weights import RowWeights
 from skvae.data.tables import categories, column_names, floats, is_missing, kind_of
 from skvae.vae.categories import Categories
 from skvae.vae.column_blocks import places_of
+from skvae.vae.options import check_unchanged
 
 __all__ = ["Condition", "Conditions"]
 
@@ -195,10 +196,7 @@ class Conditions:
         """Refuse to continue the fit with other conditions."""
         X = checked_table(X)
         if _places(keys, X, names_or_places(X)) != self.places:
-            raise ValueError(
-                "conditions cannot change between fits that continue each other. Fit a clone "
-                "instead."
-            )
+            check_unchanged(["conditions"])
 
     def of_rows(self, X: Any) -> list[Array]:
         """Their values in rows of a table, (n,) each."""

@@ -1,6 +1,6 @@
 """Options that have no meaning together."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from skvae.vae.descriptions import LIKELIHOODS, NETWORKS, PRIORS, Network, likelihood_of, prior_of
 
-__all__ = ["check_options"]
+__all__ = ["check_options", "check_unchanged"]
 
 
 def check_options(parameters: Mapping[str, Any]) -> None:
@@ -28,6 +28,15 @@ def check_options(parameters: Mapping[str, Any]) -> None:
     _check_network(p)
     _check_units(p)
     _check_objective(p)
+
+
+def check_unchanged(changed: Sequence[str]) -> None:
+    """Refuse to continue a fit with other values of these parameters, if there are any."""
+    if changed:
+        raise ValueError(
+            f"{' and '.join(changed)} cannot change between fits that continue each other. Fit a "
+            "clone instead."
+        )
 
 
 def _check_network(p: SimpleNamespace) -> None:

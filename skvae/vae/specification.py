@@ -23,6 +23,7 @@ from skvae.vae.descriptions import (
 )
 from skvae.vae.labels import Labels
 from skvae.vae.missing import check_observed
+from skvae.vae.options import check_unchanged
 from skvae.vae.overflow import check_moments, check_reach
 from skvae.vae.scaling import Scaling
 from skvae.vae.schedule import Schedule
@@ -358,11 +359,7 @@ def _check_unchanged(
         wanted = _architecture(p, likelihood, facts, labels)
         earlier = dict(settled.architecture)
         changed = [name for name, value in wanted.items() if value != earlier[name]]
-    if changed:
-        raise ValueError(
-            f"{' and '.join(changed)} cannot change between fits that continue each other. Fit a "
-            "clone instead."
-        )
+    check_unchanged(changed)
 
 
 def _check_size(architecture: Architecture) -> None:
