@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from skvae.data.rows import RowFacts, Rows, facts_of
+from skvae.data.row_facts import RowFacts, facts_of
+from skvae.data.rows import Rows
 from skvae.data.weights import check_weights
 
 __all__ = ["RowWeights"]

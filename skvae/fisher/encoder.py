@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._sklearn import (
@@ -31,7 +30,6 @@ from skvae._warnings import unwarned
 from skvae.compute.devices import gpu_or_none
 from skvae.compute.parallel import map_ordered
 from skvae.compute.threads import single_threaded
-from skvae.data.containers import numbers
 from skvae.fisher.annotated_sets import random_sets
 from skvae.fisher.codec import Codec
 from skvae.fisher.component_changes import (
@@ -40,16 +38,14 @@ from skvae.fisher.component_changes import (
     of_whole_sets,
 )
 from skvae.fisher.coordinates import Move
+from skvae.fisher.decoding import DecodingMixin
 from skvae.fisher.energy import energies
-from skvae.fisher.inversion import mixture_regression, shift
 from skvae.fisher.layout import GRADIENTS
 from skvae.fisher.parts import fitted_model
 from skvae.fisher.set_encoder import SetEncoder, Spatial
 from skvae.fisher.sets import PackedSets, Sets, single_sets
-from skvae.fisher.spatial import cells_of
 from skvae.mixture.assignment import Assignment
 from skvae.mixture.estimator import DiagonalGaussianMixture, with_parameters
-from skvae.mixture.magnitudes import too_large
 from skvae.mixture.statistics import Mixture
 
 __all__ = ["FisherVectorEncoder"]
@@ -58,7 +54,7 @@ __all__ = ["FisherVectorEncoder"]
 _NORM_SETS = 500
 
 
-class FisherVectorEncoder(SetEncoder):
+class FisherVectorEncoder(DecodingMixin, SetEncoder):
     r"""Fisher vectors: a set of local descriptors as a gradient of its log-likelihood.
 
     A Gaussian mixture :math:`p(x) = \sum_k w_k N(x; \mu_k, \sigma_k^2)` of local descriptors is
@@ -404,91 +400,6 @@ class FisherVectorEncoder(SetEncoder):
         )
         d = self._codec().layout.d - len(appended)
         return [*([f"d{j}" for j in range(d)] if known is None else map(str, known)), *appended]
-
-    def _decode(self, X: ArrayLike) -> tuple[list[FloatArray], Codec, Any]:
-        check_is_fitted(self)
-        vectors = check_array(numbers(X), dtype=[np.float64, np.float32])
-        codec = self._codec()
-        if vectors.shape[1] != codec.n_features:
-            raise ValueError(
-                f"X has {vectors.shape[1]} features; this encoder gives {codec.n_features}."
-            )
-        with np.errstate(over="ignore", invalid="ignore"):
-            statistics = codec.decode(vectors, self.mean_scales_)
-        if not all(np.isfinite(s).all() for s in statistics):
-            raise too_large([vectors])
-        return statistics, codec, vectors.dtype
-
-    def decode_statistics(self, X: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Soft counts, means and squares that a Fisher vector was made of.
-
-        Exact for ``norm=None`` with all three gradients; exact with ``norm="l2"`` too for sets of
-        one distinct descriptor, whose statistics fix the lost scale; otherwise the average norm
-        seen in ``fit`` stands in for it. A gradient that was not kept counts as zero.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_sets, n_features_out)
-            Fisher vectors.
-
-        Returns
-        -------
-        s0 : ndarray of shape (n_sets, K)
-            Sum of posteriors, divided by the number T of descriptors. With a pyramid, all three
-            have an axis of cells after the first.
-        s1, s2 : ndarray of shape (n_sets, K, d)
-            Posterior-weighted sums of reduced descriptors and of their squares, divided by T.
-        """
-        statistics, codec, _ = self._decode(X)
-        s0, s1, s2 = statistics
-        s0, s1, s2 = shift(s0, s1, s2, codec.mixture.center(np.float64))
-        s0 = s0[..., 0]
-        return (s0[:, 0], s1[:, 0], s2[:, 0]) if s0.shape[1] == 1 else (s0, s1, s2)
-
-    def inverse_transform(self, X: ArrayLike) -> FloatArray:
-        """What a Fisher vector was made of, as well as it can say that.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_sets, n_features_out)
-            Fisher vectors.
-
-        Returns
-        -------
-        X_original : ndarray of shape (n_sets, d) or (n_sets, n_pixels)
-            The mean descriptor of each set, which for sets of one descriptor is the descriptor.
-            With an extractor that can invert, images: each position's expected patch under the
-            decoded mixture (with ``spatial="xy"`` given its position, with a pyramid given its cell
-            of the last level), overlaps averaged.
-
-        Raises
-        ------
-        AttributeError
-            If the reducer cannot invert, or images of different sizes were fitted.
-        ValueError
-            If the extractor cannot: patches are of several scales.
-        """
-        (s0, s1, s2), codec, dtype = self._decode(X)
-        center, reduction = codec.mixture.center(np.float64), self._reduction()
-        if not hasattr(self.extractor_, "inverse_transform"):
-            first = slice(codec.levels[0] ** 2)
-            mean = s1[:, first].sum(axis=(1, 2)) / s0[:, first].sum(axis=(1, 2)) + center
-            return reduction.invert(reduction.split(mean)[0]).astype(dtype)
-        positions = self.extractor_.positions_
-        where = reduction.place(positions)
-        g = codec.levels[-1]
-        cells = cells_of(positions, g)
-        images = []
-        for image in zip(s0, s1, s2, strict=True):
-            patches = np.empty((len(positions), codec.mixture.means.shape[1] - where.shape[1]))
-            for cell in np.unique(cells):
-                inside = cells == cell
-                statistics = [s[None, None, cell - g * g] for s in image]
-                patches[inside] = mixture_regression(
-                    statistics, codec.mixture, center, where[inside]
-                )[0]
-            images.append(self.extractor_.inverse_transform(reduction.invert(patches)[None])[0])
-        return np.asarray(images, dtype)
 
     def get_feature_names_out(self, input_features: Any = None) -> Names:
         """Names such as ``fisher_mean_k3_d7``: gradient, component and dimension.

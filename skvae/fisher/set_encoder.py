@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import TransformerMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Tags, check_random_state, get_tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skvae._estimator import Estimator
 from skvae._progress import Steps
@@ -24,29 +24,20 @@ from skvae._sklearn import (
     sequence_shown,
 )
 from skvae._typing import ArrayLike, BlocksLike, Constraints, FloatArray, Names, SetsLike
-from skvae.compute.parallel import map_ordered
 from skvae.compute.sizes import N_JOBS, check_memory
 from skvae.compute.threads import single_threaded
 from skvae.data.blocks import lazy_blocks
 from skvae.data.containers import MISSING_ALLOWED, check_numbers, is_dask, validate_numbers
-from skvae.data.image_sequence import ImageSequence
-from skvae.data.images import validate_images
 from skvae.data.repeats import order_if_repeated
-from skvae.data.tables import is_named_table
 from skvae.data.weights import check_weights, repeated_rows
-from skvae.fisher.annotated_sets import AnnotatedSets, SetWeights
 from skvae.fisher.codec import Codec
-from skvae.fisher.contributions import check_coef, contributions
 from skvae.fisher.coordinates import Move
-from skvae.fisher.dask_sets import head_of_array, lazy_vectors, read_dask
-from skvae.fisher.descriptor_sets import DescriptorSets
-from skvae.fisher.extracted_sets import ExtractedSets
-from skvae.fisher.items import items_of
-from skvae.fisher.listed_sets import ListedSets
+from skvae.fisher.dask_sets import head_of_array, lazy_vectors
+from skvae.fisher.interpretation import InterpretationMixin
 from skvae.fisher.parts import check_learns, fitted_clone, is_fitted, naming_missing_values
 from skvae.fisher.reduction import Reduction
-from skvae.fisher.sets import PackedSets, Sets, check_positions, single_sets
-from skvae.fisher.sources import is_table_in_memory, read_items, read_sets, sequence_of_sets
+from skvae.fisher.set_input import SetInputMixin
+from skvae.fisher.sets import PackedSets, Sets, check_positions
 from skvae.fisher.spatial import check_placed, pyramid_size
 from skvae.fisher.vectors import SetVectors
 from skvae.mixture.magnitudes import cast, squarable
@@ -56,11 +47,11 @@ __all__ = ["SetEncoder", "Spatial"]
 Spatial: TypeAlias = str | tuple[int | str, ...] | list[int | str] | None
 
 
-class SetEncoder(TransformerMixin, Estimator):
+class SetEncoder(SetInputMixin, InterpretationMixin, TransformerMixin, Estimator):
     """Base of transformers that make one vector of each set of local descriptors.
 
     Extractor, reducer, positions, sampling, parallel encoding and names are here. A subclass has
-    the parameters below, names the one that is its model of local descriptors, and has four methods
+    the parameters below, names the one that is its model of local descriptors, and has five methods
     about it: ``_n_model_components``, ``_new_model``, ``_fit_model``, ``_learn_model``, ``_codec``.
     """
 
@@ -79,8 +70,6 @@ class SetEncoder(TransformerMixin, Estimator):
     n_jobs: int | None
     random_state: Any
     verbose: int
-
-    # Of a position; of two where a fit came before there were others.
 
     extractor_: Any
     reducer_: Any
@@ -337,62 +326,6 @@ class SetEncoder(TransformerMixin, Estimator):
     def _vectors(self) -> SetVectors:
         return SetVectors(self._reduction(), self._codec(), self.n_jobs)
 
-    def _validate_weighted(
-        self, X: Any, sample_weight: Any, *, reset: bool
-    ) -> tuple[Any, SetWeights | None]:
-        """X as rows or a source of sets, those that count, and their weights."""
-        given = self._validate(X, reset=reset)
-        if sample_weight is None:
-            return given, None
-        weights = SetWeights.read(sample_weight, len(given))
-        if weights.of_sets is None or weights.of_sets.all():
-            return given, weights
-        counted = np.flatnonzero(weights.of_sets)
-        if hasattr(given, "part"):
-            given = given.part(counted)
-        else:
-            given = [given[i] for i in counted] if isinstance(given, list) else given[counted]
-        return given, weights.part(counted)
-
-    def _validate(self, X: Any, *, reset: bool) -> Any:
-        """X as rows for the extractor, or as a source of sets."""
-        reader = type(self).__name__
-        if isinstance(X, DescriptorSets):
-            if self.extractor is not None:
-                raise TypeError("X is DescriptorSets, which are for encoders without extractor.")
-            annotated, head = X.source(reader, None if reset else self.n_features_in_)
-            validate_numbers(self, head, reset=reset, ensure_min_samples=0)
-            return annotated
-        if hasattr(self.extractor, "read"):
-            if is_named_table(X):
-                validate_data(self, X, reset=reset, skip_check_array=True)
-            return self.extractor.read(X)
-        if is_dask(X):
-            source, head = read_dask(X, reader, of_sets=self.extractor is None)
-        elif self.extractor is not None:
-            files = hasattr(self.extractor, "reader")
-            return validate_images(self, X, reset=reset, files=files)
-        elif (items := items_of(X)) is not None:
-            source, head = read_items(items, None if reset else self.n_features_in_)
-        else:
-            X = sequence_of_sets(X, reader)
-            if is_table_in_memory(X):
-                X = validate_numbers(self, X, reset=reset, **MISSING_ALLOWED)
-                return PackedSets(X, np.arange(len(X) + 1))
-            source, head = read_sets(X, reader, None if reset else self.n_features_in_)
-        validate_numbers(self, head, reset=reset, ensure_min_samples=0)
-        return source
-
-    def _source(self, X: Any, weights: SetWeights | None = None) -> Sets:
-        source: Sets
-        if hasattr(self.extractor, "read"):
-            source = self.extractor_.sets(X)
-        elif isinstance(X, ImageSequence):
-            source = ListedSets(X, self.extractor_)
-        else:
-            source = X if self.extractor is None else ExtractedSets(X, self.extractor_)
-        return source if weights is None else AnnotatedSets(source, weights=weights)
-
     def fit_transform(
         self, X: SetsLike, y: Any = None, sample_weight: Iterable[Any] | None = None
     ) -> FloatArray:
@@ -448,14 +381,6 @@ class SetEncoder(TransformerMixin, Estimator):
         source = self._source_of(X, sample_weight)
         dtype = self.dtype or source.dtype
         return self._vectors().of_all(source, dtype, verbose=self.verbose)
-
-    def _source_of(self, X: Any, sample_weight: Any) -> Sets:
-        """The sets of X with weights of descriptors; weights of whole sets change no vector."""
-        given, weights = self._validate(X, reset=False), None
-        if sample_weight is not None:
-            weights = SetWeights.read(sample_weight, len(given), all_zero=True)
-        source = self._source(given, weights)
-        return source.without_set_weights() if isinstance(source, AnnotatedSets) else source
 
     def _lazy_vectors(self, X: Any) -> Any:
         if hasattr(X, "chunks"):
@@ -531,85 +456,6 @@ class SetEncoder(TransformerMixin, Estimator):
         if weights is not None:
             weights = check_weights(weights, sum(map(len, blocks)), "weights", "descriptor")
         return blocks, PackedSets.one(head, positions, weights)
-
-    def contributions(
-        self, X: SetsLike, coef: ArrayLike, sample_weight: Iterable[Any] | None = None
-    ) -> list[FloatArray]:
-        r"""What each descriptor adds to the decision of a linear model on the vectors.
-
-        Parameters
-        ----------
-        X : array, sequence, dask array or bag
-            Sets of descriptors (see Notes), or rows for the extractor.
-        coef : array-like of shape (n_features_out,) or (n_classes, n_features_out)
-            Weights of the features, such as ``coef_`` of a fitted linear model. What stands between
-            it and the encoder is folded in: ``coef / scaler.scale_`` for a ``StandardScaler``.
-        sample_weight : array-like of n_sets arrays (n_i,), default=None
-            How often each descriptor counts, as of ``transform``.
-
-        Returns
-        -------
-        contributions : list of ndarray of shape (n_i,) or (n_i, n_classes), float64
-            One array for each set, in the order of its descriptors. Their sum is ``coef`` times the
-            vector of the set: the decision less its intercept.
-
-        Raises
-        ------
-        ValueError
-            If ``coef`` has not a number for every feature.
-
-        Notes
-        -----
-        Power and norm are factors of the whole set, so each feature divides among descriptors as
-        its gradient does; where their gradients cancel to rounding errors, equally. A descriptor
-        may add more than the whole where others pull against it. Sums hold to the rounding of
-        float64, in which all is computed.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from skvae import FisherVectorEncoder
-        >>> rng = np.random.default_rng(0)
-        >>> X = [rng.normal(size=(n, 3)) for n in (20, 35, 50)]
-        >>> encoder = FisherVectorEncoder(4, random_state=0)
-        >>> F, coef = encoder.fit_transform(X), rng.normal(size=28)
-        >>> parts = encoder.contributions(X, coef)
-        >>> bool(np.allclose([part.sum() for part in parts], F @ coef))
-        True
-        """
-        check_is_fitted(self)
-        weights = check_coef(coef, self._n_features_out)
-        source = self._source_of(X, sample_weight)
-        of_sets = self._vectors()
-        with single_threaded():
-            parts = map_ordered(
-                lambda one: contributions(of_sets, one, np.atleast_2d(weights)),
-                single_sets(source, of_sets.batches(source)),
-                self.n_jobs,
-            )
-            return [part.reshape(len(part), *weights.shape[:-1]) for part in parts]
-
-    def component_descriptors(self) -> tuple[FloatArray, FloatArray, FloatArray | None]:
-        """Mean descriptor of each component of the model, as the extractor gives descriptors.
-
-        Returns
-        -------
-        weights : ndarray of shape (K,)
-            Of the components, with sum 1; all equal for a vocabulary.
-        descriptors : ndarray of shape (K, d)
-            Means, taken back through the reducer.
-        positions : ndarray of shape (K, p) or None
-            Where components lie, for ``spatial="xy"``.
-
-        Raises
-        ------
-        AttributeError
-            If the reducer cannot invert.
-        """
-        check_is_fitted(self)
-        mixture, reduction = self._codec().mixture, self._reduction()
-        reduced, positions = reduction.split(mixture.means)
-        return mixture.weights, reduction.invert(reduced), positions
 
     @property
     def _n_features_out(self) -> int:

@@ -31,14 +31,8 @@ from skvae.data.blocks import RowBlocks
 from skvae.data.weighted_blocks import WeightedSource
 from skvae.exceptions import FitInterruptedWarning
 from skvae.mixture.density import MixtureDensityMixin
-from skvae.mixture.em import (
-    describe,
-    em_passes,
-    m_step,
-    stepwise,
-    total_statistics,
-    until_converged,
-)
+from skvae.mixture.description import describe
+from skvae.mixture.em import em_passes, m_step, stepwise, total_statistics, until_converged
 from skvae.mixture.starts import START_METHODS, given_start, start
 from skvae.mixture.statistics import Mixture
 from skvae.mixture.variances import begin_to_vary, floor_of, total_variances

@@ -17,7 +17,7 @@ from skvae.data.frames import (
     names_or_places,
     series_categories,
 )
-from skvae.data.rows import facts_of
+from skvae.data.row_facts import facts_of
 from skvae.data.tables import column_names, floats, kind_of, values_of
 from skvae.vae.categories import Categories
 from skvae.vae.column_blocks import ColumnBlock, named_blocks

@@ -9,15 +9,16 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from scipy.special import expit
 
 from skvae._warnings import warn
-from skvae.data.rows import TOLERANCE, RowFacts
+from skvae.data.row_facts import RowFacts
 from skvae.vae.column_functions import joined, softmax
 from skvae.vae.numpy_networks import Layer, mlp_layers
+from skvae.vae.value_ranges import ValueFacts, check_counts, check_unit_interval, in_unit_interval
 
 __all__ = [
     "LIKELIHOODS",
@@ -28,10 +29,7 @@ __all__ = [
     "Network",
     "NetworkSizes",
     "Prior",
-    "ValueFacts",
     "automatic_likelihood",
-    "check_unit_interval",
-    "in_unit_interval",
     "is_categorical",
     "is_own_likelihood",
     "likelihood_of",
@@ -52,22 +50,6 @@ ArrayFunction = Callable[[np.ndarray], np.ndarray]
 Blocks = tuple[tuple[Any, tuple[int, ...]], ...]
 
 _CATEGORICAL = "categorical"
-
-
-class ValueFacts(Protocol):
-    """What all values of X are."""
-
-    @property
-    def low(self) -> float:
-        """The least one."""
-
-    @property
-    def high(self) -> float:
-        """The greatest one."""
-
-    @property
-    def whole(self) -> bool:
-        """Whether they are whole numbers."""
 
 
 @dataclass(frozen=True)
@@ -335,23 +317,6 @@ def _pair(
     yield decoder(*sizes.of_decoder)
 
 
-def in_unit_interval(facts: ValueFacts, max_value: float = 1.0) -> bool:
-    """Whether all values lie in [0, max_value], up to rounding."""
-    low, high = -TOLERANCE * max_value, (1 + TOLERANCE) * max_value
-
-    return not (facts.low < low or facts.high > high)  # where nothing is observed, they are NaN
-
-
-def check_unit_interval(facts: ValueFacts, wanted_by: str, max_value: float = 1.0) -> None:
-    """Raise an error that says how to scale X unless it lies in [0, max_value]."""
-    if not in_unit_interval(facts, max_value):
-        raise ValueError(
-            f"{wanted_by} needs values in [0, {max_value:g}], got values between {facts.low:.4g} "
-            f"and {facts.high:.4g}. Set max_value=255 for pixels of 8 bits, or scale first: X / "
-            "255, otherwise sklearn.preprocessing.MinMaxScaler(clip=True)."
-        )
-
-
 def automatic_likelihood(facts: RowFacts, max_value: float, *, binarized: bool) -> str:
     """What ``likelihood="auto"`` is; grey levels get a cross-entropy if their range is stated.
 
@@ -385,14 +350,6 @@ def _check_shares(facts: ValueFacts, max_value: float) -> None:
     check_unit_interval(facts, "likelihood='bernoulli'", max_value)
 
 
-def _check_counts(facts: ValueFacts, max_value: float, name: str) -> None:
-    if facts.low < 0 or not facts.whole:
-        raise ValueError(
-            f"likelihood={name!r} needs counts: whole numbers from 0, got values between "
-            f"{facts.low:.4g} and {facts.high:.4g}. Use likelihood='gaussian' for other numbers."
-        )
-
-
 def _as_it_is(x: np.ndarray) -> np.ndarray:
     return x
 
@@ -406,7 +363,7 @@ def _gaussian(name: str) -> Likelihood:
 def _of_counts(name: str) -> Likelihood:
     return Likelihood(
         name,
-        check=partial(_check_counts, name=name),
+        check=partial(check_counts, name=name),
         checks_new_rows=True,
         collapse_advice=(
             "Counts that are few in a row need one hidden layer and a KL weight that rises "

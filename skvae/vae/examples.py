@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skvae.data.rows import RowFacts, Rows, evenly_spaced
+from skvae.data.row_facts import RowFacts
+from skvae.data.rows import Rows, evenly_spaced
 from skvae.vae.labels import Labels
 
 __all__ = ["Examples", "FitData"]

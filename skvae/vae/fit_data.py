@@ -8,8 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 from sklearn.utils import check_consistent_length
 
+from skvae.data.row_facts import RowFacts
 from skvae.data.row_weights import RowWeights
-from skvae.data.rows import RowFacts, Rows
+from skvae.data.rows import Rows
 from skvae.vae.attributes import check_labelled, labels_of, settled_of
 from skvae.vae.conditions import Conditions
 from skvae.vae.descriptions import likelihood_of

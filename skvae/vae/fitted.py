@@ -9,7 +9,8 @@ import numpy as np
 
 from skvae._typing import Device
 from skvae.compute.devices import gpu_or_none
-from skvae.data.rows import PreparedRows, facts_of, output_dtype
+from skvae.data.row_facts import facts_of
+from skvae.data.rows import PreparedRows, output_dtype
 from skvae.vae.columns import Columns
 from skvae.vae.conditions import Conditions
 from skvae.vae.descriptions import Likelihood, likelihood_of

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from skvae.data.maps import row_blocks
-from skvae.data.rows import RowFacts
+from skvae.data.row_facts import RowFacts
 from skvae.vae.examples import Examples
 from skvae.vae.scaling import Scaling
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from skvae.data.rows import RowFacts
+from skvae.data.row_facts import RowFacts
 from skvae.vae.scaling import Scaling
 
 __all__ = ["check_answer", "check_moments", "check_reach"]

@@ -13,14 +13,8 @@ from skvae._sklearn import plain
 from skvae._warnings import warn
 from skvae.compute.sizes import check_memory
 from skvae.data.images import shape_of_images
-from skvae.data.rows import RowFacts
-from skvae.vae.descriptions import (
-    automatic_likelihood,
-    check_unit_interval,
-    likelihood_of,
-    network_of,
-    prior_of,
-)
+from skvae.data.row_facts import RowFacts
+from skvae.vae.descriptions import automatic_likelihood, likelihood_of, network_of, prior_of
 from skvae.vae.labels import Labels
 from skvae.vae.missing import check_observed
 from skvae.vae.options import check_unchanged
@@ -28,6 +22,7 @@ from skvae.vae.overflow import check_moments, check_reach
 from skvae.vae.scaling import Scaling
 from skvae.vae.schedule import Schedule
 from skvae.vae.support import check_support
+from skvae.vae.value_ranges import check_unit_interval
 
 __all__ = [
     "Architecture",

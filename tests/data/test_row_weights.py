@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from skvae.data.row_facts import facts_of
 from skvae.data.row_weights import RowWeights
-from skvae.data.rows import ArrayRows, facts_of
+from skvae.data.rows import ArrayRows
 
 
 def test_no_weights_and_equal_ones_are_the_same():

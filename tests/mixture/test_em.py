@@ -3,7 +3,6 @@ import pytest
 
 from skvae.data.blocks import ArrayBlocks
 from skvae.mixture.em import (
-    describe,
     e_step,
     em_passes,
     expected_statistics,
@@ -29,16 +28,6 @@ def test_m_step_floors_variances():
     X = np.array([[1.0, 5.0], [1.0, 7.0]])
     mixture = m_step(hard_statistics(X, np.zeros(2, int), 1, np.zeros(2)), floor=0.25)
     assert np.allclose(mixture.covariances, [[0.25, 1.0]])
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_description_has_the_moments_and_a_center_of_the_data_s_type(rng, dtype):
-    X = (rng.normal(size=(1000, 3)) * [1, 10, 0.1] + 1e3).astype(dtype)
-    n, center, variances = describe(ArrayBlocks(X))
-    assert n == 1000
-    assert np.allclose(center, X.mean(axis=0, dtype=float), rtol=np.finfo(dtype).eps)
-    assert np.array_equal(center, center.astype(dtype))
-    assert np.allclose(variances, X.var(axis=0, dtype=float), rtol=1e-5)
 
 
 def test_a_center_that_float32_cannot_hold_costs_no_precision(rng):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from skvae.data.blocks import ArrayBlocks
-from skvae.mixture.em import describe
+from skvae.mixture.description import describe
 from skvae.mixture.expectation import accumulate
 from skvae.mixture.statistics import Mixture
 from skvae.mixture.variances import begin_to_vary, floor_of, total_variances

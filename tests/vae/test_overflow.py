@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import small
 
-from skvae.data.rows import RowFacts, facts_of
+from skvae.data.row_facts import RowFacts, facts_of
 from skvae.vae.overflow import check_answer, check_moments, check_reach
 from skvae.vae.scaling import Scaling
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from skvae.data.rows import facts_of
+from skvae.data.row_facts import facts_of
 from skvae.vae.scaling import Scaling, network_input
 
 X = np.random.default_rng(0).random((5, 3))

@@ -6,7 +6,7 @@ import small
 import torch
 
 from skvae import VAETransformer
-from skvae.data.rows import facts_of
+from skvae.data.row_facts import facts_of
 from skvae.parts import Likelihood
 from skvae.vae.labels import Labels, known_classes
 from skvae.vae.nn.likelihoods import Gaussian

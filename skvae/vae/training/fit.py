@@ -11,7 +11,8 @@ from torch.nn.utils import clip_grad_norm_
 
 from skvae.compute.torch_products import library_of
 from skvae.data.archive import damage_of
-from skvae.data.rows import PreparedRows, facts_of
+from skvae.data.row_facts import facts_of
+from skvae.data.rows import PreparedRows
 from skvae.vae.descriptions import likelihood_of
 from skvae.vae.epochs import Arrays, Fit, Listener, Progress, Start
 from skvae.vae.examples import Examples, FitData

@@ -18,7 +18,8 @@ from skvae import VAETransformer
 from skvae.compute import torch_products
 from skvae.compute.torch_products import libraries
 from skvae.data.archive import read_checkpoint, write_checkpoint
-from skvae.data.rows import ArrayRows, facts_of
+from skvae.data.row_facts import facts_of
+from skvae.data.rows import ArrayRows
 from skvae.vae.epochs import Epoch, Start
 from skvae.vae.examples import Examples, FitData
 from skvae.vae.specification import Specification
@@ -413,7 +414,8 @@ KILLED = """
 import numpy as np
 import torch
 from skvae import VAETransformer
-from skvae.data.rows import ArrayRows, facts_of
+from skvae.data.rows import ArrayRows
+from skvae.data.row_facts import facts_of
 from skvae.vae.epochs import Start
 from skvae.vae.examples import Examples, FitData
 from skvae.vae.specification import Specification
