@@ -1,13 +1,20 @@
 """Sets of descriptors in dask arrays and bags: sampled where they lie, encoded lazily."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from skvae._typing import Array, FloatArray, IntArray
 from skvae.data.blocks import random_rows
-from skvae.data.containers import MISSING_ALLOWED, array_of, check_numbers, float_type
+from skvae.data.containers import (
+    MISSING_ALLOWED,
+    array_of,
+    check_numbers,
+    float_type,
+    is_dask,
+)
 from skvae.fisher.packing import check_sets, pack_sets, type_of_sets
 from skvae.fisher.sets import PackedSets, batches_of
 
@@ -190,7 +197,11 @@ def _read_bag(X: Any, reader: str, *, of_sets: bool) -> tuple["DaskSets", Array]
 
 
 def lazy_vectors(
-    X: Any, transform: Callable[[Any], FloatArray], n_features: int, dtype: Any = None
+    X: Any,
+    transform: Callable[..., FloatArray],
+    n_features: int,
+    dtype: Any = None,
+    sample_weight: Any = None,
 ) -> Any:
     """Vectors of the sets in a dask collection, as a dask array that is still to be computed.
 
@@ -199,16 +210,23 @@ def lazy_vectors(
     X : dask.array.Array or dask.bag.Bag
         Sets of descriptors, or rows for an extractor; an array need not know its chunks.
     transform : callable
-        Vectors of the sets in one partition.
+        Vectors of the sets in one partition, and of their weights where there are any.
     n_features : int
         Length of a vector.
     dtype : dtype, default=None
         Of the vectors. None: that of the descriptors of an array, float64 for a bag.
+    sample_weight : sequence, dask.array.Array or dask.bag.Bag, default=None
+        Weights of the sets, or of their descriptors.
 
     Returns
     -------
     vectors : dask.array.Array of shape (n_sets, n_features)
         A block for every block of X. Those of a bag are of unknown length.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many weights, or partitions of them, as X has.
     """
     import dask.array as da
     from dask.delayed import delayed
@@ -221,11 +239,44 @@ def lazy_vectors(
     task = delayed(_encoded, pure=False)
     worker = delayed(transform, pure=False)
     partitions = np.ravel(X.to_delayed())
+    if sample_weight is None:
+        weights: Sequence[Any] = [None] * len(partitions)
+    else:
+        weights = _weights_by_partition(sample_weight, lengths)
     vectors = [
-        da.from_delayed(task(part, worker, n_features, dtype), (length, n_features), dtype)
-        for part, length in zip(partitions, lengths, strict=True)
+        da.from_delayed(task(part, beside, worker, n_features, dtype), (length, n_features), dtype)
+        for part, beside, length in zip(partitions, weights, lengths, strict=True)
     ]
     return da.concatenate(vectors, allow_unknown_chunksizes=True)
+
+
+def _weights_by_partition(weights: Any, lengths: Sequence[float]) -> Sequence[Any]:
+    """Weights beside the sets of each partition, still to be computed where they are of dask."""
+    in_blocks = hasattr(weights, "chunks")
+    if is_dask(weights) and not in_blocks:
+        if weights.npartitions != len(lengths):
+            raise ValueError(
+                f"sample_weight has {weights.npartitions} partitions, but X has {len(lengths)}: "
+                "weights have to lie in the partitions of their sets."
+            )
+        partitions: Sequence[Any] = weights.to_delayed()
+        return partitions
+    if np.isnan(lengths).any():
+        raise ValueError(
+            "X does not say how many sets lie in each partition: give sample_weight as a dask bag "
+            "with the partitions of X, or call X.compute_chunk_sizes() where X is a dask array."
+        )
+    if not in_blocks:
+        weights = weights if hasattr(weights, "__getitem__") else list(weights)
+    if len(weights) != sum(lengths):
+        raise ValueError(
+            f"sample_weight has weights of {len(weights)} sets, but there are {sum(lengths)} sets."
+        )
+    if in_blocks:
+        return list(np.ravel(_whole_rows(weights.rechunk({0: tuple(lengths)})).to_delayed()))
+    cuts = np.cumsum([0, *lengths]).tolist()
+    at = weights.iloc if hasattr(weights, "iloc") else weights
+    return [at[a:b] for a, b in pairwise(cuts)]
 
 
 def _whole_rows(X: Any) -> Any:
@@ -259,8 +310,13 @@ def _sets_of(partition: Any, numbers: IntArray) -> list[Array]:
 
 
 def _encoded(
-    partition: Any, transform: Callable[[Any], FloatArray], n_features: int, dtype: Any
+    partition: Any,
+    weights: Any,
+    transform: Callable[..., FloatArray],
+    n_features: int,
+    dtype: Any,
 ) -> FloatArray:
     if len(partition) == 0:
         return np.empty((0, n_features), dtype)
-    return np.asarray(transform(partition)).astype(dtype, copy=False)
+    beside = {} if weights is None else {"sample_weight": weights}
+    return np.asarray(transform(partition, **beside)).astype(dtype, copy=False)

@@ -356,7 +356,8 @@ class SetEncoder(SetInputMixin, InterpretationMixin, TransformerMixin, Estimator
             Sets of descriptors (see Notes), or rows for the extractor.
         sample_weight : sequence of n_sets array-like of shape (n_i,), default=None
             How often each descriptor counts: 2 is the descriptor twice, and a set of zeros is an
-            empty one. A weight for each set, of shape (n_sets,), changes no vector.
+            empty one. A weight for each set, of shape (n_sets,), changes no vector. Beside a dask
+            bag, a bag of as many partitions; beside a dask array, in memory or a dask array.
 
         Returns
         -------
@@ -371,24 +372,20 @@ class SetEncoder(SetInputMixin, InterpretationMixin, TransformerMixin, Estimator
         """
         check_is_fitted(self)
         if is_dask(X):
-            if sample_weight is not None:
-                raise ValueError(
-                    "sample_weight is for sets that are read at once: leave it out for a dask "
-                    "collection, or transform its partitions one by one."
-                )
-            lazy: FloatArray = self._lazy_vectors(X)  # to the user it is an array
+            lazy: FloatArray = self._lazy_vectors(X, sample_weight)  # to the user it is an array
             return lazy
         source = self._source_of(X, sample_weight)
         dtype = self.dtype or source.dtype
         return self._vectors().of_all(source, dtype, verbose=self.verbose)
 
-    def _lazy_vectors(self, X: Any) -> Any:
+    def _lazy_vectors(self, X: Any, sample_weight: Any) -> Any:
         if hasattr(X, "chunks"):
             head = head_of_array(X, of_sets=self.extractor is None)
             validate_numbers(self, head, reset=False)
         # A copy: what happens to the encoder later does not change the result.
         encoder = deepcopy(self).set_params(n_jobs=1)
-        return lazy_vectors(X, encoder.transform, self._codec().n_features, self.dtype)
+        n_features = self._codec().n_features
+        return lazy_vectors(X, encoder.transform, n_features, self.dtype, sample_weight)
 
     def encode(
         self,

@@ -285,3 +285,47 @@ def test_dask_collections_that_cannot_be_read(rng, digits):
     for method in (fitted.partial_fit, fitted.transform):
         with pytest.raises(ValueError, match="X has 2 features"):
             method(X[:, :, :2])
+
+
+def beside(weights):
+    """Weights of descriptors, (n_sets, n_descriptors), in every form that may stand by an array."""
+    return {
+        "array": weights,
+        "lists": list(weights),
+        "dask, chunks of its own": da.from_array(weights, chunks=(3, 5)),
+        "one for each set": weights[:, 0],
+    }
+
+
+@pytest.mark.parametrize("form", ["array", "lists", "dask, chunks of its own", "one for each set"])
+@pytest.mark.parametrize("encoder", [FisherVectorEncoder, VLADEncoder, BagOfVisualWordsEncoder])
+def test_weights_of_lazy_sets_are_those_of_sets_in_memory(rng, encoder, form):
+    X, weights = rng.normal(size=(10, 12, 2)), rng.integers(0, 3, size=(10, 12)).astype(float)
+    weights[4] = 0
+    fitted = encoder(2, random_state=0).fit(X)
+    given = beside(weights)[form]
+    expected = fitted.transform(X, sample_weight=beside(weights)[form])
+    lazy = fitted.transform(da.from_array(X, chunks=((4, 0, 6), -1, -1)), sample_weight=given)
+    assert np.array_equal(lazy.compute(scheduler="threads"), expected)
+
+
+def test_weights_of_a_bag_lie_in_its_partitions(rng):
+    sets = ragged(rng)
+    weights = [rng.random(len(s)) for s in sets]
+    fitted = FisherVectorEncoder(3, random_state=0).fit(sets)
+    bag, of_bag = (db.from_sequence(each, npartitions=4) for each in (sets, weights))
+    lazy = fitted.transform(bag, sample_weight=of_bag)
+    expected = fitted.transform(sets, sample_weight=weights)
+    assert np.array_equal(lazy.compute(scheduler="synchronous"), expected)
+
+    with pytest.raises(ValueError, match="give sample_weight as a dask bag"):
+        fitted.transform(bag, sample_weight=weights)
+    with pytest.raises(ValueError, match="has 4 partitions, but X has 2"):
+        fitted.transform(db.from_sequence(sets, npartitions=2), sample_weight=of_bag)
+
+
+def test_weights_of_another_number_of_lazy_sets_are_refused(rng):
+    X = rng.normal(size=(10, 12, 2))
+    fitted = FisherVectorEncoder(2, random_state=0).fit(X)
+    with pytest.raises(ValueError, match="of 9 sets, but there are 10"):
+        fitted.transform(da.from_array(X, chunks=4), sample_weight=np.ones(9))
