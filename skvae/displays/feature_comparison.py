@@ -97,9 +97,9 @@ class FeatureComparisonDisplay(Display):
         Parameters
         ----------
         kind : {"error", "dimensions", "seconds"}, default="error"
-            Features below each other, the best at the bottom, with intervals; error against the
-            dimensions of the feature; or error against the seconds to fit and apply feature and
-            classifier, the choice of hyperparameters left out.
+            Features below each other, the best at the top, with intervals; error and its
+            interval against the dimensions of the feature; or against the seconds to fit and apply
+            feature and classifier, the choice of hyperparameters left out.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
 
@@ -168,17 +168,21 @@ class FeatureComparisonDisplay(Display):
 
     def _plot_cost(self, ax: Axes, kind: str) -> None:
         drawn: dict[str, list[tuple[float, float]]] = {}
+        ends: list[Array] = []
         for name, (colour, marker), records in self._classifiers():
-            costs, (errors, _) = [_cost(record, kind) for record in records], _errors(records)
+            costs, (errors, bars) = [_cost(record, kind) for record in records], _errors(records)
             look: Any = {"color": colour, "marker": marker, "markersize": _MARKER}
             ax.plot(costs, errors, linestyle="none", label=label_of(name), **look)
+            look = {"color": colour, "linewidth": 0.8, "alpha": 0.6}
+            (intervals,) = ax.errorbar(costs, errors, bars, fmt="none", **look)[2]
+            ends += intervals.get_segments()
             for record, point in zip(records, zip(costs, errors, strict=True), strict=True):
                 drawn.setdefault(record["feature"], []).append(point)
-        self._finish(ax, "y", f"test error, % of {self.n_test:,}")
+        self._finish(ax, "y", f"test error, % of {self.n_test:,} (bars: 95% intervals)")
         ax.set(xscale="log", xlabel=_COSTS[kind])
         ax.margins(x=0.12, y=0.15)
         _set_log_ticks(ax.xaxis)
-        _name_features(ax, drawn)
+        _name_features(ax, drawn, ends)
 
     def _finish(self, ax: Axes, name: str, label: str) -> None:
         axis = {"x": ax.xaxis, "y": ax.yaxis}[name]
@@ -192,14 +196,20 @@ class FeatureComparisonDisplay(Display):
         self.name_classifiers(ax, loc="upper left", bbox_to_anchor=(1, 1))
 
 
-def _name_features(ax: Axes, drawn: dict[str, list[tuple[float, float]]]) -> None:
-    """Join the points of each feature, and write its name beside one of them, where it is free."""
+def _name_features(
+    ax: Axes, drawn: dict[str, list[tuple[float, float]]], bars: list[Array]
+) -> None:
+    """Join the points of each feature, and write its name beside one of them, where it is free.
+
+    ``bars`` are the two ends of each interval.
+    """
     unit = ax.figure.dpi / 72  # pixels of a point
     drawn = {feature: sorted(points) for feature, points in drawn.items()}
     places = {feature: ax.transData.transform(points) / unit for feature, points in drawn.items()}
     marker = (_MARKER / 2, _MARKER / 2)
     taken = [(place, marker) for own in places.values() for place in own]
-    taken += [(place, (1, 1)) for own in places.values() for place in _between(own)]
+    lines = [*places.values(), *(ax.transData.transform(ends) / unit for ends in bars)]
+    taken += [(place, (1, 1)) for line in lines for place in _between(line)]
     for feature in sorted(drawn, key=len, reverse=True):
         points = drawn[feature]
         ax.plot(*zip(*points, strict=True), color="0.6", linewidth=0.8, zorder=0)
