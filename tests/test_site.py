@@ -72,7 +72,7 @@ def test_internal_links_and_anchors_exist(site):
     assert not broken, "\n".join(broken)
 
 
-@pytest.mark.parametrize("markup", [r"\|-{2,}\|", ":::", "```", r":(?:class|func|meth|ref|doc):`"])
+@pytest.mark.parametrize("markup", [r"\|[-–—]+\|", ":::", "```", r":(?:class|func|meth|ref|doc):`"])
 def test_no_page_shows_its_markup(markup, site):
     pages = [site / f"{path.stem}.html" for path in (ROOT / "docs").glob("*.md")]
     pages += [*(site / "generated").glob("*.html"), *(site / "auto_examples").glob("*.html")]
