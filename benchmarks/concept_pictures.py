@@ -113,7 +113,8 @@ def draw_gradient(data, i):
         ax.plot(*means[k], "o", color=COLOURS[k], markersize=7)
         text = f"{share[k] / len(gamma):.0%} of its patches,\n{data.mixture.weights_[k]:.0%} of all"
         below = -26 if own[k, 1] > means[k, 1] else 10
-        ax.annotate(text, means[k], (-30, below), textcoords="offset points", fontsize=8)
+        look = {"fontsize": 8, "bbox": {"fc": "white", "ec": "none", "alpha": 0.65, "pad": 1}}
+        ax.annotate(text, means[k], (-30, below), textcoords="offset points", **look)
     ax.set_title("where one image pulls the means")
     return figure
 

@@ -74,7 +74,7 @@ def weigh():
             print(f"{package}: {plain:,} bytes; base64 {sizes[0]:,}, gzip and base64 {sizes[1]:,}")
 
 
-def seed_model():
+def fitted_model():
     data = datasets.load_mnist(subset="train")
     vae = VAETransformer(
         100, hidden_layer_sizes=(200, 200), binarize="threshold", max_iter=3, random_state=0
@@ -92,7 +92,7 @@ def half_precision(vae):
 
 
 def main():
-    vae = seed_model()
+    vae = fitted_model()
     z = np.random.default_rng(0).normal(size=(100, 100)).astype(np.float32)
     x = vae.inverse_transform(z.astype(np.float64))
     print(

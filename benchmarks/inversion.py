@@ -115,9 +115,9 @@ def describe(spatial):
 
 
 def draw(X, pictures):
-    figure = plt.figure(figsize=(12, 3.9), layout="constrained")
-    parts = figure.subfigures(1, len(SETTINGS))
-    for part, setting in zip(parts, SETTINGS, strict=True):
+    figure = plt.figure(figsize=(7.2, 7.8), layout="constrained")
+    parts = figure.subfigures(2, 3).flat
+    for part, setting in zip(parts, SETTINGS, strict=False):
         spatial, size = setting[:2]
         part.suptitle(f"{describe(spatial)}\n{size} x {size} patches", fontsize=9)
         axes = part.subplots(5, 4)

@@ -4,6 +4,7 @@
 """
 
 import argparse
+from textwrap import fill
 
 import numpy as np
 from fisher_settings import BASE, FINAL, SWEEP
@@ -127,13 +128,16 @@ def save_chart(rows, path):
     import matplotlib.pyplot as plt
 
     rows = [r for r in rows if r[1]]
-    figure, (left, right) = plt.subplots(
-        1, 2, figsize=(12, 0.27 * len(rows) + 1.6), width_ratios=[3, 2], layout="constrained"
+    labels = [fill(words, 46) for _, words, *_ in rows]
+    lines = np.array([1.5 + label.count("\n") for label in labels])
+    places, height = np.cumsum(lines) - lines / 2, 0.16 * lines.sum()
+    figure, (sweep, compression) = plt.subplots(
+        2, 1, figsize=(7, height + 4), height_ratios=[height, 3], layout="constrained"
     )
     # Blue and orange of Okabe and Ito's palette, and shapes besides.
-    for place, (_, _, n_features, error, _, spread) in enumerate(rows):
+    for place, (_, _, n_features, error, _, spread) in zip(places, rows, strict=True):
         large = n_features > 10_000
-        left.errorbar(
+        sweep.errorbar(
             100 * error,
             place,
             xerr=100 * spread,
@@ -141,42 +145,42 @@ def save_chart(rows, path):
             color="#D55E00" if large else "#0072B2",
         )
     base = 100 * (rows[0][3] - rows[0][4])
-    left.axvline(base, color="0.5", linewidth=1, linestyle=":")
-    left.set_yticks(range(len(rows)), [f"{words}" for _, words, *_ in rows], fontsize=8)
-    left.invert_yaxis()
-    left.set_xlabel("error on the other half of the training images, %")
-    left.set_title("Each setting, and the base (dotted); bars: paired standard error", fontsize=9)
+    sweep.axvline(base, color="0.5", linewidth=1, linestyle=":")
+    sweep.set_yticks(places, labels, fontsize=8)
+    sweep.set_ylim(lines.sum(), 0)
+    sweep.set_xlabel("error on the other half of the training images, %")
+    sweep.set_title("Each setting, and the base (dotted); bars: paired standard error", fontsize=9)
     for label, marker, color in (
         ("up to 10,000 dimensions", "o", "#0072B2"),
         ("up to 20,000 dimensions", "s", "#D55E00"),
     ):
-        left.plot([], [], marker, color=color, label=label)
-    left.legend(fontsize=8)
+        sweep.plot([], [], marker, color=color, label=label)
+    sweep.legend(fontsize=8)
     for method, marker, color in (("PCA", "o", "#0072B2"), ("random projection", "s", "#D55E00")):
         found = sorted(
             (r["n_features"], 100 * r["error"]) for r in read("compress") if r["method"] == method
         )
-        right.plot(*zip(*found, strict=True), marker + "-", color=color, label=method)
+        compression.plot(*zip(*found, strict=True), marker + "-", color=color, label=method)
     full = next(r for r in read("compress") if r["method"] == "none")
-    right.axhline(100 * full["error"], color="0.5", linewidth=1, linestyle=":")
-    right.annotate(
+    compression.axhline(100 * full["error"], color="0.5", linewidth=1, linestyle=":")
+    compression.annotate(
         f"all {full['n_features']:,} dimensions",
         (found[0][0], 100 * full["error"]),
         fontsize=8,
-        xytext=(0, -11),
+        xytext=(0, 4),
         textcoords="offset points",
     )
-    right.set_xscale("log", base=2)
-    right.set_xticks([n for n, _ in found], [f"{n:,}" for n, _ in found])
-    right.set_yscale("log")
-    right.minorticks_off()
+    compression.set_xscale("log", base=2)
+    compression.set_xticks([n for n, _ in found], [f"{n:,}" for n, _ in found])
+    compression.set_yscale("log")
+    compression.minorticks_off()
     ticks = (0.7, 1, 1.5, 2, 3, 5)
-    right.set_yticks(ticks, [str(t) for t in ticks])
-    right.set_xlabel("dimensions after compression")
-    right.set_ylabel("error, %")
-    right.set_title("What compression costs", fontsize=9)
-    right.legend(fontsize=8)
-    for axes in (left, right):
+    compression.set_yticks(ticks, [str(t) for t in ticks])
+    compression.set_xlabel("dimensions after compression")
+    compression.set_ylabel("error, %")
+    compression.set_title("What compression costs", fontsize=9)
+    compression.legend(fontsize=8)
+    for axes in (sweep, compression):
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=130)
 

@@ -42,14 +42,14 @@ class Setting(NamedTuple):
         return [(LATENT, self.hidden), (self.hidden, self.hidden), (self.hidden, 784)]
 
 
-SEED = Setting()
-ENCODER, DECODER = SEED.encoder, SEED.decoder
+STANDARD = Setting()
+ENCODER, DECODER = STANDARD.encoder, STANDARD.decoder
 
 
 class Floor:
     """The matrix products of a step alone, six forward and eleven backward."""
 
-    def __init__(self, rows, setting=SEED):
+    def __init__(self, rows, setting=STANDARD):
         n = setting.batch
         self.products = []
         for number, (n_in, n_out) in enumerate([*setting.encoder, *setting.decoder]):
@@ -65,7 +65,7 @@ class Floor:
                 torch.mm(a, b, out=out)
 
 
-def seed_model(setting=SEED):
+def perceptron_model(setting=STANDARD):
     """The model of skvae with the network 784-200-200."""
     model = VAE(784, LATENT, (setting.hidden, setting.hidden), "relu", "bernoulli", None)
     model.draw_parameters(torch.Generator().manual_seed(0))
@@ -82,9 +82,9 @@ def convolutional_model():
 class Skvae:
     """The training loop of ``VAETransformer.fit``; ``n_threads`` is its ``n_jobs``."""
 
-    def __init__(self, rows, n_threads=1, optimizer="adam", device="cpu", setting=SEED):
+    def __init__(self, rows, n_threads=1, optimizer="adam", device="cpu", setting=STANDARD):
         self.n_threads = n_threads
-        model = seed_model(setting).to(device)
+        model = perceptron_model(setting).to(device)
         self.progress = train(
             model,
             OPTIMIZERS[optimizer]([flatten(list(model.parameters()))], RATE),
@@ -114,7 +114,7 @@ def perceptron(layers):
 class Eager(nn.Module):
     """The model as one writes it in plain PyTorch, and its plain loop."""
 
-    def __init__(self, setting=SEED):
+    def __init__(self, setting=STANDARD):
         super().__init__()
         self.encoder, self.decoder = perceptron(setting.encoder), perceptron(setting.decoder)
 
@@ -142,7 +142,7 @@ class EagerLoop:
         in_bfloat16=False,
         n_threads=1,
         flushed=False,
-        setting=SEED,
+        setting=STANDARD,
     ):
         self.x, self.model = torch.from_numpy(rows).to(device), Eager(setting).to(device)
         self.n_threads, self.flushed, self.batch = n_threads, flushed, setting.batch
@@ -262,7 +262,7 @@ class Pythae:
 
 
 class TensorFlow:
-    """The seed's graph, timed by its own process."""
+    """A graph of TensorFlow 1 of the same network, timed by its own process."""
 
     def __init__(self, rows, python=sys.executable):
         self.folder = tempfile.TemporaryDirectory()

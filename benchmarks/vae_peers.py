@@ -34,7 +34,7 @@ from vae_contenders import (
     Skvae,
     TensorFlow,
     convolutional_model,
-    seed_model,
+    perceptron_model,
 )
 
 from skvae import FisherScores, VAETransformer
@@ -197,7 +197,7 @@ def importance_steps(model, rows, k):
 
 def samples(rows, n_turns):
     """Milliseconds of a step with several importance samples."""
-    for network, model in {"mlp": seed_model(), "conv": convolutional_model()}.items():
+    for network, model in {"mlp": perceptron_model(), "conv": convolutional_model()}.items():
         for k in (5, 50):
             steps = importance_steps(model, rows, k)
             works = {name: partial(clock, step) for name, step in steps.items()}

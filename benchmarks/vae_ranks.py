@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from interleaved import clock, take_turns, times_as_long
 from tables import show
-from vae_contenders import LATENT, RATE, convolutional_model, seed_model
+from vae_contenders import LATENT, RATE, convolutional_model, perceptron_model
 from vae_peers import binary
 
 from skvae import data_parallel
@@ -26,8 +26,8 @@ from skvae.vae.training.ranks import Ranks, ranks_in_use
 
 # Network, rows of a batch, and steps of a turn.
 SETTINGS = [
-    ("perceptrons", seed_model, 128, 100),
-    ("perceptrons", seed_model, 1024, 20),
+    ("perceptrons", perceptron_model, 128, 100),
+    ("perceptrons", perceptron_model, 1024, 20),
     ("convolutional", convolutional_model, 128, 5),
 ]
 

@@ -2,8 +2,8 @@
 
 ``OMP_NUM_THREADS=1 python vae_seconds.py``, some five minutes. VAETransformer has its default
 settings but for ``binarize``, the number of epochs, the first of ``--epochs`` whose fit arrives,
-and ``--rates`` of learning; the plain PyTorch loop has the seed's (batches of 64, 100 dimensions,
-RMSprop) and is scored after each epoch, which does not count. Processor time.
+and ``--rates`` of learning; the plain PyTorch loop has batches of 64, 100 dimensions and RMSprop,
+and is scored after each epoch, which does not count. Processor time.
 """
 
 import argparse

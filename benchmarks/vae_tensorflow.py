@@ -1,4 +1,4 @@
-"""The seed's TensorFlow 1 graph, in a process of its own.
+"""A TensorFlow 1 graph of the same network, in a process of its own.
 
 ``python vae_tensorflow.py ROWS.npy`` trains on those binary rows, as many steps as each line of the
 standard input says, and answers with the seconds. Needs ``pip install tensorflow-cpu``.

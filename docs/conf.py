@@ -155,7 +155,11 @@ def _block_math(writer, node):
 def _write_math(writer, node, *, as_block):
     tex = re.sub(r"(?<![\\{A-Za-z])KL\b", r"\\operatorname{KL}", node.astext())
     mathml = tex2mathml(tex.replace("||", r"\,\|\,"), as_block=as_block)
-    # TeX has a thin space between a function and what is no parenthesis: log p, but exp(z).
-    named = r"(<mo>&ApplyFunction;</mo>)(?!\s*<mo)"
-    writer.body.append(re.sub(named, r'\1<mspace width="0.1667em"></mspace>', mathml))
+    mathml = re.sub(r"<mo[^>]*>‖</mo>", '<mo stretchy="false">‖</mo>', mathml)
+    # TeX has a thin space around a function, but none before a parenthesis: g log p, but exp(z).
+    space = '<mspace width="0.1667em"></mspace>'
+    mathml = re.sub(r"(<mo>&ApplyFunction;</mo>)(?!\s*<mo)", rf"\1{space}", mathml)
+    ordinary = r"(</(?:mi|mn|msub|msup|msubsup|mfrac|munder|munderover)>|>\)</mo>|∂</mo>)"
+    mathml = re.sub(rf"{ordinary}(\s*<mi>(?:log|exp)</mi>)", rf"\1{space}\2", mathml)
+    writer.body.append(mathml)
     raise SkipNode

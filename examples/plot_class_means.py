@@ -10,7 +10,7 @@ latent point to the class means.
 # %%
 # With and without
 # ----------------
-# Two dimensions, so that all of latent space can be seen.
+# The models have two latent dimensions, so that all of the latent space can be seen.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits

@@ -10,7 +10,7 @@ intercept. The example shows them for the patches of an image and for the rows o
 # %%
 # A model
 # -------
-# Threes against eights, by patches and their places.
+# The model tells threes from eights by patches and their places.
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -52,8 +52,8 @@ for row, digit in zip(axes, (3, 8), strict=True):
 # %%
 # The rows that decide
 # --------------------
-# Customers and what they bought. One in a hundred purchases of those who will leave is a return of
-# something dear; their means do not tell.
+# The sets are customers, and their members what each has bought. One in a hundred purchases of
+# those who will leave is a return of something dear, which the means of their columns do not show.
 rng = np.random.default_rng(0)
 customers = pd.DataFrame({"customer": np.arange(300)})
 leaves = np.arange(300) % 2 == 1

@@ -7,7 +7,7 @@ comparison, on scikit-learn's digits. It runs in about half a minute.
 """
 
 # %%
-# A latent space of two dimensions is a map.
+# A latent space of two dimensions is drawn as a map, with the class of each image.
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
@@ -34,7 +34,7 @@ plane = VAETransformer(2, likelihood="bernoulli", max_iter=150, random_state=0).
 LatentSpaceDisplay.from_estimator(plane, X_test, y_test)
 
 # %%
-# The prior's manifold: what the decoder makes of a grid over that map.
+# The manifold of the prior is what the decoder makes of a grid over that map.
 ManifoldDisplay.from_estimator(plane, n_steps=15)
 
 # %%
@@ -49,15 +49,15 @@ axes[0].get_legend().remove()
 LatentSpaceDisplay.from_estimator(vae, X_test, y_test, projection="tsne", ax=axes[1])
 
 # %%
-# Samples of each class; the images of a column share their noise.
+# Here are samples of each class; the images of a column share their noise.
 SamplesDisplay.from_estimator(vae)
 
 # %%
-# From one digit to another.
+# A straight line in the latent space leads from one digit to another.
 InterpolationDisplay.from_estimator(vae, X_test[:4], X_test[4:8])
 
 # %%
-# How it learned, and what its dimensions carry.
+# Curves show how the model learned, and what its dimensions carry.
 figure, axes = plt.subplots(2, 2, figsize=(10, 7), layout="constrained")
 curves = TrainingCurveDisplay.from_estimator(vae, ax=axes[0, 0])
 curves.plot("kl", ax=axes[0, 1])
@@ -78,21 +78,21 @@ components = MixtureComponentsDisplay.from_estimator(encoder, ax=axes[0])
 components.plot("places", ax=axes[1])
 
 # %%
-# Where the length of a Fisher vector comes from: by position, by component, by both.
+# The squared length of a Fisher vector has shares: by position, by component, and by both.
 figure, axes = plt.subplots(1, 3, figsize=(14, 4), layout="constrained")
 energy = FisherEnergyDisplay.from_estimator(encoder, X_test[:1], ax=axes[0])
 energy.plot("components", ax=axes[1])
 energy.plot("both", ax=axes[2])
 
 # %%
-# What each model keeps of an image.
+# Reconstructions show what each model keeps of an image.
 models = {"PCA, 16": PCA(16).fit(X_train), "VAE, 16": vae, "Fisher vector": encoder}
 images = X_test[:10]
 back = {name: m.inverse_transform(m.transform(images)) for name, m in models.items()}
 ReconstructionDisplay.from_predictions(images, back)
 
 # %%
-# A comparison of features: errors, and what they cost.
+# A comparison of features is drawn as errors with their intervals, and against what they cost.
 comparison = compare_features(
     X_train[:500],
     y_train[:500],

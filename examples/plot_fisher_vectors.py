@@ -42,7 +42,8 @@ print(encoder.get_feature_names_out()[[0, 64, -1]])
 # %%
 # Better than pixels
 # ------------------
-# The same linear classifier on both. The encoder is a transformer like any other.
+# The same linear classifier is fitted to the pixels and to the Fisher vectors. The encoder is a
+# transformer like any other.
 for name, steps in {"pixels": [], "Fisher vectors": [encoder]}.items():
     model = make_pipeline(*steps, LogisticRegression(C=30, max_iter=1000)).fit(X_train, y_train)
     print(f"test error of {name}: {1 - model.score(X_test, y_test):.2%}")
@@ -50,12 +51,14 @@ for name, steps in {"pixels": [], "Fisher vectors": [encoder]}.items():
 # %%
 # What a vector knows
 # -------------------
-# With all three blocks a vector can be decoded into soft counts, means and squares per component...
+# A vector with all three gradients can be decoded into the soft counts, means and squares of each
+# component.
 s0, s1, s2 = encoder.decode_statistics(F_test)
 print(f"the {s0.shape[1]} soft counts of the first image sum to {s0[0].sum():.3f}")
 
 # %%
-# ... and, since positions are among the dimensions, into the expected patch at every place.
+# Since positions are among the dimensions, it can be decoded into the expected patch at every place
+# as well.
 back = encoder.inverse_transform(F_test)
 print(f"mean squared error per pixel: {np.mean((back - X_test) ** 2):.4f}")
 
@@ -74,7 +77,7 @@ for row, (title, images) in zip(axes, rows.items(), strict=True):
 figure.suptitle("Digits and what their Fisher vectors keep of them")
 
 # %%
-# The mixture itself: the mean patch of each component, drawn where the component lies.
+# The mixture itself can be drawn: the mean patch of each component, where the component lies.
 means = encoder.mixture_.means_
 figure, ax = plt.subplots(figsize=(5, 5), layout="constrained")
 heaviest = np.argsort(encoder.mixture_.weights_)[-40:]

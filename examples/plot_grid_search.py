@@ -60,7 +60,7 @@ search = GridSearchCV(pipeline, list(grids.values()), cv=3).fit(X_train, y_train
 # %%
 # ``cv_results_``
 # ---------------
-# A row for each candidate, in the order of the grids.
+# The results have a row for each candidate, in the order of the grids.
 results = search.cv_results_
 errors, spreads = 1 - results["mean_test_score"], results["std_test_score"]
 
@@ -80,7 +80,7 @@ for i in np.argsort(errors):
 print(f"test error of the best: {1 - search.score(X_test, y_test):.2%}")
 
 # %%
-# The same as a picture: bars are the standard deviation over the three folds.
+# The picture has the same results; its bars are the standard deviation over the three folds.
 figure, ax = plt.subplots(figsize=(8, 4), layout="constrained")
 styles = zip(grids, ["o", "s", "^"], ["#0072B2", "#E69F00", "#009E73"], strict=True)
 for kind, marker, colour in styles:

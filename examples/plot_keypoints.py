@@ -56,7 +56,7 @@ for name, accuracy in accuracies.items():
     print(f"{name:17} accuracy {accuracy:.3f}, test error {1 - accuracy:.1%}")
 
 # %%
-# The keypoints, and what they are worth.
+# The pictures show the keypoints, and what they are worth.
 figure = plt.figure(figsize=(9, 4.6), layout="constrained")
 above, below = figure.subfigures(2, 1, height_ratios=[1, 1.5])
 for ax, image, where in zip(above.subplots(1, 8), X_test, positions, strict=False):

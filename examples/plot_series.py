@@ -78,7 +78,7 @@ for name, predicted in found.items():
     print(f"{name:23} error {np.mean(predicted != y):.1%}")
 
 # %%
-# Where the errors are.
+# Three recordings, and below them the confusion matrices, which show where the errors are.
 figure, axes = plt.subplots(2, 3, figsize=(9, 5), layout="constrained", height_ratios=[1, 1.6])
 for ax, i in zip(axes[0], (0, 1, 2), strict=True):
     ax.plot(X[i].T, lw=0.8)

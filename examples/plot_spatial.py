@@ -42,8 +42,8 @@ for name, spatial in settings.items():
     print(f"{name:9} {lengths[name]:5} dimensions, test error {errors[name]:.1f}%")
 
 # %%
-# Positions cost two dimensions per component, a pyramid five vectors instead of one. Of 450
-# test images one is 0.2%.
+# Positions cost two dimensions for each component, and a pyramid takes five vectors instead of one.
+# One of the 450 test images is 0.2%.
 figure, ax = plt.subplots(figsize=(6.5, 2.6), layout="constrained")
 bars = ax.barh(list(errors), list(errors.values()), color="tab:blue")
 ax.bar_label(bars, [f"{e:.1f}% ({lengths[n]:,})" for n, e in errors.items()], padding=3)

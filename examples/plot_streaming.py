@@ -29,7 +29,8 @@ blocks = np.array_split(stream, len(stream) // 500)
 # %%
 # Learning from each block once
 # -----------------------------
-# ``partial_fit`` takes one step of stepwise EM per block. Beside it, EM on all of them at once.
+# ``partial_fit`` takes one step of stepwise EM for each block. EM on all blocks at once stands
+# beside it.
 mixture = DiagonalGaussianMixture(32, variance_floor=1e-3, random_state=0)
 seen, likelihood = [], []
 for i, block in enumerate(blocks, start=1):
@@ -71,8 +72,8 @@ print(f"largest error, by hand: {np.abs(by_hand - at_once).max():.0e}")
 # Sets batch by batch
 # -------------------
 # Encoders learn from sets that come in batches, and a reducer that can learns with them: the
-# mixture moves along as the axes of ``IncrementalPCA`` turn. Beside it, ``PCA`` and EM on all
-# images at once.
+# mixture moves along as the axes of ``IncrementalPCA`` turn. ``PCA`` and EM on all images at once
+# stand beside it.
 y = load_digits().target
 settings = {"extractor": ImagePatches(patch_size=4), "random_state": 0}
 streamed = FisherVectorEncoder(16, reducer=IncrementalPCA(8), **settings)

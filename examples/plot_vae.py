@@ -47,7 +47,7 @@ pipeline = Pipeline([("vae", vae), ("svm", SVC(C=10))]).fit(X_train, y_train)
 print(f"10 posterior means + RBF SVM: {1 - pipeline.score(X_test, y_test):.2%} test error")
 
 # %%
-# There and back: ``transform``, then ``inverse_transform``.
+# ``transform`` encodes the images, and ``inverse_transform`` decodes them again.
 figure, axes = plt.subplots(2, 10, figsize=(9, 2.1), layout="constrained")
 for column, image, back in zip(axes.T, X_test, vae.reconstruct(X_test), strict=False):
     for ax, pixels in zip(column, (image, back), strict=True):

@@ -11,7 +11,8 @@ of use.
 # %%
 # Three lengths of the annealing
 # ------------------------------
-# Everything else is equal: 32 dimensions, 60 passes over scikit-learn's digits.
+# All else is equal: the models have 32 latent dimensions and make 60 passes over scikit-learn's
+# digits.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits

@@ -8,4 +8,8 @@ class FitInterruptedWarning(UserWarning):
 
 
 class PosteriorCollapseWarning(UserWarning):
-    """No latent dimension of a variational autoencoder carries information about the input."""
+    """The posterior of a variational autoencoder is next to the prior, whatever the row.
+
+    A fit gives it where no latent dimension is active, or where a tenth of them at most are, with
+    less than a nat in all: features and samples then say nothing of the data.
+    """

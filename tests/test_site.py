@@ -38,12 +38,15 @@ def site(tmp_path_factory):
 
 
 class Page(HTMLParser):
-    """Anchors of a page, and what it points to."""
+    """Anchors of a page, what it points to, and its text."""
 
     def __init__(self, path):
         super().__init__()
-        self.anchors, self.links = set(), []
+        self.anchors, self.links, self.text = set(), [], ""
         self.feed(path.read_text())
+
+    def handle_data(self, data):
+        self.text += data
 
     def handle_starttag(self, tag, attributes):
         for name, value in attributes:
@@ -67,6 +70,13 @@ def test_internal_links_and_anchors_exist(site):
                 broken.append(f"{path.relative_to(site)}: {link.geturl()}")
     assert len(pages) > 30
     assert not broken, "\n".join(broken)
+
+
+@pytest.mark.parametrize("markup", [r"\|[-–—]+\|", ":::", "```", r":(?:class|func|meth|ref|doc):`"])
+def test_no_page_shows_its_markup(markup, site):
+    pages = [site / f"{path.stem}.html" for path in (ROOT / "docs").glob("*.md")]
+    pages += [*(site / "generated").glob("*.html"), *(site / "auto_examples").glob("*.html")]
+    assert not [path.stem for path in pages if re.search(markup, Page(path).text)]
 
 
 def test_every_public_name_has_a_page(site):

@@ -1,4 +1,4 @@
-"""Pages speak in the field's words, without goals and diaries, and headings say something."""
+"""Pages speak in the field's words, without goals and diaries; headings and tables are whole."""
 
 import re
 from pathlib import Path
@@ -40,6 +40,20 @@ def test_pages_have_the_words_of_the_field(path):
 def test_headings_say_what_is_under_them(path):
     lines = text_of(path).splitlines()
     assert not [line for line in lines if re.fullmatch(rf"#+ ({HEADINGS})", line)]
+
+
+@pytest.mark.parametrize("path", [p for p in PAGES if p.suffix == ".md"], ids=lambda p: p.name)
+def test_every_line_of_a_table_is_a_row_of_as_many_cells(path):
+    text = re.sub(r"```.*?```", "", path.read_text("utf-8"), flags=re.DOTALL)
+    tables = [block.splitlines() for block in re.split(r"\n\s*\n", text) if "|---" in block]
+    broken = [line for lines in tables for line in lines if not re.fullmatch(r" *\|.*\|", line)]
+    uneven = [lines[0] for lines in tables if len({bars_of(line) for line in lines}) > 1]
+    assert not broken + uneven
+
+
+def bars_of(line):
+    """How many bars divide the cells of a row."""
+    return len(re.findall(r"(?<!\\)\|", line))
 
 
 def tutorials():

@@ -140,17 +140,19 @@ def _errors(records: list[Values], findings: list[Finding]) -> Values:
             }
         )
 
-    return {"classifiers": classifiers, "rows": rows}
+    has_spread = any(cell["spread"] for row in rows for cell in row["cells"])
+
+    return {"classifiers": classifiers, "rows": rows, "has_spread": has_spread}
 
 
 def _error_cell(record: Values | None, is_bold: bool) -> Values:
     if record is None or record["status"] != "ok":
         text = record["status"] if record else "not run"
-        return {"text": text, "interval": "", "is_bold": False}
-    spread = cell_text("test_error_std", record)
+        return {"text": text, "spread": "", "interval": "", "is_bold": False}
 
     return {
-        "text": cell_text("test_error", record) + (f" ± {spread}" if spread else ""),
+        "text": cell_text("test_error", record),
+        "spread": cell_text("test_error_std", record),
         "interval": cell_text("interval", record).replace(" to ", "–"),
         "is_bold": is_bold,
     }

@@ -107,6 +107,13 @@ def load_fashion_mnist(
     data : Bunch
         As from :func:`load_mnist`.
 
+    Raises
+    ------
+    FileNotFoundError
+        If there are neither files nor OpenML.
+    ValueError
+        If a file is damaged.
+
     Examples
     --------
     >>> from skvae.datasets import load_fashion_mnist

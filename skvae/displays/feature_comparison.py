@@ -27,6 +27,8 @@ _TO_FIT_AND_PREDICT = (
 
 # Of a marker and a letter, in points; and where a name may be beside a point, nearest first.
 _MARKER, _LETTER = 6, (6.0, 10.0)
+# Between the intervals of classifiers that cost the same.
+_BESIDE = 3
 _DISTANCES = (1.0, 1.6, 2.4, 3.4)
 _DIRECTIONS = ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1))
 _COSTS = {"dimensions": "dimensions of the feature", "seconds": "seconds to fit and predict"}
@@ -97,9 +99,9 @@ class FeatureComparisonDisplay(Display):
         Parameters
         ----------
         kind : {"error", "dimensions", "seconds"}, default="error"
-            Features below each other, the best at the bottom, with intervals; error against the
-            dimensions of the feature; or error against the seconds to fit and apply feature and
-            classifier, the choice of hyperparameters left out.
+            Features below each other, the best at the top, with intervals; error and its
+            interval against the dimensions of the feature; or against the seconds to fit and apply
+            feature and classifier, the choice of hyperparameters left out.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
 
@@ -168,17 +170,21 @@ class FeatureComparisonDisplay(Display):
 
     def _plot_cost(self, ax: Axes, kind: str) -> None:
         drawn: dict[str, list[tuple[float, float]]] = {}
-        for name, (colour, marker), records in self._classifiers():
-            costs, (errors, _) = [_cost(record, kind) for record in records], _errors(records)
+        bars: list[Any] = []
+        classifiers = list(self._classifiers())
+        for index, (name, (colour, marker), records) in enumerate(classifiers):
+            costs, (errors, sides) = [_cost(record, kind) for record in records], _errors(records)
             look: Any = {"color": colour, "marker": marker, "markersize": _MARKER}
             ax.plot(costs, errors, linestyle="none", label=label_of(name), **look)
+            bars += ax.errorbar(costs, errors, sides, fmt="none", ecolor=colour, lw=0.9)[2]
+            _move(bars[-1], _BESIDE * (index - (len(classifiers) - 1) / 2))
             for record, point in zip(records, zip(costs, errors, strict=True), strict=True):
                 drawn.setdefault(record["feature"], []).append(point)
-        self._finish(ax, "y", f"test error, % of {self.n_test:,}")
+        self._finish(ax, "y", f"test error, % of {self.n_test:,} (bars: 95% intervals)")
         ax.set(xscale="log", xlabel=_COSTS[kind])
         ax.margins(x=0.12, y=0.15)
         _set_log_ticks(ax.xaxis)
-        _name_features(ax, drawn)
+        _name_features(ax, drawn, bars)
 
     def _finish(self, ax: Axes, name: str, label: str) -> None:
         axis = {"x": ax.xaxis, "y": ax.yaxis}[name]
@@ -192,31 +198,49 @@ class FeatureComparisonDisplay(Display):
         self.name_classifiers(ax, loc="upper left", bbox_to_anchor=(1, 1))
 
 
-def _name_features(ax: Axes, drawn: dict[str, list[tuple[float, float]]]) -> None:
-    """Join the points of each feature, and write its name beside one of them, where it is free."""
+def _move(lines: Any, points: float) -> None:
+    """Draw lines so many points to the right of where they are."""
+    from matplotlib.transforms import ScaledTranslation
+
+    shift = ScaledTranslation(points / 72, 0, lines.figure.dpi_scale_trans)
+    lines.set_transform(lines.get_transform() + shift)
+
+
+def _name_features(ax: Axes, drawn: dict[str, list[tuple[float, float]]], bars: list[Any]) -> None:
+    """Join the points of each feature, and write its name beside one of them, where it is free.
+
+    ``bars`` are the intervals, a collection of lines for each classifier.
+    """
     unit = ax.figure.dpi / 72  # pixels of a point
     drawn = {feature: sorted(points) for feature, points in drawn.items()}
     places = {feature: ax.transData.transform(points) / unit for feature, points in drawn.items()}
     marker = (_MARKER / 2, _MARKER / 2)
     taken = [(place, marker) for own in places.values() for place in own]
     taken += [(place, (1, 1)) for own in places.values() for place in _between(own)]
+    ends = [b.get_transform().transform(line) / unit for b in bars for line in b.get_segments()]
+    lines = [(place, (1, 1)) for line in ends for place in _between(line)]
+    frame = ax.bbox.get_points() / unit
     for feature in sorted(drawn, key=len, reverse=True):
         points = drawn[feature]
         ax.plot(*zip(*points, strict=True), color="0.6", linewidth=0.8, zorder=0)
         text = one_line(feature)
         size = _LETTER[0] * max(len(text), 1) / 2, _LETTER[1] / 2
         steps = [
-            np.multiply(direction, distance * np.add(size, _MARKER / 2) + 2)
+            (distance, np.multiply(direction, distance * np.add(size, _MARKER / 2) + 2))
             for distance in _DISTANCES
             for direction in _DIRECTIONS
         ]
         beside = [
-            (point, place + step, step)
-            for step in steps
+            (distance, point, place + step, step)
+            for distance, step in steps
             for point, place in zip(points, places[feature], strict=True)
         ]
-        frame = ax.bbox.get_points() / unit
-        point, best, step = max(beside, key=lambda b: _room(b[1], size, taken, frame))
+        # A name covers neither points nor names, and an interval before it goes far away.
+        worth = [
+            5 * _room(b, size, taken, frame) + 0.5 * _room(b, size, lines, frame) - 0.2 * distance
+            for distance, _, b, _ in beside
+        ]
+        _, point, best, step = beside[int(np.argmax(worth))]
         taken.append((best, size))
         look: Any = {"textcoords": "offset points", "ha": "center", "va": "center"}
         ax.annotate(text, point, tuple(step), **look, **LITERAL)

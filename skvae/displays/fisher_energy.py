@@ -144,6 +144,11 @@ class FisherEnergyDisplay(Display):
         Returns
         -------
         display : FisherEnergyDisplay
+
+        Raises
+        ------
+        ValueError
+            If the kind is unknown.
         """
         kinds = {
             "positions": (self._plot_positions, (4.8, 4)),

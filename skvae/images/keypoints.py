@@ -180,6 +180,12 @@ class ImageKeypoints(TransformerMixin, Estimator):
             In the dtype of ``X``; binary descriptors become 0 and 1.
         positions : ndarray of shape (n,) of ndarray of shape (n_i, 2)
             (x, y) of each keypoint, from -1 (first column, first row) to 1 (last).
+
+        Raises
+        ------
+        ValueError
+            If a file cannot be read, the detector refuses an image, or an image has other channels
+            than those of the fit, or another shape where one is needed.
         """
         check_is_fitted(self)
         images = validate_pixels(self, X, reset=False)
@@ -202,6 +208,11 @@ class ImageKeypoints(TransformerMixin, Estimator):
         -------
         sets : ndarray of shape (n,) of ndarray of shape (n_i, d)
             In the dtype of ``X``; binary descriptors become 0 and 1.
+
+        Raises
+        ------
+        ValueError
+            As for ``extract``.
         """
         return self.extract(X)[0]
 

@@ -233,6 +233,11 @@ class ImagePatches(TransformerMixin, Estimator):
             A copy, in the dtype of ``X``; integers of 8 or 16 bits, and pixels of files, become
             float32. Of a sequence with different sizes or files, an ndarray of shape (n,) of
             ndarray of shape (n_patches_i, patch_size * patch_size * c).
+
+        Raises
+        ------
+        ValueError
+            As for ``extract``.
         """
         check_is_fitted(self)
         images = validate_pixels(self, X, reset=False)

@@ -247,6 +247,7 @@ class MixtureDensityMixin:
         Returns
         -------
         float
+            -2 times the log-likelihood of X in nats, plus log(n_samples) for each free parameter.
         """
         log_likelihood = self.score_samples(X)
         return float(-2 * log_likelihood.sum() + self._n_parameters() * np.log(len(log_likelihood)))
@@ -262,5 +263,6 @@ class MixtureDensityMixin:
         Returns
         -------
         float
+            -2 times the log-likelihood of X in nats, plus 2 for each free parameter.
         """
         return float(-2 * self.score_samples(X).sum() + 2 * self._n_parameters())

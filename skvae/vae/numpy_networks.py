@@ -37,7 +37,7 @@ class Linear:
     Examples
     --------
     >>> import numpy as np
-    >>> from skvae.vae.numpy_networks import Linear
+    >>> from skvae.parts import Linear
     >>> Linear(np.eye(2), np.ones(2))(np.zeros((2, 3)))
     array([[1., 1., 1.],
            [1., 1., 1.]])
@@ -71,6 +71,18 @@ def mlp_layers(weights: Mapping[str, np.ndarray], activation: str) -> list[Layer
     Returns
     -------
     layers : list of callable
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.parts import mlp_layers
+    >>> weights = {"0.weight": np.eye(2), "0.bias": np.zeros(2)}
+    >>> weights |= {"2.weight": np.ones((1, 2)), "2.bias": np.zeros(1)}
+    >>> h = np.array([[3.0], [-1.0]])
+    >>> for layer in mlp_layers(weights, "relu"):
+    ...     h = layer(h)
+    >>> h
+    array([[3.]])
     """
     matrices = [w for w in weights.values() if w.ndim == 2]
     biases = [w for w in weights.values() if w.ndim == 1]

@@ -13,7 +13,7 @@ from sklearn.decomposition import PCA
 from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from threadpoolctl import threadpool_limits
 
 from skvae import compare_features
@@ -150,6 +150,14 @@ def test_mistakes_are_the_test_rows_that_went_wrong(data, in_process):
     np.testing.assert_array_equal(row.mistakes, np.flatnonzero(predicted != y_test))
     assert row.test_error == len(row.mistakes) / 100
     assert row.error_low <= row.test_error <= row.error_high
+
+
+def test_settings_hold_a_long_pipeline_from_end_to_end(data, in_process):
+    idle = [(f"step_{i}_that_does_nothing_at_all", "passthrough") for i in range(25)]
+    features = {"long": Pipeline([*idle, ("pca", PCA(3))])}
+    settings = compare_features(*data, features=features, classifiers=["knn"]).settings
+    assert "..." not in settings["features"]["long"]
+    assert settings["features"]["long"].count("passthrough") == 25
 
 
 def test_labels_may_be_names(data, in_process):
