@@ -216,7 +216,8 @@ def _name_features(ax: Axes, drawn: dict[str, list[tuple[float, float]]]) -> Non
             for point, place in zip(points, places[feature], strict=True)
         ]
         frame = ax.bbox.get_points() / unit
-        point, best, step = max(beside, key=lambda b: _room(b[1], size, taken, frame))
+        near, sizes = map(np.array, zip(*taken, strict=True))
+        point, best, step = max(beside, key=lambda b: _room(b[1], size, near, sizes, frame))
         taken.append((best, size))
         look: Any = {"textcoords": "offset points", "ha": "center", "va": "center"}
         ax.annotate(text, point, tuple(step), **look, **LITERAL)
@@ -230,7 +231,7 @@ def _between(places: Array, n: int = 16) -> Array:
 
 
 def _room(
-    place: Array, size: tuple[float, float], taken: list[tuple[Array, Any]], frame: Array
+    place: Array, size: tuple[float, float], near: Array, sizes: Array, frame: Array
 ) -> float:
     """Distance of a name to what is nearest, in units of both sizes; from 1 on all is free.
 
@@ -238,9 +239,8 @@ def _room(
     """
     if (place - size < frame[0]).any() or (place + size > frame[1]).any():
         return -1.0
-    places, sizes = map(np.array, zip(*taken, strict=True))
 
-    return float(min((np.abs(places - place) / (sizes + size)).max(axis=1).min(), 1.0))
+    return float(min((np.abs(near - place) / (sizes + size)).max(axis=1).min(), 1.0))
 
 
 def _draw_errors(ax: Axes, x: Any, y: Any, style: Style, name: str, **bars: Any) -> None:
