@@ -21,4 +21,7 @@ def one_line(text: object) -> str:
     >>> print(one_line("two\nlines, 50 % of $"))
     two\nlines, 50 % of $
     """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+    text = str(text)
+    if text.isprintable():  # a picture in an address has a hundred thousand characters
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -16,6 +16,7 @@ if n_workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 0)):
 
 import numpy as np
 import pytest
+from elsewhere import fork_server
 from sklearn.datasets import load_digits
 
 LONG = {"checks", "site", "browser", "examples", "slow", "mnist", "gpu"}
@@ -142,6 +143,24 @@ def rng():
     return np.random.default_rng(0)
 
 
+@pytest.fixture
+def in_process(monkeypatch):
+    """Cells of a comparison run here, one after the other: fast, and a test can look inside."""
+    from skvae.comparison import compare
+    from skvae.comparison.runs import run_cell
+
+    def run(cells, n_jobs):
+        for cell in cells:
+            try:
+                run_cell(cell)
+            except Exception as error:
+                yield cell, error
+            else:
+                yield cell, None
+
+    monkeypatch.setattr(compare, "run_in_processes", run)
+
+
 @pytest.fixture(scope="module")
 def cluster():
     """A client of dask with two worker processes of one thread each."""
@@ -153,6 +172,7 @@ def cluster():
         "distributed.comm.timeouts.tcp": "120s",
         "distributed.scheduler.allowed-failures": 10,
         "distributed.worker.memory.terminate": False,
+        "distributed.worker.multiprocessing-method": fork_server().get_start_method(),
     }
     with (
         dask.config.set(settings),

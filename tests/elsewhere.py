@@ -1,11 +1,24 @@
-"""Code in another thread, or in another process."""
+"""Code in another thread, or in another process: a new one, or one forked from a server.
 
+A new process imports torch, scikit-learn and skvae for four seconds. A server that has imported
+them once forks its processes in milliseconds. What is asked about imports, or about what
+libraries read when they are imported, needs a new process.
+"""
+
+import multiprocessing
+import multiprocessing.forkserver
 import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-__all__ = ["in_thread", "printed_by"]
+import numpy as np
+
+__all__ = ["fork_server", "forked", "in_thread", "printed_by", "printed_by_a_fork"]
+
+IMPORTED = ["skvae.vae.training.fit", "skvae.cli.main", "sklearn.datasets", "matplotlib.figure"]
 
 
 def in_thread(function, *args):
@@ -28,3 +41,43 @@ def printed_by(code, **environment):
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def fork_server():
+    """The server, which runs from now on; processes are spawned where there is none."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(IMPORTED)
+    multiprocessing.forkserver.ensure_running()
+    return context
+
+
+def forked(code, folder, out="out", err="err", **environment):
+    """A process that runs code in a folder and writes what it prints into files there.
+
+    A file may be a pipe that has a name.
+    """
+    args = code, folder, out, err, {**os.environ, **environment}
+    process = fork_server().Process(target=_run, args=args, daemon=True)
+    process.start()
+    return process
+
+
+def printed_by_a_fork(code, **environment):
+    """What a forked process with these variables prints."""
+    with TemporaryDirectory() as folder:
+        process = forked(code, folder, **environment)
+        process.join(120)
+        assert process.exitcode == 0, Path(folder, "err").read_text()
+        return Path(folder, "out").read_text()
+
+
+def _run(code, folder, out, err, environment):
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    for name, number in ((out, 1), (err, 2)):
+        os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT), number)
+    np.random.seed()  # forks have one state, which new processes have not
+    exec(code, {"__name__": "__main__"})

@@ -1,13 +1,12 @@
 """A program for several ranks: fits that one process can do as well, bad input, and a death.
 
-Each rank writes what it found into the folder that is named on the command line. In the last fit
-rank 1 kills itself within the second epoch.
+Each rank writes what it found into the working folder. In the last fit rank 1 kills itself within
+the second epoch.
 """
 
 import os
 import pickle
 import signal
-import sys
 from pathlib import Path
 
 import joblib
@@ -17,7 +16,7 @@ from sklearn.datasets import load_digits
 from skvae import VAETransformer, data_parallel
 from skvae.vae.training.batches import Batches
 
-__all__ = ["CASES", "CONTINUED", "DYING", "X", "fitted", "partially_fitted"]
+__all__ = ["CASES", "CONTINUED", "DYING", "X", "fitted", "main", "partially_fitted"]
 
 X, Y = load_digits(return_X_y=True)
 X, Y = (X[:225] / 16).astype(np.float32), Y[:225]
@@ -113,7 +112,8 @@ def die_in_the_second_epoch():
     Batches.of_epoch = deadly
 
 
-def main(folder, with_callbacks):
+def main(with_callbacks):
+    folder = Path.cwd()
     with data_parallel(timeout=60.0) as rank:
         models = {name: fitted(name) for name in CASES}
         models["continued"] = partially_fitted()
@@ -135,7 +135,3 @@ def main(folder, with_callbacks):
         if rank == 1:
             die_in_the_second_epoch()
         print(error_of(X, **DYING, checkpoint=folder))
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2] == "callbacks")

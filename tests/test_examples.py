@@ -19,7 +19,7 @@ EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 @pytest.mark.examples
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_example_runs(path, capsys, monkeypatch):
+def test_example_runs(path, capsys, monkeypatch, in_process):
     if path.stem == "plot_cluster":
         pytest.importorskip("dask.array", reason="needs the extra 'dask'")
     monkeypatch.setattr(sys, "argv", [path.name])

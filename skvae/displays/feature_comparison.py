@@ -236,8 +236,9 @@ def _name_features(ax: Axes, drawn: dict[str, list[tuple[float, float]]], bars: 
             for point, place in zip(points, places[feature], strict=True)
         ]
         # A name covers neither points nor names, and an interval before it goes far away.
+        near, far = (tuple(map(np.array, zip(*each, strict=True))) for each in (taken, lines))
         worth = [
-            5 * _room(b, size, taken, frame) + 0.5 * _room(b, size, lines, frame) - 0.2 * distance
+            5 * _room(b, size, *near, frame) + 0.5 * _room(b, size, *far, frame) - 0.2 * distance
             for distance, _, b, _ in beside
         ]
         _, point, best, step = beside[int(np.argmax(worth))]
@@ -254,7 +255,7 @@ def _between(places: Array, n: int = 16) -> Array:
 
 
 def _room(
-    place: Array, size: tuple[float, float], taken: list[tuple[Array, Any]], frame: Array
+    place: Array, size: tuple[float, float], near: Array, sizes: Array, frame: Array
 ) -> float:
     """Distance of a name to what is nearest, in units of both sizes; from 1 on all is free.
 
@@ -262,9 +263,8 @@ def _room(
     """
     if (place - size < frame[0]).any() or (place + size > frame[1]).any():
         return -1.0
-    places, sizes = map(np.array, zip(*taken, strict=True))
 
-    return float(min((np.abs(places - place) / (sizes + size)).max(axis=1).min(), 1.0))
+    return float(min((np.abs(near - place) / (sizes + size)).max(axis=1).min(), 1.0))
 
 
 def _draw_errors(ax: Axes, x: Any, y: Any, style: Style, name: str, **bars: Any) -> None:

@@ -1,9 +1,8 @@
-"""``skvae compare``, as a user meets it: in a process of its own, in an empty folder."""
+"""``skvae compare``, as a user meets it: in an empty folder."""
 
 import csv
 import json
 import os
-import subprocess
 import sys
 
 import numpy as np
@@ -18,25 +17,21 @@ from skvae.data.archive import checkpoint_folder
 
 
 @pytest.mark.slow
-def test_compare_writes_its_files(tmp_path):
-    command = [sys.executable, "-m", "skvae", "compare", "--features", "raw", "pca"]
-    command += ["--classifiers", "linear", "knn", "--n-train", "200", "--n-seeds", "2"]
+def test_compare_writes_its_files(tmp_path, monkeypatch, in_process, capsys):
+    monkeypatch.chdir(tmp_path)
+    command = ["compare", "--features", "raw", "pca", "--classifiers", "linear", "knn"]
+    command += ["--n-train", "200", "--n-seeds", "2"]
     command += ["--output", "out", "--report", "reports/page.html"]
-    done = subprocess.run(
-        [*command, "--output", "out", "--report", "reports/page.html"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
+    status = main.main(command)
+    printed = capsys.readouterr()
     content = json.loads((tmp_path / "out" / "results.json").read_text("utf-8"))
     with open(tmp_path / "out" / "results.csv", newline="", encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
 
-    assert done.returncode == 0, done.stderr
-    assert "McNemar" in done.stdout
-    assert "± seeds" in done.stdout
-    assert "[pca, seed 1] knn:" in done.stderr
+    assert status == 0, printed.err
+    assert "McNemar" in printed.out
+    assert "± seeds" in printed.out
+    assert "[pca, seed 1] knn:" in printed.err
     assert len(lines) == len(content["rows"]) == 2 * 2 * 2
     assert all(0 < float(line["test_error"]) < 0.5 for line in lines)
     assert all(float(line["peak_memory_mb"]) > 50 for line in lines)
@@ -45,7 +40,7 @@ def test_compare_writes_its_files(tmp_path):
     assert (tmp_path / "out" / "comparison.png").stat().st_size > 1000
     assert not (tmp_path / "out" / "unfinished").exists()
     page = (tmp_path / "reports" / "page.html").read_text("utf-8")
-    assert f"skvae {' '.join(command[3:])}" in page
+    assert f"skvae {' '.join(command)}" in page
 
 
 def test_missing_data_are_a_message_not_a_traceback(tmp_path, monkeypatch, capsys):

@@ -29,22 +29,6 @@ def data(digits):
     return X[:300], y[:300], X[300:400], y[300:400]
 
 
-@pytest.fixture
-def in_process(monkeypatch):
-    """Cells run here, one after the other, so that tests are fast and can look inside."""
-
-    def run(cells, n_jobs):
-        for cell in cells:
-            try:
-                run_cell(cell)
-            except Exception as error:
-                yield cell, error
-            else:
-                yield cell, None
-
-    monkeypatch.setattr(compare, "run_in_processes", run)
-
-
 class Spy(ClassifierMixin, BaseEstimator):
     """A nearest-neighbour classifier that keeps what it was shown."""
 

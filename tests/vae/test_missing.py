@@ -117,7 +117,7 @@ def test_a_column_without_a_value_is_named_but_may_come_later():
         vae(likelihood="bernoulli").partial_fit((X > 5).where(X.notna()))
     fitted = vae().partial_fit(REALS).partial_fit(X.to_numpy())
     assert np.isfinite(fitted.transform(X.to_numpy())).all()
-    assert np.isfinite(fitted.score_samples(np.full((2, 6), np.nan))).all()
+    assert np.isfinite(fitted.score_samples(np.full((2, 6), np.nan), n_importance=3)).all()
     weights = (~MISSING[:, 2]).astype(float)
     with pytest.raises(ValueError, match="Column 2"):
         vae().fit(holed(REALS), sample_weight=1 - weights)

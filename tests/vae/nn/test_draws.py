@@ -115,7 +115,8 @@ def test_fits_in_threads_are_those_one_after_the_other(layer):
     def fit(seed):
         options = {"early_stopping": True} if seed % 2 else {"output": "sample"}
         fitted = own(layer, seed, **options).partial_fit(X).fit(X)
-        answers = fitted.transform(X), fitted.score_samples(X[:9]), fitted.sample(3, draw=True)
+        scores = fitted.score_samples(X[:9], n_importance=3)
+        answers = fitted.transform(X), scores, fitted.sample(3, draw=True)
         return [*fitted.parameters_.values(), *fitted.loss_curve_, *answers]
 
     before = torch.get_rng_state()

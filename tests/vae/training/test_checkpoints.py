@@ -1,8 +1,6 @@
 """A fit that goes on from a checkpoint ends with the bits of an uninterrupted one."""
 
 import signal
-import subprocess
-import sys
 import time
 from functools import partial
 
@@ -10,6 +8,7 @@ import numpy as np
 import pytest
 import small
 import torch
+from elsewhere import forked
 from reiterable import Blocks
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
@@ -440,16 +439,17 @@ np.savez("result.npz", **fit.parameters)
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 def test_killed_in_the_middle(tmp_path):
     """Written after every epoch, so that it may be killed while it writes."""
-    command = [sys.executable, "-c", KILLED]
-    process = subprocess.Popen(command, cwd=tmp_path)
+    process = forked(KILLED, tmp_path)
     while not list(tmp_path.glob("state/*.npz")):
-        assert process.poll() is None
+        assert process.is_alive()
         time.sleep(0.005)
     process.kill()
-    process.wait()
+    process.join()
     epochs_done = len(read_checkpoint(*tmp_path.glob("state/*.npz"))[1]["history"]["loss"])
     assert 0 < epochs_done < 40
-    subprocess.run(command, cwd=tmp_path, check=True)
+    process = forked(KILLED, tmp_path)
+    process.join()
+    assert process.exitcode == 0
     straight = VAETransformer(3, hidden_layer_sizes=(16,), max_iter=40, random_state=0)
     straight.set_params(checkpoint=tmp_path / "state")
     rows = np.random.default_rng(0).random((1500, 20))

@@ -1,9 +1,7 @@
 """One fit in several processes is that of one process."""
 
-import os
 import pickle
 import socket
-import subprocess
 import sys
 from contextlib import nullcontext
 from functools import partial
@@ -15,7 +13,7 @@ import pytest
 import ranks_program
 import torch
 import torch.distributed as dist
-from elsewhere import in_thread
+from elsewhere import forked, in_thread
 from small import same_weights, vae
 
 from skvae import data_parallel
@@ -42,26 +40,21 @@ def variables(rank, size):
 def two_ranks(tmp_path_factory):
     """What two processes found before the second one died, and how they ended."""
     folder = tmp_path_factory.mktemp("ranks")
-    command = [sys.executable, ranks_program.__file__, str(folder)]
-    command.append("callbacks" if HAS_CALLBACKS else "")
-    shared = os.environ | {"OMP_NUM_THREADS": "1"} | variables(0, 2)
+    code = f"from ranks_program import main; main({HAS_CALLBACKS})"
+    shared = {"OMP_NUM_THREADS": "1"} | variables(0, 2)
     processes = [
-        subprocess.Popen(
-            command,
-            env=shared | {"RANK": str(rank)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        forked(code, folder, f"out-{rank}", f"err-{rank}", **shared | {"RANK": str(rank)})
         for rank in range(2)
     ]
     try:
-        out, warned = zip(*(process.communicate(timeout=120) for process in processes), strict=True)
+        for process in processes:
+            process.join(120)
     finally:
         for process in processes:
             process.kill()
+    out, warned = ([(folder / f"{to}-{k}").read_text() for k in range(2)] for to in ("out", "err"))
     found = [pickle.loads((folder / f"{rank}.pickle").read_bytes()) for rank in range(2)]
-    codes = [process.returncode for process in processes]
+    codes = [process.exitcode for process in processes]
     return SimpleNamespace(found=found, out=out, warned=warned, codes=codes, folder=folder)
 
 
