@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from skvae.fisher.layout import GRADIENTS, Layout
 from skvae.fisher.spatial import cells_of, n_cells, pyramid, sort_by_cell
 from skvae.mixture.assignment import Assignment, is_hard
 from skvae.mixture.expectation import set_statistics
+from skvae.mixture.kernel import recent_center
 from skvae.mixture.moments import n_moments, split_totals
 from skvae.mixture.statistics import Mixture, in_double, natural_parameters
 
@@ -85,10 +86,19 @@ class Codec:
         k, d = self.mixture.means.shape
         return self.n_cells * int(k) * n_moments(d)
 
-    @property
+    @cached_property
     def layout(self) -> Layout:
         """Of the vector of one cell."""
         return Layout(self.gradients, *self.mixture.means.shape)
+
+    @cached_property
+    def _norms_of_ones(self) -> Any:
+        """What a vector of ones, or each of its groups, would be divided by."""
+        n_features = self.layout.n_features
+        if self.norm != "intra":
+            return np.float64(n_features) ** (1.0 if self.norm == "l1" else 0.5)
+        starts = self.layout.group_starts
+        return (np.diff([*starts, n_features]) * len(starts)) ** 0.5
 
     @property
     def n_features(self) -> int:
@@ -172,18 +182,18 @@ class Codec:
         """
         shape = counts.shape
         totals, counts = totals.reshape(-1, *totals.shape[2:]), counts.reshape(-1)
-        center = self.mixture.center(dtype)
+        center = recent_center(self.mixture, dtype)
         if self.whitened:
             gradients = whiten(totals, counts, self.mixture, center)
         else:
             gradients = residuals(totals, (self.mixture.means - center).astype(totals.dtype))
         vectors, scales = self._normalized(gradients)
         short = self._short(scales, totals, counts)
-        if short.any() and totals.dtype != np.float64:
+        if short is not None and totals.dtype != np.float64:
             exact = totals[short, None].astype(np.float64), counts[short, None]
             again = self.vectors(*exact, dtype)
             vectors[short], scales[short] = (a[:, 0] for a in again)
-        elif short.any():
+        elif short is not None:
             noise = self._noise(totals[short], counts[short], dtype)
             gradients = np.where(np.abs(gradients[short]) > noise, gradients[short], 0)
             vectors[short], scales[short] = self._normalized(gradients)
@@ -209,24 +219,23 @@ class Codec:
 
     def _normalized(self, gradients: FloatArray) -> tuple[FloatArray, FloatArray]:
         vectors = signed_power(self.layout.flatten(gradients), self.power)
-        return normalize(vectors, self.norm, self.layout.group_starts)
+        starts = self.layout.group_starts if self.norm == "intra" else None
+        return normalize(vectors, self.norm, starts)
 
-    def _short(self, scales: FloatArray, totals: FloatArray, counts: Array) -> Array:
-        """Vectors that may be, or have a group of, rounding errors alone."""
+    def _short(self, scales: FloatArray, totals: FloatArray, counts: Array) -> Array | None:
+        """Vectors that may be, or have a group of, rounding errors alone; None for none."""
         if self.norm is None:
-            return np.zeros(len(scales), bool)
-        n_features, starts = self.layout.n_features, self.layout.group_starts
-        n_values = np.full(1, n_features)
-        if self.norm == "intra":
-            n_values = np.diff([*starts, n_features]) * len(starts)
+            return None
         unit: Any = 1.0
         if not self.whitened:
             _, *sums, _ = split_totals(totals, self.mixture.means.shape[1])
             largest = np.maximum(*(s.max(axis=(1, 2)) for s in sums))
             unit = np.sqrt(counts * largest)[:, None]
-        longest = (_SHORT * unit) ** self.power * n_values ** (1.0 if self.norm == "l1" else 0.5)
+        longest = (_SHORT * unit) ** self.power * self._norms_of_ones
+        if np.ndim(longest) == 0 and np.minimum.reduce(scales, None, initial=np.inf) > longest:
+            return None
         short: Array = (scales <= longest).any(axis=1)
-        return short
+        return short if short.any() else None
 
     def _noise(self, totals: FloatArray, counts: Array, dtype: DTypeLike) -> FloatArray:
         center = self.mixture.center(dtype)

@@ -34,6 +34,8 @@ __all__ = [
 
 # Rounding errors of sums, in units of eps times the statistics.
 _NOISE = 4
+# The bit that is a number's sign, by the bytes of the number.
+_SIGN_BITS: dict[int, Any] = {2: np.uint16(1 << 15), 4: np.uint32(1 << 31), 8: np.uint64(1 << 63)}
 
 
 def cell_statistics(
@@ -66,7 +68,7 @@ def cell_statistics(
     parts = [totals for _, totals in batches]
     totals = parts[0] if len(parts) == 1 else np.concatenate(parts)
     shape = totals.shape[1:]
-    counts = np.diff(offsets)
+    counts = offsets[1:] - offsets[:-1]
     if weights is not None:  # sums of each cell's own, which no other cell rounds
         cells = np.repeat(np.arange(len(counts)), counts)
         counts = np.bincount(cells, weights, len(counts))
@@ -93,12 +95,13 @@ def residuals(totals: FloatArray, means: FloatArray) -> FloatArray:
         [sum of gamma | sum of gamma (x - mu) | sum of gamma (x - mu)^2], in the dtype of
         ``totals``, which ``means`` should have too. Missing values have no part in the sums.
     """
-    s0, s1, s2, n = split_totals(totals, means.shape[1])
-    out = np.empty((*totals.shape[:-1], n_moments(means.shape[1])), totals.dtype)
-    r0, r1, r2 = split_moments(out)
-    r0[...] = s0
-    np.subtract(s1, means * n, out=r1)
-    np.subtract(s2, means * (s1 + r1), out=r2)
+    _, s1, _, n = split_totals(totals, means.shape[1])
+    out = totals[..., : n_moments(means.shape[1])].copy()
+    _, r1, r2 = split_moments(out)
+    r1 -= means * n
+    twice = s1 + r1
+    twice *= means
+    r2 -= twice
     return out
 
 
@@ -126,14 +129,18 @@ def whiten(
     """
     w, mu, variances, inverse_roots = _whitening(mixture, center.tobytes(), totals.dtype)
     gradients = residuals(totals, mu)
-    shares = (1 / np.where(n_descriptors == 0, 1, n_descriptors))[:, None, None]
+    are_empty = n_descriptors == 0
+    some_empty = bool(are_empty.any())
+    shares = 1 / (np.where(are_empty, 1, n_descriptors) if some_empty else n_descriptors)
+    shares = shares[:, None, None]
     gradients *= shares
     g_w, _, g_sigma = split_moments(gradients)
     *_, n = split_totals(totals, mu.shape[1])
     g_sigma -= variances * (n * shares).astype(totals.dtype, copy=False)
     g_w -= w
     gradients *= inverse_roots
-    gradients[n_descriptors == 0] = 0
+    if some_empty:
+        gradients[are_empty] = 0
     return gradients
 
 
@@ -223,9 +230,9 @@ def signed_power(vectors: FloatArray, power: float) -> FloatArray:
     powers = np.abs(vectors)
     powers **= power
     # numpy's copysign does the same one number after the other.
-    bits = f"u{vectors.itemsize}"
-    sign = vectors.view(bits) & vectors.dtype.type(-0.0).view(bits)
-    powers.view(bits)[...] |= sign
+    sign_bit = _SIGN_BITS[vectors.itemsize]
+    bits = powers.view(sign_bit.dtype)
+    bits |= vectors.view(sign_bit.dtype) & sign_bit
     return powers
 
 
@@ -257,9 +264,12 @@ def normalize(vectors: FloatArray, norm: str | None, starts: Any) -> tuple[Float
         root = np.sqrt((scales > 0).sum(axis=1, keepdims=True))
         scales = np.where(scales > 0, scales * root, 1)
     else:
-        order = {"l1": 1, "l2": 2}[norm]
-        scales = np.linalg.norm(vectors, ord=order, axis=1, keepdims=True)
-        scales[scales == 0] = 1
+        terms = vectors * vectors if norm == "l2" else np.abs(vectors)
+        scales = np.add.reduce(terms, axis=1, keepdims=True)
+        if norm == "l2":
+            np.sqrt(scales, out=scales)
+        if not np.minimum.reduce(scales, axis=None, initial=1.0) > 0:
+            scales[scales == 0] = 1
     return vectors / expand(scales, starts, vectors.shape[1]), scales
 
 

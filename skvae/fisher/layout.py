@@ -5,6 +5,7 @@ which is written down nowhere else.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -98,12 +99,12 @@ class Layout:
                 found[name], start = slice(start, stop), stop
         return found
 
-    @property
+    @cached_property
     def n_features(self) -> int:
         """Length of a vector."""
         return max(int(features.stop) for features in self.slices().values())
 
-    @property
+    @cached_property
     def group_starts(self) -> IntArray:
         """Where what is normalised together begins: all weights, each mean, each deviation."""
         return np.concatenate(
@@ -143,8 +144,8 @@ class Layout:
         -------
         vectors : ndarray of shape (n, n_features)
         """
-        parts = by_gradient(gradients)
-        kept = [parts[name].reshape(len(gradients), -1) for name in self.slices()]
+        parts = by_gradient(gradients).items()
+        kept = [part.reshape(len(gradients), -1) for name, part in parts if name in self.kept]
         return np.concatenate(kept, axis=1)
 
     def unflatten(self, vectors: FloatArray) -> FloatArray:

@@ -416,7 +416,8 @@ class SetEncoder(SetInputMixin, InterpretationMixin, TransformerMixin, Estimator
             If positions or weights do not match the descriptors, weights are negative or all
             zero, or descriptors are so large that their squares are not finite.
         """
-        check_is_fitted(self)
+        if not hasattr(self, f"{self._model}_"):
+            check_is_fitted(self)  # takes as long as a product of a small set
         blocks, beside = self._one_set(descriptors, positions, weights)
         with single_threaded():
             vector = self._vectors().of_blocks(blocks, beside)

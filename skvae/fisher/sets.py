@@ -97,6 +97,11 @@ class PackedSets:
         """Of the descriptors."""
         return self.descriptors.dtype
 
+    @property
+    def sizes(self) -> IntArray:
+        """Descriptors of each set, (n_sets,)."""
+        return self.offsets[1:] - self.offsets[:-1]
+
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
@@ -114,7 +119,7 @@ class PackedSets:
             first, last, _ = sets.indices(len(self))
             offsets = self.offsets[first : last + 1]
             return self._rows(slice(offsets[0], offsets[-1]), offsets - offsets[0])
-        sizes = np.diff(self.offsets)[sets]
+        sizes = self.sizes[sets]
         offsets = np.concatenate([[0], np.cumsum(sizes)])
         rows = np.arange(offsets[-1]) + np.repeat(self.offsets[sets] - offsets[:-1], sizes)
         return self._rows(rows, offsets)
@@ -142,7 +147,7 @@ class PackedSets:
         sets = self.without_zeros()
         if sets.weights is None or len(sets.weights) == 0:
             return sets
-        sizes = np.diff(sets.offsets)
+        sizes = sets.sizes
         largest = np.maximum.reduceat(sets.weights, sets.offsets[:-1][sizes > 0])
         units = 2.0 ** np.floor(np.log2(largest))
         return replace(sets, weights=sets.weights / np.repeat(units, sizes[sizes > 0]))

@@ -22,8 +22,8 @@ from skvae.fisher.parts import lets_missing_through
 from skvae.fisher.reduction import Reduction
 from skvae.fisher.sets import PackedSets, Sets, joined_batches
 from skvae.fisher.spatial import check_placed
-from skvae.mixture.magnitudes import are_finite, cast, too_large
-from skvae.mixture.missing import missing_in_sets
+from skvae.mixture.magnitudes import all_finite, are_finite, cast, too_large
+from skvae.mixture.missing import has_missing, missing_in_sets
 from skvae.mixture.moments import add_totals
 
 __all__ = ["SetVectors", "tasks_of"]
@@ -136,26 +136,32 @@ class SetVectors:
         # Whitened gradients are divided by the sum of weights: only there does the unit cancel.
         sets = sets.counted() if self.codec.whitened else sets.without_zeros()
         self._check_positions(sets)
-        sizes = np.diff(sets.offsets)
-        small = (sizes > 1) & (sizes <= _SMALL)
-        looked = lets_missing_through(self.reduction.reducer)
-        missing = np.zeros(len(sizes), bool)
-        if looked:
+        if len(sets) == 1:  # as below, without arrays
+            some_small = 1 < len(sets.descriptors) <= _SMALL
+        else:
+            small = (sets.sizes > 1) & (sets.sizes <= _SMALL)
+            some_small = bool(small.any())
+            if some_small and not small.all():
+                return self._apart(sets, small)
+        reducer = self.reduction.reducer
+        looked = lets_missing_through(reducer)
+        some_missing = looked and has_missing(sets.descriptors)
+        if some_missing:
             missing = missing_in_sets(sets.descriptors, sets.offsets)
-        for some in (small, missing):
-            if some.any() and not some.all():
-                return self._apart(sets, some)
-        if missing.any() and self.reduction.reducer is not None:
-            return self._reduced_first(sets)
-        complete = looked and self.reduction.reducer is None and not missing.any()
+            if not missing.all():
+                return self._apart(sets, missing)
+            if reducer is not None:
+                return self._reduced_first(sets)
+        complete = looked and reducer is None and not some_missing
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             totals, counts = self._statistics(sets, complete)
-            if not small.any():
+            if not some_small:
                 totals = totals.astype(np.float64, copy=False)
             vectors, scales = self.codec.vectors(totals, counts, sets.dtype)
+            if all_finite(vectors, scales, self.codec.norm):
+                return vectors, scales
             finite = are_finite(vectors, scales, self.codec.norm)
-            if not finite.all():
-                vectors, scales = (a.astype(np.float64) for a in (vectors, scales))
+            vectors, scales = (a.astype(np.float64) for a in (vectors, scales))
             for i in np.flatnonzero(~finite):
                 one = sets.part(slice(i, i + 1))
                 vectors[i], scales[i] = self._wide([one.descriptors], one)
@@ -206,7 +212,7 @@ class SetVectors:
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             totals, counts = self._sum_over(blocks, beside)
             vectors, scales = self.codec.vectors(totals, counts, beside.dtype)
-            if are_finite(vectors, scales, self.codec.norm).all():
+            if all_finite(vectors, scales, self.codec.norm):
                 first: FloatArray = vectors[0]
                 return first
             return self._wide(blocks, beside)[0]
@@ -216,9 +222,8 @@ class SetVectors:
 
         Sets that are known to be complete are not looked through for missing values.
         """
-        sizes = np.diff(sets.offsets)
-        if len(sizes) > 1 and sizes.max() > _PIECE:
-            ones = (sets.part(slice(i, i + 1)) for i in range(len(sizes)))
+        if len(sets.descriptors) > _PIECE and len(sets) > 1 and sets.sizes.max() > _PIECE:
+            ones = (sets.part(slice(i, i + 1)) for i in range(len(sets)))
             totals, counts = zip(*map(self._statistics, ones), strict=True)
             return np.concatenate(totals), np.concatenate(counts)
         if len(sets.descriptors) > _PIECE:
@@ -249,7 +254,7 @@ class SetVectors:
         wide = (block.astype(np.float64) for block in blocks)
         totals, counts = self._sum_over(wide, beside)
         vectors, scales = self.codec.vectors(totals, counts, np.float64)
-        if not are_finite(vectors, scales, self.codec.norm).all():
+        if not all_finite(vectors, scales, self.codec.norm):
             raise too_large(blocks)
         return vectors[0], scales[0]
 

@@ -248,11 +248,13 @@ def set_statistics(
     work = Workspace(kernel, len(descriptors))
     if weights is not None:
         weights = weights.astype(descriptors.dtype)[:, None]
-    sizes = np.diff(offsets)
+    sizes = offsets[1:] - offsets[:-1]
     first = 0
     while first < len(sizes):
-        last = int(np.searchsorted(offsets, offsets[first] + kernel.rows, side="right")) - 1
-        last = max(last, first + 1)
+        last = len(sizes)
+        if offsets[last] - offsets[first] > kernel.rows:
+            last = int(np.searchsorted(offsets, offsets[first] + kernel.rows, side="right")) - 1
+            last = max(last, first + 1)
         rows = slice(offsets[first], offsets[last])
         chunk, weight = descriptors[rows], None if weights is None else weights[rows]
         if len(chunk) <= kernel.rows:
@@ -285,7 +287,7 @@ def _totals_of(
     weights: FloatArray | None,
 ) -> FloatArray:
     """Statistics of sets that fit into the workspace together, by runs as of ``equal_runs``."""
-    work.e_step(x, [run for _, run in runs], weights)
+    work.fill(x, [run for _, run in runs], weights)
     if work.kernel.hard:
         sizes = np.repeat([size for _, (_, _, size) in runs], [n for _, (_, n, _) in runs])
         return work.hard_totals(x, sizes, weights)

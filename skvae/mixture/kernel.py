@@ -22,7 +22,7 @@ from skvae.mixture.statistics import (
     relative_parameters,
 )
 
-__all__ = ["Kernel", "Part", "recent", "recent_kernel"]
+__all__ = ["Kernel", "Part", "recent", "recent_center", "recent_kernel"]
 
 # Bytes of posteriors and features worked on at a time: they stay in the cache, and each numpy call
 # is long enough that threads seldom wait for one another in Python.
@@ -93,19 +93,27 @@ class Kernel:
 def recent(function: Callable[..., Value]) -> Callable[..., Value]:
     """Let a function of a mixture, and of what can be compared, remember its last few values.
 
-    Mixtures are compared by their numbers, which takes less time than to work with them once.
+    Mixtures are compared by their numbers, which takes less time than to work with them once. The
+    function gets a copy of the mixture, which nobody changes.
     """
-    kept: list[tuple[Mixture, tuple[Any, ...], Value]] = []
+    kept: list[tuple[list[bytes], tuple[Any, ...], Value]] = []
 
     def remembering(mixture: Mixture, *rest: Any) -> Value:
+        numbers = [parameter.tobytes() for parameter in mixture]
         for known, beside, value in tuple(kept):
-            if beside == rest and all(map(np.array_equal, known, mixture)):
+            if beside == rest and known == numbers:
                 return value
-        value = function(mixture, *rest)
-        kept[:] = [(Mixture(*map(np.copy, mixture)), rest, value), *kept[: _N_RECENT - 1]]
+        value = function(Mixture(*map(np.copy, mixture)), *rest)
+        kept[:] = [(numbers, rest, value), *kept[: _N_RECENT - 1]]
         return value
 
     return remembering
+
+
+@recent
+def recent_center(mixture: Mixture, dtype: DTypeLike) -> FloatArray:
+    """``mixture.center(dtype)``, not to be written to."""
+    return mixture.center(dtype)
 
 
 @recent

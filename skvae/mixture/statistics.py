@@ -283,7 +283,9 @@ def hard_statistics(
 
 def equal_runs(sizes: IntArray) -> list[tuple[slice, tuple[int, int, int]]]:
     """(slice of sets, run) for all stretches of consecutive sets of one size."""
-    breaks = np.flatnonzero(np.diff(sizes)) + 1
+    if len(sizes) == 1:
+        return [(slice(0, 1), (0, 1, sizes[0]))]
+    breaks = np.flatnonzero(sizes[1:] != sizes[:-1]) + 1
     begins = np.cumsum(sizes) - sizes
     return [
         (slice(a, b), (begins[a], b - a, sizes[a]))

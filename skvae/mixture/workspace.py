@@ -68,6 +68,7 @@ class Workspace:
         self.kernel = kernel
         rows = min(n, kernel.rows)
         self.joint = np.empty((len(kernel.eta), rows), kernel.dtype)
+        self.least = np.full(rows, _LEAST, kernel.dtype)  # numpy is slow with one number
         single, *double = kernel.parts
         self.parts = [_Part(single, self.joint[: len(single.eta)])]
         self.parts += [_Part(part, np.empty((len(part.eta), rows))) for part in double]
@@ -84,21 +85,37 @@ class Workspace:
         log_likelihood : ndarray of shape (n,), float64
             Per descriptor, in nats; of the posteriors that are kept.
         """
+        peak, total = self.fill(x, runs, weights)
+        log_likelihood: FloatArray = peak if total is None else peak + np.log(total)
+        return log_likelihood
+
+    def fill(
+        self, x: FloatArray, runs: list[Run], weights: FloatArray | None = None
+    ) -> tuple[FloatArray, FloatArray | None]:
+        """What ``e_step`` does, for those who need no likelihoods.
+
+        Returns
+        -------
+        peak : ndarray of shape (n,)
+            The largest log-joint of each descriptor, in nats.
+        total : ndarray of shape (n,) or None
+            Sum of its joints in units of the largest; None where one alone is kept.
+        """
         kernel = self.kernel
         joint = self.joint[:, : len(x)]
-        peak = self._log_joints(x, runs)
+        peak, is_far = self._log_joints(x, runs)
         if kernel.hard:
-            return peak
+            return peak, None
         # Far components: smaller posteriors times squares would be slow denormal numbers.
-        np.maximum(joint, _LEAST, out=joint)
+        np.maximum(joint, self.least[: len(x)], out=joint)
         np.exp(joint, out=joint)
-        if not peak.min(initial=kernel.lowest) >= kernel.lowest:
+        if is_far:
             # They add up with the squares of huge descriptors: there they are nothing.
             far = np.flatnonzero(~(peak >= kernel.lowest))
             joint[:, far] *= joint[:, far] > 2 * np.exp(_LEAST)
         if kernel.assignment is not None:
             kernel.assignment.sparsify(joint)
-        total = joint.sum(axis=0)
+        total: FloatArray = np.add.reduce(joint, axis=0)
         if len(self.parts) > 1:
             joint /= total
             self.parts[1].joint[:, : len(x)] = joint[kernel.n_single :]
@@ -114,14 +131,16 @@ class Workspace:
                 joint /= total
             else:
                 phi /= total[:, None]
-        log_likelihood: FloatArray = peak + np.log(total)
-        return log_likelihood
+        return peak, total
 
-    def _log_joints(self, x: FloatArray, runs: list[Run]) -> FloatArray:
-        """Fill ``joint`` with log-joints less the largest of each descriptor; returns these."""
+    def _log_joints(self, x: FloatArray, runs: list[Run]) -> tuple[FloatArray, bool]:
+        """Fill ``joint`` with log-joints less the largest of each descriptor.
+
+        Returns these, and whether any of them is so low that float32 may round it too coarsely.
+        """
         kernel = self.kernel
         joint = self.joint[:, : len(x)]
-        tops = [part.log_joints(x, runs).max(axis=0) for part in self.parts]
+        tops = [np.maximum.reduce(part.log_joints(x, runs), axis=0) for part in self.parts]
         peaks = [top + part.offset for top, part in zip(tops, self.parts, strict=True)]
         peak: FloatArray
         if len(self.parts) == 1:
@@ -132,14 +151,19 @@ class Workspace:
             for part, rows in zip(self.parts, np.split(joint, [kernel.n_single]), strict=True):
                 shift = (peak - part.offset).astype(part.joint.dtype)
                 np.subtract(part.joint[:, : len(x)], shift, out=rows, casting="same_kind")
-        far = not peak.min(initial=kernel.lowest) >= kernel.lowest
-        if kernel.n_single and (kernel.hard or far):
+        is_far = self._is_far(peak)
+        if kernel.n_single and (kernel.hard or is_far):
             rows = self._coarse(joint, peak)
             if rows.size:
                 exact = self._exact(x[rows])
                 peak[rows] = exact.max(axis=0)
                 joint[:, rows] = exact - peak[rows]
-        return peak
+                is_far = self._is_far(peak)
+        return peak, is_far
+
+    def _is_far(self, peak: FloatArray) -> bool:
+        lowest = self.kernel.lowest
+        return not np.minimum.reduce(peak, initial=lowest) >= lowest
 
     def _coarse(self, joint: FloatArray, peak: FloatArray) -> IntArray:
         """Descriptors whose log-joints float32 rounds too coarsely."""

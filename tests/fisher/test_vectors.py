@@ -58,3 +58,18 @@ def test_any_number_of_threads_gives_the_same_bits(rng, size):
         assert np.array_equal(fv.mean_scales_, one.mean_scales_)
         assert np.array_equal(fv.transform(X), one.transform(X))
         assert np.array_equal(fv.encode(X.reshape(-1, 4)), one.encode(X.reshape(-1, 4)))
+
+
+def test_encode_is_transform_whatever_is_set_after_the_fit(rng):
+    X = rng.normal(size=(3, 30, 4)).astype(np.float32)
+    fv = FisherVectorEncoder(3, random_state=0).fit(X)
+    fv.encode(X[0])
+    found = []
+    for options in ({"power": 1.0}, {"norm": "intra"}, {"norm": "l1", "gradients": ("stds",)}):
+        fv.set_params(**options)
+        found.append(fv.encode(X[0]))
+        assert np.array_equal(found[-1], fv.transform(X)[0])
+    fv.mixture_.means_[0] += 1  # as nobody should
+    found.append(fv.encode(X[0]))
+    assert np.array_equal(found[-1], fv.transform(X)[0])
+    assert all(not np.array_equal(a, b) for a, b in zip(found, found[1:], strict=False))

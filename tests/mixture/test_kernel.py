@@ -31,3 +31,12 @@ def test_only_a_few_are_kept(rng):
     for mixture in [*mixtures, mixtures[0]]:
         function(mixture)
     assert len(calls) == 11
+
+
+def test_what_is_remembered_is_of_a_copy_that_its_owner_cannot_change(rng):
+    function = recent(lambda mixture: mixture)
+    mixture = random_mixture(rng)
+    before = Mixture(*map(np.copy, mixture))
+    function(mixture)
+    mixture.means[0] += 1
+    assert np.array_equal(function(before).means, before.means)

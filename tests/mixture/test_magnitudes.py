@@ -12,7 +12,7 @@ from skvae import (
     FisherVectorEncoder,
     VLADEncoder,
 )
-from skvae.mixture.magnitudes import cast, squarable, too_large
+from skvae.mixture.magnitudes import all_finite, are_finite, cast, squarable, too_large
 
 ENCODERS = [FisherVectorEncoder, VLADEncoder, BagOfVisualWordsEncoder]
 
@@ -191,3 +191,11 @@ def test_values_that_a_type_cannot_hold_are_told():
     assert cast(np.array([1.5]), np.float16)[0] == 1.5
     with pytest.raises(ValueError, match="up to 1e\\+05 do not fit into dtype='float16' .65,504"):
         cast(np.array([1e5]), np.float16)
+
+
+@pytest.mark.parametrize("norm", ["l1", "l2", "intra", None])
+@pytest.mark.parametrize("value", [1.0, np.inf, np.nan])
+def test_all_are_finite_where_each_is(norm, value):
+    vectors, scales = np.ones((2, 1, 3)), np.ones((2, 1, 1))
+    (scales if norm in ("l1", "l2") else vectors)[1, 0, 0] = value
+    assert all_finite(vectors, scales, norm) == are_finite(vectors, scales, norm).all()

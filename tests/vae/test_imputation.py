@@ -47,6 +47,13 @@ def test_an_expectation_does_not_depend_on_neighbours_or_threads_or_form(fitted,
         assert np.array_equal(fitted.impute(same), expected)
 
 
+def test_an_expectation_of_one_row_is_that_among_many_with_classes_and_many_points():
+    model = vae(max_iter=10, conditional="decoder").fit(X, Y)
+    labels = np.where(np.arange(80) % 3, Y, -1)
+    expected = model.impute(X, labels, n_importance=300)
+    assert np.array_equal(model.impute(X[9:12], labels[9:12], n_importance=300), expected[9:12])
+
+
 def test_draws_are_repeatable_and_each_row_has_its_own(fitted):
     draws = fitted.impute(X, draws=4)
     assert np.array_equal(fitted.impute(X, draws=4), draws)

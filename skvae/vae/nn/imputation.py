@@ -21,6 +21,8 @@ import torch
 from skvae.data.tiles import padded
 from skvae.vae.nn.inference import map_rows
 from skvae.vae.nn.model import VAE
+from skvae.vae.nn.posteriors import DiagonalNormal
+from skvae.vae.nn.sample_tiles import SampleTiles
 from skvae.vae.seeds import row_generators, stream_seed
 
 __all__ = ["impute"]
@@ -33,27 +35,45 @@ DrawPrior = Callable[[int, int, np.random.Generator], np.ndarray]
 
 @dataclass(frozen=True)
 class _Candidates:
-    """Latent points of each row of a tile, and what is decoded with them."""
+    """Latent points of the rows of a tile, and what is decoded with them."""
 
-    z: torch.Tensor  # (TILE, k, d)
-    log_ratio: torch.Tensor  # (TILE, k), log p(z|y) - log q(z|x)
+    tiles: SampleTiles
+    z: torch.Tensor  # (n, k, d)
+    log_ratio: torch.Tensor  # (n, k), log p(z|y) - log q(z|x)
     classes: list[tuple[torch.Tensor | None, torch.Tensor]]  # and their log p(y), (TILE,) each
 
-    def decoded(self, model: VAE) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Pairs (decoder's output, log p(z, y) - log q(z|x)), class after class of each z."""
-        for z, log_ratio in zip(self.z.unbind(1), self.log_ratio.unbind(1), strict=True):
-            for y, log_share in self.classes:
-                yield model.decoder(model.decoder_input(z, y)), log_ratio + log_share
+    def decoded(self, model: VAE, x: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Pairs (decoder's output, log weights) of a tile with one class after the other.
 
-    def at(self, number: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """z and class of each row's candidate of this number, (TILE,), as they are decoded."""
-        rows, place = torch.arange(len(number), device=number.device), number // len(self.classes)
-        z = self.z[rows, place]
+        The outputs are (TILE, ...), the weights those of m points of each row, (n, m).
+        """
+        tiles, n = self.tiles, len(self.z)
+        x = tiles.rows(x)
+        classes = [
+            (None if y is None else tiles.rows(y), log_share[:n, None])
+            for y, log_share in self.classes
+        ]
+        ratios = self.log_ratio.split(tiles.n_samples, dim=1)
+        for (z, m), log_ratio in zip(tiles.of(self.z), ratios, strict=True):
+            for y, log_share in classes:
+                output = model.decoder(model.decoder_input(z, y))
+                log_prob = tiles.by_row(model.log_prob(x, output), m)
+                yield output, log_prob + (log_ratio + log_share)
+
+    def at(self, number: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor | None, int]]:
+        """Tiles of z and class of the candidates of these numbers, (n, n_draws), as decoded.
+
+        The last of the three is how many draws of each row are in a tile.
+        """
+        rows = torch.arange(len(number), device=number.device)[:, None]
+        n_classes = len(self.classes)
+        tiles = self.tiles.of(self.z[rows, number // n_classes])
         if self.classes[0][0] is None:
-            return z, None
+            return ((z, None, m) for z, m in tiles)
         by_row = torch.stack([y for y, _ in self.classes if y is not None], dim=1)
+        labels = self.tiles.of(by_row[rows, number % n_classes])
 
-        return z, by_row[rows, number % len(self.classes)]
+        return ((z, y, m) for (z, m), (y, _) in zip(tiles, labels, strict=True))
 
 
 def impute(
@@ -110,7 +130,9 @@ def impute(
         x = torch.tensor(prepared, dtype=dtype, device=next(model.parameters()).device)
         reader = model.reading(prepared)
         labels = None if y is None else padded(y[rows], TILE)
-        candidates = _candidates(reader, x, labels, generators, n_importance, draw_prior)
+        # Features are drawn for a whole tile, whose padding is one row, the last, many times.
+        tiles = SampleTiles(len(part) if n_draws is None else min(len(part) + 1, TILE), TILE)
+        candidates = _candidates(reader, x, labels, generators, n_importance, draw_prior, tiles)
         if n_draws is None:
             filled = _expectation(reader, x, candidates)
         else:
@@ -129,9 +151,10 @@ def _candidates(
     generators: list[np.random.Generator],
     k: int,
     draw_prior: DrawPrior | None,
+    tiles: SampleTiles,
 ) -> _Candidates:
     posterior = model.posterior(x)
-    noise = np.zeros((len(x), k, model.n_components), np.float32)
+    noise = np.zeros((tiles.n_rows, k, model.n_components), np.float32)
     known = -np.ones(len(x), int) if y is None or y.ndim > 1 else y
     empty = x.isnan().all(1).cpu().numpy() & (draw_prior is not None)
     for row, generator in enumerate(generators):
@@ -139,16 +162,17 @@ def _candidates(
             noise[row] = draw_prior(k, int(known[row]), generator)
         else:
             generator.standard_normal(dtype=np.float32, out=noise[row])
-    is_empty = torch.tensor(empty).to(x.device)
     labels = torch.tensor(known if y is None else y).to(x.device)
+    is_empty, told = tiles.rows(torch.tensor(empty).to(x.device)), tiles.rows(labels)
+    posterior = DiagonalNormal(tiles.rows(posterior.mean), tiles.rows(posterior.std))
     points, ratios = [], []
-    for u in torch.tensor(noise).to(x).unbind(1):
+    for u, m in tiles.of(torch.tensor(noise).to(x)):
         z = torch.where(is_empty[:, None], u, posterior.rsample(u))
-        ratio = model.prior.log_prob(z, labels) - posterior.log_prob(z)
-        points.append(z)
-        ratios.append(torch.where(is_empty, 0, ratio))
+        ratio = model.prior.log_prob(z, told) - posterior.log_prob(z)
+        points.append(tiles.by_row(z, m))
+        ratios.append(tiles.by_row(torch.where(is_empty, 0, ratio), m))
 
-    return _Candidates(torch.stack(points, 1), torch.stack(ratios, 1), _classes(model, labels))
+    return _Candidates(tiles, torch.cat(points, 1), torch.cat(ratios, 1), _classes(model, labels))
 
 
 def _classes(model: VAE, y: torch.Tensor) -> list[tuple[torch.Tensor | None, torch.Tensor]]:
@@ -175,16 +199,17 @@ def _classes(model: VAE, y: torch.Tensor) -> list[tuple[torch.Tensor | None, tor
 
 
 def _expectation(model: VAE, x: torch.Tensor, candidates: _Candidates) -> torch.Tensor:
-    """E[x|z] averaged by the weights, (TILE, n_features), one candidate after the other."""
-    mean = torch.zeros_like(x)
-    top = x.new_full((len(x), 1), -torch.inf)
+    """E[x|z] averaged by the weights, (n, n_features), one tile of candidates after the other."""
+    tiles = candidates.tiles
+    mean = x.new_zeros(tiles.n_rows, x.shape[1])
+    top = x.new_full((tiles.n_rows, 1), -torch.inf)
     total = torch.zeros_like(top)
-    for output, log_ratio in candidates.decoded(model):
-        log_weight = (model.log_prob(x, output) + log_ratio)[:, None]
-        new_top = torch.maximum(top, log_weight)
+    for output, log_weight in candidates.decoded(model, x):
+        new_top = torch.maximum(top, log_weight.amax(1, keepdim=True))
         kept, weight = (top - new_top).exp(), (log_weight - new_top).exp()
-        mean = kept * mean + weight * model.likelihood.mean(output)
-        total, top = kept * total + weight, new_top
+        means = tiles.by_row(model.likelihood.mean(output), weight.shape[1])
+        mean = kept * mean + (weight[:, :, None] * means).sum(1)
+        total, top = kept * total + weight.sum(1, keepdim=True), new_top
 
     return mean / total
 
@@ -198,17 +223,20 @@ def _draws(
     seed: int,
 ) -> torch.Tensor:
     """Draws of x given candidates that are drawn by their weights, (TILE, n_draws, n_features)."""
-    log_weights = [model.log_prob(x, out) + ratio for out, ratio in candidates.decoded(model)]
-    shares = torch.stack(log_weights, 1).double().softmax(1).cumsum(1)
-    uniform = np.zeros((len(x), n_draws))
+    tiles, n_classes = candidates.tiles, len(candidates.classes)
+    found = [log_weight for _, log_weight in candidates.decoded(model, x)]
+    by_class = [torch.cat(found[number::n_classes], 1) for number in range(n_classes)]
+    shares = torch.stack(by_class, 2).flatten(1).double().softmax(1).cumsum(1)
+    uniform = np.zeros((tiles.n_rows, n_draws))
     for row, generator in enumerate(generators):
         uniform[row] = generator.random(n_draws)
     chosen = torch.searchsorted(shares, torch.tensor(uniform).to(x.device), right=True)
     chosen.clamp_(max=shares.shape[1] - 1)
     of_features = torch.Generator(x.device).manual_seed(seed)
+    padded_rows = torch.arange(TILE, device=x.device).clamp(max=tiles.n_rows - 1)
     drawn = []
-    for number in chosen.unbind(1):
-        output = model.decoder(model.decoder_input(*candidates.at(number)))
-        drawn.append(model.likelihood.sample(output, of_features))
+    for z, y, m in candidates.at(chosen):
+        output = tiles.by_row(model.decoder(model.decoder_input(z, y)), m)[padded_rows]
+        drawn += [model.likelihood.sample(own, of_features) for own in output.unbind(1)]
 
     return torch.stack(drawn, 1)

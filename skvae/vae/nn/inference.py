@@ -14,6 +14,7 @@ from skvae.data.tiles import map_parts, padded
 from skvae.vae.nn.model import VAE
 from skvae.vae.nn.objectives import elbo_terms, log_importance_weights, log_mean_exp
 from skvae.vae.nn.posteriors import DiagonalNormal
+from skvae.vae.nn.sample_tiles import SampleTiles
 from skvae.vae.scaling import where_observed
 from skvae.vae.seeds import row_generators
 
@@ -36,7 +37,7 @@ Convert = Callable[[np.ndarray], np.ndarray]
 Generators = list[np.random.Generator]
 
 TILE = 256
-# Importance samples drawn at a time; the numbers do not depend on it.
+# Tiles of importance samples drawn at a time; the numbers do not depend on it.
 _CHUNK = 16
 
 
@@ -277,13 +278,14 @@ def draw_posterior(
         reader, x = model.reading(prepared), _on(model, prepared).to(dtype)
         posterior = reader.posterior(x)
         if n_importance is None:
-            z = posterior.rsample(_on(model, _normals(generators, 1, d)[:, 0]).to(dtype))
+            z = posterior.rsample(_in_tile(_on(model, _normals(generators, 1, d)[:, 0])).to(dtype))
         else:
             told = None if y is None else _on(model, padded(y[rows], TILE))
             draws = _importance_draws(reader, posterior, x, told, generators, n_importance)
-            noise, log_weights = (torch.stack(a, dim=1) for a in zip(*draws, strict=True))
+            noise, log_weights = (torch.cat(a, dim=1) for a in zip(*draws, strict=True))
             weights = log_weights.double().softmax(dim=1).to(x.dtype)
-            z = posterior.rsample((weights[:, :, None] * noise).sum(1))  # linear in the noise
+            mean = _in_tile((weights[:, :, None] * noise).sum(1))
+            z = posterior.rsample(mean)  # linear in the noise
 
         return z[: len(generators)].float().cpu().numpy()
 
@@ -291,12 +293,20 @@ def draw_posterior(
 
 
 def _normals(generators: Generators, k: int, d: int) -> np.ndarray:
-    """The next k standard normal vectors of each row, (TILE, k, d), zeros in the padding."""
-    noise = np.zeros((TILE, k, d), np.float32)
-    for row, generator in zip(noise, generators, strict=False):
+    """The next k standard normal vectors of each row, (n, k, d)."""
+    noise = np.empty((len(generators), k, d), np.float32)
+    for row, generator in zip(noise, generators, strict=True):
         generator.standard_normal(dtype=np.float32, out=row)
 
     return noise
+
+
+def _in_tile(values: torch.Tensor) -> torch.Tensor:
+    """Values of rows, (n, ...), with zeros in the padding, (TILE, ...)."""
+    tile = values.new_zeros(TILE, *values.shape[1:])
+    tile[: len(values)] = values
+
+    return tile
 
 
 def _tile_elbo(
@@ -305,7 +315,8 @@ def _tile_elbo(
     d = model.n_components
     if generators is None:
         return elbo_terms(model, x, x.new_zeros(TILE, d), y)[0]
-    reconstruction, kl = elbo_terms(model, x, _on(model, _normals(generators, 1, d)[:, 0]), y)
+    noise = _in_tile(_on(model, _normals(generators, 1, d)[:, 0]))
+    reconstruction, kl = elbo_terms(model, x, noise, y)
 
     return reconstruction.double() - kl.double()
 
@@ -318,12 +329,18 @@ def _importance_draws(
     generators: Generators,
     n_importance: int,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Pairs (noise, log weights) of one draw of z for every row."""
-    d = model.n_components
-    for start in range(0, n_importance, _CHUNK):
-        noise = _on(model, _normals(generators, min(_CHUNK, n_importance - start), d)).to(x.dtype)
-        for sample in noise.unbind(1):
-            yield sample, log_importance_weights(model, posterior, x, sample, y)
+    """Pairs (noise, log weights) of some draws of z for every row, (n, m, d) and (n, m)."""
+    n, d = len(generators), model.n_components
+    tiles = SampleTiles(n, TILE)
+    mean, std, x = (tiles.rows(values) for values in (posterior.mean, posterior.std, x))
+    posterior, y = DiagonalNormal(mean, std), None if y is None else tiles.rows(y)
+    for draws in gen_batches(n_importance, _CHUNK * tiles.n_samples):
+        noise = _on(model, _normals(generators, draws.stop - draws.start, d)).to(x.dtype)
+        weights = [
+            tiles.by_row(log_importance_weights(model, posterior, x, tile, y), m)
+            for tile, m in tiles.of(noise)
+        ]
+        yield noise, torch.cat(weights, dim=1)
 
 
 def _tile_bound(
@@ -334,5 +351,7 @@ def _tile_bound(
     n_importance: int,
 ) -> torch.Tensor:
     draws = _importance_draws(model, model.posterior(x), x, y, generators, n_importance)
+    log_weights = torch.cat([w for _, w in draws], dim=1)
 
-    return log_mean_exp(torch.stack([w for _, w in draws], dim=1).double())
+    # Exponentials too are rounded by their place unless a tile is whole.
+    return log_mean_exp(_in_tile(log_weights).double())

@@ -109,6 +109,24 @@ def test_scores_are_the_objectives_at_the_rows_noise(model):
     np.testing.assert_allclose(functions(model)["bound"](X[:4]), bound, rtol=1e-5)
 
 
+def test_samples_of_few_rows_share_products_of_one_shape():
+    model = VAE(9, 3, (30, 13), "relu", "bernoulli", None)
+    model.draw_parameters(torch.Generator().manual_seed(0))
+    shapes = []
+    model.decoder.register_forward_pre_hook(lambda _, given: shapes.append(tuple(given[0].shape)))
+    row_scores(model, X[:3], identity, None, 7, dynamic=False, n_importance=2000)
+
+    assert shapes == [(TILE, 3)] * -(-2000 // (TILE // 3))
+
+
+@pytest.mark.parametrize("n", [1, 3, 40, 128, 129])
+def test_the_bound_of_few_rows_has_the_bits_that_it_has_among_many(model, n):
+    options = {"dynamic": False, "n_importance": 300}
+    whole = row_scores(model, X[:TILE], identity, None, 7, **options)
+
+    assert np.array_equal(row_scores(model, X[:n], identity, None, 7, **options), whole[:n])
+
+
 def test_samples_are_a_prefix_across_chunks(model):
     """So the bound with k samples is a function of the first k log weights alone."""
 
