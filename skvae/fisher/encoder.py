@@ -32,6 +32,7 @@ from skvae.compute.devices import gpu_or_none
 from skvae.compute.parallel import map_ordered
 from skvae.compute.threads import single_threaded
 from skvae.data.containers import numbers
+from skvae.data.weights import moderate
 from skvae.fisher.annotated_sets import random_sets
 from skvae.fisher.codec import Codec
 from skvae.fisher.component_changes import (
@@ -305,7 +306,7 @@ class FisherVectorEncoder(SetEncoder):
         parts = (source.part(batch) for batch in batches)
         encoded = map_ordered(lambda part: of_sets.of_batch(part.pull()), parts, self.n_jobs)
         for batch, (vectors, scales) in zip(batches, encoded, strict=True):
-            seen = np.any(vectors, axis=2)[:, :, None] * times[batch, None, None]
+            seen = np.any(vectors, axis=2)[:, :, None] * moderate(times)[batch, None, None]
             seen = seen.astype(scales.dtype)
             total, count = total + (scales * seen).sum(axis=0), count + seen.sum(axis=0)
         return np.where(count > 0, total / np.where(count > 0, count, 1), 1.0)

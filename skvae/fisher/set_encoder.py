@@ -33,7 +33,7 @@ from skvae.data.image_sequence import ImageSequence
 from skvae.data.images import validate_images
 from skvae.data.repeats import order_if_repeated
 from skvae.data.tables import is_named_table
-from skvae.data.weights import check_weights, repeated_rows
+from skvae.data.weights import check_weights, moderate, repeated_rows
 from skvae.fisher.annotated_sets import AnnotatedSets, SetWeights
 from skvae.fisher.codec import Codec
 from skvae.fisher.contributions import check_coef, contributions
@@ -205,7 +205,7 @@ class SetEncoder(TransformerMixin, Estimator):
         if self._levels != (1,):
             check_placed(sample.positions, 2)
         if sample.weights is not None:
-            return sample
+            return replace(sample, weights=moderate(sample.weights))
         rows = sample.descriptors
         if sample.positions is not None:
             rows = np.concatenate([rows, sample.positions], axis=1)
@@ -291,6 +291,7 @@ class SetEncoder(TransformerMixin, Estimator):
         source = self._source(*self._validate_weighted(X, sample_weight, reset=False))
         rng = check_random_state(self.random_state)
         sample = self._sample(source, rng)
+        sample = replace(sample, descriptors=squarable(sample.descriptors))
         if not self._stays() and len(sample.descriptors):
             with single_threaded():
                 self._learn(source, sample, rng)
@@ -364,14 +365,18 @@ class SetEncoder(TransformerMixin, Estimator):
             validate_numbers(self, head, reset=reset, ensure_min_samples=0)
             return annotated
         if hasattr(self.extractor, "read"):
+            read = self.extractor.read(X)
             if is_named_table(X):
                 validate_data(self, X, reset=reset, skip_check_array=True)
-            return self.extractor.read(X)
+            return read
         if is_dask(X):
             source, head = read_dask(X, reader, of_sets=self.extractor is None)
         elif self.extractor is not None:
             files = hasattr(self.extractor, "reader")
-            return validate_images(self, X, reset=reset, files=files)
+            images = validate_images(self, X, reset=reset, files=files)
+            if isinstance(images, ImageSequence) and files and self.extractor.reader is None:
+                images.check_units()
+            return images
         elif (items := items_of(X)) is not None:
             source, head = read_items(items, None if reset else self.n_features_in_)
         else:
