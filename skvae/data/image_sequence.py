@@ -79,6 +79,21 @@ class ImageSequence(Sequence[Item]):
         part.dtype = self.dtype
         return part
 
+    def check_units(self) -> None:
+        """Raise if pixels are whole numbers beside files, which are read from 0, black, to 1.
+
+        Raises
+        ------
+        ValueError
+            That says which image.
+        """
+        kinds = [x.dtype.kind if isinstance(x, np.ndarray) else None for x in self._items]
+        if None in kinds and (whole := [i for i, kind in enumerate(kinds) if kind in ("i", "u")]):
+            raise ValueError(
+                f"{self.name(whole[0])} holds whole numbers, but there are files in X, which are "
+                "read as numbers from 0 to 1: divide it by its white, 255 where it has 8 bits."
+            )
+
     def name(self, i: int) -> str:
         """What errors call image i."""
         item = self._items[i]

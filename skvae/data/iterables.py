@@ -32,6 +32,8 @@ def yields_blocks(X: Any, reader: str, instead: str = _ANEW) -> bool:
     ------
     TypeError
         For what can be read only once, and for a mapping, which would be read as its keys.
+    ValueError
+        For a loader of torch that shuffles: rows would come in an order that nobody knows.
 
     Examples
     --------
@@ -43,6 +45,11 @@ def yields_blocks(X: Any, reader: str, instead: str = _ANEW) -> bool:
         raise TypeError(
             f"X is a {type(X).__name__}, which can be read once, but {reader} reads the data "
             f"several times. {instead}"
+        )
+    if "Random" in type(getattr(X, "sampler", None)).__name__:
+        raise ValueError(
+            f"X is a {type(X).__name__} that shuffles, so that no result could be told from "
+            "another: pass one with shuffle=False."
         )
     if isinstance(X, Mapping) and not hasattr(X, "shape"):
         raise TypeError(

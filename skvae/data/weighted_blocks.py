@@ -16,7 +16,7 @@ from skvae.data.blocks import (
     random_rows,
 )
 from skvae.data.containers import is_dask
-from skvae.data.weights import WeightedRows, are_whole, check_weights
+from skvae.data.weights import WeightedRows, are_whole, check_weights, far_unit
 
 __all__ = [
     "WeightedBlocks",
@@ -141,6 +141,9 @@ class WeightedBlocks(SummedBlocks):
         self.n = sum(map(self._times, weights))  # rows that the weights stand for
         if self.n == 0:
             raise ValueError("All weights are zero (sample_weight): no row is left.")
+        self.unit = float(far_unit(max(part.max(initial=0.0) for part in weights)))
+        if self.unit != 1:
+            self.weights = [part / self.unit for part in weights]
 
     def _times(self, weights: FloatArray) -> int:
         return int(weights.sum() if self._whole else np.count_nonzero(weights))
@@ -197,7 +200,7 @@ class WeightedDaskBlocks:
         self._here = WeightedBlocks(blocks, [weights])
         self.n = self._here.n
         beside = given if is_dask(given) else da.from_array(weights)
-        self._there = beside.rechunk((blocks.X.chunks[0],))
+        self._there = (beside / self._here.unit).rechunk((blocks.X.chunks[0],))
 
     def __iter__(self) -> Iterator[WeightedRows]:
         return iter(self._here)

@@ -13,12 +13,16 @@ __all__ = [
     "WeightedRows",
     "are_whole",
     "check_weights",
+    "far_unit",
+    "moderate",
     "n_counted",
     "power_near",
     "repeated_rows",
     "split_weights",
 ]
 
+# Sums of weights up to it are far from what float32 holds, and so are those of its inverse.
+_FAR = 2.0**64
 # Above it not every whole number is one of float64.
 _MOST = 2.0**53
 
@@ -84,7 +88,8 @@ def check_weights(
 
 def are_whole(weights: FloatArray) -> bool:
     """Whether weights are whole numbers, so that each says how often its row is there."""
-    return bool((np.floor(weights) == weights).all() and weights.sum() < _MOST)
+    with np.errstate(over="ignore"):
+        return bool((np.floor(weights) == weights).all() and weights.sum() < _MOST)
 
 
 def n_counted(weights: FloatArray) -> int:
@@ -96,6 +101,36 @@ def power_near(weights: Any) -> float:
     """The power of two next below the largest weight: what is divided by it keeps its digits."""
     largest = float(weights.max()) if len(weights) else 0.0
     return float(2.0 ** np.floor(np.log2(largest))) if largest > 0 else 1.0
+
+
+def far_unit(largest: Any) -> FloatArray:
+    """The unit of weights so large or small that their sums leave float32, else 1.
+
+    Parameters
+    ----------
+    largest : float or ndarray of shape (n,)
+        Largest of some weights, not zero.
+
+    Returns
+    -------
+    unit : ndarray of shape () or (n,)
+        A power of four, so that weights in it and their roots keep their digits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.data.weights import far_unit
+    >>> np.log2(far_unit(np.array([3.0, 2.0**71, 3 * 2.0**-500])))
+    array([   0.,   70., -500.])
+    """
+    is_far = (largest > _FAR) | (largest < 1 / _FAR)
+    unit: FloatArray = np.where(is_far, 4.0 ** np.floor(np.log2(largest) / 2), 1.0)
+    return unit
+
+
+def moderate(weights: FloatArray) -> FloatArray:
+    """Weights of which only the proportions matter, in their :func:`far_unit`."""
+    return weights / far_unit(weights.max()) if weights.any() else weights
 
 
 def repeated_rows(weights: FloatArray) -> IntArray:

@@ -172,8 +172,19 @@ class AnnotatedSets:
         if self.weights is not None:
             weights = self.weights.of_rows(pulled.offsets, self.numbers)
             before = 1.0 if pulled.weights is None else pulled.weights
-            pulled = replace(pulled, weights=before * weights)
+            pulled = replace(pulled, weights=self._product(before, weights))
         return pulled
+
+    def _product(self, before: Any, weights: FloatArray) -> FloatArray:
+        assert self.weights is not None
+        with np.errstate(over="ignore"):
+            product: FloatArray = before * weights
+        if not np.isfinite(product).all():
+            raise ValueError(
+                f"{self.weights.name} times the weights that the sets bring is infinite: divide "
+                "weights by their largest."
+            )
+        return product
 
     @property
     def is_packed(self) -> bool:

@@ -18,6 +18,7 @@ from sklearn.utils import gen_batches
 
 from skvae._typing import ArrayLike, FloatArray
 from skvae.data.containers import check_numbers
+from skvae.data.weights import power_near
 from skvae.fisher.codec import Codec
 from skvae.fisher.sets import PackedSets
 from skvae.fisher.spatial import cells_of, pyramid
@@ -77,11 +78,18 @@ def contributions(of_sets: SetVectors, one: PackedSets, coef: FloatArray) -> Flo
     contributions : ndarray of shape (n_descriptors, n_outputs), float64
         Their sum is ``coef`` times the vector. An entry of the vector whose gradients cancel to
         rounding errors is shared by weight alone.
+
+    Raises
+    ------
+    ValueError
+        If ``coef`` is so large that they are infinite.
     """
     n, codec = len(one.descriptors), of_sets.codec
     out = np.zeros((n, len(coef)))
     if not n:
         return out
+    unit = power_near(np.abs(coef).ravel())
+    coef = coef / unit
     one = replace(one, descriptors=one.descriptors.astype(np.float64, copy=False))
     (vector,), _ = of_sets.of_batch(one)
     local, shares = of_sets.reduction.apply(one), _weights_in_cells(codec, one)
@@ -91,15 +99,20 @@ def contributions(of_sets: SetVectors, one: PackedSets, coef: FloatArray) -> Flo
             inside = np.flatnonzero(share)
             found = gradients[inside] @ factors[:, cell].T + rest[:, cell]
             out[rows][inside] += share[inside, None] * found
+    with np.errstate(over="ignore"):
+        out *= unit
+    if not np.isfinite(out).all():
+        raise ValueError("coef is so large that contributions are infinite: divide it first.")
     return out
 
 
 def _weights_in_cells(codec: Codec, one: PackedSets) -> FloatArray:
-    """Weights of descriptors in each cell, (n_cells, n_descriptors); 0 where they lie outside."""
+    """Weights of descriptors in each cell, (n_cells, n_descriptors), of which only proportions
+    matter; 0 where they lie outside."""
     n = len(one.descriptors)
     fine, membership = pyramid(codec.levels)
     inside = membership[:, cells_of(one.positions, fine)] if fine > 1 else np.ones((1, n))
-    return inside if one.weights is None else inside * one.weights
+    return inside if one.weights is None else inside * (one.weights / power_near(one.weights))
 
 
 def _of_each(codec: Codec, local: FloatArray) -> Iterator[tuple[slice, FloatArray]]:

@@ -30,6 +30,7 @@ from skvae._warnings import unwarned
 from skvae.compute.devices import gpu_or_none
 from skvae.compute.parallel import map_ordered
 from skvae.compute.threads import single_threaded
+from skvae.data.weights import moderate
 from skvae.fisher.annotated_sets import random_sets
 from skvae.fisher.codec import Codec
 from skvae.fisher.component_changes import (
@@ -295,7 +296,7 @@ class FisherVectorEncoder(DecodingMixin, SetEncoder):
 
     def _mean_scales(self, source: Sets, times: FloatArray) -> FloatArray:
         """Averages over sets that count some times each."""
-        of_sets = self._vectors()
+        of_sets, times = self._vectors(), moderate(times)
         total, count = np.zeros(()), np.zeros(())
         batches = of_sets.batches(source)
         parts = (source.part(batch) for batch in batches)

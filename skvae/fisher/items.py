@@ -1,6 +1,6 @@
 """Items of a sequence that are read when they are asked for, such as arrays in files."""
 
-from collections.abc import Mapping, Sequence, ValuesView
+from collections.abc import Iterable, Mapping, Sequence, ValuesView
 from threading import Lock
 from typing import Any
 
@@ -49,10 +49,10 @@ def items_of(X: Any) -> "ItemsOfSequence | None":
     array([[4, 4],
            [4, 4]])
     """
-    if type(X) is np.ndarray or is_dask(X):
+    if type(X) is np.ndarray or is_dask(X) or getattr(X, "is_nested", False):
         return None
     if isinstance(X, ValuesView) and hasattr(X, "_mapping"):  # a dict's own, in memory, has none
-        X = list(X) if _is_in_file(next(iter(X), None)) else _Values(X._mapping)
+        X = list(X) if _is_in_file(_first(X)) else _Values(X._mapping)
     if isinstance(X, list | tuple):
         return ItemsOfList(dict(enumerate(X)), len(X)) if any(map(_is_in_file, X)) else None
     if _is_in_file(X):
@@ -67,6 +67,13 @@ def _is_in_file(X: Any) -> bool:
     shape = getattr(X, "shape", None)
     in_memory = hasattr(X, "__array_interface__") or hasattr(X, "__dlpack__")
     return isinstance(shape, tuple) and len(shape) in (2, 3) and not (in_memory or issparse(X))
+
+
+def _first(X: Iterable[Any]) -> Any:
+    try:
+        return next(iter(X), None)
+    except Exception as error:
+        raise _unreadable(0, error) from error
 
 
 def _is_sequence(X: Any) -> bool:

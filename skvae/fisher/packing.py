@@ -8,6 +8,7 @@ import numpy as np
 from skvae._typing import Array, IntArray
 from skvae.data.containers import array_of
 from skvae.data.sequences import inner_ndim, outer_ndim
+from skvae.data.tables import column_names, is_named_table
 
 __all__ = [
     "array_of_set",
@@ -42,6 +43,7 @@ def check_sets(X: Any, width: int | None = None) -> Array | list[Array]:
     if hasattr(X, "shape") and len(X.shape) == 3:
         _check_masks(X)
         return array_of(X)
+    _check_names(X)
     sets = [array_of_set(s, i) for i, s in enumerate(X)]
     found = common_width(((i, s.shape) for i, s in enumerate(sets)), width)
     return [s if len(s) else s.reshape(0, found) for s in sets]
@@ -85,6 +87,22 @@ def common_width(shapes: Iterable[tuple[int, tuple[int, ...]]], width: int | Non
     if found is None:
         raise ValueError("X holds no descriptors: every set is empty.")
     return found
+
+
+def _check_names(X: Iterable[Any]) -> None:
+    """Raise if sets are data frames whose columns differ in names or order."""
+    first: tuple[int, list[Any]] | None = None
+    for i, s in enumerate(X):
+        if isinstance(s, np.ndarray) or not is_named_table(s):
+            continue
+        names = column_names(s)
+        if first is None:
+            first = i, names
+        elif names != first[1]:
+            raise ValueError(
+                f"Set {i} of X has the columns {names}, but set {first[0]} has {first[1]}: give "
+                "all sets the same columns in one order."
+            )
 
 
 def _check_masks(X: Any) -> None:

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skvae._sklearn import derive_random_states
 from skvae._typing import FloatArray
-from skvae.data.weights import repeated_rows
+from skvae.data.weights import moderate, repeated_rows
 from skvae.mixture.missing import filled, has_missing
 
 __all__ = [
@@ -113,7 +113,7 @@ def fitted_clone(
     if weights is None:
         return part.fit(X, None)
     if has_fit_parameter(part, "sample_weight"):
-        return part.fit(X, None, sample_weight=weights)
+        return part.fit(X, None, sample_weight=moderate(weights))
     return part.fit(X[repeated_rows(weights)], None)
 
 

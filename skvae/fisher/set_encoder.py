@@ -29,7 +29,7 @@ from skvae.compute.threads import single_threaded
 from skvae.data.blocks import lazy_blocks
 from skvae.data.containers import MISSING_ALLOWED, check_numbers, is_dask, validate_numbers
 from skvae.data.repeats import order_if_repeated
-from skvae.data.weights import check_weights, repeated_rows
+from skvae.data.weights import check_weights, moderate, repeated_rows
 from skvae.fisher.codec import Codec
 from skvae.fisher.coordinates import Move
 from skvae.fisher.dask_sets import head_of_array, lazy_vectors
@@ -194,7 +194,7 @@ class SetEncoder(SetInputMixin, InterpretationMixin, TransformerMixin, Estimator
         if self._levels != (1,):
             check_placed(sample.positions, 2)
         if sample.weights is not None:
-            return sample
+            return replace(sample, weights=moderate(sample.weights))
         rows = sample.descriptors
         if sample.positions is not None:
             rows = np.concatenate([rows, sample.positions], axis=1)
@@ -280,6 +280,7 @@ class SetEncoder(SetInputMixin, InterpretationMixin, TransformerMixin, Estimator
         source = self._source(*self._validate_weighted(X, sample_weight, reset=False))
         rng = check_random_state(self.random_state)
         sample = self._sample(source, rng)
+        sample = replace(sample, descriptors=squarable(sample.descriptors))
         if not self._stays() and len(sample.descriptors):
             with single_threaded():
                 self._learn(source, sample, rng)

@@ -55,14 +55,18 @@ class SetInputMixin:
             validate_numbers(self, head, reset=reset, ensure_min_samples=0)
             return annotated
         if hasattr(self.extractor, "read"):
+            read = self.extractor.read(X)
             if is_named_table(X):
                 validate_data(self, X, reset=reset, skip_check_array=True)
-            return self.extractor.read(X)
+            return read
         if is_dask(X):
             source, head = read_dask(X, reader, of_sets=self.extractor is None)
         elif self.extractor is not None:
             files = hasattr(self.extractor, "reader")
-            return validate_images(self, X, reset=reset, files=files)
+            images = validate_images(self, X, reset=reset, files=files)
+            if isinstance(images, ImageSequence) and files and self.extractor.reader is None:
+                images.check_units()
+            return images
         elif (items := items_of(X)) is not None:
             source, head = read_items(items, None if reset else self.n_features_in_)
         else:

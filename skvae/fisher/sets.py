@@ -10,6 +10,7 @@ from skvae._typing import ArrayLike, FloatArray, IntArray
 from skvae.data.blocks import random_rows
 from skvae.data.containers import check_numbers
 from skvae.data.weighted_blocks import drawn_rows
+from skvae.data.weights import far_unit
 
 __all__ = [
     "BATCH_DESCRIPTORS",
@@ -151,6 +152,15 @@ class PackedSets:
         largest = np.maximum.reduceat(sets.weights, sets.offsets[:-1][sizes > 0])
         units = 2.0 ** np.floor(np.log2(largest))
         return replace(sets, weights=sets.weights / np.repeat(units, sizes[sizes > 0]))
+
+    def far_units(self) -> FloatArray | None:
+        """Units of the weights of each set, which has no zeros, or None where all are 1."""
+        if self.weights is None or len(self.weights) == 0:
+            return None
+        filled = np.diff(self.offsets) > 0
+        units = np.ones(len(filled))
+        units[filled] = far_unit(np.maximum.reduceat(self.weights, self.offsets[:-1][filled]))
+        return None if (units == 1).all() else units
 
     def sample(self, n: int, rng: np.random.RandomState) -> "PackedSets":
         """At most n random descriptors, as one set; with whole weights, as often as they say."""

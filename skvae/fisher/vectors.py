@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import starmap
 from pickle import PicklingError
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -16,7 +17,7 @@ from skvae.compute.memory import keep_freed_memory
 from skvae.compute.parallel import map_ordered, n_threads
 from skvae.compute.sizes import n_workers
 from skvae.compute.threads import single_threaded
-from skvae.data.weights import power_near
+from skvae.data.weights import far_unit, power_near
 from skvae.fisher.codec import Codec
 from skvae.fisher.parts import lets_missing_through
 from skvae.fisher.reduction import Reduction
@@ -135,6 +136,8 @@ class SetVectors:
         """
         # Whitened gradients are divided by the sum of weights: only there does the unit cancel.
         sets = sets.counted() if self.codec.whitened else sets.without_zeros()
+        if not self.codec.whitened and (units := sets.far_units()) is not None:
+            return self._in_units(sets, units)
         self._check_positions(sets)
         if len(sets) == 1:  # as below, without arrays
             some_small = 1 < len(sets.descriptors) <= _SMALL
@@ -166,6 +169,29 @@ class SetVectors:
                 one = sets.part(slice(i, i + 1))
                 vectors[i], scales[i] = self._wide([one.descriptors], one)
         return vectors, scales
+
+    def _in_units(self, sets: PackedSets, units: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Vectors and scales of sets whose weights are very large or small: that of sums of those
+        in units of their own, times these."""
+        assert sets.weights is not None
+        weights = sets.weights / np.repeat(units, np.diff(sets.offsets))
+        vectors, scales = self.of_batch(replace(sets, weights=weights))
+        vectors = self._in_unit_of_weights(vectors, units[:, None, None])
+        with np.errstate(over="ignore"):  # of scales, which a vector does not show
+            return vectors, scales * units[:, None, None] ** self.codec.power
+
+    def _in_unit_of_weights(self, vectors: FloatArray, units: Any) -> FloatArray:
+        """Vectors as they are where weights were not divided by units, which a norm takes away."""
+        if self.codec.norm is not None:
+            return vectors
+        with np.errstate(over="ignore", invalid="ignore"):
+            vectors = vectors * units**self.codec.power
+        if not np.isfinite(vectors).all():
+            raise ValueError(
+                f"Weights of {np.max(units):g} make infinite vectors without a norm: divide "
+                "weights by their largest."
+            )
+        return vectors
 
     def _check_positions(self, sets: PackedSets) -> None:
         appended = self.reduction.xy_weight is not None
@@ -209,6 +235,9 @@ class SetVectors:
             return one
         if beside.weights is not None and self.codec.whitened:
             beside = replace(beside, weights=beside.weights / power_near(beside.weights))
+        elif beside.weights is not None and (unit := far_unit(beside.weights.max())) != 1:
+            moved = replace(beside, weights=beside.weights / unit)
+            return self._in_unit_of_weights(self.of_blocks(blocks, moved), unit)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             totals, counts = self._sum_over(blocks, beside)
             vectors, scales = self.codec.vectors(totals, counts, beside.dtype)

@@ -102,12 +102,11 @@ class _WordsEncoder(SetEncoder):
         if move is not None:
             vocabulary.cluster_centers_ = move.of_means(centers).astype(centers.dtype)
         local = filled(local.astype(centers.dtype, copy=False), centers.mean(axis=0), weights)
-        if weights is not None:
-            local = local[repeated_rows(weights)]
         if self.word_counts_ is None:
-            self.vocabulary_ = vocabulary.partial_fit(local)
+            rows = slice(None) if weights is None else repeated_rows(weights)
+            self.vocabulary_ = vocabulary.partial_fit(local[rows])
             return
-        words = learn(vocabulary.cluster_centers_, self.word_counts_, local)
+        words = learn(vocabulary.cluster_centers_, self.word_counts_, local, weights)
         vocabulary.cluster_centers_, self.word_counts_ = words.centers, words.counts
         vocabulary.labels_, vocabulary.inertia_ = words.labels, words.inertia
         self.vocabulary_ = vocabulary

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import csr_array
 from sklearn.metrics import pairwise_distances_argmin_min
 
-from skvae._typing import FloatArray, IntArray
+from skvae._typing import Array, FloatArray, IntArray
 
 __all__ = ["Words", "learn"]
 
@@ -27,12 +27,14 @@ class Words(NamedTuple):
     """
 
     centers: FloatArray
-    counts: IntArray
+    counts: Array
     labels: IntArray
     inertia: float
 
 
-def learn(centers: FloatArray, counts: IntArray, local: FloatArray) -> Words:
+def learn(
+    centers: FloatArray, counts: Array, local: FloatArray, weights: FloatArray | None = None
+) -> Words:
     """One step of k-means on a batch: means over all descriptors that a word has been nearest to.
 
     Parameters
@@ -43,6 +45,8 @@ def learn(centers: FloatArray, counts: IntArray, local: FloatArray) -> Words:
         Descriptors that each is the mean of.
     local : ndarray of shape (n, d)
         The batch.
+    weights : ndarray of shape (n,), default=None
+        How often each descriptor of the batch counts; None means once.
 
     Returns
     -------
@@ -60,9 +64,11 @@ def learn(centers: FloatArray, counts: IntArray, local: FloatArray) -> Words:
     """
     labels, distances = pairwise_distances_argmin_min(local, centers)
     n, n_words = len(local), len(centers)
-    members = csr_array((np.ones(n), (labels, np.arange(n))), (n_words, n))
-    more = np.bincount(labels, minlength=n_words)
+    times = np.ones(n) if weights is None else weights
+    members = csr_array((times, (labels, np.arange(n))), (n_words, n))
+    more = np.bincount(labels, weights, minlength=n_words)
     total = (counts + more)[:, None]
     sums = members @ local.astype(np.float64) - more[:, None] * centers
-    moved = centers + sums / np.maximum(total, 1)
-    return Words(moved.astype(centers.dtype), counts + more, labels, float((distances**2).sum()))
+    moved = centers + sums / np.where(total > 0, total, 1)
+    inertia = float((times * distances**2).sum())
+    return Words(moved.astype(centers.dtype), counts + more, labels, inertia)

@@ -20,7 +20,7 @@ from skvae.data.images import validate_pixels
 from skvae.data.tables import objects
 from skvae.images.patch_grid import PatchGrid
 from skvae.images.scales import check_scales, resized, scaled_size
-from skvae.images.shapes import ImageShapes, Reader
+from skvae.images.shapes import ImageShapes, Reader, check_dimensions
 
 __all__ = ["ImagePatches"]
 
@@ -162,6 +162,7 @@ class ImagePatches(TransformerMixin, Estimator):
             return
         for i, shape in enumerate(images.shapes()):
             if shape is not None:
+                check_dimensions(shape, images.name(i))
                 self._check_size(shape[:2], images.dtype, images.name(i))
 
     @property

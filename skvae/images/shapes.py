@@ -12,7 +12,7 @@ from skvae.data.image_sequence import ImageSequence
 from skvae.data.images import shape_of_images, with_channels
 from skvae.images.read_image import read_image
 
-__all__ = ["ImageShapes", "Reader", "images_of"]
+__all__ = ["ImageShapes", "Reader", "check_dimensions", "images_of"]
 
 Reader: TypeAlias = Callable[[Any], Any] | None
 
@@ -53,6 +53,8 @@ class ImageShapes:
             If shapes disagree with ``image_shape``, or images in their channels.
         """
         if isinstance(images, ImageSequence):
+            if reader is None:
+                images.check_units()
             if image_shape is not None:
                 return cls(with_channels(image_shape), False)
             return cls((None, None, _channels_of(images, reader)), True)
@@ -121,10 +123,15 @@ def images_of(images: ImageSequence, reader: Reader) -> Iterator[tuple[str, Floa
     for i in range(len(images)):
         name, item = images.name(i), images[i]
         image = item if isinstance(item, np.ndarray) else _read(item, reader or read_image, name)
-        if image.ndim not in (2, 3):
-            raise ValueError(f"{name} has shape {image.shape}: images are (h, w) or (h, w, c).")
+        check_dimensions(image.shape, name)
         shape = (*image.shape, 1)[:3]
         yield name, image.reshape(shape).astype(images.dtype, copy=False)
+
+
+def check_dimensions(shape: tuple[int, ...], name: str) -> None:
+    """Raise unless a shape is that of an image, (h, w) or (h, w, c)."""
+    if len(shape) not in (2, 3):
+        raise ValueError(f"{name} has shape {shape}: images are (h, w) or (h, w, c).")
 
 
 def _read(path: Any, reader: Callable[[Any], Any], name: str) -> FloatArray:

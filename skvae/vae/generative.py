@@ -11,7 +11,7 @@ from skvae._typing import Array, FloatArray
 from skvae.compute.sizes import check_memory
 from skvae.data.containers import numbers
 from skvae.data.rows import output_dtype, validate_rows
-from skvae.data.weights import check_weights
+from skvae.data.weights import check_weights, moderate
 from skvae.vae.classification import log_class_probabilities
 from skvae.vae.fitted import N_REFINEMENT, FittedVAE, cast, settled
 from skvae.vae.labels import encode_labels
@@ -266,7 +266,8 @@ class GenerativeMixin:
         if sample_weight is None:
             return float(scores.mean())
 
-        return float(np.average(scores, weights=check_weights(sample_weight, len(scores))))
+        weights = moderate(check_weights(sample_weight, len(scores)))
+        return float(np.average(scores, weights=weights))
 
     @available_if(is_generative)
     def sample(

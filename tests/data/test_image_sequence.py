@@ -56,3 +56,11 @@ def test_numbers_are_no_names(X):
 def test_a_single_name_is_refused(X):
     with pytest.raises(TypeError, match=r"X is one file name, 'a.png': pass a list"):
         paths_of(X)
+
+
+def test_whole_numbers_beside_files_are_of_another_unit():
+    whole = np.zeros((2, 2), np.uint8)
+    with pytest.raises(ValueError, match="Image 1 of X holds whole numbers, but there are files"):
+        ImageSequence.of(["a.png", whole]).check_units()
+    for items in ([whole, whole[:1]], ["a.png", whole / 255], ["a.png", whole > 0]):
+        ImageSequence.of(items).check_units()

@@ -6,6 +6,8 @@ from skvae.data.weights import (
     WeightedRows,
     are_whole,
     check_weights,
+    far_unit,
+    moderate,
     power_near,
     repeated_rows,
     split_weights,
@@ -73,6 +75,18 @@ def test_a_power_of_two_is_near_the_largest_weight():
     assert power_near(np.array([0.1, 5.0])) == 4
     assert power_near(np.array([1e-300])) < 1e-300 * 1.01
     assert power_near(np.empty(0)) == 1
+
+
+def test_far_weights_have_a_unit_and_others_keep_their_bits(rng):
+    weights = rng.random(9)
+    assert np.array_equal(moderate(weights), weights)
+    for unit in (2.0**300, 2.0**-300):
+        far = weights * unit
+        assert np.array_equal(moderate(far) * far_unit(far.max()), far)
+        assert 1 <= moderate(far).max() < 4
+    assert moderate(np.full(3, 5e-324)).tolist() == [1, 1, 1]
+    assert np.isfinite(moderate(np.full(9, 1.7e308)).sum())
+    assert not moderate(np.zeros(2)).any()
 
 
 def test_rows_of_weight_zero_do_not_count():

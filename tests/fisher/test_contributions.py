@@ -164,6 +164,17 @@ def test_other_sets_change_no_bit(rng):
         assert np.array_equal(encoder.contributions(X[i : i + 1], coef)[0], together[i])
 
 
+def test_coefficients_may_be_as_large_as_their_sums_are_finite(rng):
+    X = ragged(rng, 3)
+    encoder = FisherVectorEncoder(2, random_state=0).fit(X)
+    coef = rng.normal(size=encoder.transform(X).shape[1])
+    expected = encoder.contributions(X, coef)
+    for found, part in zip(encoder.contributions(X, 2.0**1000 * coef), expected, strict=True):
+        assert np.array_equal(found, 2.0**1000 * part)
+    with pytest.raises(ValueError, match="coef is so large that contributions are infinite"):
+        encoder.contributions(X, np.full(len(coef), 1.7e308))
+
+
 def test_an_empty_set_has_no_contributions(rng):
     X = ragged(rng)
     encoder = FisherVectorEncoder(4, random_state=0).fit(X)

@@ -131,3 +131,10 @@ def test_what_cannot_be_read_is_named_by_its_number():
     for X in (Broken(TABLE), [*map(InFile, SETS[:2]), Broken(SETS[2])]):
         with pytest.raises(ValueError, match="Set 2 of X cannot be read: OSError: no such file"):
             items_of(X).read(np.array([2]))
+
+
+def test_a_first_array_of_objects_is_named(tmp_path):
+    np.savez(tmp_path / "sets.npz", a=np.array([1, "x"], object))
+    message = "Set 0 of X cannot be read: ValueError: Object arrays"
+    with np.load(tmp_path / "sets.npz") as file, pytest.raises(ValueError, match=message):
+        items_of(file.values())

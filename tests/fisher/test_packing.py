@@ -7,7 +7,7 @@ from reiterable import Blocks
 from scipy.sparse import csr_array
 
 from skvae.data.sequences import is_table, sequence_of
-from skvae.fisher.packing import pack_sets
+from skvae.fisher.packing import check_sets, pack_sets
 
 SETS = [np.ones((2, 3)), np.zeros((0, 3)), 2 * np.ones((1, 3))]
 
@@ -134,3 +134,11 @@ def test_a_set_of_wrong_dimension_is_named():
 def test_a_set_whose_meaning_would_be_lost_is_named(bad, error, message):
     with pytest.raises(error, match=message):
         pack_sets([np.ones((2, 3)), bad])
+
+
+def test_frames_whose_columns_are_in_another_order_are_named():
+    a = pd.DataFrame({"x": [1.0], "y": [2.0]})
+    assert check_sets([a, np.ones((1, 2)), a])[2].tolist() == [[1, 2]]
+    for other in (a[["y", "x"]], a.rename(columns={"y": "z"})):
+        with pytest.raises(ValueError, match=r"Set 2 of X has the columns .*, but set 0 has \['x'"):
+            check_sets([a, np.ones((1, 2)), other])

@@ -235,3 +235,13 @@ def test_a_mixture_of_another_library_moves_along(batches):
     new = fitted.reducer_.transform(batches[1].reshape(-1, 5))
     assert np.allclose(fitted.mixture_.last_[2], new) and not np.allclose(old, new)
     assert isinstance(fitted.mixture_, Foreign)
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_a_batch_too_large_to_square_is_an_error_and_changes_nothing(kind, rng):
+    X = [rng.normal(size=(20, 2)) for _ in range(4)]
+    fitted = encoder(kind).partial_fit(X)
+    before = fitted.transform(X)
+    with pytest.raises(ValueError, match=r"holds .*e\+200, and float64 cannot hold the squares"):
+        fitted.partial_fit([1e200 * s for s in X])
+    assert np.array_equal(fitted.transform(X), before)

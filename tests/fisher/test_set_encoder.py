@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 import sklearn
+from reiterable import Blocks
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.cluster import DBSCAN
@@ -258,14 +259,59 @@ def test_vectors_depend_on_ratios_of_weights_alone(rng, encoder):
     weights = rng.random((6, 30))
     fitted = encoder(3, random_state=0).fit(X)
     expected = fitted.transform(X, sample_weight=weights)
-    exponent = 300 if encoder is FisherVectorEncoder else 60
-    for unit in (2.0**exponent, 2.0**-exponent):
+    for unit in (2.0**300, 2.0**-300):
         assert np.array_equal(fitted.transform(X, sample_weight=weights * unit), expected)
     for one, w, vector in zip(X, weights, expected, strict=True):
         assert np.allclose(fitted.encode(one, weights=w), vector, atol=1e-6)
     alone = fitted.transform(X[3:4], sample_weight=weights[3:4])
     many = np.concatenate([weights[:3] * 1e9, weights[3:]])
     assert np.array_equal(fitted.transform(X, sample_weight=many)[3:4], alone)
+
+
+@each_encoder
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("weight", [5e-324, 1e-300, 1e300, 1.7e308])
+def test_weights_may_be_as_large_or_small_as_floats_are(rng, encoder, dtype, weight):
+    X = [rng.normal(size=(n, 3)).astype(dtype) for n in (9, 20, 12, 16)]
+    expected = encoder(2, random_state=0).fit(X, sample_weight=np.full(4, 0.75))
+    of_descriptors = [np.full(len(s), weight) for s in X]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        for given in (np.full(4, weight), of_descriptors):
+            fitted = encoder(2, random_state=0).fit(X, sample_weight=given)
+            assert np.allclose(fitted.transform(X), expected.transform(X), atol=1e-4)
+        vectors = fitted.transform(X, sample_weight=of_descriptors)
+        learned = fitted.partial_fit(X, sample_weight=of_descriptors).transform(X)
+    assert np.allclose(vectors, expected.transform(X), atol=1e-4)
+    assert np.isfinite(learned).all()
+
+
+@each_encoder
+def test_shares_of_far_weights_sum_to_the_decision(rng, encoder):
+    X = [rng.normal(size=(n, 3)) for n in (9, 20)]
+    fitted = encoder(2, random_state=0).fit(X)
+    coef = rng.normal(size=fitted.transform(X).shape[1])
+    for weight in (1e-300, 1e300):
+        weights = [weight * rng.random(len(s)) for s in X]
+        parts = fitted.contributions(X, coef, sample_weight=weights)
+        vectors = fitted.transform(X, sample_weight=weights)
+        assert np.allclose([part.sum() for part in parts], vectors @ coef, atol=1e-10)
+
+
+@pytest.mark.parametrize("power", [0.5, 1.0])
+def test_sums_without_a_norm_keep_the_unit_of_weights(rng, power):
+    X = [rng.normal(size=(n, 3)) for n in (9, 20)]
+    fitted = VLADEncoder(2, power=power, norm=None, random_state=0).fit(X)
+    expected = fitted.transform(X)
+    for unit in (1e-100, 1e100):
+        weights = [np.full(len(s), unit) for s in X]
+        assert np.allclose(fitted.transform(X, sample_weight=weights) / unit**power, expected)
+        assert np.allclose(
+            fitted.encode(Blocks(X[0][:4], X[0][4:]), weights=weights[0]) / unit**power, expected[0]
+        )
+    squares = fitted.set_params(power=2.0)
+    with pytest.raises(ValueError, match="infinite vectors without a norm"):
+        squares.transform(X, sample_weight=[np.full(len(s), 1e300) for s in X])
 
 
 def test_a_bag_counts_weights():

@@ -18,6 +18,16 @@ def test_words_are_means_of_all_descriptors_they_were_nearest_to(rng):
     assert counts.sum() == 200
 
 
+def test_a_weight_of_two_is_the_descriptor_twice(rng):
+    centers, counts, batch = rng.normal(size=(3, 2)), np.array([4, 0, 1]), rng.normal(size=(40, 2))
+    weights = rng.integers(0, 3, 40)
+    found = learn(centers, counts, batch, weights.astype(float))
+    expected = learn(centers, counts, batch.repeat(weights, axis=0))
+    assert np.allclose(found.centers, expected.centers)
+    assert np.array_equal(found.counts, expected.counts)
+    assert np.isclose(found.inertia, expected.inertia)
+
+
 def test_words_far_from_a_batch_stay(rng):
     centers = np.array([[0.0, 0.0], [100.0, 100.0]], np.float32)
     words = learn(centers, np.array([1, 0]), rng.normal(size=(5, 2)).astype(np.float32))

@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.image import extract_patches_2d
 
-from skvae import ImagePatches, read_image
+from skvae import FisherVectorEncoder, ImagePatches, read_image
 
 
 @pytest.mark.parametrize("shape", [(6, 6), (5, 7)])
@@ -164,6 +164,25 @@ def saved(photos, tmp_path):
 
 def same(a, b):
     return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def test_whole_numbers_beside_files_are_of_another_unit(photos, saved):
+    paths, read = saved
+    whole = np.rint(255 * photos[0]).astype(np.uint8)
+    encoder = FisherVectorEncoder(2, extractor=ImagePatches(4), random_state=0)
+    with pytest.raises(ValueError, match="Image 1 of X holds whole numbers, but there are files"):
+        encoder.fit([paths[0], whole])
+    encoder.fit(paths)
+    with pytest.raises(ValueError, match="Image 1 of X holds whole numbers, but there are files"):
+        encoder.transform([paths[1], whole])
+    assert np.array_equal(encoder.transform([paths[1], read[0]]), encoder.transform(paths)[[1, 0]])
+    own = encoder.set_params(extractor__reader=lambda path: np.rint(255 * read_image(path)))
+    assert own.fit([paths[1], whole]).transform([whole]).any()
+
+
+def test_images_have_two_or_three_dimensions(photos):
+    with pytest.raises(ValueError, match=r"Image 4 of X has shape \(5,\): images are \(h, w\)"):
+        ImagePatches(4).fit([*photos, np.ones(5)])
 
 
 @pytest.mark.parametrize("scales", [(1,), (1, 0.7, 0.5), (2,)])
