@@ -218,7 +218,7 @@ def _name_features(ax: Axes, drawn: dict[str, list[tuple[float, float]]], bars: 
     taken = [(place, marker) for own in places.values() for place in own]
     taken += [(place, (1, 1)) for own in places.values() for place in _between(own)]
     ends = [b.get_transform().transform(line) / unit for b in bars for line in b.get_segments()]
-    lines = [(place, (1, 1)) for line in ends for place in _between(line)]
+    lines = np.concatenate([_between(line) for line in ends])
     frame = ax.bbox.get_points() / unit
     for feature in sorted(drawn, key=len, reverse=True):
         points = drawn[feature]
@@ -236,9 +236,11 @@ def _name_features(ax: Axes, drawn: dict[str, list[tuple[float, float]]], bars: 
             for point, place in zip(points, places[feature], strict=True)
         ]
         # A name covers neither points nor names, and an interval before it goes far away.
-        near, far = (tuple(map(np.array, zip(*each, strict=True))) for each in (taken, lines))
+        near, sizes = map(np.array, zip(*taken, strict=True))
         worth = [
-            5 * _room(b, size, *near, frame) + 0.5 * _room(b, size, *far, frame) - 0.2 * distance
+            5 * _room(b, size, near, sizes, frame)
+            + 0.5 * _room(b, size, lines, np.ones(2), frame)
+            - 0.2 * distance
             for distance, _, b, _ in beside
         ]
         _, point, best, step = beside[int(np.argmax(worth))]

@@ -54,14 +54,14 @@ def test_sets_in_files_are_encoded_as_those_in_memory(rng, tmp_path, form, dtype
 
 @pytest.mark.parametrize("form", ["one file", "many files"])
 def test_little_of_files_is_held(monkeypatch, tmp_path, form):
-    """Of thirty million bytes, what is drawn and a few batches."""
+    """Of thirty million bytes, what is drawn and a few batches of each thread."""
     monkeypatch.setattr(sets, "BATCH_DESCRIPTORS", 1000)
     X = np.random.default_rng(0).normal(size=(300, 500, 25))
     if form == "one file":
         X = mapped(X, tmp_path / "X.npy")
     else:
         X = [mapped(part, tmp_path / f"{i}.npy") for i, part in enumerate(X.reshape(30, -1, 25))]
-    encoder = VLADEncoder(2, max_descriptors=1000, random_state=0)
+    encoder = VLADEncoder(2, max_descriptors=1000, n_jobs=1, random_state=0)
     encoder.fit_transform(np.ones((2, 2, 25)))  # what the first call of a process takes
     tracemalloc.start()
     try:
