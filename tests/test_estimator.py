@@ -93,14 +93,14 @@ def test_another_version_is_named(estimator):
 @pytest.mark.parametrize(
     ("name", "most"),
     [
-        ("BagOfVisualWordsEncoder", 10),
+        ("BagOfVisualWordsEncoder", 12),
         ("DiagonalGaussianMixture", 8),
         ("FisherScores", 9),
-        ("FisherVectorEncoder", 9),
+        ("FisherVectorEncoder", 12),
         ("ImageKeypoints", 8),
         ("ImagePatches", 8),
         ("TableSets", 8),
-        ("VLADEncoder", 10),
+        ("VLADEncoder", 12),
     ],
 )
 def test_no_method_is_looked_for_in_more_classes(name, most):
