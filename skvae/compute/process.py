@@ -95,6 +95,11 @@ class SharedSetting:
                         set_there(value)
             yield
 
+    def is_already(self, value: Any) -> bool:
+        """Whether it is this value outside of all contexts, so that there is nothing to change."""
+        with self._lock:
+            return not self._threads and all(get() == value for get, _ in self._places())
+
     def _leave(self, entry: object) -> None:
         with self._lock:
             if self._threads.keys() == {entry}:

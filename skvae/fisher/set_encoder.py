@@ -317,7 +317,9 @@ class SetEncoder(SetInputMixin, InterpretationMixin, TransformerMixin, Estimator
 
     @property
     def _levels(self) -> tuple[int, ...]:
-        return tuple(int(g) for g in self.spatial or () if _is_whole(g)) or (1,)
+        if self.spatial is None:
+            return (1,)
+        return tuple(int(g) for g in self.spatial if _is_whole(g)) or (1,)
 
     def _reduction(self) -> Reduction:
         appended = self.spatial is not None and "xy" in self.spatial

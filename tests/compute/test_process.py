@@ -55,6 +55,19 @@ def test_the_last_to_leave_restores(first_leaves_first):
     assert place.value == 8
 
 
+def test_a_setting_is_already_what_it_is_outside_of_all_contexts():
+    place = Place(1)
+    setting = setting_of(place, Place(1))
+    assert setting.is_already(1) and not setting.is_already(2)
+    with setting.at(1):
+        assert not setting.is_already(1)
+    place.value = 8
+    assert not setting.is_already(1)
+    with setting.at(1):
+        assert place.value == 1 and not setting.is_already(1)
+    assert not setting.is_already(1)
+
+
 def test_many_threads_at_once():
     place = Place(8)
     setting = setting_of(place)
