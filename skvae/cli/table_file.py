@@ -1,6 +1,7 @@
 """A user's table, read from a file: rows to classify and their labels."""
 
 import argparse
+from collections import Counter
 from collections.abc import Collection, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -8,12 +9,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skvae._warnings import warn
+from skvae.data.tables import kind_of
+
 __all__ = ["Table", "add_table_options", "call_that_reads", "read_table"]
 
 _PARQUET = (".parquet", ".pq")
 _SEPARATORS = ",;\t|"
 # Of a target that is numbers: more of them are measurements, not classes.
 _MAX_NUMBERS = 30
+# Rows that tell how a CSV is written.
+_HEAD = 1000
 
 
 class Table(NamedTuple):
@@ -99,7 +105,7 @@ def read_table(
     if not len(X.columns):
         raise ValueError(f"{path} has no column but {', '.join([target, *drop])}.")
     for name in X.columns:
-        _check_column(X[name])
+        _check_column(X[name], declared=name in categorical)
     names = [name for name in categorical if name in X.columns]
 
     return Table(X.astype(dict.fromkeys(names, "category")), y)
@@ -108,14 +114,11 @@ def read_table(
 def call_that_reads(path: str) -> str:
     """A call of pandas, imported as ``pd``, that reads the file as :func:`read_table` does."""
     if path.endswith(_PARQUET):
-        return f"pd.read_parquet({path!r})"
-    separator = _separator(path)
+        named = _index_is_named(_pandas().read_parquet(path))
+        return f"pd.read_parquet({path!r})" + (".reset_index()" if named else "")
+    options = [f"{name}={value!r}" for name, value in _csv_options(path).items()]
 
-    return (
-        f"pd.read_csv({path!r})"
-        if separator == ","
-        else f"pd.read_csv({path!r}, sep={separator!r})"
-    )
+    return f"pd.read_csv({', '.join([repr(path), *options])})"
 
 
 def _read(path: str) -> Any:
@@ -125,22 +128,70 @@ def _read(path: str) -> Any:
     try:
         if path.endswith(_PARQUET):
             frame = pd.read_parquet(path)
+            frame = frame.reset_index() if _index_is_named(frame) else frame
         else:
-            frame = pd.read_csv(path, sep=_separator(path), low_memory=False)
+            options = _csv_options(path)
+            frame = pd.read_csv(path, **options, low_memory=False)
+            if "index_col" in options:
+                warn(f"--data {path}: the first column, without a name, counts rows: left out.")
     except ImportError as error:
         raise ImportError(f"--data {path} needs pyarrow: pip install pyarrow.") from error
     except Exception as error:  # each engine has errors of its own
         kind = "Parquet file" if path.endswith(_PARQUET) else "CSV file"
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if isinstance(error, UnicodeDecodeError):
+            reason += ". Save it in UTF-8"
         raise ValueError(f"--data {path} is no {kind} that pandas can read: {reason}") from error
     frame.columns = [str(name) for name in frame.columns]
     if not len(frame):
         raise ValueError(f"--data {path} has no rows.")
-    if not frame.columns.is_unique:
-        twice = frame.columns[frame.columns.duplicated()][0]
-        raise ValueError(f"--data {path} has two columns {twice!r}: give each a name of its own.")
+    _check_unique(frame.columns, path)
 
     return frame
+
+
+def _index_is_named(frame: Any) -> bool:
+    return any(name is not None for name in frame.index.names)
+
+
+def _csv_options(path: str) -> dict[str, Any]:
+    """Of ``pandas.read_csv``: what divides columns, decimals, and a first one that counts rows."""
+    pd, separator = _pandas(), _separator(path)
+    header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str)
+    _check_unique(header.iloc[0].dropna(), path)
+    options: dict[str, Any] = {} if separator == "," else {"sep": separator}
+    head = pd.read_csv(path, sep=separator, nrows=_HEAD)
+    if separator != "," and any(_has_decimal_commas(head[name]) for name in head):
+        options["decimal"] = ","
+    if len(head) and str(head.columns[0]).startswith("Unnamed: ") and _counts(head.iloc[:, 0]):
+        options["index_col"] = 0
+
+    return options
+
+
+def _has_decimal_commas(column: Any) -> bool:
+    values = column.dropna()
+    pattern = r"\s*[+-]?\d*,?\d+(e[+-]?\d+)?\s*"
+
+    return _is_text(values) and bool(values.str.fullmatch(pattern).all())
+
+
+def _is_text(column: Any) -> bool:
+    pd = _pandas()
+    return bool(len(column)) and bool(pd.api.types.is_string_dtype(column))
+
+
+def _check_unique(names: Any, path: str) -> None:
+    twice = [name for name, n in Counter(names).items() if n > 1]
+    if twice:
+        raise ValueError(
+            f"--data {path} has two columns {twice[0]!r}: give each a name of its own."
+        )
+
+
+def _counts(column: Any) -> bool:
+    first = column.iloc[0]
+    return first in (0, 1) and bool((column == np.arange(len(column)) + first).all())
 
 
 def _pandas() -> Any:
@@ -177,6 +228,8 @@ def _labels(column: Any, path: str, *, declared: bool) -> np.ndarray:
         )
     pd = _pandas()
     is_number = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+    if is_number and np.isinf(column.astype(float)).any():
+        raise ValueError(f"--target {column.name} holds infinite values: mend them.")
     if is_number and not declared:
         different = column.nunique()
         if different > _MAX_NUMBERS or (column != column.round()).any():
@@ -187,7 +240,7 @@ def _labels(column: Any, path: str, *, declared: bool) -> np.ndarray:
             )
     if is_number or pd.api.types.is_bool_dtype(column):
         values: np.ndarray = column.to_numpy()
-        if not is_number or (values == values.astype(np.int64)).all():
+        if not is_number or (np.abs(values) < 2**63).all() and (values == np.rint(values)).all():
             return values if values.dtype == bool else values.astype(np.int64)
 
     text: np.ndarray = column.astype(str).to_numpy(dtype=str)
@@ -195,8 +248,8 @@ def _labels(column: Any, path: str, *, declared: bool) -> np.ndarray:
     return text
 
 
-def _check_column(column: Any) -> None:
-    """Raise if a column says nothing that the recipes can read."""
+def _check_column(column: Any, *, declared: bool) -> None:
+    """Raise if a column says nothing that the recipes can read, or is not what it looks like."""
     pd = _pandas()
     advice = f"leave it out by --drop {column.name}"
     if column.isna().all():
@@ -214,3 +267,34 @@ def _check_column(column: Any) -> None:
         raise ValueError(
             f"Column {column.name} holds lists or structures, no values: {advice}."
         ) from error
+    if not declared and (column.dtype.kind == "O" or _is_text(column)):
+        _check_values(column.dropna(), advice)
+
+
+def _check_values(values: Any, advice: str) -> None:
+    """Raise if values of a column are of no use, or many that look like numbers or dates."""
+    pd = _pandas()
+    if not _is_text(values):
+        try:
+            kind = kind_of(values, values.name, "--data")
+        except ValueError as error:
+            problem, _, _ = str(error).partition(": convert")
+            raise ValueError(f"{problem}: convert it, or {advice}.") from error
+        if kind in ("time", "duration"):
+            raise ValueError(
+                f"Column {values.name} holds {kind}s: make numbers of it, such as days, or "
+                f"{advice}."
+            )
+        return
+    if values.nunique() <= _MAX_NUMBERS:
+        return
+    numbers = pd.to_numeric(values, errors="coerce").notna()
+    written = values.str.fullmatch(r"\s*[+-]?[\d.,' ]*\d\s*%?\s*")
+    dates = pd.to_datetime(values, errors="coerce", format="ISO8601", utc=True).notna()
+    for looks, what in ((dates, "dates"), (numbers | written, "numbers")):
+        if looks.mean() > 0.5:
+            odd = values[~numbers].iloc[0]
+            raise ValueError(
+                f"Column {values.name} holds {what} written as text, such as {odd!r}: mend them, "
+                f"{advice}, or say --categorical {values.name} if they are names."
+            )

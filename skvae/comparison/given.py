@@ -36,7 +36,7 @@ def check_training(X: ArrayLike, y: ArrayLike, *, table: bool) -> dict[str, Any]
     check_consistent_length(rows, labels)
     if len(classes := np.unique(labels)) < 2:
         raise ValueError(
-            f"y_train has one class only, {classes[0]!r}: classifiers need two or more."
+            f"y_train has one class only, {classes.tolist()[0]!r}: classifiers need two or more."
         )
 
     return {"X_train": rows, "y_train": labels}

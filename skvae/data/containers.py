@@ -230,6 +230,8 @@ def _array_of_tensor(X: Any, name: str) -> Array:
     for what, (true, way) in ways.items():
         if true:
             raise TypeError(f"{name} is a tensor that {what}: call its {way}.")
+    if X.is_meta:
+        raise TypeError(f"{name} is a tensor of the device meta, which has no values.")
     if X.is_floating_point() and X.element_size() < 4:
         X = X.float()  # numpy knows no bfloat16, and no floats of 8 bits
     array: Array = X.numpy(force=True)
@@ -270,6 +272,9 @@ def _checked_frame(X: Any, name: str) -> Any:
                 "by numbers (categories by sklearn.preprocessing.OneHotEncoder)."
             )
     _check_objects(np.asarray(X[:1]), name)
+    # scikit-learn takes a sparse frame for a sparse matrix, whose other values are all zero.
+    if any(getattr(kind, "fill_value", 0) != 0 for kind in np.ravel(X.dtypes)):
+        return X.sparse.to_dense()
     return X
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils import check_array
 
 from skvae._typing import Array
-from skvae.data.containers import is_frame
+from skvae.data.containers import array_of, is_frame
 from skvae.data.tables import check_table, column_names, is_named_table, values_of
 
 __all__ = [
@@ -30,6 +30,8 @@ def is_data_frame(X: Any) -> bool:
 def checked_table(X: Any) -> Any:
     """A data frame or a two-dimensional array of any values, with rows and columns."""
     if not is_data_frame(X):
+        if isinstance(X, np.ma.MaskedArray) or hasattr(X, "requires_grad"):
+            X = array_of(X, "X")
         if isinstance(X, list | tuple) and np.asarray(X).dtype.kind in "US":
             X = np.array(X, object)  # numbers beside text stay numbers
         return check_array(X, dtype=None, ensure_all_finite=False, input_name="X")
@@ -80,17 +82,22 @@ class ColumnType:
         Name of the type of the categories, in pandas.
     ordered : bool, default=False
         Whether they are ordered, in pandas.
+    arrow : bytes or None, default=None
+        A type of arrow's in pandas, whose name does not say all: a schema of it.
     """
 
     dtype: str
     categories: list[Any] | None = None
     of_categories: str | None = None
     ordered: bool = False
+    arrow: bytes | None = None
 
     @classmethod
     def of(cls, column: Any) -> "ColumnType":
         """The type of a Series."""
         dtype = column.dtype
+        if hasattr(dtype, "pyarrow_dtype"):
+            return cls(str(dtype), arrow=_bytes_of_arrow(dtype.pyarrow_dtype))
         if not hasattr(dtype, "categories") or str(dtype) == "Categorical":
             return cls(str(dtype))
         of_categories = getattr(dtype.categories, "dtype", None)
@@ -196,10 +203,33 @@ def _of_pandas(kind: FrameType, columns: list[Any], index: Any) -> Any:
     for place, (of_column, values) in enumerate(zip(kind.types, columns, strict=True)):
         dtype: Any = of_column.dtype
         if of_column.categories is not None:
-            categories = pd.Index(of_column.categories, dtype=of_column.of_categories)
+            categories = pd.Index(
+                of_column.categories, dtype=of_column.of_categories, tupleize_cols=False
+            )
             dtype = pd.CategoricalDtype(categories, of_column.ordered)
+        if of_column.arrow is not None:
+            values, dtype = _values_of_arrow(of_column.arrow, values), None
         made[place] = pd.Series(values, dtype=dtype, index=index)
     frame = pd.DataFrame(made)
     frame.columns = pd.Index(kind.names)
 
     return frame
+
+
+def _bytes_of_arrow(kind: Any) -> bytes:
+    import pyarrow as pa
+
+    written: bytes = pa.schema([("", kind)]).serialize().to_pybytes()
+    return written
+
+
+def _values_of_arrow(kind: bytes, values: Any) -> Any:
+    """Values as an array of pandas that has a type of arrow's."""
+    import pandas as pd
+    import pyarrow as pa
+
+    dtype = pa.ipc.read_schema(pa.py_buffer(kind)).field(0).type
+    array = pa.array(list(values), from_pandas=True)
+    if pa.types.is_dictionary(dtype):
+        array = array.cast(dtype.value_type).dictionary_encode()
+    return pd.array(array.cast(dtype, safe=False), dtype=pd.ArrowDtype(dtype))

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from numbers import Number
 from typing import Any
 
@@ -92,6 +92,8 @@ def column_keys(table: Any, key: Any, name: str, argument: str) -> Array:
     """
     check_table(table, name)
     names = key if isinstance(key, list) else [key]
+    if not names:
+        raise ValueError(f"{argument} is empty: name the column of {name} that has the keys.")
     columns = [values_of(column_of(table, column, name, argument)) for column in names]
     keys = zip(*columns, strict=True) if isinstance(key, list) else columns[0]
     return _checked(keys, name, argument)
@@ -119,6 +121,11 @@ def keys_of(X: Any, key: Any) -> Array:
     TypeError
         If keys cannot be hashed.
     """
+    if isinstance(X, set | frozenset | str | bytes):
+        raise TypeError(
+            f"X is a {type(X).__name__}, which is no sequence of keys: pass a list, or a table "
+            "that has them."
+        )
     if is_named_table(X) or not hasattr(X, "__len__"):
         keys = column_keys(X, key, "X", "key")
     else:
@@ -166,13 +173,19 @@ def _has_missing(key: Any) -> bool:
     return any(map(is_missing, key)) if isinstance(key, tuple) else is_missing(key)
 
 
-def check_kinds(keys: Iterable[Hashable], known: Iterable[Hashable]) -> None:
+def check_kinds(
+    keys: Iterable[Hashable],
+    known: Iterable[Hashable],
+    names: tuple[str, str] = ("Keys of X", "those of table"),
+) -> None:
     """Raise an error if keys can be none of those that are known.
 
     Parameters
     ----------
     keys, known : iterable of hashable
         Of the main table, and of the table that they are looked up in.
+    names : tuple of str
+        Of both, for errors.
 
     Raises
     ------
@@ -183,7 +196,7 @@ def check_kinds(keys: Iterable[Hashable], known: Iterable[Hashable]) -> None:
     if kinds and known_kinds and not kinds.keys() & known_kinds.keys():
         (kind, key), (other, known_key) = (next(iter(k.items())) for k in (kinds, known_kinds))
         raise ValueError(
-            f"Keys of X are {kind}, such as {key!r}, but those of table are {other}, such as "
+            f"{names[0]} are {kind}, such as {key!r}, but {names[1]} are {other}, such as "
             f"{known_key!r}: convert one of them."
         )
 
@@ -197,7 +210,8 @@ def _kinds(keys: Iterable[Hashable]) -> dict[str, Hashable]:
 def _kind(key: Any) -> str:
     if isinstance(key, tuple):
         return f"tuples of {', '.join(map(_kind, key))}"
-    for cls, kind in {Number: "numbers", str: "text", date: "dates"}.items():
+    kinds = {Number: "numbers", str: "text", datetime: "times", date: "dates"}
+    for cls, kind in kinds.items():
         if isinstance(key, cls):
             return kind
     return f"of type {type(key).__name__}"

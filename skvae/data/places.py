@@ -48,6 +48,8 @@ def placed(X: Any, first_row: int = 0) -> Iterator[None]:
 
 
 def _first_place(X: Any, first_row: int, *, infinite: bool) -> str | None:
+    if getattr(getattr(X, "dtype", None), "kind", "") == "c":
+        return None
     try:
         values = np.asarray(X, np.float64)
     except (TypeError, ValueError):

@@ -216,6 +216,11 @@ def validate_rows(
         which sparse rows do not say.
     """
     if to_matrix is not None:
+        if (n_dims := len(np.shape(X))) != 2:
+            raise ValueError(
+                f"Expected 2D array, got {n_dims}D array instead: X must be a table with the "
+                "columns of fit."
+            )
         validate_data(estimator, X, skip_check_array=True, reset=reset)
         matrix = to_matrix(X)
         if look is not None:

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from numbers import Number
+from decimal import Decimal
+from numbers import Real
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -26,18 +27,22 @@ __all__ = [
 ]
 
 # "missing": nothing in the column says what it holds.
-ColumnKind: TypeAlias = Literal["number", "time", "boolean", "category", "missing"]
+ColumnKind: TypeAlias = Literal["number", "time", "duration", "boolean", "category", "missing"]
 
 _KINDS: dict[str, ColumnKind] = {
     **dict.fromkeys("iuf", "number"),
-    **dict.fromkeys("Mm", "time"),
+    "M": "time",
+    "m": "duration",
     "b": "boolean",
 }
-# Of Python's objects; bool before its base, numbers.
+# Units that the times of Python do not have.
+_FINE = ("ns", "ps", "fs", "as")
+# Of Python's objects; bool and numpy's durations before numbers, their base.
 _CLASSES: dict[Any, ColumnKind] = {
     (bool, np.bool_): "boolean",
-    Number: "number",
-    (date, timedelta, np.datetime64, np.timedelta64): "time",
+    (timedelta, np.timedelta64): "duration",
+    (Real, Decimal): "number",
+    (date, np.datetime64): "time",
     str: "category",
 }
 
@@ -110,7 +115,7 @@ def column_of(table: Any, column: Any, name: str, argument: str) -> Any:
     if column in names:
         return table[column]
     advice = ""
-    if column in getattr(getattr(table, "index", None), "names", ()):
+    if column is not None and column in getattr(getattr(table, "index", None), "names", ()):
         advice = f" It is its index: pass {name}.reset_index()."
     shown = ", ".join(map(repr, names[:20])) + (", ..." if len(names) > 20 else "")
     raise ValueError(f"{argument} {column!r} is no column of {name}, which has {shown}.{advice}")
@@ -132,17 +137,29 @@ def columns_beside(table: Any, key: Any, columns: Sequence[Any] | None) -> list[
     ------
     ValueError
         If there are none.
+    TypeError
+        If they have no order.
     """
+    if isinstance(columns, str):
+        return [columns]
     if columns is None:
         keys = key if isinstance(key, list) else [key]
         columns = [name for name in column_names(table) if name not in keys]
+    if isinstance(columns, set | frozenset) or not hasattr(columns, "__len__"):
+        raise TypeError(f"columns must be a list of names; got {columns!r}.")
     if not len(columns):
         raise ValueError("columns is empty: table has none to make descriptors of.")
-    return [columns] if isinstance(columns, str) else list(columns)
+    return list(columns)
 
 
 def values_of(column: Any) -> list[Any]:
-    """Values of a column, or of any other sequence, as Python's own."""
+    """Values of a column, or of any other sequence, as Python's own where it has such."""
+    if isinstance(column, np.ndarray) and column.dtype.kind in "Mm":
+        # Of nanoseconds, which Python has not, tolist makes whole numbers.
+        micro = column.astype(f"{column.dtype.kind}8[us]")
+        if np.datetime_data(column.dtype)[0] in _FINE:
+            exact = np.array_equal(micro, column, equal_nan=True)
+            return micro.tolist() if exact else list(column)
     for method in ("to_pylist", "to_list", "tolist"):
         if hasattr(column, method):
             listed: list[Any] = getattr(column, method)()
@@ -161,7 +178,7 @@ def is_missing(value: Any) -> bool:
     """
     try:
         return value is None or bool(value != value)
-    except TypeError:  # pandas' NA is neither true nor false
+    except (TypeError, ArithmeticError):  # pandas' NA and signalling decimals do not compare
         return True
     except ValueError:  # an array
         return False
@@ -181,20 +198,21 @@ def kind_of(column: Any, name: Any, table: str = "table") -> ColumnKind:
 
     Returns
     -------
-    kind : {"number", "time", "boolean", "category", "missing"}
+    kind : {"number", "time", "duration", "boolean", "category", "missing"}
 
     Raises
     ------
     ValueError
         If it holds something else, or values of several kinds.
     """
-    if hasattr(getattr(column, "dtype", None), "categories"):
+    known = getattr(getattr(column, "dtype", None), "categories", None)
+    if known is not None and getattr(known, "inferred_type", None) != "bytes":
         return "category"
     if _has_no_value(column):
         return "missing"
-    kind = _KINDS.get(_array_of(column[:0]).dtype.kind)
-    if kind is not None:
-        return kind
+    array = _array_of(column[:0])
+    if array.ndim == 1 and array.dtype.kind in _KINDS:
+        return _KINDS[array.dtype.kind]
     types = {type(value) for value in values_of(column) if not is_missing(value)}
     kinds = {_kind_of_type(cls) for cls in types}
     if len(kinds) > 1 or None in kinds:
@@ -217,8 +235,12 @@ def _kind_of_type(cls: type) -> ColumnKind | None:
 
 
 def _array_of(column: Any) -> Array:
+    if hasattr(getattr(column, "dtype", None), "pyarrow_dtype"):
+        return _array_of_arrow(column.array.__arrow_array__())
     if hasattr(column, "dictionary_decode") or hasattr(column, "to_pylist"):
         return _array_of_arrow(column)
+    if str(getattr(column, "dtype", None)) in ("Int128", "UInt128"):  # of polars
+        return np.array([*values_of(column), None], object)[:-1]
     if getattr(getattr(column, "dtype", None), "tz", None) is not None:
         return np.asarray(column.to_numpy("datetime64[us]"))
     return np.asarray(column.to_numpy() if hasattr(column, "to_numpy") else column)
@@ -232,7 +254,12 @@ def _array_of_arrow(column: Any) -> Array:
 
 
 def _taken(column: Any, rows: IntArray) -> Any:
-    return column.gather(rows) if hasattr(column, "gather") else column.take(rows)
+    if hasattr(column, "gather"):
+        return column.gather(rows)
+    try:
+        return column.take(rows)
+    except NotImplementedError:  # arrow does not take of all its types
+        return objects(values_of(column))[rows]
 
 
 def floats(column: Any, rows: IntArray, name: Any, table: str = "table") -> FloatArray:
@@ -257,14 +284,19 @@ def floats(column: Any, rows: IntArray, name: Any, table: str = "table") -> Floa
     Raises
     ------
     ValueError
-        If a value is infinite.
+        If a value is infinite, or beyond what float64 holds.
     """
     values = _array_of(_taken(column, rows))
     if values.dtype.kind in "Mm":
         micro = values.astype(f"{values.dtype.kind}8[us]")
         values = np.where(np.isnat(micro), np.nan, micro.astype(np.int64) / 1e6)
     elif values.dtype.kind == "O":
-        values = np.array([np.nan if is_missing(v) else _float(v) for v in values], np.float64)
+        try:
+            values = np.array([np.nan if is_missing(v) else _float(v) for v in values], np.float64)
+        except OverflowError as error:
+            raise ValueError(
+                f"Column {name!r} of {table} has a number that is too large for float64: {error}."
+            ) from error
     values = values.astype(np.float64, copy=False)
     if np.isinf(values).any():
         raise ValueError(
@@ -274,6 +306,8 @@ def floats(column: Any, rows: IntArray, name: Any, table: str = "table") -> Floa
 
 
 def _float(value: Any) -> float:
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        return float(value.astype(f"{value.dtype.kind}8[us]").astype(np.int64) / 1e6)
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, date) and not isinstance(value, datetime):

@@ -24,6 +24,8 @@ _START_ROWS = 20_000
 # Of the variance of all features. Patches and principal components stay far below it, on whose own
 # scales k-means is worth more than on equal ones.
 _LEADING_SHARE = 0.99
+# Its square, and that of its inverse, are floats.
+_FARTHEST = 1e150
 
 
 def given_start(
@@ -90,6 +92,13 @@ def _check_init(
         raise ValueError(f"{name} has shape {checked.shape}, expected {shape}.")
     if positive and checked.min() <= 0:
         raise ValueError(f"{name} must be positive; the least is {checked.min():g}.")
+    sizes = np.abs(checked)
+    if sizes.max() > _FARTHEST or (positive and sizes.min() < 1 / _FARTHEST):
+        far = sizes.max() if sizes.max() > _FARTHEST else sizes.min()
+        raise ValueError(
+            f"{name} holds {far:g}, and float64 cannot hold what a density makes of it: scale the "
+            "data first."
+        )
     return checked
 
 

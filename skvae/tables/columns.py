@@ -129,14 +129,14 @@ def fit_columns(
     ValueError
         If a column has no value in these rows.
     """
-    numbers = [name for name, kind in kinds.items() if kind in ("number", "time")]
+    numbers = [name for name, kind in kinds.items() if kind in ("number", "time", "duration")]
     others = [name for name in kinds if name not in numbers]
     numeric = _quantiles(len(rows)) if numeric is None else clone(numeric)
     categorical = _one_hot() if categorical is None else clone(categorical)
     if numbers:
         numeric.fit(_with_values(_numbers(table, rows, numbers), numbers))
     if others:
-        categorical.fit(_with_values(_categories(table, rows, others), others))
+        _fit_categories(categorical, _categories(table, rows, others), others)
     encoder = ColumnEncoder(numbers, others, numeric, categorical)
     return replace(encoder, n_dimensions=encoder.descriptors(table, rows[:1]).shape[1])
 
@@ -161,6 +161,18 @@ def _numbers(table: Any, rows: IntArray, names: list[Any]) -> FloatArray:
 
 def _categories(table: Any, rows: IntArray, names: list[Any]) -> Array:
     return np.stack([categories(table[name], rows) for name in names], axis=1)
+
+
+def _fit_categories(categorical: Any, values: Array, names: list[Any]) -> None:
+    _with_values(values, names)
+    try:
+        categorical.fit(values)
+    except TypeError as error:  # categories of one column that do not compare
+        kinds = [{type(value) for value in column if value is not None} for column in values.T]
+        mixed = [name for name, types in zip(names, kinds, strict=True) if len(types) > 1]
+        if not mixed:
+            raise
+        raise ValueError(f"The categories of column {mixed[0]!r} of table: {error}") from error
 
 
 def _with_values(values: Array, names: list[Any]) -> Array:

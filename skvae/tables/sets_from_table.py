@@ -66,6 +66,8 @@ def sets_from_table(table: Any, *, by: Any, columns: Sequence[Any] | None = None
     from pandas import Index, MultiIndex, Series
 
     keys = RowsOfKeys.of(column_keys(table, by, "table", "by"))
+    if not keys.numbers:
+        raise ValueError(f"table has no row with a key in {by!r}.")
     names = columns_beside(table, by, columns)
     values = np.stack([_numbers(table, name, keys.rows) for name in names], axis=1)
     if isinstance(by, list):

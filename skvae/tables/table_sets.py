@@ -56,7 +56,7 @@ class TableSets(TransformerMixin, Estimator):
     Attributes
     ----------
     kinds_ : dict
-        Of each column: "number", "time", "boolean" or "category".
+        Of each column: "number", "time", "duration", "boolean" or "category".
     descriptor_names_ : ndarray of str
         Of the dimensions of a descriptor.
 
@@ -167,10 +167,12 @@ class TableSets(TransformerMixin, Estimator):
         known = dict.fromkeys(key for key in keys if key in self._rows.numbers)
         rows, _ = self._rows.of_keys(known)
         if not len(rows):
+            if not self._rows.numbers:
+                raise ValueError("table has no row with a key.")
             check_kinds(keys, self._rows.numbers)
             raise ValueError(
                 f"None of the {len(keys)} keys of X, such as {keys[0]!r}, has a row in table, "
-                f"whose keys are such as {next(iter(self._rows.numbers), None)!r}."
+                f"whose keys are such as {next(iter(self._rows.numbers))!r}."
             )
         if self.unknown == "warn" and len(rows) < len(table_keys):
             _warn_of_unknown(len(table_keys), len(rows), len(self._rows.numbers) - len(known))

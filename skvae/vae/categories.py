@@ -1,14 +1,16 @@
 """The categories of a column: to columns of 0 and 1 by scikit-learn, and back."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import isinf
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.preprocessing import OneHotEncoder
 
+from skvae.data.keys import check_kinds
 from skvae.data.tables import is_missing, objects
 
 __all__ = ["Categories"]
@@ -71,6 +73,7 @@ class Categories:
             If there is no value, or values of kinds that do not compare.
         """
         observed = [value for value in values if not is_missing(value)]
+        _check_finite(observed, name)
         if not observed:
             raise ValueError(f"Column {name!r} of X has no value: leave it out.")
         categories: Any = "auto" if known is None else [objects(known)]
@@ -105,7 +108,8 @@ class Categories:
         Raises
         ------
         ValueError
-            If a value is unknown and the encoder does not ignore it.
+            If a value is unknown and the encoder does not ignore it, or all are of another kind
+            than the categories, such as text where those are numbers.
         """
         numbers: dict[Any, int] = {}
         codes = np.array([numbers.setdefault(value, len(numbers)) for value in values])
@@ -113,6 +117,9 @@ class Categories:
         known = np.array([not is_missing(value) for value in numbers], bool)
         if known.any():
             distinct = objects([*numbers])[known]
+            names = f"Values of column {name!r} of X", "its categories"
+            _check_finite(distinct, name)
+            check_kinds(distinct, self.encoder.categories_[0], names)
             try:
                 rows[known] = self.encoder.transform(distinct[:, None])
             except (TypeError, ValueError) as error:
@@ -127,6 +134,13 @@ class Categories:
         values: np.ndarray = self.values[x.argmax(axis=1)]
 
         return values
+
+
+def _check_finite(values: Iterable[Any], name: Any) -> None:
+    if any(isinstance(value, float) and isinf(value) for value in values):
+        raise ValueError(
+            f"Column {name!r} of X contains infinity: put a number or NaN in its place."
+        )
 
 
 def _pooled(encoder: OneHotEncoder) -> list[Any]:

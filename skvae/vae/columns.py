@@ -18,7 +18,7 @@ from skvae.data.frames import (
     series_categories,
 )
 from skvae.data.row_facts import facts_of
-from skvae.data.tables import column_names, floats, kind_of, values_of
+from skvae.data.tables import column_names, floats, is_named_table, kind_of, values_of
 from skvae.vae.categories import Categories
 from skvae.vae.column_blocks import ColumnBlock, named_blocks
 from skvae.vae.conditions import Conditions
@@ -34,7 +34,7 @@ from skvae.vae.options import check_unchanged
 
 __all__ = ["Columns", "columns_of"]
 
-_WHAT = {"category": "categories", "time": "times"}
+_WHAT = {"category": "categories", "time": "times", "duration": "durations"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,6 +244,7 @@ def columns_of(
     ValueError
         If the table cannot be described so, or otherwise than by the fit before.
     """
+    _check_library(X)
     by_columns = isinstance(likelihood, list | tuple) or is_categorical(likelihood)
     is_automatic = isinstance(likelihood, str) and likelihood == "auto"
     if conditions is not None:
@@ -280,6 +281,17 @@ def columns_of(
     return Columns(blocks, names, frame, categories, conditions)
 
 
+def _check_library(X: Any) -> None:
+    """Refuse tables of arrow, unless they are but numbers."""
+    if is_named_table(X) and not is_data_frame(X):
+        names = column_names(X)
+        if any(kind_of(X[name], name, "X") != "number" for name in names):
+            raise TypeError(
+                f"X is a {type(X).__name__} with other columns than numbers: pass a data frame, "
+                "X.to_pandas() or polars.from_arrow(X)."
+            )
+
+
 def _automatic_blocks(X: Any, taken: Sequence[int] = ()) -> list[ColumnBlock] | None:
     """Numbers and categories of a table; None where there are numbers alone and no conditions."""
     names = names_or_places(X)
@@ -290,9 +302,9 @@ def _automatic_blocks(X: Any, taken: Sequence[int] = ()) -> list[ColumnBlock] | 
     checked_table(X)
     for place, kind in kinds.items():
         name = names[place]
-        if kind == "time":
+        if kind in ("time", "duration"):
             raise ValueError(
-                f"Column {name!r} of X holds times, which have no likelihood: make it numbers, "
+                f"Column {name!r} of X holds {kind}s, which have no likelihood: make it numbers, "
                 "such as seconds since the first, or leave it out."
             )
         if kind == "missing":
@@ -347,6 +359,7 @@ def _numbers_of(column: Any, name: Any, block: ColumnBlock) -> Array:
         advice = {
             "category": "put it into a block of categories",
             "time": "make it numbers, such as seconds since the first",
+            "duration": "make it numbers, such as seconds",
         }[kind]
         raise ValueError(
             f"Column {name!r} of X holds {_WHAT[kind]}, which likelihood={shown!r} of the block "

@@ -25,6 +25,9 @@ from skvae.vae.options import check_unchanged
 
 __all__ = ["Condition", "Conditions"]
 
+# Standard deviations that float32 still tells apart, whatever follows.
+_FARTHEST = 1e15
+
 
 @dataclass(frozen=True, eq=False)
 class Condition:
@@ -52,10 +55,10 @@ class Condition:
     def fit(cls, column: Any, place: int, name: Any, weights: RowWeights) -> "Condition":
         """What a column of the fit's rows is to a decoder."""
         kind = kind_of(column, name, "X")
-        if kind == "time":
+        if kind in ("time", "duration"):
             raise ValueError(
-                f"Column {name!r} of X, a condition, holds times: make it numbers, such as seconds "
-                "since the first."
+                f"Column {name!r} of X, a condition, holds {kind}s: make it numbers, such as "
+                "seconds since the first."
             )
         if kind == "missing":
             raise ValueError(
@@ -79,7 +82,9 @@ class Condition:
                 f"Column {name!r} of X, a condition, has values too large to square: rescale it."
             )
 
-        return cls(name, place, None, mean, scale if np.ptp(values[observed]) > 0 else 1.0)
+        if np.ptp(values[observed]) == 0:  # the mean has a rounding error, the deviation is one
+            return cls(name, place, None, float(values[observed][0]), 1.0)
+        return cls(name, place, None, mean, scale)
 
     @property
     def width(self) -> int:
@@ -91,14 +96,9 @@ class Condition:
         every = np.arange(len(column))
         if self.categories is not None:
             return categories(column, every)
-        try:
-            return floats(column, every, self.name, table)
-        except TypeError as error:
-            raise self._error(table, "holds other things than numbers") from error
-        except ValueError as error:
-            if "infinity" in str(error):
-                raise
-            raise self._error(table, "holds other things than numbers") from error
+        if kind_of(column, self.name, table) not in ("number", "boolean", "missing"):
+            raise self._error(table, "holds other things than numbers")
+        return floats(column, every, self.name, table)
 
     def to_inputs(self, values: Array, table: str) -> Array:
         """Inputs of the decoder, (n, width), of values that are all known."""
@@ -106,7 +106,9 @@ class Condition:
         if missing.any():
             raise self._error(table, f"has no value in row {int(missing.argmax())}")
         if self.categories is None:
-            return ((values - self.mean) / self.scale)[:, None]
+            inputs: Array = ((values - self.mean) / self.scale)[:, None]
+            self._check_reach(values, inputs, table)
+            return inputs
         inputs = self.categories.to_columns(list(values), self.name)
         unknown = ~inputs.any(axis=1)
         if unknown.any():
@@ -117,6 +119,17 @@ class Condition:
                 table, f"has {value!r} in row {int(unknown.argmax())}; the fit knows {shown}"
             )
         return inputs
+
+    def _check_reach(self, values: Array, inputs: Array, table: str) -> None:
+        """Raise where float32 would lose what the decoder makes of an input."""
+        far = np.abs(inputs[:, 0]) > _FARTHEST
+        if far.any():
+            row = int(far.argmax())
+            raise self._error(
+                table,
+                f"has {values[row]:g} in row {row}, more than {_FARTHEST:.0e} standard deviations "
+                f"from the mean of the fit, {self.mean:g}",
+            )
 
     def _error(self, table: str, problem: str) -> ValueError:
         return ValueError(

@@ -200,6 +200,7 @@ class Specification:
             if n_conditions:
                 architecture["n_conditions"] = n_conditions
             _check_size(architecture)
+            _check_draws(p.n_importance, architecture)
         else:
             architecture = settled.architecture
             likelihood = architecture["likelihood"]
@@ -303,7 +304,10 @@ def _moments(
     check_moments(facts, names)
     assert facts.mean is not None and facts.scale is not None
 
-    return np.where(standardised, facts.mean, 0.0), np.where(standardised, facts.scale, 1.0)
+    # What does not vary is its own mean, which a sum has only to its rounding.
+    mean = np.where(facts.lows == facts.highs, facts.lows, facts.mean)
+
+    return np.where(standardised, mean, 0.0), np.where(standardised, facts.scale, 1.0)
 
 
 def _scaling(p: SimpleNamespace, mean: np.ndarray | None, scale: np.ndarray | None) -> Scaling:
@@ -355,6 +359,15 @@ def _check_unchanged(
         earlier = dict(settled.architecture)
         changed = [name for name, value in wanted.items() if value != earlier[name]]
     check_unchanged(changed)
+
+
+def _check_draws(n_importance: int, architecture: Architecture) -> None:
+    """Refuse more draws of a single row than memory can hold at the widest layer."""
+    hidden = architecture["hidden_layer_sizes"] or []
+    check_memory(
+        4 * n_importance * max(architecture["n_features"], *hidden, 1),
+        f"n_importance={n_importance}",
+    )
 
 
 def _check_size(architecture: Architecture) -> None:

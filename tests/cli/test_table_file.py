@@ -1,5 +1,7 @@
 """Files of tables: what is read of them, and what is said of those that are none."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -142,3 +144,78 @@ def test_dates_and_lists_of_a_parquet_file_are_named(tmp_path):
     frame.assign(when=[[1], [2]]).to_parquet(path)
     with pytest.raises(ValueError, match="Column when holds lists"):
         read_table(path, "y")
+
+
+# Files that pandas reads as something else than was meant
+
+
+def test_decimal_commas_are_numbers_where_something_else_divides_columns(write):
+    path = write("size;n;town;y\n1,5;1;a,1;u\n2;2;b;v\n-0,25;;c;u\n")
+    X, _ = read_table(path, "y")
+
+    assert X["size"].tolist() == [1.5, 2, -0.25] and X["town"].tolist() == ["a,1", "b", "c"]
+    pd.testing.assert_frame_equal(eval(call_that_reads(path), {"pd": pd})[X.columns], X)
+
+
+def test_a_first_column_that_counts_rows_is_left_out_with_a_warning(tmp_path):
+    path = str(tmp_path / "table.csv")
+    _TABLE.to_csv(path)
+    with pytest.warns(UserWarning, match="the first column, without a name, counts rows"):
+        X, _ = read_table(path, "Survived")
+
+    assert list(X.columns) == ["age", "town, old", "zip"]
+    pd.testing.assert_frame_equal(eval(call_that_reads(path), {"pd": pd})[X.columns], X)
+
+
+def test_an_index_with_a_name_is_a_column(tmp_path):
+    pytest.importorskip("pyarrow")
+    path = str(tmp_path / "table.parquet")
+    _TABLE.set_index("zip").to_parquet(path)
+    X, _ = read_table(path, "Survived")
+
+    assert X["zip"].tolist() == [1, 2, 2, 1]
+    assert list(eval(call_that_reads(path), {"pd": pd}).columns[:1]) == ["zip"]
+
+
+def test_two_columns_of_one_name_are_named(write):
+    with pytest.raises(ValueError, match="has two columns 'y': give each a name of its own"):
+        read_table(write("a,y,y\n1,0,0\n2,1,1\n"), "y")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([f"{i},000" for i in range(40)], "holds numbers written as text, such as '0,000'"),
+        ([f"{i}%" for i in range(40)], "holds numbers written as text, such as '0%'"),
+        ([*range(39), "?"], "holds numbers written as text, such as '?'"),
+        ([f"2026-01-{i:02}" for i in range(1, 32)], "holds dates written as text, such as '2026"),
+    ],
+    ids=["thousands", "percent", "a mark for missing ones", "dates"],
+)
+def test_columns_of_numbers_and_dates_do_not_become_categories(values, message, tmp_path):
+    path = str(tmp_path / "table.csv")
+    y = ["u", "v"] * len(values)
+    pd.DataFrame({"x": values, "a": 1, "y": y[: len(values)]}).to_csv(path, index=False)
+    with pytest.raises(ValueError, match=f"Column x {message}.*--drop x, or say --categorical x"):
+        read_table(path, "y")
+    assert read_table(path, "y", drop=["x"]).X.shape[1] == 1
+    assert isinstance(read_table(path, "y", categorical=["x"]).X.x.dtype, pd.CategoricalDtype)
+
+
+def test_few_different_values_are_categories_whatever_they_look_like(write):
+    X, _ = read_table(write("children,y\n0,u\n1,v\n2,u\n3+,v\n"), "y")
+    assert X["children"].tolist() == ["0", "1", "2", "3+"]
+
+
+def test_an_infinite_target_is_named(write):
+    with pytest.raises(ValueError, match="--target y holds infinite values"):
+        read_table(write("a,y\n1,inf\n2,0\n"), "y")
+
+
+def test_bytes_and_dates_of_a_parquet_file_are_named(tmp_path):
+    pytest.importorskip("pyarrow")
+    path = str(tmp_path / "table.parquet")
+    for value, message in ((b"a", "'x' of --data holds bytes"), (date(2026, 1, 1), "holds times")):
+        pd.DataFrame({"x": [value] * 2, "y": ["u", "v"]}).to_parquet(path)
+        with pytest.raises(ValueError, match=f"{message}.*--drop x"):
+            read_table(path, "y")

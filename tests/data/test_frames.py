@@ -48,6 +48,39 @@ def test_a_frame_of_pandas_comes_back_with_its_names_types_and_index():
     pd.testing.assert_frame_equal(back, frame)
 
 
+@pytest.mark.skipif(find_spec("pyarrow") is None, reason="needs pyarrow")
+def test_types_of_arrow_in_pandas_come_back():
+    import pyarrow as pa
+
+    types = {
+        "text": pa.string(),
+        "large": pa.large_string(),
+        "kind": pa.dictionary(pa.int8(), pa.string()),
+        "price": pa.decimal128(10, 2),
+        "n": pa.int8(),
+        "yes": pa.bool_(),
+        "x": pa.float32(),
+    }
+    objects = {"text": ["a", None], "large": ["a", "b"], "kind": ["a", "b"], "yes": [True, None]}
+    floats = {"price": [1.5, 2.25], "n": [3.0, 4.0], "x": [0.5, 1.0]}
+    frame = pd.DataFrame(
+        {
+            name: pd.array((objects | floats)[name], dtype=pd.ArrowDtype(kind))
+            for name, kind in types.items()
+        }
+    )
+    given = [np.array(objects[n], object) if n in objects else np.array(floats[n]) for n in types]
+    back = FrameType.of(frame).frame(given, frame.index)
+    pd.testing.assert_frame_equal(back, frame)
+
+
+def test_categories_may_be_tuples():
+    categories = pd.Index([(1, 2), (3, 4)], tupleize_cols=False)
+    frame = pd.DataFrame({"c": pd.Categorical.from_codes([1, 0], categories)})
+    values = [np.fromiter([(3, 4), (1, 2)], object, 2)]
+    pd.testing.assert_frame_equal(FrameType.of(frame).frame(values), frame)
+
+
 @pytest.mark.skipif(find_spec("polars") is None, reason="needs polars")
 def test_a_frame_of_polars_comes_back_with_its_names_and_types():
     import polars as pl

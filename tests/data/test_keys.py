@@ -65,8 +65,25 @@ def test_times_of_any_unit_are_the_same_keys():
         for unit in ("s", "us", "ns")
     ]
     midnights = [datetime(2026, 1, 1), datetime(2026, 1, 2)]
-    assert found == [midnights] * 3
+    found += [keys_of(np.array(days, f"datetime64[{unit}]"), "k").tolist() for unit in ("s", "ns")]
+    assert found == [midnights] * 5
     assert {hash(key) for keys in found for key in keys} == {hash(key) for key in midnights}
+
+
+def test_nanoseconds_that_python_has_not_stay_apart():
+    keys = keys_of(np.array([1, 2, 1], "datetime64[ns]"), "k")
+    assert keys[0] == keys[2] != keys[1]
+
+
+@pytest.mark.parametrize("X", [{"a", "b"}, frozenset("a"), "ab", b"ab"])
+def test_what_has_no_order_or_is_one_text_is_no_sequence_of_keys(X):
+    with pytest.raises(TypeError, match=f"X is a {type(X).__name__}, which is no sequence of keys"):
+        keys_of(X, "k")
+
+
+def test_no_column_of_keys_is_an_error():
+    with pytest.raises(ValueError, match="by is empty: name the column of table that has the keys"):
+        column_keys(pd.DataFrame({"k": [1]}), [], "table", "by")
 
 
 def test_keys_without_a_hash_are_named():
@@ -90,6 +107,7 @@ def test_an_empty_main_table_is_an_error():
         ([date(2026, 1, 1)], ["2026-01-01"], "dates, .* text"),
         ([("a", 1)], [("a", "1")], "tuples of text, numbers, .* tuples of text, text"),
         ([b"a"], ["a"], "of type bytes, .* text"),
+        ([date(2026, 1, 1)], [datetime(2026, 1, 1)], "dates, .* times"),
     ],
 )
 def test_kinds_of_keys_that_never_meet_are_named(keys, known, message):

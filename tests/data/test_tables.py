@@ -42,7 +42,7 @@ def table(request):
             [3600, -86400, np.nan],
         ),
         ([date(1970, 1, 3), None, date(1970, 1, 1)], "time", [2 * 86400, np.nan, 0]),
-        ([timedelta(seconds=1.5), None, timedelta(days=1)], "time", [1.5, np.nan, 86400]),
+        ([timedelta(seconds=1.5), None, timedelta(days=1)], "duration", [1.5, np.nan, 86400]),
     ],
     ids=["integers", "holes", "floats", "decimals", "times", "zones", "dates", "durations"],
 )
@@ -92,6 +92,75 @@ def test_nullable_numbers_of_pandas_are_numbers():
     column = pd.Series([1, None, 3], dtype="Int32")
     assert kind_of(column, "x") == "number"
     np.testing.assert_array_equal(floats(column, ALL, "x"), [1, np.nan, 3])
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "expected"),
+    [
+        ([1, None, 3], "number", [1, np.nan, 3]),
+        ([True, None, False], "boolean", [1, np.nan, 0]),
+        ([date(1970, 1, 3), None, date(1970, 1, 1)], "time", [2 * 86400, np.nan, 0]),
+        ([datetime(1970, 1, 1, 1, tzinfo=UTC), None, None], "time", [3600, np.nan, np.nan]),
+        ([timedelta(days=1), None, None], "duration", [86400, np.nan, np.nan]),
+        ([Decimal("0.5"), None, Decimal(2)], "number", [0.5, np.nan, 2]),
+    ],
+)
+def test_types_of_arrow_in_pandas_are_those_of_their_values(values, kind, expected):
+    arrow = pytest.importorskip("pyarrow")
+    dtype = pd.ArrowDtype(arrow.array(values).type)
+    column = pd.Series(pd.array(values, dtype=dtype))
+    assert kind_of(column, "x") == kind
+    np.testing.assert_array_equal(floats(column, ALL, "x"), expected)
+
+
+def test_types_that_a_library_does_not_take_rows_of_are_read_all_the_same():
+    arrow = pytest.importorskip("pyarrow")
+    polars = pytest.importorskip("polars")
+    runs = arrow.chunked_array([arrow.compute.run_end_encode(arrow.array([5, 5, 7]))])
+    assert kind_of(runs, "x") == "number" and floats(runs, ALL[1:], "x").tolist() == [5, 7]
+    views = arrow.array(["a", None, "b"]).cast(arrow.string_view())
+    assert categories(views, ALL[1:]).tolist() == [None, "b"]
+    wide = polars.Series([2**70, None, 1], dtype=polars.Int128)
+    assert kind_of(wide, "x") == "number"
+    np.testing.assert_array_equal(floats(wide, ALL, "x"), [2.0**70, np.nan, 1])
+
+
+@pytest.mark.parametrize("name", ["Array", "Struct"])
+def test_columns_of_arrays_and_structures_are_named(name):
+    polars = pytest.importorskip("polars")
+    values = {"Array": ([[1, 2]] * 3, polars.Array(polars.Int64, 2)), "Struct": ([{"a": 1}] * 3,)}
+    with pytest.raises(ValueError, match="Column 'x' of table holds (list|dict)"):
+        kind_of(polars.Series("x", *values[name][:1], dtype=(*values[name], None)[1]), "x")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([1j, 2, 3], "holds .*complex"),
+        ([timedelta(1), datetime(2026, 1, 1), None], "holds datetime and timedelta"),
+        (pd.Categorical([b"a", b"b", b"a"]), "holds bytes"),
+    ],
+    ids=["complex", "times and durations", "bytes"],
+)
+def test_what_would_lose_its_meaning_is_named(values, message):
+    with pytest.raises(ValueError, match=f"Column 'x' of table {message}"):
+        kind_of(pd.Series(values), "x")
+
+
+def test_numbers_beyond_float64_are_named():
+    with pytest.raises(ValueError, match="'x' of table has a number that is too large for float64"):
+        floats(pd.Series([10**400, 1, 2], dtype=object), ALL, "x")
+    with pytest.raises(ValueError, match="'x' of table contains infinity"):
+        floats(pd.Series([Decimal("inf"), 1, 2], dtype=object), ALL, "x")
+
+
+def test_objects_of_numpy_are_times_and_durations():
+    times = pd.Series([np.datetime64("1970-01-02"), None, np.datetime64("NaT")], dtype=object)
+    assert kind_of(times, "x") == "time"
+    np.testing.assert_array_equal(floats(times, ALL, "x"), [86400, np.nan, np.nan])
+    durations = np.array([np.timedelta64(2, "m"), np.timedelta64(3, "s"), None], object)
+    assert kind_of(durations, "x") == "duration"
+    np.testing.assert_array_equal(floats(durations, ALL, "x"), [120, 3, np.nan])
 
 
 def test_what_is_neither_is_named(table):
@@ -149,6 +218,7 @@ def test_two_columns_of_one_name_are_named():
 
 def test_missing_is_what_each_library_says():
     assert all(map(is_missing, [None, np.nan, pd.NA, pd.NaT, np.datetime64("NaT")]))
+    assert all(map(is_missing, [Decimal("nan"), Decimal("snan")]))
     assert not any(map(is_missing, [0, "", False, (), [], np.zeros(2), pd.Timestamp(0)]))
 
 

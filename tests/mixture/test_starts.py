@@ -55,3 +55,13 @@ def test_what_is_not_given_stays_none():
     assert weights is None
     assert precisions is None
     assert np.array_equal(means, [[0.0], [1.0]])
+
+
+@pytest.mark.parametrize(
+    ("means", "precisions", "name"),
+    [(1e200, None, "means_init"), (None, 1e300, "precisions_init"), (None, 1e-300, "precisions")],
+)
+def test_a_start_whose_density_is_no_float_is_named(means, precisions, name):
+    given = [None if value is None else np.full((2, 3), value) for value in (means, precisions)]
+    with pytest.raises(ValueError, match=rf"{name}.* holds 1e[+-][23]00, and float64 cannot hold"):
+        given_start(None, *given, 2, 3)

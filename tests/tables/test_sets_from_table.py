@@ -90,6 +90,7 @@ def test_what_is_no_number_is_named(column, message):
         ({"by": "k", "columns": ["y"]}, "columns has 'y' is no column of table"),
         ({"by": ["k", "n", "x", "flag"]}, "columns is empty"),
         ({"by": "k", "columns": []}, "columns is empty"),
+        ({"by": []}, "by is empty"),
     ],
 )
 def test_columns_that_are_not_there_are_named(options, message):
@@ -102,3 +103,8 @@ def test_missing_values_stay_for_the_mixture():
     sets = sets_from_table(table, by="k")
     assert np.array_equal(sets[2], [[np.nan], [4.0]], equal_nan=True)
     assert np.isfinite(FisherVectorEncoder(1).fit_transform(sets)).all()
+
+
+def test_a_table_without_keys_is_named():
+    with pytest.raises(ValueError, match="table has no row with a key in 'k'"):
+        sets_from_table(pd.DataFrame({"k": [None, None], "x": [1.0, 2.0]}), by="k")

@@ -263,6 +263,7 @@ def test_output_of_frames_changes_no_set(table, main):
         ({"table_key": "kye"}, "table_key 'kye' is no column of table, which has 'key', 'metres'"),
         ({"columns": ["metres", "grams"]}, "columns has 'grams' is no column of table"),
         ({"columns": []}, "columns is empty"),
+        ({"table_key": []}, "table_key is empty: name the column of table"),
         ({"numeric": "quantiles"}, "The 'numeric' parameter of TableSets"),
         ({"unknown": "raise"}, "The 'unknown' parameter of TableSets"),
     ],
@@ -289,6 +290,37 @@ def test_keys_of_another_kind_are_named(table, main):
 def test_keys_that_all_miss_are_named(table, main):
     with pytest.raises(ValueError, match="None of the 60 keys of X, such as ' k0', has a row"):
         TableSets(table, key="key").fit(main.assign(key=" " + main.key))
+
+
+def test_a_table_without_keys_is_named(table, main):
+    for empty in (table[:0], table.assign(key=None)):
+        with pytest.raises(ValueError, match="table has no row with a key"):
+            TableSets(empty, key="key").fit(main)
+
+
+@pytest.mark.parametrize("names", [{"metres", "pascals"}, 3])
+def test_columns_without_an_order_are_refused(names, table, main):
+    with pytest.raises(TypeError, match="columns must be a list of names"):
+        TableSets(table, key="key", columns=names).fit(main)
+
+
+def test_categories_that_do_not_compare_are_named(table, main):
+    mixed = table.assign(colour=pd.Categorical([1, "a"] * 350))
+    with pytest.raises(ValueError, match="The categories of column 'colour' of table: Encoders"):
+        TableSets(mixed, key="key").fit(main)
+
+
+def test_two_columns_of_one_name_in_the_main_table_are_named(table, main):
+    twice = pd.concat([main, main], axis=1)
+    with pytest.raises(ValueError, match="X has more than one column of the name 'own'"):
+        FisherVectorEncoder(2, extractor=TableSets(table, key="key")).fit(twice)
+
+
+def test_durations_do_not_become_times(main):
+    days = pd.DataFrame({"key": KEYS, "long": pd.to_timedelta(np.arange(60), "D")})
+    extractor = TableSets(days, key="key").fit(main)
+    with pytest.raises(ValueError, match="values of the kind 'time', but 'duration' in fit"):
+        extractor.set_table(days.assign(long=pd.Timestamp("2026-01-01")))
 
 
 def test_a_column_without_values_in_the_rows_of_the_fit_is_named(table, main):

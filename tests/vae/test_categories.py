@@ -31,6 +31,25 @@ def test_unknown_ones_are_zeros_and_missing_ones_nan():
         strict.to_columns(["c"], "port")
 
 
+def test_values_of_another_kind_than_all_categories_are_named():
+    numbers = Categories.fit([1, 2], IGNORES, None, "c")
+    np.testing.assert_array_equal(numbers.to_columns([3, 2.0], "c"), [[0, 0], [0, 1]])
+    np.testing.assert_array_equal(numbers.to_columns(["1", 2], "c"), [[0, 0], [0, 1]])
+    with pytest.raises(
+        ValueError, match="Values of column 'c' of X are text, such as '2', but its"
+    ):
+        numbers.to_columns(["1", None, "2"], "c")
+    with pytest.raises(ValueError, match="are numbers, such as 1, but its categories are text"):
+        Categories.fit(["a"], IGNORES, None, "c").to_columns([1], "c")
+
+
+def test_infinity_is_no_category():
+    with pytest.raises(ValueError, match="Column 'c' of X contains infinity"):
+        Categories.fit([1.0, np.inf], IGNORES, None, "c")
+    with pytest.raises(ValueError, match="Column 'c' of X contains infinity"):
+        Categories.fit([1.0], IGNORES, None, "c").to_columns([-np.inf], "c")
+
+
 def test_known_categories_have_columns_in_their_order_whether_they_are_there_or_not():
     fitted = Categories.fit(["lo"], IGNORES, ["lo", "hi", "mid"], "grade")
 

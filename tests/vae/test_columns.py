@@ -210,6 +210,40 @@ def test_constant_numbers_are_no_obstacle():
     assert np.isfinite(model.score(X)) and model.scale_[0] == 1
 
 
+def test_a_constant_column_is_nought_to_the_network_however_far_it_is():
+    rng = np.random.default_rng(0)
+    X = np.c_[rng.normal(size=(50, 2)), np.full(50, 0.1 + 1e30)]
+    far = VAETransformer(2, max_iter=1, random_state=0).fit(X)
+    near = VAETransformer(2, max_iter=1, random_state=0).fit(X * [1, 1, 0])
+    assert far.mean_[2] == X[0, 2] and far.scale_[2] == 1
+    assert np.array_equal(far.transform(X), near.transform(X * [1, 1, 0]))
+    assert far.score(X) == pytest.approx(near.score(X * [1, 1, 0]), abs=0.1)
+
+
+@pytest.mark.parametrize("likelihood", ["categorical", [("n", "gaussian", [0, 1])]])
+def test_masks_and_gradients_are_not_ignored(likelihood):
+    X = np.ma.masked_greater(np.arange(20.0).reshape(10, 2) % 3, 1)
+    with pytest.raises(ValueError, match=r"X has masked values \(6 of 20\)"):
+        VAETransformer(1, likelihood=likelihood).fit(X)
+    torch = pytest.importorskip("torch")
+    with pytest.raises(TypeError, match="X is a tensor that requires gradients"):
+        VAETransformer(1, likelihood=likelihood).fit(torch.ones(4, 2, requires_grad=True))
+
+
+def test_tables_of_arrow_are_told_to_become_frames():
+    arrow = pytest.importorskip("pyarrow")
+    X = arrow.table({"a": [1.0, 2.5], "c": ["x", "y"]})
+    with pytest.raises(
+        TypeError, match=r"other columns than numbers: .* X.to_pandas\(\) or polars"
+    ):
+        VAETransformer(1).fit(X)
+
+
+def test_a_series_is_no_table(fitted):
+    with pytest.raises(ValueError, match="Expected 2D array, got 1D array instead: X must be a"):
+        fitted.transform(table()["age"])
+
+
 def test_rare_categories_are_pooled_on_request():
     X = table()
     encoder = OneHotEncoder(max_categories=2, handle_unknown="infrequent_if_exist")

@@ -253,6 +253,30 @@ def test_a_condition_that_does_not_vary_is_nought():
     assert np.isfinite(model.score(X))
 
 
+def test_a_condition_that_does_not_vary_is_nought_however_far_it_is():
+    X = table().assign(age=0.1 + 1e30)
+    model = vae().fit(X)
+    c = model.columns_.conditions
+    assert not c.to_matrix(c.of_rows(X))[:, -1].any()
+    assert model.score(X) == vae().fit(X.assign(age=7.0)).score(X.assign(age=7.0))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (pd.Timestamp("2026-11-27"), "Column 'age' of X, .* holds other things than numbers"),
+        (pd.Timedelta(1, "D"), "Column 'age' of X, .* holds other things than numbers"),
+        ("40", "Column 'age' of X, .* holds other things than numbers"),
+        (1e30, r"Column 'age' of X, .* has 1e\+30 in row 0, more than 1e\+15 standard deviations"),
+    ],
+)
+def test_numbers_of_the_fit_do_not_become_other_things(values, message, fitted):
+    X = table().assign(age=values)
+    assert np.array_equal(fitted.transform(X), fitted.transform(table()))
+    with pytest.raises(ValueError, match=message):
+        fitted.score_samples(X)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

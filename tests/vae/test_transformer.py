@@ -282,8 +282,9 @@ def test_unknown_options_are_refused(options):
         ({"n_components": 10**9}, "n_components=1000000000"),
         ({"hidden_layer_sizes": (10**9, 10)}, "1000000000"),
         ({"prior": "mixture", "n_prior_components": 10**12}, "1000000000000 components"),
+        ({"n_importance": 10**12}, "n_importance=1000000000000"),
     ],
-    ids=["n_components", "hidden_layer_sizes", "n_prior_components"],
+    ids=["n_components", "hidden_layer_sizes", "n_prior_components", "n_importance"],
 )
 def test_models_that_no_memory_holds_are_refused_at_once(options, message):
     with pytest.raises(ValueError, match=f"{message}.* GB of memory"):
