@@ -33,7 +33,7 @@ def read(folders):
 def cell(record):
     if record["status"] != "ok":
         return "left out"
-    interval = f"{100 * record['error_low']:.2f} to {100 * record['error_high']:.2f}"
+    interval = f"{100 * record['error_low']:.2f}–{100 * record['error_high']:.2f}"
     return f"{100 * record['test_error']:.2f} ({interval})"
 
 

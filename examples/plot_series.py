@@ -89,7 +89,8 @@ for ax, (name, predicted) in zip(axes[1], found.items(), strict=True):
     ax.imshow(counts, cmap="Blues", vmin=0, vmax=60)
     ax.set(title=name, xlabel="predicted", xticks=range(4), yticks=range(4))
     for (row, column), count in np.ndenumerate(counts):
-        ax.text(column, row, f"{count:.0f}", ha="center", va="center", fontsize=8)
+        colour = "white" if count > 40 else "black"
+        ax.text(column, row, f"{count:.0f}", ha="center", va="center", fontsize=8, color=colour)
 axes[1, 0].set_yticklabels(KINDS)
 plt.show()
 

@@ -79,6 +79,11 @@ def test_no_page_shows_its_markup(markup, site):
     assert not [path.stem for path in pages if re.search(markup, Page(path).text)]
 
 
+def test_no_initial_of_an_author_begins_a_list(site):
+    pages = (site / "generated").glob("*.html")
+    assert not [path.stem for path in pages if 'class="upperalpha' in path.read_text()]
+
+
 def test_every_public_name_has_a_page(site):
     names = set()
     for name in skvae.__all__:

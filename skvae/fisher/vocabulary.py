@@ -206,7 +206,8 @@ class VLADEncoder(_WordsEncoder):
     H. Jégou, M. Douze, C. Schmid and P. Pérez, "Aggregating local descriptors into a compact image
     representation", CVPR 2010.
 
-    R. Arandjelović and A. Zisserman, "All about VLAD", CVPR 2013 (``norm="intra"``).
+    R. Arandjelović and A. Zisserman, "All about VLAD",
+    CVPR 2013 (``norm="intra"``).
 
     Examples
     --------
