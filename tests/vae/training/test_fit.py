@@ -280,7 +280,8 @@ def test_warm_start_continues_and_cold_start_does_not():
 
 @pytest.mark.slow
 def test_class_means_move_apart_and_attract_their_rows():
-    fitted = vae(conditional="prior", max_iter=60, n_components=8, batch_size=16).fit(X, Y)
+    options = {"n_components": 8, "batch_size": 16, "max_iter": 25, "learning_rate_init": 4e-3}
+    fitted = vae(conditional="prior", **options).fit(X, Y)
     distances = ((fitted.transform(X)[:, None] - fitted.class_means_) ** 2).sum(2)
 
     assert (fitted.classes_[distances.argmin(1)] == Y).mean() > 0.8
@@ -289,9 +290,8 @@ def test_class_means_move_apart_and_attract_their_rows():
 @pytest.mark.slow
 def test_a_mixture_prior_spreads_over_its_components_and_finds_classes():
     """Chance would put a fifth of the rows with their component's most frequent digit."""
-    fitted = vae(
-        prior="mixture", n_components=8, hidden_layer_sizes=(64,), batch_size=8, max_iter=40
-    ).fit(X)
+    options = {"batch_size": 16, "max_iter": 30, "learning_rate_init": 4e-3}
+    fitted = vae(prior="mixture", n_components=8, hidden_layer_sizes=(64,), **options).fit(X)
     weights = fitted.prior_weights_
     assert weights.sum() == pytest.approx(1, abs=1e-6)
     assert np.exp(-(weights * np.log(weights)).sum()) > 6
@@ -304,7 +304,8 @@ def test_a_mixture_prior_spreads_over_its_components_and_finds_classes():
 @pytest.mark.slow
 def test_unlabelled_rows_take_part_where_the_decoder_sees_labels():
     y = np.where(np.arange(300) < 60, Y, -1)
-    options = {"conditional": "decoder", "max_iter": 12, "batch_size": 8}
+    options = {"conditional": "decoder", "max_iter": 6, "batch_size": 16}
+    options["learning_rate_init"] = 4e-3
     fitted = vae(**options).fit(X, y)
     assert fitted.class_counts_.sum() == 60
     assert fitted.score(X) > vae(**options).fit(X[:60], y[:60]).score(X) + 1
