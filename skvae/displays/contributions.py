@@ -92,8 +92,8 @@ class ContributionsDisplay(Display):
             Fitted.
         X : array or sequence
             One set, or one row for the extractor: ``X[i : i + 1]``.
-        coef : array-like of shape (n_features_out,)
-            Of one class, as of ``contributions``.
+        coef : array-like of shape (n_features_out,) or (1, n_features_out)
+            Of one class, as of ``contributions``, or ``coef_`` of a model of two.
         kind : {"map", "bars"}, default=None
             As in :meth:`plot`.
         names : sequence of str, default=None
@@ -112,6 +112,8 @@ class ContributionsDisplay(Display):
         """
         require_matplotlib(cls.__name__)
         check_is_fitted(estimator)
+        if np.shape(coef)[:1] == (1,) and np.ndim(coef) == 2:  # of two classes
+            coef = np.asarray(coef)[0]
         if np.ndim(coef) != 1:
             raise ValueError(
                 f"coef has shape {np.shape(coef)}; a picture is of one class: pass coef_[c]."

@@ -54,6 +54,8 @@ def test_bars_are_of_the_strongest_and_sum_to_the_decision(rng):
 
     few = ContributionsDisplay.from_estimator(encoder, X[1:], coef)
     assert len(few.ax_.patches) == 9
+    of_two = ContributionsDisplay.from_estimator(encoder, X[1:], coef[None])
+    np.testing.assert_array_equal(of_two.contributions, few.contributions)
 
 
 def test_what_is_no_picture_of_one_set_and_class_is_an_error(rng):
