@@ -16,6 +16,10 @@ from skvae.comparison.results import FeatureComparison
 from skvae.data.archive import checkpoint_folder
 
 
+def needs_plots():
+    pytest.importorskip("matplotlib", reason="needs the extra 'plot'")
+
+
 @pytest.mark.slow
 def test_compare_writes_its_files(tmp_path, monkeypatch, in_process, capsys):
     monkeypatch.chdir(tmp_path)
@@ -74,6 +78,8 @@ def test_files_that_cannot_be_made_are_an_error_before_any_work(
     monkeypatch.setattr(compare, "compare_features", None)  # would be called too late
     if "plot" in message:
         monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    else:
+        needs_plots()
     (tmp_path / "file").write_text("")
 
     assert main.main(["compare", option, str(tmp_path / place)]) == 1
@@ -81,6 +87,8 @@ def test_files_that_cannot_be_made_are_an_error_before_any_work(
 
 
 def test_a_closed_pipe_costs_the_table_but_not_the_files(tmp_path, monkeypatch):
+    needs_plots()
+
     class Closed:
         def write(self, text):
             raise BrokenPipeError
@@ -112,6 +120,7 @@ def test_a_closed_pipe_costs_the_table_but_not_the_files(tmp_path, monkeypatch):
 def test_rows_are_kept_until_all_is_done_and_written(
     row, interrupted, status, tmp_path, monkeypatch
 ):
+    needs_plots()
     kept = tmp_path / "unfinished" / "rows.jsonl"
 
     def keep(*arrays, checkpoint, **options):
