@@ -188,7 +188,7 @@ def table(tmp_path, rng):
 
 
 @pytest.mark.slow
-def test_a_table_of_the_users_is_compared_in_one_command(table, tmp_path, capsys):
+def test_a_table_of_the_users_is_compared_in_one_command(table, tmp_path, in_process, capsys):
     page = tmp_path / "page.html"
     command = ["compare", "--data", table, "--target", "outcome", "--folds", "3", "--quiet"]
     command += ["--features", "raw", "pca", "--classifiers", "linear", "knn"]
