@@ -14,7 +14,7 @@ from skvae.fisher.codec import Codec
 from skvae.fisher.coordinates import Move
 from skvae.fisher.parts import fitted_model
 from skvae.fisher.set_encoder import SetEncoder, Spatial
-from skvae.fisher.words import learn
+from skvae.fisher.words import FarWords, check_near, has_far_words, learn
 from skvae.mixture.assignment import Assignment
 from skvae.mixture.missing import filled
 from skvae.mixture.statistics import Mixture
@@ -37,6 +37,7 @@ class _WordsEncoder(SetEncoder):
 
     vocabulary_: Any
     word_counts_: IntArray | None
+    _far_words: bool = False
 
     _parameter_constraints: Constraints = {
         **SetEncoder._parameter_constraints,
@@ -87,6 +88,7 @@ class _WordsEncoder(SetEncoder):
         self.vocabulary_ = fitted_model(
             vocabulary, "cluster_centers_", local, rng, "vocabulary", weights
         )
+        self._far_words = has_far_words(np.asarray(self.vocabulary_.cluster_centers_))
         counts = None
         if self.vocabulary is None:
             labels = self.vocabulary_.labels_
@@ -104,9 +106,15 @@ class _WordsEncoder(SetEncoder):
         local = filled(local.astype(centers.dtype, copy=False), centers.mean(axis=0), weights)
         if self.word_counts_ is None:
             rows = slice(None) if weights is None else repeated_rows(weights)
+            before = np.array(vocabulary.cluster_centers_)  # which scikit-learn overwrites
             self.vocabulary_ = vocabulary.partial_fit(local[rows])
+            learned = np.asarray(self.vocabulary_.cluster_centers_)
+            check_near(learned, before)
+            self._far_words = has_far_words(learned)
             return
         words = learn(vocabulary.cluster_centers_, self.word_counts_, local, weights)
+        check_near(words.centers, vocabulary.cluster_centers_)
+        self._far_words = has_far_words(words.centers)
         vocabulary.cluster_centers_, self.word_counts_ = words.centers, words.counts
         vocabulary.labels_, vocabulary.inertia_ = words.labels, words.inertia
         self.vocabulary_ = vocabulary
@@ -123,6 +131,8 @@ class _WordsEncoder(SetEncoder):
             variance = 1.0
         n_words = len(centers)
         words = Mixture(np.full(n_words, 1 / n_words), centers, np.full(centers.shape, variance))
+        if self._far_words:
+            words = FarWords.of(centers)
         return Codec(
             words,
             (self._sums,),

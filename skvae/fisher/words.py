@@ -3,12 +3,20 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 from scipy.sparse import csr_array
 from sklearn.metrics import pairwise_distances_argmin_min
 
 from skvae._typing import Array, FloatArray, IntArray
+from skvae.mixture.statistics import Mixture
 
-__all__ = ["Words", "learn"]
+__all__ = ["FarWords", "Words", "check_near", "has_far_words", "learn"]
+
+# How many times farther than usual a word may lie before the mean of all has no digits of float32
+# for the others, and before float64 has none about any center.
+_FAR, _FARTHEST = 1e3, 1e12
+# Of their size, below which distances of words may be rounding errors.
+_ROUNDING = 1e-6
 
 
 class Words(NamedTuple):
@@ -72,3 +80,84 @@ def learn(
     moved = centers + sums / np.where(total > 0, total, 1)
     inertia = float((times * distances**2).sum())
     return Words(moved.astype(centers.dtype), counts + more, labels, inertia)
+
+
+def check_near(centers: FloatArray, before: FloatArray) -> None:
+    """Raise if a batch has moved a word so far out that descriptors near the others look alike.
+
+    Parameters
+    ----------
+    centers : ndarray of shape (K, d)
+        The words after the batch.
+    before : ndarray of shape (K, d)
+        The words before it, that say what is far.
+
+    Raises
+    ------
+    ValueError
+        That names column and value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.fisher.words import check_near
+    >>> check_near(np.array([[0.0], [1e20]]), np.array([[0.0], [1.0]]))
+    Traceback (most recent call last):
+     ...
+    ValueError: A word would lie at 1e+20 in column 0, ...
+    """
+    middle, usual = _middle(before)
+    far = np.abs(centers.astype(np.float64) - middle)
+    if usual > 0 and far.max() > _FARTHEST * usual:
+        word, column = np.unravel_index(far.argmax(), far.shape)
+        raise ValueError(
+            f"A word would lie at {centers[word, column]:g} in column {column}, so far from the "
+            "others that float64 cannot tell descriptors near them apart: leave such values out, "
+            "or scale the column."
+        )
+
+
+def has_far_words(centers: FloatArray) -> bool:
+    """Whether the mean of all words is far from most of them, so that :class:`FarWords` are needed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.fisher.words import has_far_words
+    >>> words = np.array([[0.0], [1.0], [3.0], [9.0]])
+    >>> has_far_words(words), has_far_words(np.append(words, [[1e6]], axis=0))
+    (False, True)
+    """
+    middle, usual = _middle(centers)
+
+    return bool(np.abs(centers - middle).max() > _FAR * usual > 0)
+
+
+class FarWords(Mixture):
+    """Words of which some lie far out, about the median of all.
+
+    Their variance is that of the others, so that logarithms of densities near these keep digits.
+    """
+
+    @classmethod
+    def of(cls, centers: FloatArray) -> "FarWords":
+        """Words by their centers, (K, d)."""
+        _, usual = _middle(centers)
+
+        return cls(
+            np.full(len(centers), 1 / len(centers)), centers, np.full_like(centers, usual**2)
+        )
+
+    def center(self, dtype: DTypeLike) -> FloatArray:
+        """The median, rounded to ``dtype``."""
+        middle: FloatArray = np.median(self.means, axis=0).astype(dtype).astype(np.float64)
+
+        return middle
+
+
+def _middle(centers: FloatArray) -> tuple[FloatArray, float]:
+    """Median of words, and how far from it they usually are."""
+    middle: FloatArray = np.median(centers.astype(np.float64), axis=0)
+    usual = float(np.median(np.abs(centers - middle).max(axis=1)))
+
+    return middle, max(usual, _ROUNDING * float(np.abs(middle).max()))

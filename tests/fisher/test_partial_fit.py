@@ -245,3 +245,15 @@ def test_a_batch_too_large_to_square_is_an_error_and_changes_nothing(kind, rng):
     with pytest.raises(ValueError, match=r"holds .*e\+200, and float64 cannot hold the squares"):
         fitted.partial_fit([1e200 * s for s in X])
     assert np.array_equal(fitted.transform(X), before)
+
+
+@pytest.mark.parametrize("kind", WORDS)
+@pytest.mark.parametrize("vocabulary", [None, MiniBatchKMeans(3, n_init=1)])
+def test_a_word_that_takes_the_digits_of_the_others_is_an_error(kind, vocabulary, rng):
+    X = [rng.normal(size=(20, 2)) for _ in range(4)]
+    fitted = encoder(kind, vocabulary=vocabulary).partial_fit(X)
+    before = fitted.transform(X)
+    with pytest.raises(ValueError, match=r"A word would lie at .*e\+\d\d in column \d, so"):
+        fitted.partial_fit([1e20 * s for s in X])
+    assert np.array_equal(fitted.transform(X), before)
+    assert np.isfinite(fitted.partial_fit([1e4 * s for s in X]).transform(X)).all()

@@ -114,3 +114,22 @@ def test_digits_in_a_grid_search(digits, kind, spatial, least):
     pipeline = Pipeline([("encode", encoder), ("classify", LogisticRegression(C=10, max_iter=500))])
     search = GridSearchCV(pipeline, {"encode__power": [0.5, 1]}, cv=2).fit(X, y)
     assert search.best_score_ > least
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("distance", [1e2, 1e4, 1e6, 1e8, 1e11])
+@pytest.mark.parametrize("encoder", [VLADEncoder, BagOfVisualWordsEncoder])
+def test_a_word_of_outliers_takes_no_digits_of_the_others(rng, encoder, distance, dtype):
+    centers = np.concatenate([rng.normal(size=(7, 3)), np.full((1, 3), distance)]).astype(dtype)
+    words = KMeans(8, n_init=1).fit(rng.normal(size=(20, 3)).astype(dtype))
+    words.cluster_centers_ = centers
+    X = [rng.normal(size=(n, 3)).astype(dtype) for n in (50, 30)]
+    found = encoder(8, vocabulary=words, norm=None, power=1.0).fit(X).transform(X)
+    for s, vector in zip(X, found, strict=True):
+        residuals = s[:, None].astype(float) - centers.astype(float)
+        nearest = (residuals**2).sum(axis=2).argmin(axis=1)
+        expected = np.bincount(nearest, minlength=8).astype(float)
+        if encoder is VLADEncoder:
+            own = residuals[np.arange(len(s)), nearest]
+            expected = np.stack([own[nearest == k].sum(axis=0) for k in range(8)]).ravel()
+        assert np.allclose(vector, expected, atol=1e-3 if dtype == np.float32 else 1e-9)
