@@ -16,6 +16,7 @@ else:  # matplotlib is loaded by those who draw
 __all__ = [
     "Array",
     "ArrayLike",
+    "ArrayOrTable",
     "Axes",
     "BlocksLike",
     "Constraints",
@@ -35,6 +36,7 @@ Array: TypeAlias = NDArray[Any]
 FloatArray: TypeAlias = NDArray[np.floating[Any]]  # float32 or float64
 IntArray: TypeAlias = NDArray[np.integer[Any]]
 Names: TypeAlias = NDArray[np.object_]  # of features
+ArrayOrTable: TypeAlias = Any  # a table, of the library that the fit saw, where it saw a mixed one
 
 # What is taken. Data frames are array-like; lists, arrays and bags of dask are iterable.
 BlocksLike: TypeAlias = ArrayLike | Iterable[ArrayLike]  # rows, at once or block by block

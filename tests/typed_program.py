@@ -45,6 +45,13 @@ def use(vae: VAETransformer, X: Floats, y: Labels, folder: Path) -> tuple[Floats
     return images, float(density.mean())
 
 
+def names_of_drawn_tables(vae: VAETransformer, table: Any) -> list[str]:
+    """Where the fit saw a table, tables come back, of types that their own library knows."""
+    tables = vae.sample(2), vae.reconstruct(table), vae.inverse_transform(vae.transform(table))
+
+    return [str(name) for drawn in tables for name in drawn.columns]
+
+
 def fisher_vectors(X: Floats) -> Floats:
     patches = ImagePatches(patch_size=3, stride=2)
     encoder = FisherVectorEncoder(4, extractor=patches, gradients=("means", "stds"))

@@ -146,7 +146,7 @@ class FittedVAE:
 
     def to_given(
         self, x: np.ndarray, like: Any = None, conditions: Sequence[np.ndarray] = ()
-    ) -> np.ndarray:
+    ) -> Any:
         """Rows in the user's units as the fit was given them: a table, or x itself.
 
         Parameters
@@ -161,9 +161,8 @@ class FittedVAE:
         if self.columns is None:
             return x
         index = like.index if hasattr(like, "iloc") and self.columns.frame is not None else None
-        given: np.ndarray = self.columns.to_table(x, index, conditions)
 
-        return given
+        return self.columns.to_table(x, index, conditions)
 
     def mixture_prior(self) -> LatentPrior:
         """The prior, if it is a mixture.

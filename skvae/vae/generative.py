@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 
 from skvae._sklearn import available_if
-from skvae._typing import Array, FloatArray
+from skvae._typing import Array, ArrayOrTable, FloatArray
 from skvae.compute.sizes import check_memory
 from skvae.data.containers import numbers
 from skvae.data.rows import output_dtype, validate_rows
@@ -54,7 +54,7 @@ class GenerativeMixin:
         def fitted_(self) -> FittedVAE:
             """The fit as a value."""
 
-    def inverse_transform(self, X: ArrayLike, y: Any = None) -> FloatArray:
+    def inverse_transform(self, X: ArrayLike, y: Any = None) -> ArrayOrTable:
         """Decode latent points.
 
         Parameters
@@ -101,7 +101,7 @@ class GenerativeMixin:
             check_answer(decoded, Z, name="the latent points"), conditions=values
         )
 
-    def reconstruct(self, X: ArrayLike, y: Any = None) -> FloatArray:
+    def reconstruct(self, X: ArrayLike, y: Any = None) -> ArrayOrTable:
         """Encode to the posterior mean and decode.
 
         Parameters
@@ -134,7 +134,7 @@ class GenerativeMixin:
         *,
         y_a: Any = None,
         y_b: Any = None,
-    ) -> FloatArray:
+    ) -> ArrayOrTable:
         """Rows on the way from one row to another: a straight line of latent points, decoded.
 
         Parameters
@@ -276,7 +276,7 @@ class GenerativeMixin:
         y: Any = None,
         draw: bool = False,
         random_state: Any = None,
-    ) -> FloatArray:
+    ) -> ArrayOrTable:
         """Generate rows.
 
         Parameters

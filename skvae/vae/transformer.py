@@ -313,6 +313,9 @@ class VAETransformer(
     its values; one that the fit has not seen is a row of zeros and does not count in log p(x). The
     densities of :meth:`score_samples` are with respect to Lebesgue measure for Gaussian columns, in
     the units of X, and counting measure for the others.
+    Encoder and decoder of such a table begin at its principal components [9]_, and not at random,
+    where ``network="mlp"`` and ``activation="relu"`` have hidden layers of at least twice
+    ``n_components`` units.
 
     What a fit has settled stays with it. Parameters that are set afterwards take effect in the next
     fit, but for ``output``, ``n_jobs`` and ``device``.
@@ -335,6 +338,8 @@ class VAETransformer(
        deep generative models", NeurIPS 2014, equation 9.
     .. [8] S. Malladi, K. Lyu, A. Panigrahi and S. Arora, "On the SDEs and scaling rules for
        adaptive gradient algorithms", NeurIPS 2022.
+    .. [9] M. E. Tipping and C. M. Bishop, "Probabilistic principal component analysis", Journal of
+       the Royal Statistical Society B 61, 1999.
 
     Examples
     --------

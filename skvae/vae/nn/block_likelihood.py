@@ -43,6 +43,20 @@ class BlockLikelihood(nn.Module):
         """Where the decoder begins, by the means of the training rows, (n_features,)."""
         return self._joined("output_of_mean", mean, otherwise=torch.zeros_like)
 
+    def slope_at_mean(self, mean: torch.Tensor) -> torch.Tensor:
+        """How fast the output moves with E[x|z] at the means of the rows, (n_features,).
+
+        It is 0 for blocks that do not say so.
+        """
+        return self._joined("slope_at_mean", mean, otherwise=torch.zeros_like)
+
+    def begin_with_noise(self, scale: float) -> None:
+        """Set the standard deviations of blocks that have some."""
+        blocks: Any = self.blocks
+        for block in blocks:
+            if hasattr(block, "begin_with_noise"):
+                block.begin_with_noise(scale)
+
     def encoder_input(self, x: torch.Tensor) -> torch.Tensor:
         """What an encoder sees of rows, (n, n_features)."""
         return self._joined("encoder_input", x, otherwise=lambda part: part)

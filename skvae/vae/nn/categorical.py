@@ -33,6 +33,7 @@ class Categorical(nn.Module):
     """
 
     rarest = 1e-4  # the least frequency to begin with
+    rarest_slope = 0.1  # and that whose logit moves fastest
 
     gathered: torch.Tensor
     places: torch.Tensor
@@ -46,6 +47,10 @@ class Categorical(nn.Module):
     def output_of_mean(self, mean: torch.Tensor) -> torch.Tensor:
         """Logits of the frequencies of the training rows, (n_features,)."""
         return mean.clamp(min=self.rarest).log()
+
+    def slope_at_mean(self, mean: torch.Tensor) -> torch.Tensor:
+        """How fast logits move with frequencies, (n_features,), at a tenth for rarer ones."""
+        return 1 / mean.clamp(min=self.rarest_slope)
 
     def log_probabilities(self, logits: torch.Tensor) -> torch.Tensor:
         """Log-probability of each category, (n, n_features)."""

@@ -114,6 +114,16 @@ class Gaussian(nn.Module):
         """Standard deviation of the noise, which starts at 1: a scalar, or one per feature."""
         return self.scale_floor + functional.softplus(self.raw_scale)
 
+    def slope_at_mean(self, mean: torch.Tensor) -> torch.Tensor:
+        """How fast the output moves with E[x|z], (n_features,)."""
+        return torch.ones_like(mean)
+
+    @torch.no_grad()
+    def begin_with_noise(self, scale: float) -> None:
+        """Set all standard deviations."""
+        raw_scale: Any = self.raw_scale
+        raw_scale.fill_(math.log(math.expm1(scale - self.scale_floor)))
+
     def log_prob(self, x: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:
         """log p(x|z) in nats, (n,), summed over features."""
         scale = self.scale.expand(x.shape[-1])

@@ -20,11 +20,13 @@ from skvae.vae.descriptions import (
     network_of,
     prior_of,
 )
+from skvae.vae.nn.block_likelihood import BlockLikelihood
 from skvae.vae.nn.draws import ModuleDraws
 from skvae.vae.nn.likelihoods import build_likelihood
 from skvae.vae.nn.missing import encoder_view, log_prob_of_observed
 from skvae.vae.nn.networks import build_networks, initialize, least_rows
 from skvae.vae.nn.posteriors import DiagonalNormal
+from skvae.vae.nn.principal_start import NOISE, carries, principal_maps, start_as
 from skvae.vae.nn.prior_bases import log_marginal
 from skvae.vae.nn.priors import build_prior
 
@@ -202,6 +204,38 @@ class VAE(nn.Module):
     def start_at(self, mean: torch.Tensor) -> None:
         """Let the decoder begin at the mean of the rows, (n_features,)."""
         self.decoder[-1].bias.data.copy_(self.likelihood.output_of_mean(mean))
+
+    @property
+    def begins_at_components(self) -> bool:
+        """Whether the networks can begin at principal components: those of blocks of columns."""
+        if self._own_networks or not isinstance(self.likelihood, BlockLikelihood):
+            return False
+
+        return all(carries(part, self.n_components) for part in (self.encoder, self.decoder))
+
+    @torch.no_grad()
+    def start_at_components(self, x: torch.Tensor, weights: np.ndarray | None) -> None:
+        """Let the networks begin at the principal components of rows, (n, n_features).
+
+        Columns whose output does not say how it follows their mean have no part in them.
+        """
+        mean, k = x.nanmean(0).nan_to_num(), self.n_components
+        slope = self.likelihood.slope_at_mean(mean)
+        told = torch.where(x.isnan(), mean, x) * (slope > 0)
+        maps = principal_maps(told.numpy(), k, weights)
+        raw_std = np.log(np.expm1(maps.std))  # softplus gives the std
+        start_as(
+            self.encoder,
+            maps.to_latent,
+            -maps.to_latent @ maps.mean,
+            np.eye(2 * k, k),
+            np.concatenate([np.zeros(k), raw_std]),
+        )
+        to_output = slope.numpy()[:, None] * maps.from_latent
+        start_as(
+            self.decoder, np.eye(k), np.zeros(k), to_output, self.decoder[-1].bias.numpy().copy()
+        )
+        self.likelihood.begin_with_noise(NOISE)
 
     def reading(self, x: np.ndarray) -> "VAE":
         """This model, as it reads such rows: one that marginalises where a value is missing."""

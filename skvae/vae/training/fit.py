@@ -160,6 +160,10 @@ def _model(
         assert mean is not None
         # A column whose values are all held out has the mean 0, or NaN.
         model.start_at(torch.from_numpy(np.nan_to_num(mean)))
+        if model.begins_at_components:
+            some = training.spread(_SUMMARY_ROWS)
+            x = torch.from_numpy(specification.scaling.to_network(some.rows[:]))
+            model.start_at_components(x, some.weights)
     if labels is not None:
         model.set_class_frequencies(labels.frequencies)
 

@@ -153,3 +153,16 @@ def test_numpy_and_torch_say_the_same_of_blocks():
     assert description.standardised == (True,) * 2 + (False,) * 6 + (True,) * 2 + (False,) * 3
     with pytest.raises(ValueError, match="no page_mean"):
         description.page_expression()
+
+
+def test_blocks_of_numbers_and_categories_say_how_outputs_move_with_means():
+    likelihood, mean = build_likelihood(BLOCKS, N_FEATURES), torch.full((N_FEATURES,), 0.5)
+    slope = likelihood.slope_at_mean(mean)
+    torch.testing.assert_close(slope, torch.tensor([1.0] * 2 + [2] * 5 + [0] + [1] * 2 + [0] * 3))
+
+
+def test_blocks_of_numbers_begin_with_the_noise_they_are_told():
+    likelihood = build_likelihood(BLOCKS, N_FEATURES)
+    likelihood.begin_with_noise(0.5)
+    torch.testing.assert_close(likelihood.blocks[0].scale.detach(), torch.full((2,), 0.5))
+    torch.testing.assert_close(likelihood.blocks[3].scale.detach(), torch.tensor(0.5))

@@ -67,3 +67,13 @@ def test_logits_of_any_size_have_finite_answers():
 
     assert likelihood.mean(logits).isfinite().all()
     assert likelihood.log_prob(torch.eye(6)[:1], logits).item() == pytest.approx(0)
+
+
+def test_logits_move_with_frequencies_as_their_slope_says():
+    frequencies = torch.tensor([0.2, 0.3, 0.5], dtype=torch.float64)
+    step = 1e-6 * torch.tensor([1.0, 1, -2], dtype=torch.float64)
+    likelihood = Categorical([3])
+    logits = likelihood.output_of_mean(frequencies) + likelihood.slope_at_mean(frequencies) * step
+    torch.testing.assert_close(
+        likelihood.mean(logits[None])[0] - frequencies, step, rtol=1e-4, atol=0
+    )

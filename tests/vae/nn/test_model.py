@@ -144,3 +144,39 @@ def test_modules_of_the_users_are_called_as_they_are():
         theta.data.zero_()
     with torch.no_grad():
         assert model.posterior(torch.ones(1, 8)).mean.tolist() == [[8.0, 8.0]]
+
+
+NUMBERS = (("gaussian_diag", (1,) * 6),)
+
+
+def rows_of_rank_3(n=400):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((n, 3)) @ rng.standard_normal((3, 6))
+    return torch.from_numpy(((x - x.mean(0)) / x.std(0)).astype(np.float32))
+
+
+def test_networks_of_blocks_begin_at_principal_components():
+    x, model = rows_of_rank_3(), VAE(6, 3, (9, 7), "relu", NUMBERS, None, sees_mask=True)
+    model.draw_parameters(torch.Generator().manual_seed(0))
+    assert model.begins_at_components
+    x[0, 0] = torch.nan
+    model.start_at_components(x, None)
+    with torch.no_grad():
+        posterior = model.posterior(x[1:])
+        decoded = model.decode(posterior.mean)
+    torch.testing.assert_close(
+        posterior.mean.square().mean(0), 1 - posterior.std[0] ** 2, rtol=0.02, atol=0
+    )
+    assert (decoded - x[1:]).square().mean() < 0.1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (6, 3, (9, 7), "relu", "gaussian_diag", None),
+        (6, 3, (5,), "relu", NUMBERS, None),
+        (6, 3, (9, 7), "tanh", NUMBERS, None),
+    ],
+)
+def test_networks_of_arrays_and_those_that_carry_no_components_begin_at_random(arguments):
+    assert not VAE(*arguments).begins_at_components
