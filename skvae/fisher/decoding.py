@@ -62,6 +62,11 @@ class DecodingMixin:
             have an axis of cells after the first.
         s1, s2 : ndarray of shape (n_sets, K, d)
             Posterior-weighted sums of reduced descriptors and of their squares, divided by T.
+
+        Raises
+        ------
+        ValueError
+            If X has another number of columns, or values so large that statistics are not finite.
         """
         statistics, codec, _ = self._decode(X)
         s0, s1, s2 = statistics

@@ -236,7 +236,7 @@ class SetEncoder(SetInputMixin, InterpretationMixin, TransformerMixin, Estimator
     ) -> Self:
         """Fit to a first batch of sets, or learn from a further one.
 
-        The first batch is fitted as ``fit`` does, or ``fit`` was called before. From each later
+        The first batch is fitted as ``fit`` does, unless ``fit`` was called before. From each later
         batch the reducer and the model of local descriptors learn: the reducer by its own
         ``partial_fit``, which moves the coordinates and with them the model; a mixture by one step
         of stepwise EM, words as means of all descriptors that they have been nearest to. All else
@@ -346,6 +346,11 @@ class SetEncoder(SetInputMixin, InterpretationMixin, TransformerMixin, Estimator
         Returns
         -------
         vectors : ndarray of shape (n_sets, n_features_out)
+
+        Raises
+        ------
+        ValueError
+            As for ``fit``. The fit before stays.
         """
         fitted = self.fit(X, y, sample_weight=sample_weight)
         return fitted.transform(X, sample_weight=sample_weight)
