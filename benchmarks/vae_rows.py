@@ -1,7 +1,8 @@
 """Whole rows of tables: how probable a VAE finds new ones, and what its own are worth.
 
 ``OMP_NUM_THREADS=1 python vae_rows.py density credit_data`` takes three of ten folds of a table, or
-``--folds``, of at most 3,000 rows; ``density`` and ``synthetic`` print
+``--folds``, of at most 3,000 rows, and all methods, or ``--methods``; ``density`` and
+``synthetic`` print
 
 - the log-density of test rows, in nats: a density for numbers, in their units, times a probability
   for categories, of what is observed. Beside the VAE: latent classes, which are the components of
@@ -135,20 +136,20 @@ def utility(learned, tested):
     return roc_auc_score(truth, p[:, 1] if p.shape[1] == 2 else p, multi_class="ovr")
 
 
-def measured(name, part, n_folds):
+def measured(name, part, methods, n_folds):
     table, y = read_table(name, MAX_ROWS)
     labelled = table.assign(**{CLASS: y.astype(str)})
     found = {}
     folds = StratifiedKFold(10, shuffle=True, random_state=0).split(table, y)
     for seed, (train, test) in zip(range(n_folds), folds, strict=False):
         if part == "density":
-            for method, fit in DENSITIES.items():
-                model = fit(table.iloc[train], seed)
+            for method in methods:
+                model = DENSITIES[method](table.iloc[train], seed)
                 score = model.score_samples(table.iloc[test]).mean()
                 found.setdefault(method, []).append(score)
         else:
-            for method, draw in GENERATORS.items():
-                rows = draw(labelled.iloc[train], seed)
+            for method in methods:
+                rows = GENERATORS[method](labelled.iloc[train], seed)
                 found.setdefault(method, []).append(utility(rows, labelled.iloc[test]))
 
     return found
@@ -159,16 +160,17 @@ def main():
     parser.add_argument("part", choices=["density", "synthetic"])
     parser.add_argument("tables", nargs="*", choices=[*TABLES, []])
     parser.add_argument("--folds", type=int, default=3)
+    parser.add_argument("--methods", nargs="+", choices=[*DENSITIES, *GENERATORS])
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    methods = DENSITIES if arguments.part == "density" else GENERATORS
+    methods = arguments.methods or (DENSITIES if arguments.part == "density" else GENERATORS)
     digits = 2 if arguments.part == "density" else 3
     show(
         ["table", *methods],
         (
             [name, *(f"{np.mean(values):.{digits}f}" for values in found.values())]
             for name in arguments.tables or TABLES
-            for found in [measured(name, arguments.part, arguments.folds)]
+            for found in [measured(name, arguments.part, methods, arguments.folds)]
         ),
     )
 

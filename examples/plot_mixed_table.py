@@ -91,6 +91,6 @@ plt.show()
 #
 # Where it loses
 # --------------
-# Six columns are few enough for classifiers as they are: nearest neighbours find growers best by
-# "raw", and means of the VAE are no better than principal components. What the VAE adds is a
-# density and the filled cells.
+# Six columns are few enough for classifiers as they are: under the linear one the three features
+# differ by a single wine, and under nearest neighbours by a few, of which 178 rows prove nothing.
+# What the VAE adds for sure is a density and the filled cells.
