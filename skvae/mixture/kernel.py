@@ -93,18 +93,19 @@ class Kernel:
 def recent(function: Callable[..., Value]) -> Callable[..., Value]:
     """Let a function of a mixture, and of what can be compared, remember its last few values.
 
-    Mixtures are compared by their numbers, which takes less time than to work with them once. The
-    function gets a copy of the mixture, which nobody changes.
+    Mixtures are compared by their type and their numbers, which takes less time than to work with
+    them once. The function gets a copy of the mixture, which nobody changes.
     """
     kept: list[tuple[list[bytes], tuple[Any, ...], Value]] = []
 
     def remembering(mixture: Mixture, *rest: Any) -> Value:
         numbers = [parameter.tobytes() for parameter in mixture]
+        kind = type(mixture)
         for known, beside, value in tuple(kept):
-            if beside == rest and known == numbers:
+            if beside == (kind, *rest) and known == numbers:
                 return value
-        value = function(Mixture(*map(np.copy, mixture)), *rest)
-        kept[:] = [(numbers, rest, value), *kept[: _N_RECENT - 1]]
+        value = function(kind._make(map(np.copy, mixture)), *rest)
+        kept[:] = [(numbers, (kind, *rest), value), *kept[: _N_RECENT - 1]]
         return value
 
     return remembering

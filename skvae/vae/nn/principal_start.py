@@ -79,7 +79,7 @@ def principal_maps(
            [0.   ]]))
     """
     x, d = np.asarray(x, np.float64), x.shape[1]
-    covariance = np.atleast_2d(np.cov(x, rowvar=False, ddof=0, aweights=weights))
+    covariance = np.atleast_2d(np.cov(x.T, ddof=0, aweights=weights))
     n_axes = min(n_components, d)
     variances, axes = (a[..., ::-1] for a in eigh(covariance, subset_by_index=(d - n_axes, d - 1)))
     used = variances > _RANK_TOLERANCE
