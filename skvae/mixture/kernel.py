@@ -104,7 +104,7 @@ def recent(function: Callable[..., Value]) -> Callable[..., Value]:
         for known, beside, value in tuple(kept):
             if beside == (kind, *rest) and known == numbers:
                 return value
-        value = function(kind._make(map(np.copy, mixture)), *rest)
+        value = function(kind(*map(np.copy, mixture)), *rest)
         kept[:] = [(numbers, (kind, *rest), value), *kept[: _N_RECENT - 1]]
         return value
 
