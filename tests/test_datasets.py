@@ -208,6 +208,7 @@ def test_the_other_data_set_in_home_is_not_taken_for_damage(home, small_mnist):
         datasets.load_fashion_mnist(home)
 
 
+@pytest.mark.slow
 def test_openml_is_asked_once(home, monkeypatch):
     asked = []
 

@@ -51,6 +51,7 @@ def answer(estimator, X):
     return estimator.transform(X) if hasattr(estimator, "transform") else estimator.predict_proba(X)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("template", "method"),
     [

@@ -67,6 +67,7 @@ def long_schema(entries, array):
     return {**entries, "schema.json": json.dumps({"text": "a" * 70 * MB})}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bomb", [zeros, named_often, sparse, long_schema])
 def test_a_bomb_is_refused_without_unpacking_it(bomb, entries, tmp_path):
     write(tmp_path / "bomb", bomb(*entries))

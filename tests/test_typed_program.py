@@ -32,6 +32,7 @@ def test_the_package_says_that_it_has_types():
     assert (files("skvae") / "py.typed").is_file()
 
 
+@pytest.mark.slow
 def test_the_program_does_what_its_types_say(tmp_path):
     pytest.importorskip("matplotlib", reason="needs the extra 'plot'")
     assert isinstance(typed_program.main(tmp_path), float)

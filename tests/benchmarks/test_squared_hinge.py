@@ -19,6 +19,7 @@ def digits():
     return X / 16, y
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("C", [0.01, 1.0])
 def test_equals_linear_svc(digits, C):
     X, y = digits

@@ -22,6 +22,7 @@ def fit(folder, n_components=2, callbacks=(), **options):
     return vae.set_callbacks(*callbacks, pictures).fit(X[:200])
 
 
+@pytest.mark.slow
 def test_every_few_epochs_are_drawn_and_make_films(tmp_path):
     fit(tmp_path / "plane", y=Y[200:240], every=2)
     names = {path.name for path in (tmp_path / "plane").iterdir()}
@@ -43,6 +44,7 @@ def test_images_are_those_that_were_given(tmp_path):
     assert not list(tmp_path.glob("*.gif"))
 
 
+@pytest.mark.slow
 def test_classes_need_no_names_and_images_no_classes(tmp_path):
     words = np.array(["even", "odd"])[Y % 2]
     fit(tmp_path / "named", y=words[200:240], every=3)

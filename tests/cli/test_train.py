@@ -68,6 +68,7 @@ def test_it_prints_draws_logs_and_saves(tmp_path, capsys):
     np.testing.assert_allclose(printed_elbos, values["ELBO"], atol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_model_is_the_seeds(tmp_path):
     train(tmp_path, "--conditional", n=5)
     vae = joblib.load(tmp_path / "model.joblib")
@@ -247,6 +248,7 @@ def test_ctrl_c_leaves_a_run_that_goes_on(tmp_path):
     assert len(checkpoints(tmp_path)) == 1
 
 
+@pytest.mark.slow
 def test_a_bar_on_a_terminal(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     train(tmp_path, n=40)

@@ -67,6 +67,7 @@ def test_selection_never_meets_test_rows(data, in_process):
     np.testing.assert_array_equal(test[1], X_test)
 
 
+@pytest.mark.slow
 def test_poisoned_test_rows_change_no_choice(data, in_process, rng):
     X_train, y_train, X_test, y_test = data
     options = {"features": ["raw", "pca"], "classifiers": ["linear", "knn"], "dataset": "digits"}
@@ -144,6 +145,7 @@ def test_settings_hold_a_long_pipeline_from_end_to_end(data, in_process):
     assert settings["features"]["long"].count("passthrough") == 25
 
 
+@pytest.mark.slow
 def test_labels_may_be_names(data, in_process):
     X_train, y_train, X_test, y_test = data
     names = np.array([f"digit {k}" for k in range(10)])
@@ -403,6 +405,7 @@ def test_finished_rows_are_picked_up_for_the_same_data_and_settings_only(
         assert "holds rows of other data, settings or versions" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_feature_goes_on_with_the_classifiers_that_are_missing(data, in_process, tmp_path):
     options = {"features": ["raw"], "classifiers": ["linear", "knn"]}
     whole = compare_features(*data, checkpoint=tmp_path, **options)
@@ -480,6 +483,7 @@ def test_arrays_are_cross_validated_as_well(in_process, data):
     assert comparison.rows[0].mistakes != comparison.rows[1].mistakes
 
 
+@pytest.mark.slow
 def test_rows_of_folds_are_picked_up_after_a_kill(in_process, table, tmp_path, monkeypatch):
     X, y = table
     options = {"features": ["raw"], "classifiers": ["knn"], "dataset": "table", "cv": 3}

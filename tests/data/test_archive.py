@@ -138,6 +138,7 @@ def test_other_contents_are_damage(tmp_path, change):
         read_checkpoint(path)
 
 
+@pytest.mark.slow
 def test_nothing_is_unpacked(tmp_path):
     path = tmp_path / "checkpoint.npz"
     np.savez_compressed(path, **{"parameters/a": np.zeros(10**7)})

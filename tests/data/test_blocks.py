@@ -94,6 +94,7 @@ def test_batches_of_an_iterable_are_consecutive_whatever_its_blocks(rng, bounds)
     assert np.array_equal(np.concatenate(batches), X)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc/self/smaps")
 def test_pages_of_a_memory_map_are_given_back(tmp_path):
     X = memory_map(np.ones((2**20, 8)), tmp_path)

@@ -56,6 +56,7 @@ def test_a_display_draws_where_it_is_told(name, makers):
     assert own.ax_ is left
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", displays.__all__)
 def test_pictures_are_opaque_and_legible_in_a_dark_style(name, makers, drawn, tmp_path):
     import matplotlib.pyplot as plt

@@ -50,6 +50,7 @@ def test_files_bear_the_names_of_the_seed_and_hold_the_same_digits_throughout(tm
         assert batches["data"].shape == (8, 8, 8)
 
 
+@pytest.mark.slow
 def test_what_is_drawn_of_test_digits_looks_like_them(tmp_path, vae):
     data, drawn, others = pictures(tmp_path, n_samples=40).draw(vae, 1).values()
 
@@ -66,6 +67,7 @@ def test_the_manifold_lies_as_on_paper(tmp_path, vae):
         np.testing.assert_allclose(canvas[rows, columns] / 255, expected, atol=0.003)
 
 
+@pytest.mark.slow
 def test_films_show_the_frames_in_the_order_of_iterations(tmp_path, vae):
     drawn = pictures(tmp_path)
     for iteration in (900, 1000, 20_000):

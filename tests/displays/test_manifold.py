@@ -31,6 +31,7 @@ def test_other_dimensions_stay_at_the_mean_of_the_class(classes):
     assert display.ax_.get_xlabel() == "z4"
 
 
+@pytest.mark.slow
 def test_steps_are_standard_deviations_of_the_class(digits):
     X, y = digits
     options = {"conditional": "prior", "prior": "mixture", "max_iter": 3, "random_state": 0}

@@ -103,6 +103,7 @@ def test_named_columns_are_features(page):
     assert content["n_features"] == 144
 
 
+@pytest.mark.slow
 def test_the_map_has_equal_units_and_room_for_all_classes(page, digits):
     X, y = digits
     model = vae(conditional="prior", max_iter=20).fit(X, y)
@@ -225,6 +226,7 @@ def test_plain_autoencoders_need_rows(page, digits):
     assert content["nats"] is None
 
 
+@pytest.mark.slow
 def test_what_cannot_be_shown(page, digits):
     X, y = digits
     with pytest.raises(ValueError, match="needs a VAETransformer.*got a FisherVectorEncoder"):

@@ -133,6 +133,7 @@ def test_encoder_of_dask_is_that_in_memory(rng, form):
     assert found.n_features_in_ == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["3-D", "2-D", "bag"])
 def test_fit_holds_what_it_draws_and_a_partition(form):
     parts = [dask.delayed(made_where_read)(seed) for seed in range(20)]

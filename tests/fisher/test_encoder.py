@@ -89,6 +89,7 @@ def test_empty_sets_are_zeros(rng):
     assert not fv.encode(np.empty((0, 4))).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_neighbours_change_no_bit(rng, n_jobs):
     X = [x.astype(np.float32) for x in ragged(rng, n=200, high=900)]
@@ -100,6 +101,7 @@ def test_neighbours_change_no_bit(rng, n_jobs):
         assert np.array_equal(fv.transform(X[i : i + 1])[0], F[i])
 
 
+@pytest.mark.slow
 def test_images_change_no_bit_in_other_company(digits):
     X, _ = digits
     fv = digits_encoder().fit(X[:500])
@@ -150,6 +152,7 @@ def test_scikit_learns_mixture_gives_the_same_vectors(rng):
     assert np.array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_frozen_parts_survive_a_grid_search(digits):
     X, y = digits[0][:300], digits[1][:300]
     donor = digits_encoder(8).fit(X)
@@ -196,6 +199,7 @@ def test_max_descriptors_bounds_what_is_fitted(rng):
     assert seen == [100]
 
 
+@pytest.mark.slow
 def test_positions_are_appended_in_their_own_units(digits):
     fv = digits_encoder(xy_weight=0.5).fit(digits[0][:400])
     means = fv.mixture_.means_
@@ -203,6 +207,7 @@ def test_positions_are_appended_in_their_own_units(digits):
     assert 0.3 < np.abs(means[:, 6:]).max() <= 0.5 + 1e-6
 
 
+@pytest.mark.slow
 def test_encode_uses_positions(digits):
     X = digits[0][:400]
     fv = digits_encoder().fit(X)
@@ -339,6 +344,7 @@ def test_sparse_posteriors(rng):
     assert np.allclose(found(min_posterior=0.99), found(top_k=1))
 
 
+@pytest.mark.slow
 def test_large_sets_are_summed_in_pieces(rng):
     X = rng.normal(size=(150_000, 3)).astype(np.float32)
     fv = FisherVectorEncoder(4, reducer=PCA(2), power=1, norm=None, random_state=0).fit(X[:5000])

@@ -60,6 +60,7 @@ def by_torch(X, offsets, mixture):
     return torch_statistics.set_statistics(X, offsets, mixture, device=torch.device("cpu"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("set_statistics", [by_numpy, by_torch])
 @few
 @problems
@@ -77,6 +78,7 @@ def test_vectors_are_those_of_long_double(set_statistics, kind, seed, d, n_compo
     assert error.max() <= 1e-3
 
 
+@pytest.mark.slow
 @settings(few, max_examples=12)
 @problems
 def test_em_rises_and_takes_the_passes_of_float64(kind, seed, d, n_components):
@@ -94,6 +96,7 @@ def test_em_rises_and_takes_the_passes_of_float64(kind, seed, d, n_components):
     assert single.n_iter_ <= 1.3 * double.n_iter_ + 1
 
 
+@pytest.mark.slow
 @few
 @problems
 def test_words_are_those_of_long_double(kind, seed, d, n_components):

@@ -149,6 +149,7 @@ def test_more_components_bring_images_closer(digits, inverted, spatial):
     assert errors[-1] < 0.7 * errors[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spatials", [("xy", ("xy", 1, 2)), ((1,), (1, 2), (1, 4))])
 def test_finer_pyramids_bring_images_closer(digits, inverted, spatials):
     X = digits[0][1200:1400]
@@ -156,12 +157,14 @@ def test_finer_pyramids_bring_images_closer(digits, inverted, spatials):
     assert errors == sorted(errors, reverse=True)
 
 
+@pytest.mark.slow
 def test_positions_beside_a_pyramid_bring_images_back_recognisably(digits, inverted):
     X, y = digits
     knn = KNeighborsClassifier(1).fit(X[:1200], y[:1200])
     assert knn.score(inverted(64, ("xy", 1, 2)), y[1200:1400]) > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spatial", [(2,), (1, 2), ("xy", 2)])
 @pytest.mark.parametrize("norm", [None, "l2"])
 def test_cells_of_a_single_patch_bring_images_back_whole(digits, spatial, norm):

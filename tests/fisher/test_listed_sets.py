@@ -100,6 +100,7 @@ def test_workers_read_files_and_give_the_same_bits(photos, paths, backend):
         assert np.array_equal(fitted.transform(photos[0]), fitted.transform(photos[0][:]))
 
 
+@pytest.mark.slow
 def test_cross_validation_searches_and_unions(photos, paths):
     images, y = photos
     fast = {"spatial": None, "max_descriptors": 200}
@@ -120,6 +121,7 @@ def test_cross_validation_searches_and_unions(photos, paths):
     assert both.score(test, y_test) > 0.9
 
 
+@pytest.mark.slow
 def test_a_column_of_a_table_names_the_files(paths):
     encoder = partial(FisherVectorEncoder, 2, extractor=ImagePatches(4, stride=2), random_state=0)
     table = pd.DataFrame({"file": list(map(str, paths)), "size": np.arange(24.0)})
@@ -217,6 +219,7 @@ def test_all_descriptors_are_sampled_where_they_fit(n):
     assert np.array_equal(np.sort(sample.descriptors[:, 0]), np.arange(111))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [1, 7, 30])
 def test_every_descriptor_is_as_likely_to_be_sampled(n):
     source = ListedSets(images_of_sizes(1, 30, 3, 6), Numbers())

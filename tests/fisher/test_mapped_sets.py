@@ -52,6 +52,7 @@ def test_sets_in_files_are_encoded_as_those_in_memory(rng, tmp_path, form, dtype
     assert on_disk.n_features_in_ == there.n_features_in_
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["one file", "many files"])
 def test_little_of_files_is_held(monkeypatch, tmp_path, form):
     """Of thirty million bytes, what is drawn and a few batches of each thread."""
@@ -71,6 +72,7 @@ def test_little_of_files_is_held(monkeypatch, tmp_path, form):
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc/self/smaps")
 @pytest.mark.parametrize("form", ["3-D", "sets of a file", "files and arrays"])
 def test_pages_of_files_are_given_back(tmp_path, form):

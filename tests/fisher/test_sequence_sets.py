@@ -140,6 +140,7 @@ class Made:
         return np.random.default_rng(i).normal(size=(500, 25))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_little_of_a_sequence_is_held(monkeypatch, n_jobs):
     monkeypatch.setattr(sets_, "BATCH_DESCRIPTORS", 1000)

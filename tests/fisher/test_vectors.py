@@ -48,6 +48,7 @@ def test_small_sets_of_float32_are_those_of_float64(rng):
     assert error.max() < 2e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [64, 30_000])
 def test_any_number_of_threads_gives_the_same_bits(rng, size):
     X = rng.normal(size=(60_000 // size, size, 4)).astype(np.float32)

@@ -44,6 +44,7 @@ def large(digits):
     return rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DETECTORS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_sets_are_what_the_detector_finds_in_each_image(large, name, dtype):
@@ -140,6 +141,7 @@ def test_workers_share_one_extractor(large, backend):
         assert all(np.array_equal(a, b) for a, b in zip(sets, extract(large)[0], strict=True))
 
 
+@pytest.mark.slow
 def test_a_cell_of_a_pyramid_is_the_vector_of_its_keypoints(large):
     encoder = FisherVectorEncoder(
         3, extractor=ImageKeypoints(DETECTORS["sift"]), spatial=(1, 2), norm=None, random_state=0
@@ -154,6 +156,7 @@ def test_a_cell_of_a_pyramid_is_the_vector_of_its_keypoints(large):
         assert np.allclose(cells[i, 2], alone[0], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_positions_among_the_dimensions(large):
     keypoints = ImageKeypoints(DETECTORS["sift"])
     encoder = FisherVectorEncoder(
@@ -168,6 +171,7 @@ def test_positions_among_the_dimensions(large):
     assert not np.allclose(encoder.encode(sets[0], positions[0]), mirrored, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_clone_pickle_and_parameters(large):
     keypoints = clone(ImageKeypoints(DETECTORS["orb"], image_shape=(64, 64)))
     assert keypoints.detector is not DETECTORS["orb"]
@@ -178,6 +182,7 @@ def test_clone_pickle_and_parameters(large):
     assert all(np.array_equal(a, b) for a, b in zip(sets, again, strict=True))
 
 
+@pytest.mark.slow
 def test_a_search_over_detectors(digits):
     X, y = digits[0][:200], digits[1][:200]
     encoder = FisherVectorEncoder(

@@ -232,6 +232,7 @@ def test_a_generator_cannot_be_read_again(rng):
         DiagonalGaussianMixture(2).fit(block for block in np.split(blobs(rng), 4))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["shuffled", "sorted"])
 def test_two_passes_of_batches_do_more_than_fifteen_of_em(rng, order):
     X = rng.laplace(size=(40_000, 4))
@@ -551,6 +552,7 @@ def test_parameters_from_an_array_are_those_of_python(rng, as_numpy):
     assert_same_mixture(a.partial_fit(X), b.partial_fit(X), rtol=1e-15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [None, 30_000])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_any_number_of_threads_gives_the_same_bits(rng, batch_size, dtype):

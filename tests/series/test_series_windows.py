@@ -74,6 +74,7 @@ def test_a_pyramid_of_squares_is_refused_where_positions_are_times(rng):
         FisherVectorEncoder(2, extractor=SeriesWindows(4), spatial=(1, 2)).fit(X)
 
 
+@pytest.mark.slow
 def test_cross_validation_and_searches_reach_the_windows(rng):
     X, y = waves(rng)
     encoder = FisherVectorEncoder(

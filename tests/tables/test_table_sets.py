@@ -101,6 +101,7 @@ def test_the_order_of_rows_and_of_keys_does_not_matter(table, main, rng):
     np.testing.assert_allclose(encoder.transform(main), vectors, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_it_stands_in_pipelines_searches_and_beside_own_columns(table, main, y):
     sets = TableSets(table, key="key", unknown="ignore")
     encoder = FisherVectorEncoder(2, extractor=sets, random_state=0)

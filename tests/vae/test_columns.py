@@ -140,6 +140,7 @@ def test_columns_of_the_network_are_known_by_those_of_the_table():
     pd.testing.assert_frame_equal(columns.to_table(matrix), table())
 
 
+@pytest.mark.slow
 def test_the_density_integrates_to_one():
     rng = np.random.default_rng(0)
     kind = rng.choice(["a", "b", "c"], 300)
@@ -165,6 +166,7 @@ def test_the_density_is_in_the_units_of_the_numbers_alone():
     np.testing.assert_allclose(difference, np.log(1000), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_categories_are_learned_from_the_others():
     rng = np.random.default_rng(0)
     kind = rng.choice(["a", "b"], 400)
@@ -297,6 +299,7 @@ def test_checkpoints_end_with_the_bits_of_an_uninterrupted_fit(tmp_path):
     assert np.array_equal(resumed.transform(X), whole.transform(X))
 
 
+@pytest.mark.slow
 def test_labels_weights_validation_rows_and_fisher_scores_take_tables():
     X, y = table(), np.arange(N) % 2
     for conditional in ("prior", "decoder"):

@@ -371,6 +371,7 @@ def shifted():
     return pd.DataFrame(x).rename(columns=str).assign(batch=batch > 0, age=age), kind
 
 
+@pytest.mark.slow
 def test_z_tells_the_class_but_not_the_conditions(shifted):
     X, kind = shifted
     plain = X.drop(columns=["batch", "age"])

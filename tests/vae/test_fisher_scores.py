@@ -103,6 +103,7 @@ def test_an_iterable_of_blocks_gives_the_same_information():
         assert np.array_equal(FisherScores(fitted).fit(blocks).fisher_information_, whole)
 
 
+@pytest.mark.slow
 def test_many_rows_are_looked_at_by_some_of_them():
     rows = np.random.default_rng(0).random((25_000, 4))
     fitted = VAETransformer(1, hidden_layer_sizes=(3,), max_iter=1, random_state=0).fit(rows)
@@ -136,6 +137,7 @@ def test_a_power_may_follow_since_lengths_do_not_matter_to_it():
     assert np.allclose(powered.fit_transform(X[:200]), expected)
 
 
+@pytest.mark.slow
 def test_a_search_reaches_the_parameters_of_the_model():
     pipeline = make_pipeline(FisherScores(vae(max_iter=2)), LogisticRegression(max_iter=1000))
     search = GridSearchCV(pipeline, {"fisherscores__vae__beta": [0.5, 4.0]}, cv=2)

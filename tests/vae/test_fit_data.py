@@ -79,6 +79,7 @@ def test_the_moments_and_class_frequencies_are_weighted():
     assert counts.sum() == pytest.approx(COUNTED.sum())
 
 
+@pytest.mark.slow
 def test_a_fit_learns_what_weighs():
     """Two groups of rows, each told apart by its own half of the features."""
     rng = np.random.default_rng(0)
@@ -95,6 +96,7 @@ def test_a_fit_learns_what_weighs():
     assert scores[0][0] - scores[0][1] > scores[1][0] - scores[1][1] + 1
 
 
+@pytest.mark.slow
 def test_the_history_of_weighted_rows_is_that_of_rows_repeated():
     options = {"likelihood": "gaussian", "max_iter": 10}
     weighted = vae(**options).fit(X, sample_weight=WEIGHTS)
@@ -121,6 +123,7 @@ def test_weights_are_the_same_however_rows_come(tmp_path, monkeypatch):
     assert same_weights(a, b) and a.history_ == b.history_
 
 
+@pytest.mark.slow
 def test_a_stream_visits_rows_by_their_weights(monkeypatch):
     monkeypatch.setattr(batches, "_WINDOW_BYTES", 8 * 64 * 96)
     seen = []
@@ -277,6 +280,7 @@ def test_weights_and_validation_data_are_routed_through_a_pipeline():
         assert score == alone.score(scaled, sample_weight=WEIGHTS)
 
 
+@pytest.mark.slow
 def test_weights_are_routed_through_a_search():
     with config_context(enable_metadata_routing=True):
         routed = vae(conditional="prior").set_fit_request(sample_weight=True)

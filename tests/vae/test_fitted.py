@@ -200,6 +200,7 @@ def test_rows_on_disk_and_in_blocks_have_the_answers_of_rows_in_memory(tmp_path,
         assert np.array_equal(fitted.transform(rows), expected)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_rows_on_disk(tmp_path):
     fitted = vae(n_jobs=2).fit(X)
     np.save(tmp_path / "rows.npy", np.tile(LARGE.astype(np.float32), (47, 1)))

@@ -77,6 +77,7 @@ def test_bound_reaches_the_exact_density(linear_gaussian):
     np.testing.assert_allclose(found, exact[:100], atol=0.05)
 
 
+@pytest.mark.slow
 def test_elbo_is_below_the_bound_and_the_bound_rises_to_the_density(linear_gaussian):
     model, data, exact = linear_gaussian
     bounds = [model.score_samples(data, n_importance=k).mean() for k in (1, 5, 50)]
@@ -141,6 +142,7 @@ def test_dynamic_draws_do_not_depend_on_the_number_of_samples():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["labelled", "decoding"])
 def test_labels_in_scores(name, request):
     labelled = request.getfixturevalue(name)
@@ -279,6 +281,7 @@ def test_bound_reaches_the_density_of_a_mixture_prior():
     assert model.score(X) < model.score_samples(X).mean()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Posterior collapse")
 def test_classes_of_the_decoder_are_no_components_of_the_prior():
     """There may be fewer components than classes, and their order decides nothing."""
@@ -368,6 +371,7 @@ def test_interpolation_between_classes(labelled, decoding):
     np.testing.assert_allclose(ends[:, -1], decoding.reconstruct(X[3:6], Y[3:6]), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_classes_with_variances():
     """z keeps its place in the class that it moves to, and draws have the class's moments."""
     options = {"conditional": "prior", "prior": "mixture", "max_iter": 40, "random_state": 0}

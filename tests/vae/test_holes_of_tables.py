@@ -24,6 +24,7 @@ def vae(table):
     return VAETransformer(2, hidden_layer_sizes=(16,), max_iter=30, random_state=0).fit(table)
 
 
+@pytest.mark.slow
 def test_rows_with_holes_have_finite_features_and_scores(vae, table):
     assert np.isfinite(vae.transform(table)).all()
     assert np.isfinite(vae.score_samples(table, n_importance=10)).all()

@@ -35,6 +35,7 @@ def test_whole_rows_come_back_as_they_are(fitted):
     assert np.array_equal(fitted.impute(REALS, draws=2), [REALS, REALS])
 
 
+@pytest.mark.slow
 def test_an_expectation_does_not_depend_on_neighbours_or_threads_or_form(fitted, tmp_path):
     expected = fitted.impute(X)
     assert np.array_equal(fitted.impute(X[40:41]), expected[40:41])
@@ -89,6 +90,7 @@ def conditional(x, mean, covariance):
     )
 
 
+@pytest.mark.slow
 def test_imputation_of_a_gaussian_is_the_conditional_mean():
     rows, model, mean, covariance = linear_model()
     scale = model.scale_
@@ -99,6 +101,7 @@ def test_imputation_of_a_gaussian_is_the_conditional_mean():
         np.testing.assert_allclose(found[m] / scale[m], expected / scale[m], atol=0.15)
 
 
+@pytest.mark.slow
 def test_draws_have_the_conditional_moments():
     rows, model, mean, covariance = linear_model()
     scale = model.scale_
@@ -133,6 +136,7 @@ def test_a_row_without_a_value_is_filled_from_the_prior(options):
         np.testing.assert_allclose((found - of_class) / std, 0, atol=0.15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("conditional", ["prior", "decoder"])
 def test_classes_decide_where_they_are_known(conditional):
     rng = np.random.default_rng(0)

@@ -82,6 +82,7 @@ def test_a_row_does_not_feel_what_its_neighbours_lack(options):
                 assert np.array_equal(answer(holed(X))[40:41], answer(holed(X)[40:41]))
 
 
+@pytest.mark.slow
 def test_rows_with_missing_values_come_in_any_form(tmp_path):
     X = holed(REALS)
     np.save(tmp_path / "X.npy", X)

@@ -84,6 +84,7 @@ def test_they_take_missing_values_where_they_say_how():
         assert np.array_equal(filled[~missing], rows[~missing])
 
 
+@pytest.mark.slow
 def test_a_fit_with_all_of_them_learns(fitted):
     elbo = fitted.history_["elbo"]
     assert elbo[-1] > elbo[0] + 5
@@ -198,6 +199,7 @@ def test_written_out_gradients_are_those_of_autograd(prior, network, objective):
         assert torch.allclose(theta.grad, gradient, rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_a_fit_goes_on_from_its_checkpoint(tmp_path):
     whole = vae(max_iter=4).fit(X)
 

@@ -154,6 +154,7 @@ def test_memory_mapped_artefact(tmp_path):
         assert np.array_equal(fitted.transform(X), mapped.transform(X))
 
 
+@pytest.mark.slow
 def test_read_only_rows():
     frozen = X.astype(np.float32)
     frozen.flags.writeable = False
@@ -298,6 +299,7 @@ def test_models_that_no_memory_holds_are_refused_at_once(options, message):
         fitted.set_params(n_jobs=0).score(X)
 
 
+@pytest.mark.slow
 def test_numbers_of_numpy_are_numbers(tmp_path):
     numbers = {
         "n_components": 3,

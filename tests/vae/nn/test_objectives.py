@@ -171,6 +171,7 @@ def test_importance_weighted_loss_is_the_definition(n_classes, beta):
             torch.testing.assert_close(theta.grad, plain[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("beta", [0.4, 1.0])
 def test_the_encoders_gradient_is_unbiased_and_has_less_variance(beta):
     """Its mean is that of the plain gradient of the same bound."""

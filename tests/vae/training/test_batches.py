@@ -72,6 +72,7 @@ def test_pixels_go_to_a_gpu_at_once_unless_they_are_many(monkeypatch):
     assert isinstance(training_rows(ArrayRows(PIXELS), np.float32, elsewhere, 0), StoredRows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dtype", "options"),
     [
@@ -299,6 +300,7 @@ def test_max_value_is_division_with_answers_in_the_units_of_the_data(binarize):
     assert raw.reconstruct(PIXELS).max() > 100
 
 
+@pytest.mark.slow
 def test_the_type_of_the_numbers_decides_nothing():
     for options in ({"max_value": 255}, {"likelihood": "gaussian"}, {"likelihood": "poisson"}):
         bytes_, floats = vae(**options).fit(PIXELS), vae(**options).fit(PIXELS.astype(float))

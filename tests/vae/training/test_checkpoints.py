@@ -38,6 +38,7 @@ def same(a, b):
     return weights and histories and np.array_equal(*curves)
 
 
+@pytest.mark.slow
 def test_a_fit_that_goes_on_keeps_the_library_of_its_products(power_cut, tmp_path, monkeypatch):
     """Whatever another process would have measured."""
     if "onednn" not in libraries():
@@ -201,6 +202,7 @@ def test_another_configuration_is_another_fit(tmp_path, change):
     assert same(first, vae(checkpoint=tmp_path, max_iter=2).fit(X))
 
 
+@pytest.mark.slow
 def test_other_data_are_another_fit(tmp_path):
     rows = np.tile(X, (10, 1))  # more than a look at some of them sees
     changed = rows.copy()
@@ -282,6 +284,7 @@ def test_what_makes_modules_is_told_by_what_it_holds(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
+@pytest.mark.slow
 def test_every_fit_of_a_search_has_its_own_checkpoint(power_cut, tmp_path):
     estimator, folds = vae(max_iter=2), KFold(3)
     scores = cross_val_score(estimator, X, cv=folds)
@@ -391,6 +394,7 @@ def test_labels_and_weights_are_data():
     assert told(X, None, weights) != told(X, None, weights[::-1])
 
 
+@pytest.mark.slow
 def test_weighted_fits_go_on_with_the_same_bits(power_cut, tmp_path):
     weights = np.arange(len(X)) % 4
     options = {"early_stopping": True, "warm_up": 0.0, "conditional": "prior"}

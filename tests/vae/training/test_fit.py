@@ -40,6 +40,7 @@ def test_history_is_consistent():
     assert fitted.loss_curve_ == fitted.history_["loss"]
 
 
+@pytest.mark.slow
 def test_history_is_in_the_units_of_the_data():
     """At convergence the training bound is close to the score of the same rows."""
     options = {"likelihood": "gaussian", "max_iter": 40, "batch_size": 16, "warm_up": 0.0}
@@ -117,6 +118,7 @@ def test_kl_curves_go_on_with_the_history():
     assert np.isfinite(fitted.history_["n_active"]).tolist() == [True, True, False, True]
 
 
+@pytest.mark.slow
 def test_collapse_is_reported_and_success_is_not():
     with pytest.warns(PosteriorCollapseWarning, match="smaller beta"):
         collapsed = vae(beta=1e3, warm_up=0.0, max_iter=60, learning_rate_init=1e-2).fit(X)
@@ -311,6 +313,7 @@ def test_unlabelled_rows_take_part_where_the_decoder_sees_labels():
     assert fitted.score(X) > vae(**options).fit(X[:60], y[:60]).score(X) + 1
 
 
+@pytest.mark.slow
 def test_free_bits_keep_dimensions_in_use():
     kl = [
         vae(beta=4.0, warm_up=0.0, max_iter=20, free_bits=bits).fit(X).kl_per_dimension_
@@ -339,6 +342,7 @@ def test_importance_weighted_training_keeps_an_honest_history(network):
     assert -last["loss"] == pytest.approx(fitted.score_samples(X, n_importance=5).mean(), abs=1)
 
 
+@pytest.mark.slow
 def test_unlabelled_rows_take_part():
     y = np.where(np.arange(len(Y)) % 2, Y, -1)
     fitted = vae(conditional="prior", max_iter=30).fit(X, y)
@@ -595,6 +599,7 @@ class Moody(torch.nn.Sequential):
         )
 
 
+@pytest.mark.slow
 def test_modules_that_behave_in_another_way_in_training(power_cut, tmp_path):
     options = {"network": (Moody, Moody), "early_stopping": True, "batch_size": 30}
     state = torch.get_rng_state()

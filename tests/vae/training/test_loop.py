@@ -213,6 +213,7 @@ def test_plain_autoencoder_has_no_noise_and_no_kl():
     assert results[0]["loss"] == -results[0]["reconstruction"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
 def test_the_bound_rises(optimizer):
     model, x = setting(200)
