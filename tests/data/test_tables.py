@@ -115,11 +115,16 @@ def test_types_of_arrow_in_pandas_are_those_of_their_values(values, kind, expect
 
 def test_types_that_a_library_does_not_take_rows_of_are_read_all_the_same():
     arrow = pytest.importorskip("pyarrow")
-    polars = pytest.importorskip("polars")
     runs = arrow.chunked_array([arrow.compute.run_end_encode(arrow.array([5, 5, 7]))])
     assert kind_of(runs, "x") == "number" and floats(runs, ALL[1:], "x").tolist() == [5, 7]
     views = arrow.array(["a", None, "b"], arrow.string_view())
     assert categories(views, ALL[1:]).tolist() == [None, "b"]
+
+
+def test_whole_numbers_of_128_bits_are_numbers():
+    polars = pytest.importorskip("polars")
+    if not hasattr(polars, "Int128"):
+        pytest.skip("needs polars 1.18")
     wide = polars.Series([2**70, None, 1], dtype=polars.Int128)
     assert kind_of(wide, "x") == "number"
     np.testing.assert_array_equal(floats(wide, ALL, "x"), [2.0**70, np.nan, 1])
