@@ -9,7 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from scipy.linalg import eigh
+from sklearn.utils.extmath import randomized_svd
 from torch import nn
+
+from skvae.compute.threads import single_threaded
 
 __all__ = ["NOISE", "LinearMaps", "carries", "principal_maps", "start_as"]
 
@@ -19,6 +22,9 @@ NOISE = 0.5
 
 # Of a component's variance, that of the noise is this at most.
 _MOST_NOISE = 0.8
+
+# Columns of which the covariance is decomposed.
+_MOST_EXACT = 1000
 
 # Variances of standardised columns that are none.
 _RANK_TOLERANCE = 1e-6
@@ -79,9 +85,8 @@ def principal_maps(
            [0.   ]]))
     """
     x, d = np.asarray(x, np.float64), x.shape[1]
-    covariance = np.atleast_2d(np.cov(x.T, ddof=0, aweights=weights))
-    n_axes = min(n_components, d)
-    variances, axes = (a[..., ::-1] for a in eigh(covariance, subset_by_index=(d - n_axes, d - 1)))
+    with single_threaded():  # since the last bits depend on the number of threads
+        variances, axes = _principal_axes(x, min(n_components, d), weights)
     used = variances > _RANK_TOLERANCE
     variances, axes = variances[used], axes[:, used]
     axes = axes * np.sign(np.take_along_axis(axes, np.abs(axes).argmax(0)[None], 0))
@@ -94,6 +99,21 @@ def principal_maps(
     from_latent[:, :n_used] = axes * spread
 
     return LinearMaps(np.average(x, axis=0, weights=weights), to_latent, std, from_latent)
+
+
+def _principal_axes(
+    x: np.ndarray, n_axes: int, weights: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Variances, largest first, and directions, (n_features, n_axes), of rows."""
+    n, d = x.shape
+    if d > _MOST_EXACT:  # where all eigenvectors would take longer than the fit
+        shares = np.full(n, 1 / n) if weights is None else weights / weights.sum()
+        scaled = np.sqrt(shares)[:, None] * (x - shares @ x)
+        _, stds, axes = randomized_svd(scaled, n_axes, random_state=0)
+        return stds**2, axes.T
+    covariance = np.atleast_2d(np.cov(x.T, ddof=0, aweights=weights))
+    variances, axes = eigh(covariance, subset_by_index=(d - n_axes, d - 1))
+    return variances[::-1], axes[:, ::-1]
 
 
 def carries(network: nn.Module, n: int) -> bool:

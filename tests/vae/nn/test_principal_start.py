@@ -5,6 +5,7 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
+from skvae.vae.nn import principal_start
 from skvae.vae.nn.networks import initialize, mlp
 from skvae.vae.nn.principal_start import NOISE, carries, principal_maps, start_as
 
@@ -66,3 +67,14 @@ def test_components_beyond_the_rank_say_nothing(rows, n):
     assert not maps.from_latent[:, n - 1 :].any()
     assert (maps.std[n - 1 :] == 1).all()
     assert (maps.std > 0).all()
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_many_columns_have_the_components_of_few(rows, monkeypatch, weighted):
+    weights = np.arange(1.0, 61) if weighted else None
+    expected = principal_maps(rows, 4, weights)
+    monkeypatch.setattr(principal_start, "_MOST_EXACT", 4)
+    for found, exact in zip(principal_maps(rows, 4, weights), expected, strict=True):
+        np.testing.assert_allclose(found, exact, atol=1e-9)
+    few = principal_maps(rows[:2], 4)
+    assert few.to_latent[0].any() and not few.to_latent[1:].any()
