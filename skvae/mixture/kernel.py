@@ -96,16 +96,16 @@ def recent(function: Callable[..., Value]) -> Callable[..., Value]:
     Mixtures are compared by their type and their numbers, which takes less time than to work with
     them once. The function gets a copy of the mixture, which nobody changes.
     """
-    kept: list[tuple[list[bytes], tuple[Any, ...], Value]] = []
+    kept: list[tuple[tuple[Any, ...], Value]] = []
 
     def remembering(mixture: Mixture, *rest: Any) -> Value:
-        numbers = [parameter.tobytes() for parameter in mixture]
         kind = type(mixture)
-        for known, beside, value in tuple(kept):
-            if beside == (kind, *rest) and known == numbers:
+        key = kind, rest, [parameter.tobytes() for parameter in mixture]
+        for known, value in tuple(kept):
+            if known == key:
                 return value
         value = function(kind(*map(np.copy, mixture)), *rest)
-        kept[:] = [(numbers, (kind, *rest), value), *kept[: _N_RECENT - 1]]
+        kept[:] = [(key, value), *kept[: _N_RECENT - 1]]
         return value
 
     return remembering
