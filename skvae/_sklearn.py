@@ -1,5 +1,6 @@
 """Every private scikit-learn name and version difference, in one place."""
 
+import sys
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ __all__ = [
     "fit_context",
     "plain",
     "sequence_shown",
+    "written_out",
 ]
 
 try:
@@ -151,6 +153,20 @@ def sequence_shown(parts: dict[str, BaseEstimator]) -> Any:
         names=names,
         name_details=[str(part) for part in parts.values()],
     )
+
+
+def written_out(part: Any) -> str:
+    """The repr of an estimator in full: scikit-learn's own leaves out the middle of a long one.
+
+    Parameters
+    ----------
+    part : object
+        Anything that is no estimator of scikit-learn has its own repr.
+    """
+    if isinstance(part, BaseEstimator):
+        return str(part.__repr__(N_CHAR_MAX=sys.maxsize))
+
+    return repr(part)
 
 
 def derive_random_states(estimator: BaseEstimator, rng: np.random.RandomState) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from sklearn.base import BaseEstimator
 
 from skvae import recipes
+from skvae._sklearn import written_out
 from skvae.cli.arguments import Commands
 from skvae.cli.table_file import add_table_options, call_that_reads, read_table
 from skvae.table_recipes import TABLE_FEATURES
@@ -74,7 +75,7 @@ def _of_images(arguments: argparse.Namespace) -> str:
         imports="\n".join(imports),
         names=", ".join([*names, "datasets"]),
         loader=f"load_{arguments.dataset.replace('-', '_')}",
-        pipeline=pipeline.__repr__(N_CHAR_MAX=10**9),
+        pipeline=written_out(pipeline),
     )
 
 
@@ -92,7 +93,7 @@ def _of_table(arguments: argparse.Namespace) -> str:
         call=call_that_reads(path),
         target=target,
         left_out=[target, *drop],
-        pipeline=pipeline.__repr__(N_CHAR_MAX=10**9),
+        pipeline=written_out(pipeline),
     )
 
 

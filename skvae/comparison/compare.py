@@ -14,11 +14,11 @@ from typing import Any, TypeAlias
 import joblib
 import numpy as np
 from joblib import cpu_count
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from threadpoolctl import threadpool_info
 
 from skvae import __version__, recipes
-from skvae._sklearn import derive_random_states
+from skvae._sklearn import derive_random_states, written_out
 from skvae._typing import ArrayLike
 from skvae.comparison.given import check_folds, check_test, check_training
 from skvae.comparison.kept import kept_files, pick_up, rows_file
@@ -157,7 +157,7 @@ def compare_features(
         "n_folds": n_folds,
         "n_pixels": arrays["X_train"].shape[1],
         "settings_of": dataset if isinstance(dataset, str) else repr(dataset),
-        "features": {name: _written_out(t) for name, s, t in transformers if s == seeds[0]},
+        "features": {name: written_out(t) for name, s, t in transformers if s == seeds[0]},
         "classifiers": {name: repr(candidate) for name, candidate in candidates.items()},
         "seeds": list(seeds),
         "n_jobs": n_jobs,
@@ -314,14 +314,6 @@ def _run(cells: list[Cell], n_jobs: int) -> tuple[tuple[Row, ...], bool]:
             ]
 
     return tuple(rows), interrupted
-
-
-def _written_out(transformer: Any) -> str:
-    """Its repr, without scikit-learn's leaving out the middle of a long one."""
-    if isinstance(transformer, BaseEstimator):
-        return str(transformer.__repr__(N_CHAR_MAX=sys.maxsize))
-
-    return repr(transformer)
 
 
 def _environment() -> dict[str, Any]:

@@ -165,8 +165,7 @@ class AnnotatedSets:
         """All sets, with what belongs to their descriptors."""
         pulled = self.source.pull()
         if self.positions is not None:
-            sizes = np.diff(pulled.offsets)
-            check_sizes(sizes, self.positions, self.numbers, "positions")
+            check_sizes(pulled.sizes, self.positions, self.numbers, "positions")
             positions = np.concatenate(self.positions)
             pulled = replace(pulled, positions=positions)
         if self.weights is not None:

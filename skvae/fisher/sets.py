@@ -157,7 +157,7 @@ class PackedSets:
         """Units of the weights of each set, which has no zeros, or None where all are 1."""
         if self.weights is None or len(self.weights) == 0:
             return None
-        filled = np.diff(self.offsets) > 0
+        filled = self.sizes > 0
         units = np.ones(len(filled))
         units[filled] = far_unit(np.maximum.reduceat(self.weights, self.offsets[:-1][filled]))
         return None if (units == 1).all() else units

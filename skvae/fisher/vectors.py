@@ -174,7 +174,7 @@ class SetVectors:
         """Vectors and scales of sets whose weights are very large or small: that of sums of those
         in units of their own, times these."""
         assert sets.weights is not None
-        weights = sets.weights / np.repeat(units, np.diff(sets.offsets))
+        weights = sets.weights / np.repeat(units, sets.sizes)
         vectors, scales = self.of_batch(replace(sets, weights=weights))
         vectors = self._in_unit_of_weights(vectors, units[:, None, None])
         with np.errstate(over="ignore"):  # of scales, which a vector does not show
