@@ -14,7 +14,7 @@ from skvae.fisher.codec import Codec
 from skvae.fisher.coordinates import Move
 from skvae.fisher.parts import fitted_model
 from skvae.fisher.set_encoder import SetEncoder, Spatial
-from skvae.fisher.words import FarWords, check_near, has_far_words, learn
+from skvae.fisher.words import check_near, has_far_words, learn, usual_distance
 from skvae.mixture.assignment import Assignment
 from skvae.mixture.missing import filled
 from skvae.mixture.statistics import Mixture
@@ -125,14 +125,13 @@ class _WordsEncoder(SetEncoder):
     def _codec(self) -> Codec:
         given = np.asarray(self.vocabulary_.cluster_centers_)
         centers = given.astype(np.float64)
-        # Any variance has the same nearest center; that of the centers keeps numbers near one.
-        variance = centers.var(axis=0).max()
+        # Any variance has the same nearest center; that of most centers keeps numbers near one.
+        far = self._far_words
+        variance = usual_distance(centers) ** 2 if far else centers.var(axis=0).max()
         if variance <= np.finfo(np.float64).tiny:  # its inverse is infinite
             variance = 1.0
         n_words = len(centers)
         words = Mixture(np.full(n_words, 1 / n_words), centers, np.full(centers.shape, variance))
-        if self._far_words:
-            words = FarWords.of(centers)
         return Codec(
             words,
             (self._sums,),

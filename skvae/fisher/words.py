@@ -3,17 +3,15 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import DTypeLike
 from scipy.sparse import csr_array
 from sklearn.metrics import pairwise_distances_argmin_min
 
 from skvae._typing import Array, FloatArray, IntArray
-from skvae.mixture.statistics import Mixture
 
-__all__ = ["FarWords", "Words", "check_near", "has_far_words", "learn"]
+__all__ = ["Words", "check_near", "has_far_words", "learn", "usual_distance"]
 
-# How many times farther than usual a word may lie before the mean of all has no digits of float32
-# for the others, and before float64 has none about any center.
+# How many times farther than usual a word may lie before the variance of all has no digits of
+# float32 for the others, and before float64 has none about any center.
 _FAR, _FARTHEST = 1e3, 1e12
 # Of their size, below which distances of words may be rounding errors.
 _ROUNDING = 1e-6
@@ -118,7 +116,7 @@ def check_near(centers: FloatArray, before: FloatArray) -> None:
 
 
 def has_far_words(centers: FloatArray) -> bool:
-    """Whether the mean of all words is far from most of them, so that :class:`FarWords` are needed.
+    """Whether some words lie so far out that their variance says nothing of the others.
 
     Examples
     --------
@@ -133,26 +131,17 @@ def has_far_words(centers: FloatArray) -> bool:
     return bool(np.abs(centers - middle).max() > _FAR * usual > 0)
 
 
-class FarWords(Mixture):
-    """Words of which some lie far out, about the median of all.
+def usual_distance(centers: FloatArray) -> float:
+    """How far words usually are from their median, whatever a few of them are.
 
-    Their variance is that of the others, so that logarithms of densities near these keep digits.
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.fisher.words import usual_distance
+    >>> usual_distance(np.array([[0.0], [1.0], [3.0], [9.0], [1e6]]))
+    3.0
     """
-
-    @classmethod
-    def of(cls, centers: FloatArray) -> "FarWords":
-        """Words by their centers, (K, d)."""
-        _, usual = _middle(centers)
-
-        return cls(
-            np.full(len(centers), 1 / len(centers)), centers, np.full_like(centers, usual**2)
-        )
-
-    def center(self, dtype: DTypeLike) -> FloatArray:
-        """The median, rounded to ``dtype``."""
-        middle: FloatArray = np.median(self.means, axis=0).astype(dtype).astype(np.float64)
-
-        return middle
+    return _middle(centers)[1]
 
 
 def _middle(centers: FloatArray) -> tuple[FloatArray, float]:

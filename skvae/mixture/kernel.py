@@ -20,6 +20,7 @@ from skvae.mixture.statistics import (
     log_joints_at_means,
     natural_parameters,
     relative_parameters,
+    spreads,
 )
 
 __all__ = ["Kernel", "Part", "recent", "recent_center", "recent_kernel"]
@@ -27,6 +28,8 @@ __all__ = ["Kernel", "Part", "recent", "recent_center", "recent_kernel"]
 # Bytes of posteriors and features worked on at a time: they stay in the cache, and each numpy call
 # is long enough that threads seldom wait for one another in Python.
 _CHUNK_BYTES = 2**22
+# Spread in nats from which on least posteriors would count, times the squares of what lies far out.
+_DISTANT = 1e12
 # Mixtures whose parameters are kept.
 _N_RECENT = 2
 
@@ -88,23 +91,24 @@ class Kernel:
         highest = log_joints_at_means(eta, mixture.covariances)
         self.normalizers = highest[self.order[:n], None]
         self.lowest = highest[self.order[: n or None]].max() - float32_nats(len(center))
+        if spreads(eta, mixture.covariances).max() > _DISTANT:
+            self.lowest = np.inf  # every descriptor is far from some component
 
 
 def recent(function: Callable[..., Value]) -> Callable[..., Value]:
     """Let a function of a mixture, and of what can be compared, remember its last few values.
 
-    Mixtures are compared by their type and their numbers, which takes less time than to work with
-    them once. The function gets a copy of the mixture, which nobody changes.
+    Mixtures are compared by their numbers, which takes less time than to work with them once. The
+    function gets a copy of the mixture, which nobody changes.
     """
     kept: list[tuple[tuple[Any, ...], Value]] = []
 
     def remembering(mixture: Mixture, *rest: Any) -> Value:
-        kind = type(mixture)
-        key = kind, rest, [parameter.tobytes() for parameter in mixture]
+        key = rest, [parameter.tobytes() for parameter in mixture]
         for known, value in tuple(kept):
             if known == key:
                 return value
-        value = function(kind(*map(np.copy, mixture)), *rest)
+        value = function(Mixture(*map(np.copy, mixture)), *rest)
         kept[:] = [(key, value), *kept[: _N_RECENT - 1]]
         return value
 

@@ -41,6 +41,9 @@ __all__ = [
 # of a log-joint may come to in float32, in nats.
 _CONSTANT = 1e-5
 _CONSTANT_NATS = 8
+# How many times nearer most components have to be to their median than to their mean for it to be
+# the center.
+_FAR = 1e3
 
 
 def float32_nats(d: int) -> int:
@@ -63,11 +66,20 @@ class Mixture(NamedTuple):
 
         Products lose the digits of (mu_k - c)^2 / sigma_k^2. Its sum over components is least at
         the mean of the means weighted by their precisions, which is near the narrowest ones. About
-        the mean of the data, float32 vectors of blank patches were wrong by half.
+        the mean of the data, float32 vectors of blank patches were wrong by half. A few components
+        far out would draw it away from all others: then it is the median.
         """
         precision = 1 / self.covariances
         center: FloatArray = (precision * self.means).sum(axis=0) / precision.sum(axis=0)
+        if (distance := self._usual_distance(center)) > _FAR:
+            median = np.median(self.means, axis=0)
+            center = median if _FAR * self._usual_distance(median) < distance else center
         return center.astype(dtype).astype(np.float64)
+
+    def _usual_distance(self, center: FloatArray) -> float:
+        """Of most components from a center, in standard deviations."""
+        squares = (self.means - center) ** 2 / self.covariances
+        return float(np.sqrt(np.median(squares.sum(axis=1))))
 
 
 @dataclass(frozen=True)

@@ -197,3 +197,21 @@ def test_a_word_without_residual_is_zero_beside_others(rng):
     blocks = vlad.transform(moved[None]).reshape(6, 3)
     assert (blocks.any(axis=1)).sum() == 1
     assert np.linalg.norm(blocks) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("distance", [1e4, 1e7, 1e10, 1e12])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("statistics", [by_numpy, by_torch])
+def test_a_component_far_out_takes_no_digits_from_the_others(rng, statistics, dtype, distance):
+    means = rng.normal(size=(5, 4))
+    means[2] += distance
+    mixture = Mixture(np.full(5, 0.2), means, np.full((5, 4), 0.1))
+    x = (means[[0, 1, 3, 4] * 10] + 0.3 * rng.normal(size=(40, 4))).astype(dtype)
+    exact, gamma = posteriors(x, mixture)
+    ((_, log_likelihood, found),) = log_posteriors(x, mixture)
+    assert np.allclose(log_likelihood, exact.astype(float), rtol=1e-6)
+    assert np.allclose(found, gamma.astype(float), atol=1e-5)
+
+    ((_, totals),) = statistics(x, np.array([0, 40]), mixture)
+    vector = whiten(totals.astype(float), np.array([40]), mixture, mixture.center(dtype))
+    assert np.allclose(vector[0], fisher_vector(x, mixture, gamma), atol=1e-5)
