@@ -146,7 +146,7 @@ def work(form, folder, name, method, n_jobs):
         fitted.fit([generated[i] for i in range(0, N_SETS, 500)])
     start = time.perf_counter()
     found = getattr(fitted, method)(X)
-    vectors = found if method == "transform" else found.transform([X[0]])
+    vectors = found if method == "transform" else found.transform([next(iter(X))])
     return time.perf_counter() - start, float(np.abs(vectors, dtype=np.float64).sum())
 
 
