@@ -3,11 +3,13 @@
 ``OMP_NUM_THREADS=1 python vae_outliers.py`` learns from half of the rows of the usual classes of
 four sets that ship with scikit-learn, standardised, alone and with outliers among them, a tenth of
 as many, and prints the area under the ROC curve of all other rows, mean of three halves. PyOD's VAE
-(``pyod`` 3.6) has its defaults, and so has every other; some three minutes.
+(``pyod`` 3.6) has its defaults, and so has every other; some three minutes. ``--max-iter`` is for
+longer fits of the VAE, ``--sets`` and ``--detectors`` choose some.
 """
 
 import argparse
 import warnings
+from functools import partial
 
 import numpy as np
 from sklearn import datasets
@@ -43,7 +45,7 @@ class PyodVAE:
 
 
 DETECTORS = {
-    "VAE": lambda seed: VAETransformer(16, random_state=seed),
+    "VAE": lambda seed, **options: VAETransformer(16, random_state=seed, **options),
     "IsolationForest": lambda seed: IsolationForest(random_state=seed),
     "LOF": lambda seed: LocalOutlierFactor(novelty=True),
     "PyOD's VAE": PyodVAE,
@@ -63,12 +65,13 @@ def split(X, y, contaminated, seed):
     return scaler.transform(X[learned]), scaler.transform(X[tested]), y[tested]
 
 
-def rows(n_seeds):
-    for name, (load, outlier) in SETS.items():
+def rows(detectors, sets, n_seeds):
+    for name in sets:
+        load, outlier = SETS[name]
         X, labels = load(return_X_y=True)
         for contaminated in (False, True):
             cells = []
-            for make in DETECTORS.values():
+            for make in detectors.values():
                 areas = []
                 for seed in range(n_seeds):
                     learned, tested, odd = split(X, labels == outlier, contaminated, seed)
@@ -81,9 +84,18 @@ def rows(n_seeds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--max-iter", type=int, help="epochs of the VAE")
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--detectors", nargs="+", choices=DETECTORS, default=list(DETECTORS))
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    show(["outliers in", "learned from", *DETECTORS], rows(arguments.seeds))
+    detectors = {name: DETECTORS[name] for name in arguments.detectors}
+    if arguments.max_iter is not None and "VAE" in detectors:
+        detectors["VAE"] = partial(detectors["VAE"], max_iter=arguments.max_iter)
+    show(
+        ["outliers in", "learned from", *detectors],
+        rows(detectors, arguments.sets, arguments.seeds),
+    )
 
 
 if __name__ == "__main__":

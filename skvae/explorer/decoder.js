@@ -62,6 +62,22 @@ const LAYERS = {
     return (x) => through(steps, x).map((value, i) => value + x[i]);
   },
 
+  // Probabilities of categories, which lie next to each other.
+  softmax: ({ first, sizes }) => (x) => {
+    const shares = Array.from(x);
+    let start = first;
+    for (const size of sizes) {
+      const logits = shares.slice(start, start + size);
+      const highest = Math.max(...logits);
+      const weights = logits.map((logit) => Math.exp(logit - highest));
+      const total = weights.reduce((sum, weight) => sum + weight, 0);
+      weights.forEach((weight, i) => { shares[start + i] = weight / total; });
+      start += size;
+    }
+
+    return shares;
+  },
+
   channels_last: ({ shape: [nChannels, nPixels] }) => (x) =>
     x.map((_, i) => x[(i % nChannels) * nPixels + Math.floor(i / nChannels)]),
 };
@@ -69,11 +85,12 @@ const LAYERS = {
 const makeSteps = (layers) => layers.map((layer) => LAYERS[layer.kind](layer));
 const through = (steps, x) => steps.reduce((h, step) => step(h), x);
 
-// A decoder that knows classes sees z and the indicators of the class; the page defines meanOf before this.
-function makeDecoder({ n_labels: nLabels, layers, offset, scale }) {
+// A decoder that knows classes sees z and the indicators of the class; the page defines meansOf before this.
+function makeDecoder({ n_labels: nLabels, layers, widths, offset, scale }) {
   const steps = makeSteps(layers);
+  const meanOf = widths.flatMap((width, block) => Array(width).fill(meansOf[block]));
   const indicators = (label) => Array.from({ length: nLabels }, (_, k) => Number(k === label));
 
   return (z, label) =>
-    through(steps, [...z, ...indicators(label)]).map((x, i) => meanOf(x) * scale[i] + offset[i]);
+    through(steps, [...z, ...indicators(label)]).map((x, i) => meanOf[i](x) * scale[i] + offset[i]);
 }

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from skvae.vae.descriptions import Blocks, is_categorical, likelihood_of
 from skvae.vae.fitted import FittedVAE
 from skvae.vae.nn.model import VAE, load_arrays
 from skvae.vae.nn.networks import ToRows
@@ -30,15 +31,16 @@ def export_decoder(fitted: FittedVAE) -> dict[str, Any]:
     Returns
     -------
     decoder : dict
-        ``n_labels``, inputs behind z that tell the class; ``layers``, a list of dicts; ``mean``,
-        the expression behind them; ``offset`` and ``scale`` of each feature, which give the units
-        of X. Weights are float32 in base64.
+        ``n_labels``, inputs behind z that tell the class; ``layers``, a list of dicts; ``means``,
+        the expressions behind them, of blocks of features, and ``widths``, how many each is for;
+        ``offset`` and ``scale`` of each feature, which give the units of X. Weights are float32 in
+        base64.
 
     Raises
     ------
     ValueError
-        If the network holds a layer that the page cannot compute, or the likelihood has no mean
-        that it can.
+        If the network holds a layer that the page cannot compute, the likelihood has no mean that
+        it can, or the decoder sees conditions.
 
     Examples
     --------
@@ -48,10 +50,13 @@ def export_decoder(fitted: FittedVAE) -> dict[str, Any]:
     >>> X = np.random.default_rng(0).random((20, 6))
     >>> vae = VAETransformer(2, hidden_layer_sizes=(5,), likelihood="bernoulli", max_iter=1).fit(X)
     >>> decoder = export_decoder(vae.fitted_)
-    >>> [layer["kind"] for layer in decoder["layers"]], decoder["mean"]
-    (['linear', 'relu', 'linear'], '1 / (1 + Math.exp(-output))')
+    >>> [layer["kind"] for layer in decoder["layers"]], decoder["means"]
+    (['linear', 'relu', 'linear'], ['1 / (1 + Math.exp(-output))'])
     """
-    mean = fitted.likelihood.page_expression()
+    if fitted.conditions is not None:
+        raise ValueError("The page has no controls for conditions=, which this decoder sees.")
+    blocks = _blocks(fitted)
+    means = ["output" if is_categorical(part) else _expression(part) for part, _ in blocks]
     model = load_arrays(VAE(**fitted.architecture), fitted.parameters).eval()
     n_labels = model.n_classes if model.labels_in_decoder else 0
     layers, shape = _export(model.decoder, (model.n_components + (n_labels or 0),))
@@ -72,8 +77,9 @@ def export_decoder(fitted: FittedVAE) -> dict[str, Any]:
 
     return {
         "n_labels": n_labels,
-        "layers": layers,
-        "mean": mean,
+        "layers": layers + _softmaxes(blocks),
+        "means": means,
+        "widths": [sum(sizes) for _, sizes in blocks],
         "offset": offset,
         "scale": scale,
     }
@@ -82,6 +88,31 @@ def export_decoder(fitted: FittedVAE) -> dict[str, Any]:
 def encode_floats(array: np.ndarray) -> str:
     """An array as base64 of its numbers, little-endian float32, row by row."""
     return base64.b64encode(np.ascontiguousarray(array, "<f4").tobytes()).decode("ascii")
+
+
+def _blocks(fitted: FittedVAE) -> Blocks:
+    """Likelihoods of blocks of features, and the widths of their columns."""
+    likelihood = fitted.architecture["likelihood"]
+    if isinstance(likelihood, tuple):
+        return likelihood
+
+    return ((likelihood, (1,) * fitted.architecture["n_features"]),)
+
+
+def _expression(likelihood: Any) -> str:
+    return likelihood_of(likelihood).page_expression()
+
+
+def _softmaxes(blocks: Blocks) -> Layers:
+    """Layers that make probabilities of the outputs of categories."""
+    widths = [sum(sizes) for _, sizes in blocks]
+    firsts = [sum(widths[:i]) for i in range(len(blocks))]
+
+    return [
+        {"kind": "softmax", "first": first, "sizes": list(sizes)}
+        for (likelihood, sizes), first in zip(blocks, firsts, strict=True)
+        if is_categorical(likelihood)
+    ]
 
 
 def _export(module: nn.Module, shape: Shape) -> tuple[Layers, Shape]:

@@ -17,6 +17,7 @@ from skvae.data.rows import validate_rows
 from skvae.data.writable import replacing
 from skvae.explorer.decoders import encode_floats, export_decoder
 from skvae.explorer.units import decoder_in_units, inverse_of
+from skvae.vae.columns import Columns
 from skvae.vae.descriptions import network_of
 from skvae.vae.fitted import FittedVAE
 from skvae.vae.labels import distinct_labels, encode_labels, split_labels
@@ -56,7 +57,7 @@ def save_explorer(
         else in those which it was fitted on.
     path : str or path-like
         HTML file to write; its folder is made if need be.
-    X : array-like of shape (n_samples, n_features), default=None
+    X : array-like or DataFrame of shape (n_samples, n_features), default=None
         Rows whose posterior means the page knows: marks on the map, and places to start from. Of
         more than 2,000, so many are taken at even distances.
     y : array-like of shape (n_samples,), default=None
@@ -74,7 +75,8 @@ def save_explorer(
     ------
     ValueError
         If there is no ``VAETransformer`` or it is not fitted, its decoder is of the user's own
-        making with layers that the page does not know, or the page would take more than 5 MB.
+        making with layers that the page does not know, or sees conditions, a table is to be an
+        image, or the page would take more than 5 MB.
     OSError
         If the file cannot be written; one that was there is left as it was.
 
@@ -103,8 +105,10 @@ def save_explorer(
     points, names = (None, {}) if means is None else _points(means, y, class_names)
     prior = _prior(fitted, vae, names) if fitted.variational else None
     decoder, inverse = export_decoder(fitted), inverse_of(before)
+    if inverse is not None and fitted.columns is None:
+        decoder = decoder_in_units(decoder, inverse)
     content = {
-        "decoder": decoder if inverse is None else decoder_in_units(decoder, inverse),
+        "decoder": decoder,
         **_latent_space(vae, prior, means),
         "points": points,
         "prior": prior,
@@ -239,6 +243,8 @@ def _output(
     else:
         assert means is not None  # without a prior the page has rows
         rows = vae.inverse_transform(means[:256])
+    if fitted.columns is not None:
+        return _output_of_table(fitted.columns, fitted.columns.to_matrix(rows))
     inverse = inverse_of(before)
     rows = rows if inverse is None else inverse(rows)
     if shape is not None:
@@ -248,15 +254,33 @@ def _output(
     numbered = [f"x{i}" for i in range(rows.shape[1])]
     named = vae if inverse is None else before[0]
     names = getattr(named, "feature_names_in_", numbered)
-    shown = np.sort(np.argsort(-rows.std(axis=0), kind="stable")[:MAX_FEATURES])
+
+    return _features(names, _ends_of(rows), variations=rows.std(axis=0))
+
+
+def _ends_of(rows: np.ndarray) -> np.ndarray:
+    """Least and greatest value of each column, (n_features, 2)."""
+    return np.stack([rows.min(axis=0), rows.max(axis=0)], axis=1)
+
+
+def _output_of_table(columns: Columns, x: np.ndarray) -> dict[str, Any]:
+    """How to show the network's columns: numbers, and the probability of each category."""
+    ends = _ends_of(x)
+    is_category = np.isin(columns.column_of, list(columns.categories))
+    ends[is_category] = 0, 1
+    scales = np.where(is_category, 1, x.std(axis=0).clip(1e-300))
+
+    return _features(columns.feature_names, ends, variations=x.std(axis=0) / scales)
+
+
+def _features(names: Any, ends: np.ndarray, variations: np.ndarray) -> dict[str, Any]:
+    """Features to show with a bar each, those that vary most."""
+    shown = np.sort(np.argsort(-variations, kind="stable")[:MAX_FEATURES])
 
     return {
         "image": None,
-        "n_features": rows.shape[1],
-        "features": [
-            {"index": int(i), "name": names[i], "ends": [rows[:, i].min(), rows[:, i].max()]}
-            for i in shown
-        ],
+        "n_features": len(ends),
+        "features": [{"index": int(i), "name": names[i], "ends": ends[i].tolist()} for i in shown],
     }
 
 
@@ -264,6 +288,12 @@ def _image_shape(vae: VAETransformer, image_shape: Any) -> tuple[int, ...] | Non
     n_features = vae.n_features_in_
     if image_shape is None:
         return None
+    if vae.fitted_.columns is not None:
+        if image_shape == "auto":
+            return None
+        raise ValueError(
+            "Columns with likelihoods of their own are no image: leave image_shape out."
+        )
     if image_shape == "auto":
         image_shape = vae.fitted_.architecture["image_shape"] or vae.image_shape
         square = round(n_features**0.5) ** 2 == n_features >= _MIN_PIXELS
@@ -302,7 +332,7 @@ def _fill(title: str, description: str, content: dict[str, Any]) -> bytes:
         title=title,
         description=description,
         content=content,
-        mean=content["decoder"]["mean"],
+        means=content["decoder"]["means"],
         style=folder.joinpath("page.css").read_text("utf-8"),
         licence=folder.joinpath("vendor", "LICENSE").read_text("utf-8"),
         library=re.sub(r"//# sourceMappingURL=.*", "", library),

@@ -87,6 +87,20 @@ def test_the_page_decodes_as_python_does(options, X, image_shape, open_page):
     assert np.abs((decoded(page, z) - vae.inverse_transform(z.astype(float))) / unit).max() < 1e-4
 
 
+def test_the_page_decodes_a_table_as_python_does(open_page):
+    ports = RNG.choice(["C", "Q", "S"], 60)
+    table = pd.DataFrame(
+        {"port": ports, "fare": RNG.lognormal(3, 1, 60), "smokes": RNG.random(60) < 0.3}
+    )
+    vae = VAETransformer(3, max_iter=3, random_state=0).fit(table)
+    z = RNG.normal(size=(50, 3)).astype(np.float32)
+    fitted, shown = vae.fitted_, decoded(open_page(vae, table), z)
+    expected = fitted.decode_input(z, fitted.to_units)
+
+    assert np.abs(shown - expected).max() < 1e-4 * np.abs(expected).max()
+    np.testing.assert_allclose(shown[:, 1:4].sum(axis=1), 1)
+
+
 def test_a_frame_decodes_once_however_far_the_hand_has_moved(open_page, on_the_map):
     page = open_page(on_the_map)
     where(page)

@@ -40,8 +40,26 @@ def test_linear_layers_are_the_decoder():
             x = floats(layer["weight"]).reshape(layer["shape"]) @ x + floats(layer["bias"])
     x = x * exported["scale"] + exported["offset"]
 
-    assert exported["mean"] == "output"
+    assert exported["means"] == ["output"] and exported["widths"] == [12]
     assert np.abs(x - vae.inverse_transform([z])[0]).max() < 1e-6
+
+
+def test_categories_are_probabilities_and_blocks_have_means_of_their_own():
+    table = np.hstack([X[:, :2], np.arange(20)[:, None] % 3, np.arange(20)[:, None] % 2])
+    blocks = [("g", "gaussian_diag", [0]), ("c", "categorical", [2, 3]), ("p", "poisson", [1])]
+    table[:, 1] = np.round(5 * table[:, 1])
+    vae = VAETransformer(2, likelihood=blocks, hidden_layer_sizes=(5,), max_iter=1).fit(table)
+    exported = export_decoder(vae.fitted_)
+
+    assert exported["means"] == ["output", "output", "Math.exp(output)"]
+    assert exported["widths"] == [1, 5, 1]
+    assert exported["layers"][-1] == {"kind": "softmax", "first": 1, "sizes": [3, 2]}
+
+
+def test_conditions_are_refused():
+    vae = VAETransformer(2, conditional="decoder", conditions=[0], max_iter=1).fit(X)
+    with pytest.raises(ValueError, match="no controls for conditions="):
+        export_decoder(vae.fitted_)
 
 
 def test_convolutions_keep_their_shapes():

@@ -104,6 +104,19 @@ def test_named_columns_are_features(page):
 
 
 @pytest.mark.slow
+def test_a_table_shows_numbers_and_the_probability_of_each_category(page):
+    table = pd.DataFrame({"port": ["S", "C", "S"] * 9, "fare": np.arange(27.0)})
+    fitted = vae().fit(table)
+    content = content_of(page(fitted, table))
+    shown = {feature["name"]: feature["ends"] for feature in content["features"]}
+
+    assert list(shown) == list(fitted.columns_.feature_names) == ["fare", "port_C", "port_S"]
+    assert shown["port_C"] == shown["port_S"] == [0, 1]
+    assert content["image"] is None and len(base64.b64decode(content["points"]["z"])) == 27 * 8
+    with pytest.raises(ValueError, match="are no image: leave image_shape out"):
+        page(fitted, image_shape=(1, 3))
+
+
 def test_the_map_has_equal_units_and_room_for_all_classes(page, digits):
     X, y = digits
     model = vae(conditional="prior", max_iter=20).fit(X, y)
