@@ -300,6 +300,7 @@ class Batches:
         self._rank, self._n_ranks, self._visits = rank, n_ranks, visits
         self.steps_per_epoch = steps_per_epoch or math.ceil(len(x) / batch_size)
         self._place: torch.Tensor | None = None
+        self.rows_per_epoch = self.steps_per_epoch * batch_size
 
     def seed_of(self, stream: int, epoch: int) -> int:
         """Seed of a stream in epoch 0, 1, ... of this fit."""

@@ -27,6 +27,9 @@ __all__ = ["library_for", "noise_of", "step_of", "train"]
 # Steps between two looks at the loss, which on a GPU waits for the steps before it.
 _STRETCH = 100
 
+# Rows of an epoch whose loss is taken, at least: all steps would take a tenth longer.
+_RECORDED_ROWS = 10_000
+
 Step = Callable[..., torch.Tensor | None]
 
 
@@ -68,7 +71,9 @@ def train(
     ------
     progress : Progress
         The record holds ``loss`` and ``reconstruction``; with a KL term also ``elbo``, ``kl`` and
-        the ``kl_weight`` of the last step. The last one of an epoch has ``step == n_steps``.
+        the ``kl_weight`` of the last step. The last one of an epoch has ``step == n_steps``. Of
+        epochs of 20,000 rows or more it is the mean over every second batch, or third, and so on,
+        and of 10,000 rows.
     """
     device = batches.x.device
     descend: Step = step_of(model, optimizer, objective, batches.y, library)
@@ -76,6 +81,7 @@ def train(
         descend = GraphedStep(descend, optimizer)
     seeded = _SeededStep(descend, device) if model.has_user_modules else None
     descend = seeded or descend
+    every = max(1, min(batches.rows_per_epoch // _RECORDED_ROWS, _STRETCH))
     for epoch in range(epochs_done, math.ceil(schedule.n_steps / batches.steps_per_epoch)):
         if seeded is not None:
             seeded.restart(batches.seed_of(MODULES, epoch) + ranks.rank)
@@ -85,7 +91,7 @@ def train(
         for step, (x, noise, y, u) in enumerate(islice(batches.of_epoch(epoch), n_steps)):
             beta = schedule.kl_weight(first + step)
             set_rate(optimizer, schedule.learning_rate(first + step))
-            sums = descend(x, noise, y, beta, u)
+            sums = descend(x, noise, y, beta, u, step % every == 0)
             if sums is not None:
                 totals += sums
                 n_seen += x.shape[0]

@@ -7,6 +7,7 @@ import torch
 from skvae.vae.nn.model import VAE, to_arrays
 from skvae.vae.schedule import Schedule
 from skvae.vae.training.batches import Batches, Noise
+from skvae.vae.training.fused import FusedStep
 from skvae.vae.training.loop import train
 from skvae.vae.training.optimizers import OPTIMIZERS
 
@@ -98,6 +99,22 @@ def test_progress_is_told_within_long_epochs_as_means_until_then():
     assert [(step, n_steps) for step, n_steps, _ in told] == [(100, 250), (200, 250), (250, 250)]
     losses = np.array([record["loss"] for _, _, record in told])
     assert (np.abs(np.diff(losses)) < 0.3).all() and (losses > 3).all()
+
+
+def test_records_of_large_epochs_are_of_ten_thousand_rows(monkeypatch):
+    taken, original = [], FusedStep.__call__
+
+    def spy(self, x, noise, y, beta, u, wanted):
+        taken.append(len(x) if wanted else 0)
+        return original(self, x, noise, y, beta, u, wanted)
+
+    monkeypatch.setattr(FusedStep, "__call__", spy)
+    for n_rows, every in ((19_000, 1), (20_000, 2), (57_000, 5)):
+        model, x = setting(n_rows)
+        records = run(model, x, 1, batch_size=1000)
+        assert [n > 0 for n in taken] == [step % every == 0 for step in range(n_rows // 1000)]
+        assert len(records) == 1 and sum(taken) >= 10_000
+        taken.clear()
 
 
 def test_one_record_an_epoch_and_lazily():
