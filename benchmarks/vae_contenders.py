@@ -25,6 +25,7 @@ from skvae.vae.training.loop import library_for, train
 from skvae.vae.training.optimizers import OPTIMIZERS, flatten
 
 BATCH, LATENT, RATE = 64, 100, 1e-3
+SLICE = 100  # steps of a turn
 
 
 class Setting(NamedTuple):
@@ -80,7 +81,10 @@ def convolutional_model():
 
 
 class Skvae:
-    """The training loop of ``VAETransformer.fit``; ``n_threads`` is its ``n_jobs``."""
+    """The training loop of ``VAETransformer.fit``; ``n_threads`` is its ``n_jobs``.
+
+    An epoch, on whose length it depends how often the loss is taken, is a pass in whole hundreds.
+    """
 
     def __init__(self, rows, n_threads=1, optimizer="adam", device="cpu", setting=STANDARD):
         self.n_threads = n_threads
@@ -94,7 +98,7 @@ class Skvae:
                 Noise(LATENT),
                 batch_size=setting.batch,
                 seed=0,
-                steps_per_epoch=10**6,
+                steps_per_epoch=SLICE * max(1, len(rows) // (SLICE * setting.batch)),
             ),
             Schedule(10**9, RATE, cosine=True, beta=1.0, warm_up=0.0),
             library=library_for(model, setting.batch),
@@ -102,7 +106,7 @@ class Skvae:
 
     def __call__(self, n_steps):
         with scoped_runtime(self.n_threads):
-            for _ in range(n_steps // 100):
+            for _ in range(n_steps // SLICE):
                 next(self.progress)
 
 

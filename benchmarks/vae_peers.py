@@ -26,6 +26,7 @@ from vae_contenders import (
     ENCODER,
     LATENT,
     RATE,
+    SLICE,
     EagerLoop,
     Floor,
     Pythae,
@@ -43,7 +44,6 @@ from skvae.vae.nn.objectives import Objective
 from skvae.vae.training.fused import FusedStep
 from skvae.vae.training.optimizers import OPTIMIZERS, flatten
 
-SLICE = 100  # steps of a turn
 SETTINGS = [Setting(64, 200), Setting(512, 200), Setting(64, 500), Setting(512, 500)]
 TABLES = [
     "steps",

@@ -29,22 +29,25 @@ class Library(NamedTuple):
 
     name: str
 
-    linear: Callable[[Tensor, Tensor, Tensor], Tensor]
-    """``h @ weight.T + bias`` of rows (n, n_in), a weight (n_out, n_in) and a bias (n_out,)."""
+    linear: Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
+    """``h @ matrix + bias`` of rows (n, n_in), a matrix (n_in, n_out) and a bias (n_out,)."""
 
     product: Callable[[Tensor, Tensor, Tensor | None], Tensor]
-    """``a @ b``, into a third tensor if there is one."""
+    """``a @ b``."""
+
+    writes: bool
+    """Whether results go straight into the last tensor, if there is one; else they are copied."""
 
 
-def _torch_linear(h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    return torch.addmm(bias, h, weight.t())
+def _torch_linear(h: Tensor, matrix: Tensor, bias: Tensor, out: Tensor | None) -> Tensor:
+    return torch.addmm(bias, h, matrix, out=out)
 
 
 def _torch_product(a: Tensor, b: Tensor, out: Tensor | None) -> Tensor:
     return torch.mm(a, b, out=out)
 
 
-TORCH = Library("torch", _torch_linear, _torch_product)
+TORCH = Library("torch", _torch_linear, _torch_product, writes=True)
 """What torch itself takes, MKL as a rule: of any dtype, on any device."""
 
 
@@ -59,15 +62,15 @@ def libraries() -> dict[str, Library]:
     pointwise: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
     if pointwise is not None and torch.backends.mkldnn.is_available():
 
-        def linear(h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-            out: Tensor = pointwise(h, weight, bias, "none", [], "")
-            return out
+        def linear(h: Tensor, matrix: Tensor, bias: Tensor, out: Tensor | None) -> Tensor:
+            new: Tensor = pointwise(h, matrix.t(), bias, "none", [], "")
+            return new if out is None else out.copy_(new)
 
         def product(a: Tensor, b: Tensor, out: Tensor | None) -> Tensor:
             new: Tensor = pointwise(a, b.t(), None, "none", [], "")
             return new if out is None else out.copy_(new)
 
-        found["onednn"] = Library("onednn", linear, product)
+        found["onednn"] = Library("onednn", linear, product, writes=False)
 
     return found
 
@@ -167,7 +170,7 @@ def _times(known: list[Library], n_rows: int, n_in: int, n_out: int) -> list[flo
 
     def seconds(library: Library) -> float:
         start = perf_counter()
-        library.linear(h, weight, bias)
+        library.linear(h, weight.t(), bias, None)
         library.product(d_out.t(), h, d_weight)
         library.product(d_out, weight, None)
         return perf_counter() - start

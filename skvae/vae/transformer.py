@@ -264,7 +264,8 @@ class VAETransformer(
     history_ : dict of list
         Per epoch: ``loss``, ``reconstruction``, ``elbo``, ``kl``, ``kl_weight``, and
         ``validation_elbo`` with early stopping; means per row, in nats, for densities in the
-        units of X. ``n_active`` is ``n_active_`` on the rows of ``kl_curves_``.
+        units of X, over about 10,000 rows of epochs of 20,000 or more. ``n_active`` is
+        ``n_active_`` on the rows of ``kl_curves_``.
     kl_curves_ : ndarray of shape (n_epochs, n_components)
         ``kl_per_dimension_`` after each epoch, on one training row of thirty (30 to 1,000 rows).
     loss_curve_ : list of float

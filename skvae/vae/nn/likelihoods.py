@@ -8,6 +8,7 @@ whose sum over features is ``log_prob`` and over some of them that of rows with 
 ``log_prob_and_gradient(x, output)``, by which a step of training goes without autograd: the sum of
 ``log_prob`` over rows, and what ``backward`` of its negative, the loss, would give ``output``. The
 gradients of its own parameters are written into their ``.grad``. It may overwrite ``output``.
+``gradient_alone(x, output)`` does so without the sum, in most steps of a large epoch.
 """
 
 import math
@@ -64,7 +65,11 @@ class Bernoulli(nn.Module):
         """Sum of log p(x|z), (), and the gradient of the loss by the logits, (n, n_features)."""
         log_p = torch.dot(x.reshape(-1), logits.reshape(-1)) - functional.softplus(logits).sum()
 
-        return log_p, logits.sigmoid_().sub_(x)
+        return log_p, self.gradient_alone(x, logits)
+
+    def gradient_alone(self, x: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+        """Gradient of the loss by the logits, (n, n_features)."""
+        return logits.sigmoid_().sub_(x)
 
     def mean(self, logits: torch.Tensor) -> torch.Tensor:
         """E[x|z], (n, n_features)."""
@@ -205,6 +210,10 @@ class Poisson(nn.Module):
         log_p = torch.dot(x.reshape(-1), log_rate.reshape(-1)) - rate.sum() - log_factorials.sum()
 
         return log_p, rate.sub_(x)
+
+    def gradient_alone(self, x: torch.Tensor, log_rate: torch.Tensor) -> torch.Tensor:
+        """Gradient of the loss by log rates, (n, n_features)."""
+        return log_rate.exp_().sub_(x)
 
     def mean(self, log_rate: torch.Tensor) -> torch.Tensor:
         """E[x|z], (n, n_features)."""

@@ -73,7 +73,10 @@ class NegativeBinomial(nn.Module):
         self, x: torch.Tensor, log_rate: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Sum of log p(x|z), (), and the gradient of the loss by log rates, (n, n_features)."""
-        log_p = self.log_prob(x, log_rate).sum()
+        return self.log_prob(x, log_rate).sum(), self.gradient_alone(x, log_rate)
+
+    def gradient_alone(self, x: torch.Tensor, log_rate: torch.Tensor) -> torch.Tensor:
+        """Gradient of the loss by log rates, (n, n_features)."""
         dispersion = self.dispersion
         r = 1 / dispersion
         logit = log_rate.sub_(r.log())
@@ -83,7 +86,7 @@ class NegativeBinomial(nn.Module):
         raw: Any = self.raw_dispersion
         raw.grad.copy_(d_r.sum(0) * -(r**2) * raw.sigmoid())
 
-        return log_p, d_output
+        return d_output
 
     def mean(self, log_rate: torch.Tensor) -> torch.Tensor:
         """E[x|z], (n, n_features)."""

@@ -50,7 +50,8 @@ class Prior(nn.Module):
     Optional is ``add_kl_gradient(mean, std, y, beta, d_mean, d_std)``, by which a step of training
     goes without autograd: it returns ``kl(q).sum()`` for the normals q of these means and standard
     deviations, adds beta times its gradients to ``d_mean`` and ``d_std``, unless beta is None, and
-    then sets the ``.grad`` of its own parameters to beta times theirs.
+    then sets the ``.grad`` of its own parameters to beta times theirs. ``add_gradient_alone`` does
+    so without the sum, in most steps of a large epoch.
     """
 
     #: Length of its steps relative to the networks'.

@@ -49,7 +49,22 @@ class StandardNormal(Prior):
         d_std: torch.Tensor,
     ) -> torch.Tensor:
         """KL(q || p), summed over rows, whose gradients are added."""
-        return _add_unit_kl_gradient(mean, std, beta, d_mean, d_std)
+        self.add_gradient_alone(mean, std, y, beta, d_mean, d_std)
+
+        return _unit_kl(mean, std)
+
+    def add_gradient_alone(
+        self,
+        mean: torch.Tensor,
+        std: torch.Tensor,
+        y: Labels,
+        beta: Weight,
+        d_mean: torch.Tensor,
+        d_std: torch.Tensor,
+    ) -> None:
+        """Add the gradients of KL(q || p)."""
+        if beta is not None:
+            _add_unit_kl_gradient(mean, std, beta, d_mean, d_std)
 
     def log_prob(self, z: torch.Tensor, y: Labels = None) -> torch.Tensor:
         """log p(z) in nats, (n,)."""
@@ -120,11 +135,11 @@ class ClassMeans(GaussianMixturePrior):
     ) -> torch.Tensor:
         """KL(q || p(z|y)), summed over rows; its gradients are added, that of the means is set."""
         u = mean - self.means[y]
-        kl = _add_unit_kl_gradient(u, std, beta, d_mean, d_std)
         if beta is not None:
+            _add_unit_kl_gradient(u, std, beta, d_mean, d_std)
             self.means.grad.zero_().index_add_(0, y, u * -beta)
 
-        return kl
+        return _unit_kl(u, std)
 
     def known_components(self, y: Labels) -> Labels:
         """A class is a component."""
@@ -307,12 +322,19 @@ def _kl_and_gradients(
 
 
 def _add_unit_kl_gradient(
-    u: torch.Tensor, std: torch.Tensor, beta: Weight, d_mean: torch.Tensor, d_std: torch.Tensor
-) -> torch.Tensor:
-    """KL(N(u, diag std^2) || N(0, I)), summed over rows, and its gradients added."""
-    if beta is not None:
-        add_weighted(d_mean, u, beta)
-        add_weighted(d_std, std - std.reciprocal(), beta)
+    u: torch.Tensor,
+    std: torch.Tensor,
+    beta: float | torch.Tensor,
+    d_mean: torch.Tensor,
+    d_std: torch.Tensor,
+) -> None:
+    """Add the gradients of KL(N(u, diag std^2) || N(0, I))."""
+    add_weighted(d_mean, u, beta)
+    add_weighted(d_std, std - std.reciprocal(), beta)
+
+
+def _unit_kl(u: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
+    """KL(N(u, diag std^2) || N(0, I)), summed over rows."""
     squares = std.square().addcmul_(u, u)
 
     return 0.5 * (squares.sum() - u.numel()) - std.log().sum()

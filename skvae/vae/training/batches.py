@@ -299,13 +299,15 @@ class Batches:
         self._seed, self._epochs_before = seed, epochs_before
         self._rank, self._n_ranks, self._visits = rank, n_ranks, visits
         self.steps_per_epoch = steps_per_epoch or math.ceil(len(x) / batch_size)
+        self._place: torch.Tensor | None = None
+        self.rows_per_epoch = self.steps_per_epoch * batch_size
 
     def seed_of(self, stream: int, epoch: int) -> int:
         """Seed of a stream in epoch 0, 1, ... of this fit."""
         return stream_seed(self._seed, stream, self._epochs_before + epoch)
 
     def of_epoch(self, epoch: int) -> Iterator[Batch]:
-        """The batches of epoch 0, 1, ..."""
+        """The batches of epoch 0, 1, ..., the rows of each where those of the last one lay."""
         generator = torch.Generator(self.x.device).manual_seed(self.seed_of(EPOCH, epoch))
         first_step = epoch * self.steps_per_epoch
         for rows in islice(self._orders(epoch, generator, first_step), self.steps_per_epoch):
@@ -336,11 +338,12 @@ class Batches:
     def _batch(self, rows: torch.Tensor, generator: torch.Generator) -> Batch:
         n, own = len(rows), share(len(rows), self._rank, self._n_ranks)
         shape = self._noise.n_importance, n, self._noise.n_components
-        noise = torch.zeros(shape, dtype=self.x.dtype, device=self.x.device)
+        make = torch.zeros if self._noise.is_zero else torch.empty
+        noise = make(shape, dtype=self.x.dtype, device=self.x.device)
         if not self._noise.is_zero:
             noise.normal_(generator=generator)
         rows = rows[own]
-        x = self.x.index_select(0, rows) if isinstance(self.x, torch.Tensor) else self.x[rows]
+        x = self._rows(rows)
         if self._dynamic:
             drawn = x.new_empty(n, x.shape[1]).uniform_(generator=generator)
             x = torch.where(x.isnan(), x, (drawn[own] < x).to(x.dtype))
@@ -350,3 +353,11 @@ class Batches:
         y = None if self.y is None else self.y[rows]
 
         return Batch(x, noise[:, own].flatten(0, 1), y, u)
+
+    def _rows(self, rows: torch.Tensor) -> torch.Tensor:
+        if not isinstance(self.x, torch.Tensor):
+            return self.x[rows]
+        if self._place is None or len(self._place) != len(rows):
+            self._place = self.x.new_empty(len(rows), self.x.shape[1])
+
+        return torch.index_select(self.x, 0, rows, out=self._place)

@@ -5,7 +5,6 @@ of all of them at once. What changes from step to step lies in tensors that stay
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 
@@ -15,7 +14,7 @@ from skvae.vae.training.fused import FusedStep
 
 __all__ = ["GraphedStep"]
 
-Step = Callable[..., torch.Tensor]
+Step = Callable[..., torch.Tensor | None]
 
 # Steps before the graph, on a stream of their own: they make what libraries make but once.
 _N_WARM_UPS = 3
@@ -27,8 +26,8 @@ class GraphedStep:
     Parameters
     ----------
     step : callable
-        ``step(x, noise, y, beta, u)``, as :class:`~skvae.vae.training.fused.FusedStep`, whose work
-        does not depend on the values of its arguments, ``beta`` a tensor of shape ().
+        ``step(x, noise, y, beta, u, wanted)``, as :class:`~skvae.vae.training.fused.FusedStep`,
+        whose work does not depend on the values of its arguments, ``beta`` a tensor of shape ().
     optimizer : torch.optim.Optimizer
         That of the step. Its rates become tensors: a number would be a part of the graph.
 
@@ -42,7 +41,7 @@ class GraphedStep:
         self._step = step
         self._inputs: list[torch.Tensor | None] | None = None
         self._replay: Callable[[], None] | None = None
-        self._sums: Any = None
+        self._sums: torch.Tensor | None = None
         self._n_warm_ups, self._is_possible = _N_WARM_UPS, True
         for group in optimizer.param_groups:
             group["lr"] = group["params"][0].new_tensor(group["lr"])
@@ -63,13 +62,14 @@ class GraphedStep:
         y: torch.Tensor | None,
         beta: float | None,
         u: torch.Tensor | None = None,
-    ) -> torch.Tensor:
+        wanted: bool = True,
+    ) -> torch.Tensor | None:
         """Take one step; arguments and returns are those of the step."""
         inputs = [x, noise, y, None if beta is None else x.new_full((), beta), u]
         if self._inputs is None:
             self._inputs = [None if new is None else new.clone() for new in inputs]
         if not self._is_possible or self._inputs[0] is None or x.shape != self._inputs[0].shape:
-            return self._step(*inputs)
+            return self._step(*inputs, wanted)
         for old, new in zip(self._inputs, inputs, strict=True):
             if old is not None and new is not None:
                 old.copy_(new)
@@ -85,14 +85,13 @@ class GraphedStep:
                     f"Training goes on step by step, slower: no CUDA graph of it ({error}).",
                     RuntimeWarning,
                 )
-                return self._step(*inputs)
+                return self._step(*inputs, wanted)
         self._replay()
-        sums: torch.Tensor = self._sums
 
-        return sums
+        return self._sums if wanted else None
 
 
-def _on_another_stream(step: Step, inputs: list[torch.Tensor | None]) -> torch.Tensor:
+def _on_another_stream(step: Step, inputs: list[torch.Tensor | None]) -> torch.Tensor | None:
     stream, current = torch.cuda.Stream(), torch.cuda.current_stream()
     stream.wait_stream(current)
     with torch.cuda.stream(stream):
@@ -104,7 +103,7 @@ def _on_another_stream(step: Step, inputs: list[torch.Tensor | None]) -> torch.T
 
 def _capture(
     step: Step, inputs: list[torch.Tensor | None]
-) -> tuple[Callable[[], None], torch.Tensor]:
+) -> tuple[Callable[[], None], torch.Tensor | None]:
     """What takes the step again, and the tensor that then has its sums; no step is taken yet."""
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):

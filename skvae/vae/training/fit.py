@@ -29,7 +29,13 @@ from skvae.vae.training.batches import Batches, training_rows
 from skvae.vae.training.checkpoints import Checkpoint, CheckpointFile
 from skvae.vae.training.listeners import EarlyStopping, KLCurves, Records, Units, Validation
 from skvae.vae.training.loop import library_for, noise_of, train
-from skvae.vae.training.optimizers import OPTIMIZERS, flatten, load_state, state_to_arrays
+from skvae.vae.training.optimizers import (
+    OPTIMIZERS,
+    Optimizer,
+    flatten,
+    load_state,
+    state_to_arrays,
+)
 from skvae.vae.training.outcome import count_active, warn_if_worse, warn_of_collapse
 from skvae.vae.training.ranks import Agreement, Ranks
 from skvae.vae.training.run import RunResult, run_epochs
@@ -180,33 +186,23 @@ def _load(model: VAE, arrays: Arrays) -> None:
     load_arrays(model, arrays)
 
 
-def _optimizer(
-    specification: Specification, model: VAE, start: Start, ranks: Ranks
-) -> torch.optim.Optimizer:
+def _optimizer(specification: Specification, model: VAE, start: Start, ranks: Ranks) -> Optimizer:
     prior = list(model.prior.parameters())
     others = [theta for theta in model.parameters() if all(theta is not p for p in prior)]
     groups: list[dict[str, Any]] = [{"params": [flatten(others)]}]
     if prior:
         groups.append({"params": [flatten(prior)], "lr_ratio": model.prior.lr_ratio})
     rate = specification.schedule.learning_rate_init
-    optimizer: torch.optim.Optimizer = OPTIMIZERS[specification.optimizer](groups, lr=rate)
+    optimizer: Optimizer = OPTIMIZERS[specification.optimizer](groups, lr=rate)
     if start.optimizer is not None:
         load_state(optimizer, start.optimizer)
     if ranks.size > 1:
-        optimizer.register_step_pre_hook(ranks.total_gradients)
+        optimizer.before.append(partial(ranks.total_gradients, optimizer))
     if specification.max_grad_norm is not None:
-        _clip_before_steps(optimizer, model, specification.max_grad_norm)
+        parameters = list(model.parameters())
+        optimizer.before.append(partial(clip_grad_norm_, parameters, specification.max_grad_norm))
 
     return optimizer
-
-
-def _clip_before_steps(optimizer: torch.optim.Optimizer, model: VAE, max_norm: float) -> None:
-    """Bound the norm of the gradients, whether they were computed by hand or by autograd."""
-
-    def clip(*_: Any) -> None:
-        clip_grad_norm_(model.parameters(), max_norm)
-
-    optimizer.register_step_pre_hook(clip)
 
 
 def _stopper(specification: Specification, start: Start) -> EarlyStopping | None:

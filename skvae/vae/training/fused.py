@@ -11,8 +11,9 @@ parameters.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
@@ -27,11 +28,12 @@ from skvae.vae.nn.posteriors import DiagonalNormal
 from skvae.vae.nn.prior_bases import writes_kl_gradient
 from skvae.vae.nn.written_out import add_weighted, is_written_out
 from skvae.vae.numpy_networks import STD_FLOOR
+from skvae.vae.training.layers import NetworkAtWork, gradient_of, writes_gradients
 
 __all__ = ["FusedStep"]
 
-# Two sums over rows, and gradients of what lies behind the prior.
-PenaltyAndKL = tuple[torch.Tensor, torch.Tensor, Sequence[torch.Tensor]]
+# Two sums over rows, where they are wanted, and gradients of what lies behind the prior.
+PenaltyAndKL = tuple[Any, Any, Sequence[torch.Tensor]]
 
 
 class FusedStep:
@@ -57,7 +59,8 @@ class FusedStep:
     """
 
     model: Any
-    _add_kl_gradient: Any
+    _add_kl_gradient: Any = None
+    _add_gradient_alone: Any = None
 
     def __init__(
         self,
@@ -67,21 +70,30 @@ class FusedStep:
         y: torch.Tensor | None = None,
         library: Library = TORCH,
     ) -> None:
-        self.model, self.optimizer, self.objective = model, optimizer, objective
+        self.model, self.objective = model, objective
         self._closed = objective == Objective() and writes_kl_gradient(model.prior, y)
         # Bound once: a module looks its parts up slowly.
-        self._reconstruct = model.likelihood.log_prob_and_gradient
-        if model.marginalises:
-            self._reconstruct = partial(log_prob_of_observed_and_gradient, model.likelihood)
-        self._add_kl_gradient = model.prior.add_kl_gradient if self._closed else None
+        self._reconstruct, self._gradient_alone = _reconstruction(model)
+        if self._closed:
+            self._add_kl_gradient = self._add_gradient_alone = model.prior.add_kl_gradient
+            if is_written_out(model.prior, "add_gradient_alone", "add_kl_gradient"):
+                self._add_gradient_alone = model.prior.add_gradient_alone
+        self._update = getattr(optimizer, "update", optimizer.step)
         self._of_prior = list(model.prior.parameters())
         self._behind_prior = _behind_prior(model, self._of_prior)
         for theta in model.parameters():
             if theta.grad is None:
                 theta.grad = torch.zeros_like(theta)
-        self._encoder, self._decoder = (
-            _layers(network, library) for network in (model.encoder, model.decoder)
+        # The inference mode makes a step a fortieth shorter, but shuts autograd out altogether, by
+        # which parts of the user's may find their gradients.
+        is_closed = self._closed and not (model.marginalises or model.has_user_modules)
+        on_processor = next(model.parameters()).device.type == "cpu"
+        self._without_autograd: Callable[[], AbstractContextManager[Any]]
+        self._without_autograd = (
+            torch.inference_mode if is_closed and on_processor else torch.no_grad
         )
+        self._library = library
+        self._at_work: dict[int, tuple[NetworkAtWork, NetworkAtWork]] = {}
 
     @staticmethod
     def supports(
@@ -92,13 +104,12 @@ class FusedStep:
         """Whether the gradients of networks and likelihood are written out."""
         return (
             type(model) is VAE
-            and _is_known_network(model.encoder)
-            and _is_known_network(model.decoder)
+            and writes_gradients(model.encoder)
+            and writes_gradients(model.decoder)
             and writes_gradient(model.likelihood)
             and (not model.labels_in_decoder or y is None or bool((y >= 0).all()))
         )
 
-    @torch.no_grad()
     def __call__(
         self,
         x: torch.Tensor,
@@ -106,7 +117,8 @@ class FusedStep:
         y: torch.Tensor | None,
         beta: float | torch.Tensor | None,
         u: torch.Tensor | None = None,
-    ) -> torch.Tensor:
+        wanted: bool = True,
+    ) -> torch.Tensor | None:
         """Take one step.
 
         Parameters
@@ -121,16 +133,31 @@ class FusedStep:
             Weight of the KL term; None leaves it out.
         u : tensor of shape (n,) or None
             Uniform draws from [0, 1), which choose among several importance samples.
+        wanted : bool, default=True
+            Whether the sums are.
 
         Returns
         -------
-        sums : tensor of shape (3,)
-            Of loss, reconstruction and KL over the rows, in nats, before the step.
+        sums : tensor of shape (3,) or None
+            Of loss, reconstruction and KL over the rows, in nats, before the step; None if they are
+            not wanted.
         """
+        with self._without_autograd():
+            return self._step(x, noise, y, beta, u, wanted)
+
+    def _step(
+        self,
+        x: torch.Tensor,
+        noise: torch.Tensor,
+        y: torch.Tensor | None,
+        beta: float | torch.Tensor | None,
+        u: torch.Tensor | None,
+        wanted: bool,
+    ) -> torch.Tensor | None:
         model: Any = self.model
         late: Sequence[torch.Tensor]
-        output, encoder_kept = _forward(self._encoder, model.encoder_input(x))
-        mean, raw_scale = output.chunk(2, dim=1)
+        encoder, decoder = self._networks(len(x))
+        mean, raw_scale = encoder.forward(model.encoder_input(x)).chunk(2, dim=1)
         std = functional.softplus(raw_scale).add_(STD_FLOOR)
         several = self.objective.n_importance > 1
         if several:
@@ -138,11 +165,13 @@ class FusedStep:
             posterior = DiagonalNormal(mean, std)
             noise, weight, sums = self.objective.choose(model, posterior, x, noise, y, beta, u)
         z = torch.addcmul(mean, std, noise)
-        decoded, decoder_kept = _forward(self._decoder, model.decoder_input(z, y))
+        decoded = decoder.forward(model.decoder_input(z, y))
 
-        reconstruction, d_decoded = self._reconstruct(x, decoded)
-        d_z = _backward(self._decoder, decoder_kept, d_decoded, wanted=True)
-        d_z = d_z[:, : model.n_components]
+        if several or not wanted:
+            d_decoded = self._gradient_alone(x, decoded)
+        else:
+            reconstruction, d_decoded = self._reconstruct(x, decoded)
+        d_z = decoder.backward(d_decoded)[:, : model.n_components]
         if several:
             assert beta is not None
             late = self._add_densities(z, noise / std, y, beta, d_z)
@@ -151,15 +180,29 @@ class FusedStep:
         else:
             d_std = d_z * noise
             add_gradients = self._written_out if self._closed else self._by_autograd
-            penalty, kl, late = add_gradients(mean, std, y, beta, d_z, d_std)
-            sums = penalty - reconstruction, reconstruction, kl
+            penalty, kl, late = add_gradients(mean, std, y, beta, d_z, d_std, wanted)
+            if wanted:
+                sums = penalty - reconstruction, reconstruction, kl
         d_output = torch.cat([d_z, d_std.mul_(raw_scale.sigmoid())], dim=1)
-        _backward(self._encoder, encoder_kept, d_output, wanted=False)
+        encoder.backward(d_output)
         for theta, gradient in zip(self._behind_prior, late, strict=True):
-            _gradient_of(theta).add_(gradient)
-        self.optimizer.step()
+            gradient_of(theta).add_(gradient)
+        self._update()
 
-        return torch.stack(sums)
+        return torch.stack(sums) if wanted else None
+
+    def _networks(self, n_rows: int) -> tuple[NetworkAtWork, NetworkAtWork]:
+        """Encoder and decoder for batches of a size, of which a fit has two or three."""
+        found = self._at_work.get(n_rows)
+        if found is None:
+            at_work = partial(NetworkAtWork, n_rows=n_rows, library=self._library)
+            found = (
+                at_work(self.model.encoder, wants_input=False),
+                at_work(self.model.decoder, wants_input=True),
+            )
+            self._at_work[n_rows] = found
+
+        return found
 
     def _add_densities(
         self,
@@ -182,7 +225,7 @@ class FusedStep:
         add_weighted(d_z, -(d_prior + u), beta)
         late = gradients[len(self._of_prior) :]
         for theta, gradient in zip(self._of_prior, gradients, strict=False):
-            _gradient_of(theta).copy_(gradient).mul_(-beta)
+            gradient_of(theta).copy_(gradient).mul_(-beta)
 
         return [gradient.mul(-beta) for gradient in late]
 
@@ -194,8 +237,12 @@ class FusedStep:
         beta: float | torch.Tensor | None,
         d_mean: torch.Tensor,
         d_std: torch.Tensor,
+        wanted: bool,
     ) -> PenaltyAndKL:
-        """Penalty and KL, sums over rows, with the gradients that the prior states."""
+        """Penalty and KL, sums over rows, if wanted, with the gradients that the prior states."""
+        if not wanted:
+            self._add_gradient_alone(mean, std, y, beta, d_mean, d_std)
+            return None, None, self._nothing()
         kl = self._add_kl_gradient(mean, std, y, beta, d_mean, d_std)
 
         return torch.zeros_like(kl) if beta is None else beta * kl, kl, self._nothing()
@@ -208,6 +255,7 @@ class FusedStep:
         beta: float | torch.Tensor | None,
         d_mean: torch.Tensor,
         d_std: torch.Tensor,
+        wanted: bool,
     ) -> PenaltyAndKL:
         """Penalty and KL, sums over rows, of any prior and objective."""
         with torch.enable_grad():
@@ -221,7 +269,7 @@ class FusedStep:
             d_mean.add_(gradients[0])
             d_std.add_(gradients[1])
             for theta, gradient in zip(self._of_prior, gradients[2:], strict=False):
-                _gradient_of(theta).copy_(gradient)
+                gradient_of(theta).copy_(gradient)
             late = gradients[2 + len(self._of_prior) :]
 
         return penalty.detach(), kl.detach(), late
@@ -229,6 +277,18 @@ class FusedStep:
     def _nothing(self) -> list[torch.Tensor]:
         """Gradients of what lies behind a prior that adds none."""
         return [torch.zeros_like(theta) for theta in self._behind_prior]
+
+
+def _reconstruction(model: Any) -> tuple[Callable[..., Any], Callable[..., torch.Tensor]]:
+    """Functions of rows and decoded ones: log-likelihood and gradient, and the gradient alone."""
+    likelihood = model.likelihood
+    both = likelihood.log_prob_and_gradient
+    if model.marginalises:
+        both = partial(log_prob_of_observed_and_gradient, likelihood)
+    elif is_written_out(likelihood, "gradient_alone", "log_prob_and_gradient"):
+        return both, likelihood.gradient_alone
+
+    return both, lambda x, decoded: both(x, decoded)[1]
 
 
 def _behind_prior(model: VAE, of_prior: list[nn.Parameter]) -> list[nn.Parameter]:
@@ -244,98 +304,3 @@ def _behind_prior(model: VAE, of_prior: list[nn.Parameter]) -> list[nn.Parameter
     return [
         theta for theta, gradient in zip(others, gradients, strict=True) if gradient is not None
     ]
-
-
-def _gradient_of(theta: torch.Tensor) -> torch.Tensor:
-    assert theta.grad is not None  # made before the first step
-
-    return theta.grad
-
-
-def _modules(network: nn.Module) -> list[nn.Module]:
-    """The layers of a network, one after the other."""
-    return list(network) if type(network) is nn.Sequential else [network]
-
-
-def _is_known_network(network: nn.Module) -> bool:
-    layers = _modules(network)
-    # An activation overwrites its input, and what follows a network may overwrite its output.
-    ends = {type(layer) for layer in (*layers[:1], *layers[-1:])}
-
-    return bool(layers) and all(map(_is_known, layers)) and ends.isdisjoint(_ACTIVATIONS)
-
-
-def _is_known(layer: nn.Module) -> bool:
-    known = type(layer) is nn.Linear or type(layer) in _ACTIVATIONS
-
-    return known or (
-        is_written_out(layer, "forward_and_kept", "forward")
-        and is_written_out(layer, "backward", "forward_and_kept")
-    )
-
-
-class _Linear(NamedTuple):
-    """A linear layer, and where its gradients go."""
-
-    weight: torch.Tensor
-    bias: torch.Tensor
-    d_weight: torch.Tensor
-    d_bias: torch.Tensor
-    library: Library
-
-
-class _Activation(NamedTuple):
-    """A function, in place, and its chain rule by its own output, in place."""
-
-    function: Callable[[torch.Tensor], torch.Tensor]
-    chain_rule: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-
-
-def _layers(network: nn.Module, library: Library) -> list[Any]:
-    """What a step needs of each layer, so that it does not ask modules for it each time."""
-
-    def linear(layer: nn.Linear) -> _Linear:
-        weight, bias = layer.weight, layer.bias
-        return _Linear(weight, bias, _gradient_of(weight), _gradient_of(bias), library)
-
-    return [
-        linear(layer) if type(layer) is nn.Linear else _ACTIVATIONS.get(type(layer), layer)
-        for layer in _modules(network)
-    ]
-
-
-def _forward(layers: list[Any], h: torch.Tensor) -> tuple[torch.Tensor, list[Any]]:
-    """Output of a network, and what is kept of each layer: of a linear one its input."""
-    kept = []
-    for layer in layers:
-        if isinstance(layer, _Linear):
-            kept.append(h)
-            h = layer.library.linear(h, layer.weight, layer.bias)
-        elif isinstance(layer, _Activation):
-            kept.append(layer.function(h))
-        else:
-            h, own = layer.forward_and_kept(h)
-            kept.append(own)
-    return h, kept
-
-
-def _backward(layers: list[Any], kept: list[Any], d_h: torch.Tensor, *, wanted: bool) -> Any:
-    """Set the gradients of a network's parameters; that of its input is returned if ``wanted``."""
-    for number in reversed(range(len(layers))):
-        layer, h = layers[number], kept[number]
-        if isinstance(layer, _Linear):
-            layer.library.product(d_h.T, h, layer.d_weight)
-            torch.sum(d_h, dim=0, out=layer.d_bias)
-            if number or wanted:
-                d_h = layer.library.product(d_h, layer.weight, None)
-        elif isinstance(layer, _Activation):
-            layer.chain_rule(d_h, h)
-        else:
-            d_h = layer.backward(h, d_h)
-    return d_h
-
-
-_ACTIVATIONS: dict[type[nn.Module], _Activation] = {
-    nn.ReLU: _Activation(torch.relu_, lambda d_h, h: d_h.mul_(h.sign())),
-    nn.Tanh: _Activation(torch.tanh_, lambda d_h, h: d_h.addcmul_(d_h * h, h, value=-1)),
-}

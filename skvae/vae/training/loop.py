@@ -27,7 +27,10 @@ __all__ = ["library_for", "noise_of", "step_of", "train"]
 # Steps between two looks at the loss, which on a GPU waits for the steps before it.
 _STRETCH = 100
 
-Step = Callable[..., torch.Tensor]
+# Rows of an epoch whose loss is taken, at least: all steps would take a tenth longer.
+_RECORDED_ROWS = 10_000
+
+Step = Callable[..., torch.Tensor | None]
 
 
 def train(
@@ -68,7 +71,9 @@ def train(
     ------
     progress : Progress
         The record holds ``loss`` and ``reconstruction``; with a KL term also ``elbo``, ``kl`` and
-        the ``kl_weight`` of the last step. The last one of an epoch has ``step == n_steps``.
+        the ``kl_weight`` of the last step. The last one of an epoch has ``step == n_steps``. Of
+        epochs of 20,000 rows or more it is the mean over every second batch, or third, and so on,
+        and of 10,000 rows.
     """
     device = batches.x.device
     descend: Step = step_of(model, optimizer, objective, batches.y, library)
@@ -76,6 +81,7 @@ def train(
         descend = GraphedStep(descend, optimizer)
     seeded = _SeededStep(descend, device) if model.has_user_modules else None
     descend = seeded or descend
+    every = max(1, min(batches.rows_per_epoch // _RECORDED_ROWS, _STRETCH))
     for epoch in range(epochs_done, math.ceil(schedule.n_steps / batches.steps_per_epoch)):
         if seeded is not None:
             seeded.restart(batches.seed_of(MODULES, epoch) + ranks.rank)
@@ -85,11 +91,13 @@ def train(
         for step, (x, noise, y, u) in enumerate(islice(batches.of_epoch(epoch), n_steps)):
             beta = schedule.kl_weight(first + step)
             set_rate(optimizer, schedule.learning_rate(first + step))
-            totals += descend(x, noise, y, beta, u)
-            n_seen += len(x)
+            sums = descend(x, noise, y, beta, u, step % every == 0)
+            if sums is not None:
+                totals += sums
+                n_seen += x.shape[0]
             if step + 1 == n_steps or (step + 1) % _STRETCH == 0:
-                sums = ranks.total(torch.cat([totals, totals.new_tensor([n_seen])]))
-                yield Progress(step + 1, n_steps, _record(sums[:3] / sums[3], beta))
+                total = ranks.total(torch.cat([totals, totals.new_tensor([n_seen])]))
+                yield Progress(step + 1, n_steps, _record(total[:3] / total[3], beta))
 
 
 def library_for(model: VAE, n_rows: int, name: str | None = None) -> Library:
@@ -162,7 +170,7 @@ class _SeededStep:
         self._draws.restart(seed)
         self._is_first, self._is_free = True, False
 
-    def __call__(self, *arguments: Any) -> torch.Tensor:
+    def __call__(self, *arguments: Any) -> torch.Tensor | None:
         if self._is_free:
             return self._step(*arguments)
         with self._draws():
@@ -191,11 +199,12 @@ def _step(
     y: torch.Tensor | None,
     beta: float | None,
     u: torch.Tensor | None,
-) -> torch.Tensor:
+    wanted: bool = True,
+) -> torch.Tensor | None:
     """Descend one batch's loss by autograd; returns the sums of loss, reconstruction and KL."""
     sums = objective(model, x, noise, y, beta, u)
     optimizer.zero_grad(set_to_none=False)
     sums[0].backward()
     optimizer.step()
 
-    return torch.stack(sums).detach()
+    return torch.stack(sums).detach() if wanted else None

@@ -62,8 +62,8 @@ class Ranks:
 
         return x
 
-    def total_gradients(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
-        """Hook before a step: the gradient of the whole batch is the sum of those of its parts."""
+    def total_gradients(self, optimizer: torch.optim.Optimizer) -> None:
+        """Before a step: the gradient of the whole batch is the sum of those of its parts."""
         for group in optimizer.param_groups:
             for theta in group["params"]:
                 self.total(theta.grad)

@@ -139,10 +139,14 @@ def test_a_graph_that_is_refused_costs_time_only(captures, monkeypatch):
     np.testing.assert_allclose(found[0], expected[0], rtol=1e-6)
 
 
+def descent_of(model):
+    return OPTIMIZERS["adam"](model.parameters(), lr=1e-3)
+
+
 def test_what_can_be_a_graph():
     def supports(device="cuda", **options):
         model = VAE(9, 2, (5,), "relu", "bernoulli", None, **options)
-        step = step_of(model, None, Objective(), None)
+        step = step_of(model, descent_of(model), Objective(), None)
         return GraphedStep.supports(step, model, torch.device(device))
 
     def dropout(n_in, n_out):
@@ -156,7 +160,7 @@ def test_what_can_be_a_graph():
 def test_a_step_that_looks_at_labels_cannot():
     model = VAE(9, 2, (5,), "relu", "bernoulli", 3, labels_in_decoder=True)
     for y, is_graph in ((torch.tensor([0, 1, 2]), True), (torch.tensor([0, -1, 2]), False)):
-        step = step_of(model, None, Objective(), y)
+        step = step_of(model, descent_of(model), Objective(), y)
         assert isinstance(step, FusedStep) is is_graph
         assert GraphedStep.supports(step, model, torch.device("cuda")) is is_graph
 

@@ -467,11 +467,11 @@ def test_divergence_in_a_later_call_leaves_the_model_fit_to_go_on(monkeypatch):
 def test_steps_follow_gradients_of_bounded_length(monkeypatch, optimizer, by_hand):
     lengths = []
 
-    class Spy(OPTIMIZERS[optimizer] if optimizer == "rmsprop" else torch.optim.Adam):
-        def step(self):
+    class Spy(OPTIMIZERS[optimizer]):
+        def update(self):
+            super().update()
             gradients = [p.grad.ravel() for g in self.param_groups for p in g["params"]]
             lengths.append(torch.cat(gradients).norm().item())
-            super().step()
 
     monkeypatch.setitem(fit.OPTIMIZERS, optimizer, lambda params, lr: Spy(params, lr=lr))
     if not by_hand:

@@ -188,6 +188,62 @@ def test_a_hundred_steps_with_importance_samples_stay_together(likelihood):
         assert torch.allclose(fused(x, noise, y, 0.5, u), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("n_classes", [None, 4])
+@pytest.mark.parametrize("n_importance", [1, 3])
+def test_steps_are_the_same_where_sums_are_not_wanted(likelihood, n_classes, n_importance):
+    results = []
+    for wanted in (True, False):
+        model = make(likelihood, n_classes=n_classes)
+        objective = Objective(n_importance=n_importance)
+        descent = OPTIMIZERS["adam"](model.parameters(), 1e-2)
+        step = FusedStep(model, descent, objective)
+        for seed in range(3):
+            x, noise, y = batch(dtype=torch.float32, seed=seed)
+            u, y = None, None if n_classes is None else y
+            if n_importance > 1:
+                noise, u = several_draws(n_importance, dtype=torch.float32, seed=seed)
+            sums = step(x, noise, y, 0.5, u, wanted)
+            assert (sums is not None) is wanted
+        results.append(torch.cat([theta.flatten() for theta in model.parameters()]))
+    assert torch.equal(*results)
+
+
+def test_batches_of_several_sizes_take_turns():
+    model = make(dtype=torch.float64)
+    still = torch.optim.SGD(model.parameters(), lr=0.0)
+    step = FusedStep(model, still)
+    for n in (20, 7, 20, 1):
+        x, noise, _ = batch(n, seed=n)
+        expected = by_autograd(model, still, x, noise, None, 0.5)
+        gradients = [theta.grad.clone() for theta in model.parameters()]
+        assert torch.allclose(step(x, noise, None, 0.5), expected, rtol=1e-12)
+        for theta, gradient in zip(model.parameters(), gradients, strict=True):
+            assert torch.allclose(theta.grad, gradient, rtol=1e-10, atol=1e-12)
+
+
+def test_a_gradient_alone_that_is_of_other_sums_is_not_taken():
+    """A kind of likelihood that overrides the sum and its gradient, but inherits the latter."""
+    model = make(dtype=torch.float64)
+
+    class Twice(type(model.likelihood)):
+        def log_prob(self, x, logits):
+            return 2 * super().log_prob(x, logits)
+
+        def log_prob_and_gradient(self, x, logits):
+            log_p, gradient = super().log_prob_and_gradient(x, logits)
+            return 2 * log_p, 2 * gradient
+
+    model.likelihood = Twice()
+    still = torch.optim.SGD(model.parameters(), lr=0.0)
+    x, noise, _ = batch()
+    by_autograd(model, still, x, noise, None, 0.5)
+    gradients = [theta.grad.clone() for theta in model.parameters()]
+    assert FusedStep(model, still)(x, noise, None, 0.5, wanted=False) is None
+    for theta, gradient in zip(model.parameters(), gradients, strict=True):
+        assert torch.allclose(theta.grad, gradient, rtol=1e-10, atol=1e-12)
+
+
 def test_rows_are_not_changed():
     model = make(hidden=())
     x, noise, _ = batch(dtype=torch.float32)

@@ -7,6 +7,7 @@ import torch
 from skvae.vae.nn.model import VAE, to_arrays
 from skvae.vae.schedule import Schedule
 from skvae.vae.training.batches import Batches, Noise
+from skvae.vae.training.fused import FusedStep
 from skvae.vae.training.loop import train
 from skvae.vae.training.optimizers import OPTIMIZERS
 
@@ -100,6 +101,22 @@ def test_progress_is_told_within_long_epochs_as_means_until_then():
     assert (np.abs(np.diff(losses)) < 0.3).all() and (losses > 3).all()
 
 
+def test_records_of_large_epochs_are_of_ten_thousand_rows(monkeypatch):
+    taken, original = [], FusedStep.__call__
+
+    def spy(self, x, noise, y, beta, u, wanted):
+        taken.append(len(x) if wanted else 0)
+        return original(self, x, noise, y, beta, u, wanted)
+
+    monkeypatch.setattr(FusedStep, "__call__", spy)
+    for n_rows, every in ((19_000, 1), (20_000, 2), (57_000, 5)):
+        model, x = setting(n_rows)
+        records = run(model, x, 1, batch_size=1000)
+        assert [n > 0 for n in taken] == [step % every == 0 for step in range(n_rows // 1000)]
+        assert len(records) == 1 and sum(taken) >= 10_000
+        taken.clear()
+
+
 def test_one_record_an_epoch_and_lazily():
     model, x = setting()
     schedule = Schedule(8, 1e-2, cosine=False, beta=1.0, warm_up=0.0)
@@ -188,7 +205,7 @@ def test_every_row_is_visited_once_with_a_smaller_last_batch():
     class Spy(VAE):
         def posterior(self, x):
             sizes.append(len(x))
-            rows.append(x)
+            rows.append(x.clone())
             return super().posterior(x)
 
     model = Spy(6, 2, (8,), "relu", "bernoulli", None)

@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -75,6 +77,21 @@ def test_adam_has_the_bits_of_torchs():
 
     assert torch.equal(ours, theirs)
     assert optimizers[0].state[ours].keys() == optimizers[1].state[theirs].keys()
+
+
+@pytest.mark.parametrize("name", sorted(OPTIMIZERS))
+def test_an_update_is_a_step_after_what_comes_before_it(name):
+    stepped, updated = (torch.nn.Parameter(torch.ones(3, 2)) for _ in range(2))
+    first, second = (OPTIMIZERS[name]([theta], lr=0.01) for theta in (stepped, updated))
+    for theta, optimizer in ((stepped, first), (updated, second)):
+        theta.grad = torch.full((3, 2), 4.0)
+        optimizer.before.append(partial(theta.grad.mul_, 0.5))
+    first.step()
+    with torch.no_grad():
+        second.update()
+
+    assert stepped.grad.eq(2).all() and updated.grad.eq(2).all()
+    assert torch.equal(stepped, updated) and not updated.eq(1).any()
 
 
 @pytest.mark.parametrize("name", sorted(OPTIMIZERS))

@@ -1,0 +1,177 @@
+"""Networks at work on batches of one size, their gradients written out.
+
+Calls of torch are so short here that what surrounds them counts: results go where those of the step
+before lay, and the transpose of a weight is taken once.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import nn
+
+from skvae.compute.torch_products import Library
+from skvae.vae.nn.written_out import is_written_out
+
+__all__ = ["NetworkAtWork", "gradient_of", "writes_gradients"]
+
+
+class NetworkAtWork:
+    """The layers of a network, applied to one batch after another.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        One that :func:`writes_gradients` accepts, whose parameters have gradients, which are
+        written over.
+    n_rows : int
+        Of every batch.
+    library : Library
+        What multiplies.
+    wants_input : bool
+        Whether :meth:`backward` gives the gradient of the input.
+
+    Notes
+    -----
+    What :meth:`forward` and :meth:`backward` give is overwritten by the next batch.
+    """
+
+    def __init__(
+        self, network: nn.Module, n_rows: int, library: Library, *, wants_input: bool
+    ) -> None:
+        self._layers = [
+            _at_work(layer, n_rows, library, wants_input or number > 0)
+            for number, layer in enumerate(_modules(network))
+        ]
+        self._reversed = self._layers[::-1]
+
+    def forward(self, h: torch.Tensor) -> torch.Tensor:
+        """Output of the network for rows, (n_rows, n_inputs)."""
+        for layer in self._layers:
+            h = layer.forward(h)
+
+        return h
+
+    def backward(self, d_output: torch.Tensor) -> Any:
+        """Set the gradients of all parameters; the gradient of the input, or None.
+
+        ``d_output`` is written over.
+        """
+        d_h: Any = d_output
+        for layer in self._reversed:
+            d_h = layer.backward(d_h)
+
+        return d_h
+
+
+def writes_gradients(network: nn.Module) -> bool:
+    """Whether the gradients of all layers are written out."""
+    layers = _modules(network)
+    # An activation overwrites its input, and what follows a network may overwrite its output.
+    ends = {type(layer) for layer in (*layers[:1], *layers[-1:])}
+
+    return bool(layers) and all(map(_is_known, layers)) and ends.isdisjoint(_ACTIVATIONS)
+
+
+def gradient_of(theta: torch.Tensor) -> torch.Tensor:
+    """Where a parameter's gradient lies."""
+    assert theta.grad is not None  # made before the first step
+
+    return theta.grad
+
+
+def _modules(network: nn.Module) -> list[nn.Module]:
+    """The layers of a network, one after the other."""
+    return list(network) if type(network) is nn.Sequential else [network]
+
+
+def _is_known(layer: nn.Module) -> bool:
+    known = type(layer) in _ACTIVATIONS or (type(layer) is nn.Linear and layer.bias is not None)
+
+    return known or (
+        is_written_out(layer, "forward_and_kept", "forward")
+        and is_written_out(layer, "backward", "forward_and_kept")
+    )
+
+
+class _Layer(Protocol):
+    def forward(self, h: torch.Tensor) -> torch.Tensor: ...
+
+    def backward(self, d_output: torch.Tensor) -> Any: ...
+
+
+class _LinearAtWork:
+    def __init__(self, layer: nn.Linear, n_rows: int, library: Library, wants_input: bool) -> None:
+        self._weight, self._bias = layer.weight.detach(), layer.bias.detach()
+        self._matrix = self._weight.t()
+        self._d_weight, self._d_bias = gradient_of(layer.weight), gradient_of(layer.bias)
+        self._linear, self._product = library.linear, library.product
+        self._wants_input = wants_input
+        self._output = self._d_input = None
+        if library.writes:
+            n_outputs, n_inputs = layer.weight.shape
+            self._output = self._weight.new_empty(n_rows, n_outputs)
+            self._d_input = self._weight.new_empty(n_rows, n_inputs) if wants_input else None
+
+    def forward(self, h: torch.Tensor) -> torch.Tensor:
+        self._h = h
+
+        return self._linear(h, self._matrix, self._bias, self._output)
+
+    def backward(self, d_output: torch.Tensor) -> Any:
+        self._product(d_output.t(), self._h, self._d_weight)
+        torch.sum(d_output, dim=0, out=self._d_bias)
+        if not self._wants_input:
+            return None
+
+        return self._product(d_output, self._weight, self._d_input)
+
+
+class _Activation(NamedTuple):
+    """A function, in place, and its chain rule by its own output, in place."""
+
+    function: Callable[[torch.Tensor], torch.Tensor]
+    chain_rule: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+class _ActivationAtWork:
+    def __init__(self, activation: _Activation) -> None:
+        self._function, self._chain_rule = activation
+
+    def forward(self, h: torch.Tensor) -> torch.Tensor:
+        self._h = self._function(h)
+
+        return self._h
+
+    def backward(self, d_output: torch.Tensor) -> torch.Tensor:
+        return self._chain_rule(d_output, self._h)
+
+
+class _OwnAtWork:
+    """A layer that states its own gradients."""
+
+    def __init__(self, layer: Any) -> None:
+        self._layer = layer
+
+    def forward(self, h: torch.Tensor) -> torch.Tensor:
+        output: torch.Tensor
+        output, self._kept = self._layer.forward_and_kept(h)
+
+        return output
+
+    def backward(self, d_output: torch.Tensor) -> Any:
+        return self._layer.backward(self._kept, d_output)
+
+
+def _at_work(layer: nn.Module, n_rows: int, library: Library, wants_input: bool) -> _Layer:
+    if type(layer) is nn.Linear:
+        return _LinearAtWork(layer, n_rows, library, wants_input)
+    activation = _ACTIVATIONS.get(type(layer))
+
+    return _OwnAtWork(layer) if activation is None else _ActivationAtWork(activation)
+
+
+_ACTIVATIONS: dict[type[nn.Module], _Activation] = {
+    nn.ReLU: _Activation(torch.relu_, lambda d_h, h: d_h.mul_(h.sign())),
+    nn.Tanh: _Activation(torch.tanh_, lambda d_h, h: d_h.addcmul_(d_h * h, h, value=-1)),
+}

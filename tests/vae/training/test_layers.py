@@ -1,0 +1,70 @@
+import pytest
+import torch
+from torch import nn
+
+from skvae.compute.torch_products import libraries, library_of
+from skvae.vae.training.layers import NetworkAtWork, writes_gradients
+
+
+class Squares(nn.Module):
+    """A layer that states its chain rule, and overwrites what the next layer has read."""
+
+    def forward(self, h):
+        return h**2
+
+    def forward_and_kept(self, h):
+        return h**2, h
+
+    def backward(self, h, d_output):
+        return h.mul_(2).mul_(d_output)
+
+
+NETWORKS = {
+    "linear": lambda: nn.Linear(5, 3),
+    "perceptron": lambda: nn.Sequential(
+        *(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 3))
+    ),
+    "own": lambda: nn.Sequential(
+        *(nn.Linear(5, 4), Squares(), nn.Linear(4, 3), Squares(), nn.Linear(3, 2))
+    ),
+    "own at the ends": lambda: nn.Sequential(Squares(), nn.Linear(5, 4), Squares()),
+}
+
+
+def with_gradients(name):
+    network, generator = NETWORKS[name](), torch.Generator().manual_seed(0)
+    for theta in network.parameters():
+        nn.init.normal_(theta, generator=generator)
+        theta.grad = torch.full_like(theta, torch.nan)
+    return network
+
+
+@pytest.mark.parametrize("library", sorted(libraries()))
+@pytest.mark.parametrize("wants_input", [True, False])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_gradients_are_those_of_autograd_batch_after_batch(name, wants_input, library):
+    network = with_gradients(name)
+    at_work = NetworkAtWork(network, 6, library_of(library), wants_input=wants_input)
+    for seed in range(3):
+        h = torch.randn(6, 5, generator=torch.Generator().manual_seed(seed))
+        asked = h.clone().requires_grad_()
+        output = network(asked)
+        weight = torch.linspace(-1, 1, output.numel()).view_as(output)
+        wanted = torch.autograd.grad((output * weight).sum(), [asked, *network.parameters()])
+        with torch.no_grad():
+            found = at_work.forward(h.clone())
+            torch.testing.assert_close(found, output.detach(), rtol=1e-4, atol=1e-4)
+            d_h = at_work.backward(weight.clone())
+        gradients = [theta.grad for theta in network.parameters()]
+        for a, b in zip(gradients, wanted[1:], strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+        if wants_input:
+            torch.testing.assert_close(d_h, wanted[0], rtol=1e-4, atol=1e-4)
+
+
+def test_networks_of_known_layers_write_their_gradients():
+    assert all(writes_gradients(make()) for make in NETWORKS.values())
+    assert not writes_gradients(nn.Sequential())
+    assert not writes_gradients(nn.Sequential(nn.ReLU(), nn.Linear(3, 2)))
+    assert not writes_gradients(nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2)))
+    assert not writes_gradients(nn.Sequential(nn.Linear(3, 2, bias=False)))
