@@ -31,7 +31,14 @@ scores, errors = {}, {}
 for likelihood in ("poisson", "gaussian_diag", "gaussian"):
     noise = 0 if likelihood == "poisson" else 1
     X_train, X_test = (X + noise * rng.random(X.shape) for X in (train, test))
-    vae = VAETransformer(4, likelihood=likelihood, max_iter=60, random_state=0).fit(X_train)
+    vae = VAETransformer(
+        4,
+        hidden_layer_sizes=(100,),
+        likelihood=likelihood,
+        learning_rate_init=5e-3,
+        max_iter=25,
+        random_state=0,
+    ).fit(X_train)
     scores[likelihood] = vae.score_samples(X_test).mean()
     errors[likelihood] = np.mean((vae.reconstruct(X_test) - noise / 2 - true_rates) ** 2)
     print(
