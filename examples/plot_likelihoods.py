@@ -35,8 +35,8 @@ for likelihood in ("poisson", "gaussian_diag", "gaussian"):
         4,
         hidden_layer_sizes=(100,),
         likelihood=likelihood,
-        learning_rate_init=5e-3,
-        max_iter=25,
+        learning_rate_init=3e-3,
+        max_iter=30,
         random_state=0,
     ).fit(X_train)
     scores[likelihood] = vae.score_samples(X_test).mean()
@@ -61,8 +61,8 @@ plt.show()
 # What came out
 # -------------
 # The Poisson likelihood has some ten nats more for each row that the model has not seen, and its
-# rates are nearer to the true ones. A mean of the posterior, ``vae.transform(X)``, is then a
-# feature like any other.
+# rates are a little nearer to the true ones. A mean of the posterior, ``vae.transform(X)``, is then
+# a feature like any other.
 #
 # What to try next
 # ----------------
