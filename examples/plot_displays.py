@@ -79,7 +79,7 @@ components.plot("places", ax=axes[1])
 
 # %%
 # The squared length of a Fisher vector has shares: by position, by component, and by both.
-figure, axes = plt.subplots(1, 3, figsize=(14, 4), layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(14, 4), layout="compressed")
 energy = FisherEnergyDisplay.from_estimator(encoder, X_test[:1], ax=axes[0])
 energy.plot("components", ax=axes[1])
 energy.plot("both", ax=axes[2])
@@ -92,7 +92,7 @@ back = {name: m.inverse_transform(m.transform(images)) for name, m in models.ite
 ReconstructionDisplay.from_predictions(images, back)
 
 # %%
-# A comparison of features is drawn as errors with their intervals, and against what they cost.
+# A comparison of features is drawn as errors with their intervals.
 comparison = compare_features(
     X_train[:500],
     y_train[:500],
@@ -104,6 +104,9 @@ comparison = compare_features(
 )
 print(comparison.table())
 errors = FeatureComparisonDisplay.from_comparison(comparison)
+
+# %%
+# Beside it, errors are drawn against what features cost, in dimensions and in seconds.
 figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
 errors.plot("dimensions", ax=axes[0])
 errors.plot("seconds", ax=axes[1])

@@ -45,10 +45,11 @@ axes[0].hist(np.clip(scores["VAE"][~is_normal], bins[0], None), bins, alpha=0.6,
 axes[0].hist(scores["VAE"][is_normal], bins, color="k", histtype="step", lw=2, label="even, unseen")
 axes[0].set(xlabel="log-density (nats), lowest ones at the left edge", ylabel="images")
 axes[0].legend()
-shown = [X_test[rows].reshape(-1, 8, 8) for rows in (order[:6], order[::-1][:6])]
+framed = np.pad(X_test.reshape(-1, 8, 8), [(0, 0), (1, 1), (1, 1)])
+shown = [framed[rows] for rows in (order[:6], order[::-1][:6])]
 axes[1].imshow(np.concatenate([np.concatenate(list(row), axis=1) for row in shown]), cmap="gray_r")
-axes[1].axhline(7.5, color="tab:blue")
-axes[1].set(xticks=[], yticks=[3.5, 11.5], yticklabels=["least likely", "likeliest"])
+axes[1].axhline(9.5, color="tab:blue")
+axes[1].set(xticks=[], yticks=[4.5, 14.5], yticklabels=["least likely", "likeliest"])
 plt.show()
 
 # %%

@@ -79,7 +79,9 @@ for name, predicted in found.items():
 
 # %%
 # Three recordings, and below them the confusion matrices, which show where the errors are.
-figure, axes = plt.subplots(2, 3, figsize=(9, 5), layout="constrained", height_ratios=[1, 1.6])
+figure, axes = plt.subplots(
+    2, 3, figsize=(9, 5.5), layout="constrained", height_ratios=[1, 1.6], sharey="row"
+)
 for ax, i in zip(axes[0], (0, 1, 2), strict=True):
     ax.plot(X[i].T, lw=0.8)
     ax.set(title=KINDS[y[i]], xlim=(0, 200), ylim=(-1, 1.4), yticks=[])
@@ -87,11 +89,11 @@ for ax, (name, predicted) in zip(axes[1], found.items(), strict=True):
     counts = np.zeros((4, 4))
     np.add.at(counts, (y, predicted), 1)
     ax.imshow(counts, cmap="Blues", vmin=0, vmax=60)
-    ax.set(title=name, xlabel="predicted", xticks=range(4), yticks=range(4))
+    ax.set(title=name, xlabel="predicted", yticks=range(4), yticklabels=KINDS)
+    ax.set_xticks(range(4), KINDS, rotation=30, ha="right")
     for (row, column), count in np.ndenumerate(counts):
         colour = "white" if count > 40 else "black"
         ax.text(column, row, f"{count:.0f}", ha="center", va="center", fontsize=8, color=colour)
-axes[1, 0].set_yticklabels(KINDS)
 plt.show()
 
 # %%

@@ -74,8 +74,10 @@ figure, (left, right) = plt.subplots(
 )
 some = pixels[pixels.digit == 5]
 left.scatter(some.column, some.row, s=10 * some.ink, color="black")
+left.margins(0.15)
 left.invert_yaxis()
-left.set(aspect="equal", xlabel="column", ylabel="row", title=f"{len(some)} rows of one key")
+left.set(aspect="equal", xlabel="column", ylabel="row", yticks=range(8))
+left.set_title(f"{len(some)} rows of one key")
 right.barh(list(errors), list(errors.values()), color="0.4")
 right.invert_yaxis()
 right.set(xlabel="error of three folds (%)")

@@ -51,12 +51,13 @@ for name, encoder in encoders.items():
 # At the same K each is better than the one before, and longer. At the same length they are near one
 # another here: what one has in dimensions, another has in words.
 figure, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")
-for (name, (lengths, errors)), style in zip(curves.items(), ("o-", "s--", "^:"), strict=True):
+looks = ("o-", (-4, -12)), ("s--", (-4, -12)), ("^:", (4, 5))
+for (name, (lengths, errors)), (style, beside) in zip(curves.items(), looks, strict=True):
     ax.plot(lengths, errors, style, label=name)
+    side = "right" if beside[0] < 0 else "left"
     for n_components, length, error in zip(sizes, lengths, errors, strict=True):
-        ax.annotate(
-            f"K={n_components}", (length, error), xytext=(4, 5), textcoords="offset points", size=8
-        )
+        text, place = f"K={n_components}", (length, error)
+        ax.annotate(text, place, beside, textcoords="offset points", ha=side, size=8)
 ax.set(xscale="log", yscale="log", xlabel="dimensions", ylabel="test error (%)")
 ax.set_yticks([1, 2, 5, 10, 20, 50], [1, 2, 5, 10, 20, 50])
 ax.minorticks_off()

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from skvae import __version__
+from skvae._optional import require
 from skvae.cli import compare, explore, recipe, train
 
 __all__ = ["main"]
@@ -28,9 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     argv = sys.argv[1:] if argv is None else argv
     parser = _make_parser()
-    _complete(parser)
-    arguments = parser.parse_args(argv, argparse.Namespace(argv=argv))
     try:
+        _complete(parser)
+        arguments = parser.parse_args(argv, argparse.Namespace(argv=argv))
         status: int = arguments.run(arguments)
         return status
     except BrokenPipeError:
@@ -53,6 +54,7 @@ def _complete(parser: argparse.ArgumentParser) -> None:
     """Answer a shell that asks what may come next, and end; else do nothing."""
     if "_ARGCOMPLETE" not in os.environ:
         return
+    require("argcomplete", "Completion", '"skvae[completion]"')
     import argcomplete
 
     argcomplete.autocomplete(parser)

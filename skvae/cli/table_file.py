@@ -18,6 +18,8 @@ _PARQUET = (".parquet", ".pq")
 _SEPARATORS = ",;\t|"
 # Of a target that is numbers: more of them are measurements, not classes.
 _MAX_NUMBERS = 30
+# How a date begins that is not written as ISO 8601 wants it: 16.05.2016, 5/16/16.
+_DATE = r"\s*\d{1,2}(?:[.-]\d{1,2}[.-]\d{4}|/\d{1,2}/\d{2,4})\b"
 # Rows that tell how a CSV is written.
 _HEAD = 1000
 
@@ -291,10 +293,14 @@ def _check_values(values: Any, advice: str) -> None:
     numbers = pd.to_numeric(values, errors="coerce").notna()
     written = values.str.fullmatch(r"\s*[+-]?[\d.,' ]*\d\s*%?\s*")
     dates = pd.to_datetime(values, errors="coerce", format="ISO8601", utc=True).notna()
-    for looks, what in ((dates, "dates"), (numbers | written, "numbers")):
+    dates |= values.str.match(_DATE)
+    for looks, what, remedy in (
+        (dates, "dates", "make numbers of them, such as days"),
+        (numbers | written, "numbers", "mend them"),
+    ):
         if looks.mean() > 0.5:
             odd = values[~numbers].iloc[0]
             raise ValueError(
-                f"Column {values.name} holds {what} written as text, such as {odd!r}: mend them, "
+                f"Column {values.name} holds {what} written as text, such as {odd!r}: {remedy}, "
                 f"{advice}, or say --categorical {values.name} if they are names."
             )

@@ -100,7 +100,7 @@ def check_folds(y: np.ndarray, cv: int) -> None:
         )
         raise ValueError(
             f"{cv} folds need {cv} rows of every class, but there are fewer of {rare}: take fewer "
-            "folds, or leave these rows out."
+            "folds (--folds, cv=), or leave these rows out."
         )
 
 

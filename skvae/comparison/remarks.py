@@ -56,7 +56,7 @@ def remarks_on_table(X: Any) -> list[str]:
     if many:
         remarks.append(
             f"More than {MAX_CATEGORIES} values are in {_named(many)}: the rarer ones share a "
-            "column. Drop what only tells rows apart, such as names."
+            "column. Drop what only tells rows apart, such as names or free text."
         )
 
     return [*remarks, _ENCODING]

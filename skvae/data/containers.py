@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -27,12 +28,13 @@ __all__ = [
 
 # Of ``check_array``, for readers to whom NaN is a missing value; infinity stays an error.
 MISSING_ALLOWED: Mapping[str, Any] = {"ensure_all_finite": "allow-nan"}
+_READ = "read files first (ImagePatches reads images), and encode words by numbers"
 # By the kind of a type: what values are, and what to do instead.
 _NOT_NUMBERS = {
     "M": ("dates", "pass seconds since the first: (x - x.min()) / np.timedelta64(1, 's')"),
     "m": ("durations", "divide them by a unit: x / np.timedelta64(1, 's')"),
-    "U": ("text", "read files first, and encode words by numbers"),
-    "S": ("bytes", "read files first, and encode words by numbers"),
+    "U": ("text", _READ),
+    "S": ("bytes", _READ),
     "V": ("records", "pass numpy.lib.recfunctions.structured_to_unstructured(x)"),
 }
 
@@ -257,6 +259,8 @@ def _array_of_sequence(X: Sequence[Any], name: str) -> Array:
 def _check_objects(X: Any, name: str) -> None:
     if X.ndim == 0:
         raise TypeError(f"{name} is of type {type(X[()]).__name__}, which is no array of numbers.")
+    if X.size and isinstance(X.flat[0], PathLike):
+        raise ValueError(f"{name} holds paths such as {X.flat[0]!s}, no numbers: {_READ}.")
     if X.size and np.ndim(X.flat[0]):
         raise ValueError(
             f"{name} holds arrays in its cells, where numbers are needed: rows of equal length "

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from skvae._optional import require
 from skvae._typing import FloatArray
 from skvae.fisher.codec import Codec
 from skvae.fisher.layout import GRADIENTS
@@ -92,6 +93,7 @@ def frame_of_changes(
     ImportError
         If pandas is not installed.
     """
+    require("pandas", "component_changes", "pandas")
     import pandas as pd
 
     n_sets, n_components, _ = changes.shape

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from skvae._optional import require
 from skvae._typing import FloatArray, IntArray
 from skvae.data.keys import RowsOfKeys, column_keys
 from skvae.data.tables import column_of, columns_beside, floats, kind_of, objects
@@ -63,6 +64,7 @@ def sets_from_table(table: Any, *, by: Any, columns: Sequence[Any] | None = None
     >>> encoder.fit_transform(sets).index.tolist()
     ['N2', 'N1']
     """
+    require("pandas", "sets_from_table", "pandas")
     from pandas import Index, MultiIndex, Series
 
     keys = RowsOfKeys.of(column_keys(table, by, "table", "by"))

@@ -72,3 +72,11 @@ def test_a_shell_completes_options_and_their_choices(tmp_path):
     assert completed("skvae compare --features raw fv_", tmp_path) == [
         name for name in recipes.FEATURES if name.startswith("fv_")
     ]
+
+
+def test_completion_without_its_package_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setenv("_ARGCOMPLETE", "1")
+    monkeypatch.setitem(sys.modules, "argcomplete", None)
+
+    assert main.main(["compare"]) == 1
+    assert 'needs argcomplete: pip install "skvae[completion]"' in capsys.readouterr().err

@@ -189,8 +189,10 @@ def test_two_columns_of_one_name_are_named(write):
         ([f"{i}%" for i in range(40)], "holds numbers written as text, such as '0%'"),
         ([*range(39), "?"], "holds numbers written as text, such as '?'"),
         ([f"2026-01-{i:02}" for i in range(1, 32)], "holds dates written as text, such as '2026"),
+        ([f"{i:02}.01.2026" for i in range(1, 32)], "holds dates written as text, such as '01.01"),
+        ([f"1/{i}/26 09:30" for i in range(1, 32)], "holds dates written as text, such as '1/1/"),
     ],
-    ids=["thousands", "percent", "a mark for missing ones", "dates"],
+    ids=["thousands", "percent", "a mark for missing ones", "dates", "with points", "with slashes"],
 )
 def test_columns_of_numbers_and_dates_do_not_become_categories(values, message, tmp_path):
     path = str(tmp_path / "table.csv")

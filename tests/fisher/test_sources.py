@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -51,6 +53,7 @@ def test_a_batch_of_empty_sets_has_the_vectors_of_each(empty):
     [
         ("abc", "X holds text such as abc"),
         (["a.jpg", "b.jpg"], "X holds text such as a.jpg"),
+        ([Path("a.jpg"), Path("b.jpg")], "X holds paths such as a.jpg, no numbers: read files"),
         (3.0, "Expected 2D array, got scalar"),
         ([1.0, 2.0], "Expected 2D array, got 1D"),
         (np.ones((2, 2, 2, 2)), "Found array with dim 4"),

@@ -1,5 +1,7 @@
 """Sets know their keys, and vectors come back under them."""
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -108,3 +110,12 @@ def test_missing_values_stay_for_the_mixture():
 def test_a_table_without_keys_is_named():
     with pytest.raises(ValueError, match="table has no row with a key in 'k'"):
         sets_from_table(pd.DataFrame({"k": [None, None], "x": [1.0, 2.0]}), by="k")
+
+
+def test_without_pandas_a_message_says_what_to_install(monkeypatch):
+    pytest.importorskip("polars")
+    table = TABLES["polars"](COLUMNS)
+    monkeypatch.delitem(sys.modules, "pandas")  # None in its place confuses scikit-learn < 1.9
+    monkeypatch.setattr(sys, "meta_path", [])  # nothing is found any more
+    with pytest.raises(ImportError, match="sets_from_table needs pandas: pip install pandas"):
+        sets_from_table(table, by="k", columns=["x"])
