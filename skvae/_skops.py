@@ -17,13 +17,23 @@ __all__ = ["check_sizes", "trusted_types"]
 # Bytes that any file may unpack to, and how many for each of its own: of zeros alone it is 1,000.
 _ALWAYS, _PER_BYTE = 2**26, 100
 
-# Plain values that the fit of a table holds, and transformers of scikit-learn's in them.
+# Plain values that fits and extractors hold, and transformers of scikit-learn's in them.
 _OURS = (
     "skvae.data.frames.ColumnType",
     "skvae.data.frames.FrameType",
+    "skvae.series.windows.Windows",
     "skvae.vae.categories.Categories",
     "skvae.vae.column_blocks.ColumnBlock",
     "skvae.vae.columns.Columns",
+    "skvae.vae.conditions.Condition",
+    "skvae.vae.conditions.Conditions",
+)
+
+# Parameters that say something and do nothing: which columns, and which folder.
+_PARAMETERS = (
+    "pathlib.PosixPath",
+    "pathlib.WindowsPath",
+    "sklearn.compose._column_transformer.make_column_selector",
 )
 
 # Parts of fitted estimators of scikit-learn's that are Python throughout and act only by calling
@@ -64,7 +74,7 @@ def trusted_types(ours: Iterable[type]) -> set[str]:
     splitters = (x for x in vars(model_selection).values() if hasattr(x, "get_n_splits"))
     scores = (metrics.get_scorer(name)._score_func for name in metrics.get_scorer_names())
 
-    return {*_PARTS, *_OURS} | {
+    return {*_PARTS, *_OURS, *_PARAMETERS} | {
         f"{x.__module__}.{x.__name__}" for x in (*ours, *splitters, *scores)
     }
 

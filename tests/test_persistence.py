@@ -1,12 +1,14 @@
 import pickle
 import zipfile
+from pathlib import Path
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 import skops.io
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.compose import ColumnTransformer
+from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
     BaggingClassifier,
@@ -26,7 +28,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from skvae import FisherVectorEncoder, VAETransformer
+from skvae import FisherVectorEncoder, SeriesWindows, VAETransformer
 from skvae.persistence import load_estimator
 
 X = np.random.default_rng(0).normal(size=(20, 4))
@@ -103,6 +105,35 @@ def test_what_is_made_of_our_estimators_comes_back_from_skops(name, tmp_path):
 
     again = load_estimator(tmp_path / "model")
     assert np.array_equal(again.predict(X), fitted.predict(X))
+
+
+TABLE = pd.DataFrame({"x": X[:, 0], "batch": LABELS, "kind": LABELS[::-1]})
+SMALL = {"n_components": 2, "hidden_layer_sizes": (4,), "max_iter": 1}
+KINDS = {
+    "conditions": (VAETransformer(conditional="decoder", conditions="batch", **SMALL), TABLE),
+    "selector": (
+        VAETransformer(
+            likelihood=[
+                ("a", "gaussian_diag", make_column_selector(dtype_include=float)),
+                ("b", "categorical", make_column_selector(dtype_exclude=float)),
+            ],
+            **SMALL,
+        ),
+        TABLE,
+    ),
+    "series": (FisherVectorEncoder(2, extractor=SeriesWindows(3)), X.repeat(3, axis=1)),
+    "path": (VAETransformer(checkpoint=Path("state"), **SMALL), X),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_values_in_parameters_and_fits_come_back_from_skops(kind, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    estimator, rows = KINDS[kind]
+    features = estimator.fit_transform(rows)
+    skops.io.dump(estimator, "model")
+
+    assert np.array_equal(load_estimator("model").transform(rows), features)
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
-"""How torch computes: threads and denormal numbers, scoped."""
+"""How torch computes: threads, denormal numbers and modes, scoped."""
 
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache, partial
 
 import torch
@@ -17,7 +17,7 @@ __all__ = ["scoped_runtime"]
 
 def _flushes_denormals() -> bool:
     """Whether this thread rounds subnormal floats to zero; torch cannot be asked."""
-    smallest_normal = torch.tensor([2.0**-126], dtype=torch.float32)
+    smallest_normal = torch.tensor([2.0**-126], dtype=torch.float32, device="cpu")
 
     return bool((smallest_normal * 0.5 == 0).item())
 
@@ -91,8 +91,24 @@ def _restore_denormals(flushed: bool, n_threads: int) -> None:
 
 
 @contextmanager
+def _usual_modes() -> Iterator[None]:
+    """Context without what the caller's thread may have told torch to do with all it computes."""
+    with ExitStack() as usual:
+        usual.enter_context(torch.inference_mode(False))
+        usual.enter_context(torch.enable_grad())
+        for kind in filter(torch.is_autocast_enabled, ("cpu", "cuda")):
+            usual.enter_context(torch.autocast(kind, enabled=False))
+        if torch.get_default_device().type != "cpu":
+            usual.enter_context(torch.device("cpu"))
+        yield
+
+
+@contextmanager
 def scoped_runtime(n_jobs: int | None = None) -> Iterator[None]:
-    """Limit torch's threads and flush denormal floats, and restore both afterwards.
+    """Limit torch's threads, flush denormal floats, and restore both afterwards.
+
+    Autograd, precision and devices are torch's usual ones meanwhile, whatever contexts the caller
+    is in: ``no_grad``, ``inference_mode``, ``autocast`` or another default device.
 
     Small networks gain little from threads and lose a hundredfold when cores are busy. Adam's
     moments decay into subnormal floats, which processors handle many times slower.
@@ -105,6 +121,6 @@ def scoped_runtime(n_jobs: int | None = None) -> Iterator[None]:
     """
     n = 1 if n_jobs is None or is_forked() else n_workers(n_jobs)
     restore = partial(_restore_denormals, _flushes_denormals(), n)
-    with at_the_end(restore), _THREADS.at(n):
+    with at_the_end(restore), _THREADS.at(n), _usual_modes():
         torch.set_flush_denormal(True)
         yield

@@ -1,7 +1,8 @@
 """Data frames of pandas and polars: columns by their places, their types, and frames of those."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,14 @@ from sklearn.utils import check_array
 
 from skvae._typing import Array
 from skvae.data.containers import array_of, is_frame
-from skvae.data.tables import check_table, column_names, is_named_table, values_of
+from skvae.data.tables import (
+    check_table,
+    column_names,
+    is_missing,
+    is_named_table,
+    objects,
+    values_of,
+)
 
 __all__ = [
     "ColumnType",
@@ -19,6 +27,7 @@ __all__ = [
     "is_data_frame",
     "names_or_places",
     "series_categories",
+    "with_values_of",
 ]
 
 
@@ -123,6 +132,19 @@ class ColumnType:
 
         return values
 
+    def holds(self, values: Sequence[Any]) -> bool:
+        """Whether such a column has these values as they are."""
+        if self.categories is not None:
+            return set(values) <= set(self.categories)
+        name = self.dtype.lower().split("[")[0].replace("boolean", "bool")
+        if not name.startswith(("int", "uint", "float", "bool")):
+            return True
+        try:
+            held = objects(values).astype(name)
+        except (OverflowError, TypeError, ValueError):
+            return False
+        return bool((held == objects(values)).all())
+
 
 @dataclass(frozen=True)
 class FrameType:
@@ -181,6 +203,53 @@ class FrameType:
         if self.library == "polars":
             return _of_polars(self, series)
         return _of_pandas(self, series, index)
+
+
+def with_values_of(table: Any, X: Any, kind: FrameType | None) -> Any:
+    """A table in which what another has stands as it is there.
+
+    Parameters
+    ----------
+    table : DataFrame or ndarray of shape (n, n_columns)
+        Without missing values.
+    X : DataFrame or array-like of shape (n, n_columns)
+        The other; its missing values are those of ``table``.
+    kind : FrameType or None
+        Of ``table``; None if it is an array.
+
+    Returns
+    -------
+    table : DataFrame or ndarray of shape (n, n_columns)
+        A column that cannot hold the values of X has the type that it has there, or one that holds
+        all.
+    """
+    X = checked_table(X)
+    if kind is None:
+        X = X if X.dtype.kind in "biuf" else np.asarray(X, object)
+        missing = np.vectorize(is_missing, otypes=[bool])(X)
+        return np.where(missing, table, X).astype(table.dtype, copy=False)
+    is_alike = is_data_frame(X) and hasattr(X, "iloc") == (kind.library == "pandas")
+    columns, types, is_same = [], [], True
+    for place, own in enumerate(kind.types):
+        given, made = column_at(X, place), values_of(column_at(table, place))
+        both = [m if is_missing(v) else v for v, m in zip(values_of(given), made, strict=True)]
+        is_same = is_same and both == made
+        columns.append(both)
+        types.append(_type_holding(both, kind, [own, ColumnType.of(given)] if is_alike else [own]))
+
+    if is_same:
+        return table
+    return replace(kind, types=types).frame(columns, getattr(table, "index", None))
+
+
+def _type_holding(
+    values: Sequence[Any], kind: FrameType, types: Sequence[ColumnType]
+) -> ColumnType:
+    """The first of some types that holds values, or else one that does."""
+    are_numbers = all(isinstance(value, Real) for value in values)
+    plain = {"pandas": ("object", "float64"), "polars": ("String", "Float64")}[kind.library]
+
+    return next((t for t in types if t.holds(values)), ColumnType(plain[are_numbers]))
 
 
 def _of_polars(kind: FrameType, columns: list[Any]) -> Any:

@@ -7,7 +7,15 @@ from skvae._optional import require
 from skvae._text import one_line
 from skvae._typing import Axes, Figure
 
-__all__ = ["LITERAL", "Display", "label_of", "name_legend", "place", "require_matplotlib"]
+__all__ = [
+    "LITERAL",
+    "Display",
+    "label_of",
+    "name_legend",
+    "place",
+    "require_attribute",
+    "require_matplotlib",
+]
 
 # Of matplotlib's texts: a "$" in a name begins no formula.
 LITERAL: dict[str, Any] = {"parse_math": False, "usetex": False}
@@ -34,6 +42,32 @@ def require_matplotlib(purpose: str) -> None:
         If it cannot be imported.
     """
     require("matplotlib.figure", purpose, '"skvae[plot]"')
+
+
+def require_attribute(estimator: Any, name: str, wanted: str) -> Any:
+    """What an estimator has under a name that a picture needs.
+
+    Parameters
+    ----------
+    estimator : estimator
+        As the user gave it.
+    name : str
+        Of an attribute or method.
+    wanted : str
+        Which estimator has it.
+
+    Raises
+    ------
+    TypeError
+        If it has none.
+    """
+    try:
+        return getattr(estimator, name)
+    except AttributeError as error:
+        why = "" if error.__cause__ is None else f" ({error.__cause__})"
+        raise TypeError(
+            f"{type(estimator).__name__} has no {name}; pass a fitted {wanted}.{why}"
+        ) from error
 
 
 def place(display: Display, ax: Axes | None, figsize: tuple[float, float]) -> Axes:

@@ -7,7 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skvae._text import one_line
 from skvae._typing import Axes, SetsLike
-from skvae.displays.canvas import LITERAL, Display, place, require_matplotlib
+from skvae.displays.canvas import LITERAL, Display, place, require_attribute, require_matplotlib
 from skvae.displays.palette import SIGNED_MAP, styles
 
 __all__ = ["ComponentChangesDisplay"]
@@ -79,7 +79,7 @@ class ComponentChangesDisplay(Display):
         """
         require_matplotlib(cls.__name__)
         check_is_fitted(estimator)
-        changes = estimator.component_changes(X)
+        changes = require_attribute(estimator, "component_changes", "FisherVectorEncoder")(X)
         n_components = changes.index.get_level_values("component").nunique()
         n_sets = len(changes) // n_components
         if n_sets != 1:

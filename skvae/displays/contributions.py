@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from skvae._text import one_line
 from skvae._typing import Array, ArrayLike, Axes, SetsLike
 from skvae.data.image_sequence import ImageSequence
-from skvae.displays.canvas import LITERAL, Display, place, require_matplotlib
+from skvae.displays.canvas import LITERAL, Display, place, require_attribute, require_matplotlib
 from skvae.displays.maps import draw_map, draw_outline
 from skvae.displays.mosaic import as_images
 from skvae.displays.palette import SIGNED_MAP, styles
@@ -118,7 +118,7 @@ class ContributionsDisplay(Display):
             raise ValueError(
                 f"coef has shape {np.shape(coef)}; a picture is of one class: pass coef_[c]."
             )
-        parts = estimator.contributions(X, coef)
+        parts = require_attribute(estimator, "contributions", "encoder of sets")(X, coef)
         if len(parts) != 1:
             raise ValueError(f"X holds {len(parts)} sets; a picture is of one: pass X[i : i + 1].")
         if names is not None and len(names) != len(parts[0]):

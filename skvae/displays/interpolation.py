@@ -122,8 +122,8 @@ class InterpolationDisplay(Display):
 def _way(estimator: Any, X_from: ArrayLike, X_to: ArrayLike, n_steps: int) -> Array:
     """Rows of pixels, pair by pair."""
     if hasattr(estimator, "interpolate"):
-        way: Array = estimator.interpolate(X_from, X_to, n_steps)
-        return way.reshape(-1, way.shape[2])
+        way = np.asarray(estimator.interpolate(X_from, X_to, n_steps))
+        return way.reshape(-1, way.shape[-1])
     start, end = (latent_points(estimator, X)[:, None] for X in (X_from, X_to))
     share = np.linspace(0, 1, n_steps)[:, None]
     Z = (1 - share) * start + share * end  # (n_pairs, n_steps, d)

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._typing import Array, Axes
-from skvae.displays.canvas import Display, place, require_matplotlib
+from skvae.displays.canvas import Display, place, require_attribute, require_matplotlib
 from skvae.displays.mosaic import as_images, draw_mosaic, fill_grid
 
 __all__ = ["MixtureComponentsDisplay"]
@@ -95,7 +95,8 @@ class MixtureComponentsDisplay(Display):
         """
         require_matplotlib(cls.__name__)
         check_is_fitted(estimator)
-        weights, descriptors, positions = estimator.component_descriptors()
+        describe = require_attribute(estimator, "component_descriptors", "encoder of sets")
+        weights, descriptors, positions = describe()
         heaviest = np.argsort(-weights, kind="stable")[:n_components]
         if patch_shape is None and hasattr(estimator.extractor_, "patch_size"):
             size = estimator.extractor_.patch_size

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._typing import Array, Axes, RandomStateLike
-from skvae.displays.canvas import Display, place, require_matplotlib
+from skvae.displays.canvas import Display, place, require_attribute, require_matplotlib
 from skvae.displays.mosaic import as_images, draw_mosaic, fill_grid, name_tiles
 
 __all__ = ["SamplesDisplay"]
@@ -80,17 +80,16 @@ class SamplesDisplay(Display):
         """
         require_matplotlib(cls.__name__)
         check_is_fitted(estimator)
-        if not hasattr(estimator, "sample"):
-            raise TypeError(f"{type(estimator).__name__} has no sample; use a VAETransformer.")
+        sample = require_attribute(estimator, "sample", "VAETransformer")
         classes = getattr(estimator, "classes_", None)
         if classes is None:
-            rows = estimator.sample(n_samples**2, random_state=random_state)
+            rows = sample(n_samples**2, random_state=random_state)
         else:
             seed = random_state
             if isinstance(seed, np.random.RandomState):
                 seed = int(seed.randint(2**31 - 1))
             rows = np.concatenate(
-                [estimator.sample(n_samples, y=label, random_state=seed) for label in classes]
+                [sample(n_samples, y=label, random_state=seed) for label in classes]
             )
         images = fill_grid(as_images(rows, image_shape), n_samples)
 

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skvae._typing import Array, Axes
-from skvae.displays.canvas import Display, place, require_matplotlib
+from skvae.displays.canvas import Display, place, require_attribute, require_matplotlib
 from skvae.displays.palette import ENERGY_MAP, styles
 
 __all__ = ["TrainingCurveDisplay"]
@@ -89,12 +89,8 @@ class TrainingCurveDisplay(Display):
         """
         require_matplotlib(cls.__name__)
         check_is_fitted(estimator)
-        if not hasattr(estimator, "history_"):
-            raise TypeError(
-                f"{type(estimator).__name__} has no history_; pass a fitted VAETransformer."
-            )
         display = cls(
-            history=estimator.history_,
+            history=require_attribute(estimator, "history_", "VAETransformer"),
             kl_per_dimension=getattr(estimator, "kl_per_dimension_", None),
             n_active=getattr(estimator, "n_active_", None),
             kl_curves=getattr(estimator, "kl_curves_", None),

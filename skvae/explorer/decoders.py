@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from skvae.compute.torch_runtime import scoped_runtime
 from skvae.vae.descriptions import Blocks, is_categorical, likelihood_of
 from skvae.vae.fitted import FittedVAE
 from skvae.vae.nn.model import VAE, load_arrays
@@ -57,9 +58,10 @@ def export_decoder(fitted: FittedVAE) -> dict[str, Any]:
         raise ValueError("The page has no controls for conditions=, which this decoder sees.")
     blocks = _blocks(fitted)
     means = ["output" if is_categorical(part) else _expression(part) for part, _ in blocks]
-    model = load_arrays(VAE(**fitted.architecture), fitted.parameters).eval()
-    n_labels = model.n_classes if model.labels_in_decoder else 0
-    layers, shape = _export(model.decoder, (model.n_components + (n_labels or 0),))
+    with scoped_runtime(), torch.no_grad():
+        model = load_arrays(VAE(**fitted.architecture), fitted.parameters).eval()
+        n_labels = model.n_classes if model.labels_in_decoder else 0
+        layers, shape = _export(model.decoder, (model.n_components + (n_labels or 0),))
     if shape != (model.n_features,):
         raise ValueError(
             f"The page knows likelihoods of one output for each feature; the decoder gives "
@@ -126,8 +128,7 @@ def _export(module: nn.Module, shape: Shape) -> tuple[Layers, Shape]:
                 f"knows {', '.join(kind.__name__ for kind in _LAYERS)}, one after the other, and "
                 "modules with page_layers()."
             )
-        with torch.no_grad():
-            to_shape = tuple(layer(torch.zeros(1, *shape)).shape[1:])
+        to_shape = tuple(layer(torch.zeros(1, *shape, dtype=torch.float32)).shape[1:])
         layers += _own_layers(own(), shape) if own else _LAYERS[type(layer)](layer, shape, to_shape)
         shape = to_shape
 

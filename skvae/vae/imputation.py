@@ -9,6 +9,7 @@ from sklearn.utils import check_consistent_length, check_random_state
 
 from skvae._sklearn import available_if
 from skvae.compute.sizes import check_memory
+from skvae.data.frames import with_values_of
 from skvae.vae.generative import GenerativeMixin, is_generative
 from skvae.vae.labels import encode_labels
 from skvae.vae.seeds import IMPUTE, stream_seed
@@ -57,7 +58,8 @@ class ImputationMixin(GenerativeMixin):
             In the units of the data; float32 for X of float32, else float64. Expectations of
             binary features and of counts are probabilities and rates; draws are 0, 1, 2, ... Of a
             table it is a table, or a list of one for each draw, in which the most probable category
-            stands for an expectation.
+            stands for an expectation. Its columns have the types of the fit, or those of X where
+            these alone hold what is observed, such as a category that the fit did not see.
 
         Raises
         ------
@@ -100,7 +102,11 @@ class ImputationMixin(GenerativeMixin):
             check_consistent_length(rows, numbers)
 
         filled = fitted.impute(rows, numbers, n_importance, draws, seed)
-        if draws is None or fitted.columns is None:
-            return fitted.to_given(filled, like=X, conditions=values)
+        if fitted.columns is None:
+            return filled
+        tables = [
+            with_values_of(fitted.to_given(x, like=X, conditions=values), X, fitted.columns.frame)
+            for x in (filled[None] if draws is None else filled)
+        ]
 
-        return [fitted.to_given(drawn, like=X, conditions=values) for drawn in filled]
+        return tables[0] if draws is None else tables

@@ -98,6 +98,30 @@ def test_whoever_leaves_last_new_threads_have_all(restore):
     assert torch.get_num_threads() == in_thread(torch.get_num_threads) == 3
 
 
+@pytest.mark.parametrize(
+    "context",
+    [
+        torch.no_grad,
+        torch.inference_mode,
+        lambda: torch.autocast("cpu", dtype=torch.bfloat16),
+        lambda: torch.device("meta"),
+    ],
+)
+def test_modes_of_the_caller_rest(context):
+    with context():
+        with scoped_runtime():
+            theta = torch.zeros(2, requires_grad=True)
+            product = (theta + 1) @ torch.ones(2)
+            product.backward()
+            assert torch.equal(theta.grad, torch.ones(2))
+            assert product.dtype == torch.float32 and product.device.type == "cpu"
+        again = torch.ones(2, requires_grad=True) @ torch.ones(2)
+
+    usual = torch.ones(2, requires_grad=True) @ torch.ones(2)
+    kind = again.requires_grad, again.dtype, again.device
+    assert kind != (usual.requires_grad, usual.dtype, usual.device)
+
+
 def test_zero_jobs_change_nothing(restore):
     torch.set_num_threads(2)
     with pytest.raises(ValueError, match="n_jobs"), scoped_runtime(0):

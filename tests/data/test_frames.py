@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skvae.data.frames import FrameType, is_data_frame, series_categories
+from skvae.data.frames import FrameType, is_data_frame, series_categories, with_values_of
 
 INTERVALS = pd.cut([1.0, 5.0, 9.0], [0, 4, 8, 12])
 
@@ -118,6 +118,53 @@ def test_whole_numbers_are_rounded_and_kept_within_their_type():
     assert back["b"].tolist()[1:] == [-3, 0]
     assert back["b"][0] > 9e18
     assert back["c"].tolist() == [True, True, False]
+
+
+HUGE = 2**60 + 1  # which no float is
+
+
+def columns_that_others_do_not_hold(library):
+    """A table as of a fit, one with holes, and the values that are to stand there."""
+    fit = {"n": [1, 2, 3], "m": [1, 2, 3], "x": [0.5, 1.5, 2.5], "s": ["a", "b", "a"]}
+    holes = {"n": [HUGE, None, 2], "m": [None, 7, 0.5], "x": [None, 4.0, 5.0]}
+    holes["s"] = [None, "new", "b"]
+    kinds = {"n": "Int64", "m": "Float64"}
+    if library == "polars":
+        import polars as pl
+
+        dtypes = {name: getattr(pl, kind) for name, kind in kinds.items()}
+        fitted = pl.DataFrame(fit, schema_overrides={"s": pl.Enum(["a", "b"])})
+        return fitted, pl.DataFrame(holes, schema_overrides=dtypes)
+    fitted = pd.DataFrame(fit).astype({"s": "category", "n": "Int64"})
+
+    return fitted, pd.DataFrame(holes, dtype=object).astype(kinds | {"x": float})
+
+
+@pytest.mark.parametrize(
+    "library",
+    [
+        "pandas",
+        pytest.param("polars", marks=pytest.mark.skipif(find_spec("polars") is None, reason="-")),
+    ],
+)
+def test_values_of_another_table_stand_as_they_are_where_it_has_some(library):
+    fitted, X = columns_that_others_do_not_hold(library)
+    table = with_values_of(fitted, X, FrameType.of(fitted))
+    found = {name: table[name].to_list() for name in ("n", "m", "x", "s")}
+
+    wanted = {"n": [HUGE, 2, 2], "m": [1, 7, 0.5], "x": [0.5, 4, 5], "s": ["a", "new", "b"]}
+    assert found == wanted
+    assert table["n"].dtype == fitted["n"].dtype and table["x"].dtype == fitted["x"].dtype
+    assert with_values_of(fitted, fitted, FrameType.of(fitted)) is fitted
+
+
+def test_values_of_another_array_stand_as_they_are_where_it_has_some():
+    made = np.array([[0.5, 1], [2, 3]])
+    known = np.array([[np.nan, 77], [4, np.nan]])
+    assert with_values_of(made, known, None).tolist() == [[0.5, 77], [4, 3]]
+    mixed = np.array([[0.5, "a"], [2.5, "b"]], object)
+    known = np.array([[None, "new"], [4, None]], object)
+    assert with_values_of(mixed, known, None).tolist() == [[0.5, "new"], [4, "b"]]
 
 
 def test_two_columns_of_one_name_are_refused():

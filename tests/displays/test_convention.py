@@ -6,7 +6,9 @@ from functools import partial
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
+from small import vae
 
 from skvae import displays
 
@@ -85,6 +87,29 @@ def test_without_matplotlib_the_error_names_the_extra(name, makers, monkeypatch)
 
     with pytest.raises(ImportError, match=rf'{name} needs .* pip install "skvae\[plot\]"'):
         makers[name]()
+
+
+@pytest.mark.parametrize(
+    ("name", "lacking"),
+    [
+        ("SamplesDisplay", "sample"),
+        ("TrainingCurveDisplay", "history_"),
+        ("MixtureComponentsDisplay", "component_descriptors"),
+        ("ContributionsDisplay", "contributions"),
+        ("ComponentChangesDisplay", "component_changes"),
+    ],
+)
+def test_an_estimator_of_another_kind_is_an_error_that_says_which_to_pass(name, lacking, makers):
+    maker = makers[name]
+    pca = PCA(2).fit(np.eye(4))
+    with pytest.raises(TypeError, match=f"PCA has no {lacking}; pass a fitted "):
+        maker.func(pca, *maker.args[1:])
+
+
+def test_an_autoencoder_without_density_says_why_it_draws_no_samples():
+    plain = vae(variational=False).fit(np.eye(16))
+    with pytest.raises(TypeError, match="no sample; .*needs? variational=True"):
+        displays.SamplesDisplay.from_estimator(plain)
 
 
 @pytest.mark.parametrize("name", sorted(set(displays.__all__) - {"FeatureComparisonDisplay"}))

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.preprocessing import OneHotEncoder
 
 from skvae import VAETransformer
 
@@ -56,3 +57,21 @@ def test_draws_are_tables(vae, table):
 
     assert first.index.equals(table.index[:20])
     assert first.age[0] != second.age[0]
+
+
+def test_categories_that_the_fit_does_not_tell_apart_stay(table):
+    pooling = OneHotEncoder(max_categories=2, handle_unknown="infrequent_if_exist")
+    blocks = [("ports", pooling, ["port"]), ("ages", "gaussian_diag", ["age"])]
+    vae = VAETransformer(2, likelihood=blocks, max_iter=1, random_state=0).fit(table)
+    new = table[:9].assign(port=["S", "C", "Q", "new", None, "new", "Q", "C", None])
+    for kind in (object, pd.CategoricalDtype(["new", "Q", "C", "S"])):
+        port = vae.impute(new.astype({"port": kind})).port
+        assert port[new.port.notna()].tolist() == new.port.dropna().tolist()
+        assert port.notna().all()
+
+
+def test_rows_of_which_nothing_is_known_have_the_probability_one(vae, table):
+    empty = table[:2].assign(age=np.nan, port=None)
+
+    assert vae.score_samples(empty).tolist() == [0, 0]
+    assert vae.score(empty) == 0

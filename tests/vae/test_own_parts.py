@@ -342,3 +342,17 @@ def test_an_overridden_density_leaves_its_gradient_to_autograd():
     assert not FusedStep.supports(VAE(6, 2, (5,), "relu", Tempered, None))
     assert FusedStep.supports(VAE(6, 2, (5,), "relu", ContinuousBernoulli, None))
     assert issubclass(own_modules.VampPrior, GaussianMixturePrior)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_weights_are_float32_whatever_type_torch_takes_by_default(fitted, dtype, tmp_path):
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        again = vae(max_iter=30, learning_rate_init=1e-2).fit(X)
+        features = again.transform(X)
+        save_explorer(again, tmp_path / "page.html")
+        assert torch.get_default_dtype() == dtype
+    finally:
+        torch.set_default_dtype(before)
+    assert np.array_equal(features, fitted.transform(X))

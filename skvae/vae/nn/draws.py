@@ -9,9 +9,11 @@ from typing import Any
 
 import torch
 
-from skvae.compute.process import at_the_end
+from skvae.compute.process import SharedSetting, at_the_end
 
-__all__ = ["ModuleDraws", "fixed_draws"]
+__all__ = ["ModuleDraws", "fixed_draws", "float32_by_default"]
+
+_DEFAULT_TYPE = SharedSetting(lambda: [(torch.get_default_dtype, torch.set_default_dtype)])
 
 # Of whoever has a stream of their own in the global generators.
 _LOCK = threading.RLock()
@@ -78,6 +80,11 @@ class ModuleDraws:
 
     def _states_now(self) -> list[torch.Tensor]:
         return [generator.get_state() for generator in self._generators]
+
+
+def float32_by_default() -> AbstractContextManager[None]:
+    """Context in which modules of the user's are made, whose weights then are float32."""
+    return _DEFAULT_TYPE.at(torch.float32)
 
 
 def _set_states(generators: list[torch.Generator], states: list[torch.Tensor]) -> None:

@@ -230,8 +230,10 @@ def row_scores(
             value = _tile_bound(reader, x, labels, generators, n_importance)
 
         scores: np.ndarray = value[: len(generators)].double().cpu().numpy()
+        scores = log_jacobian(part) + scores
+        scores[np.isnan(part).all(axis=1)] = 0.0  # the probability of nothing is 1
 
-        return log_jacobian(part) + scores
+        return scores
 
     return map_rows(model, function, X, n_jobs)
 

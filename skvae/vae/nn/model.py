@@ -21,7 +21,7 @@ from skvae.vae.descriptions import (
     prior_of,
 )
 from skvae.vae.nn.block_likelihood import BlockLikelihood
-from skvae.vae.nn.draws import ModuleDraws
+from skvae.vae.nn.draws import ModuleDraws, float32_by_default
 from skvae.vae.nn.likelihoods import build_likelihood
 from skvae.vae.nn.missing import encoder_view, log_prob_of_observed
 from skvae.vae.nn.networks import build_networks, initialize, least_rows
@@ -137,7 +137,7 @@ class VAE(nn.Module):
         # The user's modules draw their first weights from torch's global generator.
         draws = ModuleDraws(torch.device("cpu"), seed)() if self.has_user_modules else nullcontext()
         likelihood, network, prior = self._parts
-        with draws:
+        with draws, float32_by_default():
             self.likelihood = build_likelihood(likelihood, self.n_features)
             n_outputs = getattr(self.likelihood, "outputs_per_feature", 1)
             sizes = self._sizes(outputs_per_feature=n_outputs)

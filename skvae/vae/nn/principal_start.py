@@ -89,7 +89,7 @@ def principal_maps(
         variances, axes = _principal_axes(x, min(n_components, d), weights)
     used = variances > _RANK_TOLERANCE
     variances, axes = variances[used], axes[:, used]
-    axes = axes * np.sign(np.take_along_axis(axes, np.abs(axes).argmax(0)[None], 0))
+    axes = axes * _signs(axes)
     noise = np.minimum(NOISE**2, _MOST_NOISE * variances)
     spread, n_used = np.sqrt(variances - noise), len(variances)
     to_latent, std = np.zeros((n_components, d)), np.ones(n_components)
@@ -99,6 +99,19 @@ def principal_maps(
     from_latent[:, :n_used] = axes * spread
 
     return LinearMaps(np.average(x, axis=0, weights=weights), to_latent, std, from_latent)
+
+
+def _signs(axes: np.ndarray) -> np.ndarray:
+    """Signs by which the first of the largest numbers of each axis are positive, (n_axes,).
+
+    Two categories have opposite numbers, of which rounding alone would tell the larger one.
+    """
+    sizes = np.abs(axes)
+    first = (sizes > (1 - 1e-6) * sizes.max(axis=0)).argmax(axis=0)
+
+    signs: np.ndarray = np.sign(np.take_along_axis(axes, first[None], axis=0)[0])
+
+    return signs
 
 
 def _principal_axes(

@@ -177,7 +177,7 @@ class Adam(Optimizer, torch.optim.Adam):  # type: ignore[misc]
     def _descend(self, theta: Any, group: dict[str, Any]) -> None:
         state = self.state[theta]
         if not state:
-            state["step"] = torch.zeros((), device=theta.device)
+            state["step"] = torch.zeros((), dtype=torch.float32, device=theta.device)
             state["exp_avg"] = torch.zeros_like(theta)
             state["exp_avg_sq"] = torch.zeros_like(theta)
         state["step"] += 1

@@ -60,6 +60,15 @@ def test_a_weight_is_a_number_of_rows(rows):
         np.testing.assert_allclose(found, expected)
 
 
+def test_rounding_does_not_tell_which_way_an_axis_points():
+    known = (np.random.default_rng(0).random(200) < 0.3).astype(float)
+    x = np.column_stack([known, 1 - known])
+    for error in (1e-12, -1e-12):
+        off = principal_maps(x * [1 + error, 1], 1)
+        np.testing.assert_allclose(off.to_latent, principal_maps(x, 1).to_latent, atol=1e-9)
+        assert off.to_latent[0, 0] > 0
+
+
 @pytest.mark.parametrize("n", [1, 2])
 def test_components_beyond_the_rank_say_nothing(rows, n):
     maps = principal_maps(rows[:n], 7)
