@@ -74,8 +74,9 @@ def cell_statistics(
         counts = np.bincount(cells, weights, len(counts))
     counts = counts.reshape(-1, n_fine)
     if n_fine > 1:
+        # Products for each set, so that no set changes the bits of another.
         totals = membership @ totals.reshape(-1, n_fine, shape[0] * shape[1])
-        counts = counts @ membership.T
+        counts = (membership @ counts[:, :, None])[:, :, 0]
     return totals.reshape(-1, n_cells, *shape), counts
 
 

@@ -21,6 +21,7 @@ from sklearn.utils.fixes import parse_version
 
 from skvae import (
     BagOfVisualWordsEncoder,
+    DescriptorSets,
     DiagonalGaussianMixture,
     FisherVectorEncoder,
     ImagePatches,
@@ -266,6 +267,18 @@ def test_vectors_depend_on_ratios_of_weights_alone(rng, encoder):
     alone = fitted.transform(X[3:4], sample_weight=weights[3:4])
     many = np.concatenate([weights[:3] * 1e9, weights[3:]])
     assert np.array_equal(fitted.transform(X, sample_weight=many)[3:4], alone)
+
+
+@each_encoder
+@pytest.mark.parametrize("levels", [(1, 2), (2, 3), (1, 2, 4)])
+def test_weights_in_cells_do_not_depend_on_other_sets(rng, encoder, levels):
+    X = [rng.normal(size=(n, 2)) for n in rng.integers(5, 20, 24)]
+    weights = [rng.random(len(s)) for s in X]
+    sets = DescriptorSets(X, positions=[rng.uniform(-1, 1, s.shape) for s in X], weights=weights)
+    fitted = encoder(2, spatial=levels, power=1, norm=None, random_state=0).fit(sets)
+    together = fitted.transform(sets)
+    for i in range(24):
+        assert np.array_equal(fitted.transform(sets[i])[0], together[i])
 
 
 @each_encoder
