@@ -190,6 +190,11 @@ class AnnotatedSets:
         """Whether the sets lie in memory."""
         return isinstance(self.source, PackedSets) or getattr(self.source, "is_packed", False)
 
+    @property
+    def sizes(self) -> IntArray | None:
+        """Descriptors of each set, (n_sets,); None where sets have to be read to know."""
+        return getattr(self.source, "sizes", None)
+
     def set_weights(self) -> FloatArray | None:
         """How often each set counts, or None for once."""
         inner = self.source.set_weights() if isinstance(self.source, AnnotatedSets) else None
@@ -207,7 +212,7 @@ class AnnotatedSets:
             weights = None
         return AnnotatedSets(source, self.positions, weights, self.numbers)
 
-    def _sample_packed(self, n: int, rng: np.random.RandomState) -> PackedSets:
+    def _sample_in_memory(self, n: int, rng: np.random.RandomState) -> PackedSets:
         times, once = self.set_weights(), self.without_set_weights().pull()
         if times is None:
             return once.sample(n, rng)
@@ -217,8 +222,9 @@ class AnnotatedSets:
 
     def sample(self, n: int, rng: np.random.RandomState) -> PackedSets:
         """At most n random descriptors, as one set; with whole weights, as often as they say."""
-        if self.is_packed:
-            return self._sample_packed(n, rng)
+        sizes = self.sizes
+        if self.is_packed or (sizes is not None and sizes.sum() <= n):
+            return self._sample_in_memory(n, rng)
         batches = self.batches(len(self))
         share, found, total = None, [], 0
         for i in rng.permutation(len(batches)):

@@ -26,6 +26,7 @@ from skvae.mixture.expectation import set_statistics
 from skvae.mixture.kernel import recent_center
 from skvae.mixture.moments import n_moments, split_totals
 from skvae.mixture.statistics import Mixture, in_double, natural_parameters
+from skvae.mixture.workspace import LEAST_POSTERIOR
 
 if TYPE_CHECKING:
     import torch
@@ -242,8 +243,13 @@ class Codec:
         eta = natural_parameters(self.mixture, center)
         double = in_double(eta, self.mixture, np.float64 if is_hard(self.assignment) else dtype)
         eps = np.where(double, np.finfo(np.float64).eps, np.finfo(dtype).eps)[:, None]
+        # Posteriors as small as the least are not known any better.
+        s0 = totals[:, :, :1]
+        eps = eps + LEAST_POSTERIOR * counts[:, None, None] / np.where(s0 > 0, s0, np.inf)
         noise = rounding(totals, self.mixture, center, eps, self.eps_means)
-        return whitened_rounding(noise, counts, self.mixture, eps) if self.whitened else noise
+        if not self.whitened:
+            return noise
+        return whitened_rounding(noise, totals, counts, self.mixture, eps)
 
     def decode(self, F: FloatArray, mean_scales: FloatArray) -> list[FloatArray]:
         """Statistics per descriptor about the mixture's center.

@@ -8,7 +8,9 @@ A Fisher vector, read back before its power and norm:
     \frac{\overline{(x - \bar x_k)^2}}{\sigma_k^2} &=
         1 + \sqrt{2 w_k}\, G_{\sigma_k} / \bar\gamma_k - \delta_k^2
 
-with means over the descriptors of the set, weighted by their posteriors.
+with means over the descriptors of the set, weighted by their posteriors. Where values are missing,
+those of a dimension are over the descriptors that have it, whose share stands for
+:math:`\bar\gamma_k` below the fraction bars.
 """
 
 from collections.abc import Sequence
@@ -23,7 +25,8 @@ from skvae.fisher.codec import Codec
 from skvae.fisher.layout import GRADIENTS
 from skvae.fisher.sets import PackedSets
 from skvae.fisher.vectors import SetVectors
-from skvae.mixture.moments import join_moments, split_moments
+from skvae.mixture.missing import has_missing
+from skvae.mixture.moments import join_moments, split_moments, split_totals
 
 __all__ = ["component_changes", "frame_of_changes", "of_whole_sets"]
 
@@ -62,10 +65,21 @@ def component_changes(of_sets: SetVectors, one: PackedSets) -> FloatArray:
     g_weights, g_means, g_stds = split_moments(layout.unflatten(vectors[0])[0])
     root = np.sqrt(mixture.weights)[:, None]
     share = np.maximum(mixture.weights[:, None] + root * g_weights, 0)
-    known = np.where(share * n > _NONE, share, np.nan)
+    seen = _seen(of_sets, wide) if has_missing(wide.descriptors) else share
+    known = np.where(seen * n > _NONE, seen, np.nan)
     shift = root * g_means / known
     variance = 1 + np.sqrt(2) * root * g_stds / known - shift**2
     return join_moments(share, shift, np.maximum(variance, 0))
+
+
+def _seen(of_sets: SetVectors, one: PackedSets) -> FloatArray:
+    """Share of a set's descriptors that are of a component and have a dimension, (K, d)."""
+    one = one.counted()
+    local = of_sets.reduction.apply(one)
+    totals, counts = of_sets.codec.statistics(local, one.offsets, None, one.weights)
+    *_, n = split_totals(totals[0, 0], local.shape[1])
+    seen: FloatArray = n / counts[0, 0]
+    return seen
 
 
 def frame_of_changes(

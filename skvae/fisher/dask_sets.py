@@ -85,6 +85,11 @@ class DaskSets:
     def __len__(self) -> int:
         return int(self._set_cuts[-1])
 
+    @property
+    def sizes(self) -> IntArray:
+        """Descriptors of each set, (n_sets,)."""
+        return np.diff(self._offsets)
+
     def batches(self, max_sets: int) -> list[slice]:
         """Slices of at most ``max_sets`` sets, those that sets in memory have."""
         return batches_of(self._offsets, max_sets)

@@ -359,8 +359,9 @@ class FisherVectorEncoder(DecodingMixin, SetEncoder):
               component's: 1 is no change, of a single descriptor it is 0.
 
             Dimensions are ``d0``, ``d1``, ... of the reduced descriptors, or have the names that an
-            extractor such as ``TableSets`` has for them; with ``spatial="xy"``, the last are ``x``
-            and ``y``. Shift and variance are NaN where no descriptor belongs to a component.
+            extractor such as ``TableSets`` has for them; with ``spatial="xy"``, the last are
+            positions, ``x`` and ``y``. Shift and variance are NaN where no descriptor belongs to a
+            component; missing values have no part in them.
 
         Raises
         ------
@@ -393,7 +394,9 @@ class FisherVectorEncoder(DecodingMixin, SetEncoder):
 
     def _dimension_names(self) -> list[str]:
         """Of reduced descriptors, with positions where those are appended."""
-        appended = ["x", "y"] if self._reduction().xy_weight is not None else []
+        n_positions = 0 if self._reduction().xy_weight is None else self._n_positions
+        axes = "xyz" if n_positions <= 3 else [f"position{j}" for j in range(n_positions)]
+        appended = list(axes[:n_positions])
         known = (
             None
             if self.reducer_ is not None

@@ -74,8 +74,9 @@ def cell_statistics(
         counts = np.bincount(cells, weights, len(counts))
     counts = counts.reshape(-1, n_fine)
     if n_fine > 1:
+        # Products for each set, so that no set changes the bits of another.
         totals = membership @ totals.reshape(-1, n_fine, shape[0] * shape[1])
-        counts = counts @ membership.T
+        counts = (membership @ counts[:, :, None])[:, :, 0]
     return totals.reshape(-1, n_cells, *shape), counts
 
 
@@ -173,8 +174,8 @@ def rounding(
         Parameters.
     center : ndarray of shape (d,)
         What the statistics are about.
-    eps : ndarray of shape (K, 1)
-        Relative rounding error of the statistics of each component.
+    eps : ndarray of shape (K, 1) or (n_sets, K, 1)
+        Relative error of the statistics of each component.
     eps_means : float
         That of the mixture's means.
 
@@ -184,33 +185,40 @@ def rounding(
         Of the sums of gamma (x - mu) and gamma (x - mu)^2; counts have none.
     """
     mu = mixture.means - center
-    s0, _, s2, _ = split_totals(totals, mu.shape[1])
-    spread = np.sqrt(s0 * s2)
+    _, _, s2, n = split_totals(totals, mu.shape[1])
+    spread = np.sqrt(n * s2)
     noise = np.zeros((*totals.shape[:-1], n_moments(mu.shape[1])))
     _, n1, n2 = split_moments(noise)
-    n1[...] = eps * (spread + np.abs(mu) * s0)
-    n1 += eps_means * (spread + np.abs(mixture.means).max(axis=0) * s0)
-    n2[...] = eps * (s2 + mu**2 * s0)
+    n1[...] = eps * (spread + np.abs(mu) * n)
+    n1 += eps_means * (spread + np.abs(mixture.means).max(axis=0) * n)
+    n2[...] = eps * (s2 + mu**2 * n)
     return _NOISE * noise
 
 
 def whitened_rounding(
-    noise: FloatArray, n_descriptors: Array, mixture: Mixture, eps: FloatArray
+    noise: FloatArray,
+    totals: FloatArray,
+    n_descriptors: Array,
+    mixture: Mixture,
+    eps: FloatArray,
 ) -> FloatArray:
     """What rounding may leave of whitened gradients that are zero.
 
-    ``whiten`` subtracts expectations, whose rounding adds to that of the residuals.
+    ``whiten`` subtracts expectations, whose rounding adds to that of the residuals: the less, the
+    fewer descriptors a component has.
 
     Parameters
     ----------
     noise : ndarray of shape (n_sets, K, 1 + 2 d)
         From ``rounding``.
+    totals : ndarray of shape (n_sets, K, 1 + 2 d) or (n_sets, K, 1 + 3 d)
+        [S0 | S1 | S2] of each set, and N where values are missing.
     n_descriptors : ndarray of shape (n_sets,)
         T of each set, or the sum of their weights.
     mixture : Mixture
         Parameters.
-    eps : ndarray of shape (K, 1)
-        Relative rounding error of the statistics of each component.
+    eps : ndarray of shape (n_sets, K, 1)
+        Relative error of the statistics of each component.
 
     Returns
     -------
@@ -219,7 +227,9 @@ def whitened_rounding(
     """
     w, variances = mixture.weights[:, None], mixture.covariances
     t = np.where(n_descriptors == 0, np.inf, n_descriptors)[:, None, None]
-    units = join_moments(w, np.sqrt(variances), variances)
+    *_, n = split_totals(totals, variances.shape[1])
+    expected = np.broadcast_to(w, (len(t), *w.shape))
+    units = join_moments(expected, np.sqrt(variances) * n / t, variances * n / t)
     return (noise / t + _NOISE * eps * units) / _fisher_roots(w, variances)
 
 

@@ -35,8 +35,13 @@ class MappedSets:
     def __len__(self) -> int:
         return len(self.sets)
 
+    @property
+    def sizes(self) -> IntArray:
+        """Descriptors of each set, (n_sets,)."""
+        return np.array([len(s) for s in self.sets])
+
     def _offsets(self) -> IntArray:
-        return np.concatenate([[0], np.cumsum([len(s) for s in self.sets])])
+        return np.concatenate([[0], np.cumsum(self.sizes)])
 
     def batches(self, max_sets: int) -> list[slice]:
         """Slices of at most ``max_sets`` sets, those that sets in memory have."""

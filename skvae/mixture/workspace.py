@@ -10,7 +10,7 @@ from skvae.mixture.kernel import Kernel, Part
 from skvae.mixture.moments import fill_features
 from skvae.mixture.statistics import float32_nats
 
-__all__ = ["NEGLIGIBLE_NATS", "Run", "Workspace"]
+__all__ = ["LEAST_POSTERIOR", "NEGLIGIBLE_NATS", "Run", "Workspace"]
 
 # (start, n_sets, size): consecutive sets of one size.
 Run = tuple[int, int, int]
@@ -18,6 +18,7 @@ Run = tuple[int, int, int]
 NEGLIGIBLE_NATS = 16
 # Least logarithm of a posterior, but for descriptors far from all components.
 _LEAST = -50
+LEAST_POSTERIOR = float(np.exp(_LEAST))
 # Of two components this close in nats, float64 says which is the nearer one.
 _TIE_NATS = 1e-3
 
@@ -112,7 +113,7 @@ class Workspace:
         if is_far:
             # They add up with the squares of huge descriptors: there they are nothing.
             far = np.flatnonzero(~(peak >= kernel.lowest))
-            joint[:, far] *= joint[:, far] > 2 * np.exp(_LEAST)
+            joint[:, far] *= joint[:, far] > 2 * LEAST_POSTERIOR
         if kernel.assignment is not None:
             kernel.assignment.sparsify(joint)
         total: FloatArray = np.add.reduce(joint, axis=0)

@@ -32,9 +32,13 @@ class WindowedSets:
     def __len__(self) -> int:
         return len(self.panel)
 
+    @property
+    def sizes(self) -> IntArray:
+        """Windows of each series, (n_series,)."""
+        return np.array([sum(self.windows.counts(series.shape[1])) for series in self.panel])
+
     def _offsets(self) -> IntArray:
-        sizes = [sum(self.windows.counts(series.shape[1])) for series in self.panel]
-        return np.concatenate([[0], np.cumsum(sizes)])
+        return np.concatenate([[0], np.cumsum(self.sizes)])
 
     def batches(self, max_sets: int) -> list[slice]:
         """Slices of at most ``max_sets`` series and about ``BATCH_DESCRIPTORS`` windows."""

@@ -45,6 +45,11 @@ class DescribedSets:
         pulled = self.pull()
         return PackedSets, (pulled.descriptors, pulled.offsets)
 
+    @property
+    def sizes(self) -> IntArray:
+        """Rows of each set, (n_sets,)."""
+        return self.numbers.sizes
+
     def batches(self, max_sets: int) -> list[slice]:
         """Slices of at most ``max_sets`` sets and about ``BATCH_DESCRIPTORS`` rows."""
         return self.numbers.batches(max_sets)

@@ -7,7 +7,14 @@ import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
 
-from skvae import FisherVectorEncoder, ImagePatches, TableSets, sets_from_table
+from skvae import (
+    DescriptorSets,
+    FisherVectorEncoder,
+    ImagePatches,
+    SeriesWindows,
+    TableSets,
+    sets_from_table,
+)
 from skvae.mixture import from_parameters
 
 MIXTURE = from_parameters(
@@ -36,6 +43,32 @@ def test_they_are_moments_of_the_descriptors_of_each_component(rng):
         np.testing.assert_allclose(row[["variance_d0", "variance_d1"]], ratio, rtol=1e-9)
 
 
+def test_missing_values_have_no_part_in_means_and_variances(rng):
+    left = rng.normal([-48.0, 1.0], [1, 2], size=(30, 2))
+    right = rng.normal([50.0, 13.0], [2, 3], size=(10, 2))
+    left[::3, 1] = right[:4, 1] = np.nan  # the first dimension says which component
+    weights = rng.random(40)
+    X = [np.concatenate([left, right])]
+    encoder = fitted(rng)
+    for of_descriptors in (np.ones(40), weights):
+        sets = DescriptorSets(X, weights=[of_descriptors])
+        found = encoder.component_changes(sets)
+        for k, rows in enumerate((slice(30), slice(30, None))):
+            part, w = X[0][rows], of_descriptors[rows, None] * ~np.isnan(X[0][rows])
+            mean = np.nansum(w * part, axis=0) / w.sum(axis=0)
+            variance = np.nansum(w * (part - mean) ** 2, axis=0) / w.sum(axis=0)
+            scale = np.sqrt(MIXTURE.covariances_[k])
+            row = found.loc[(0, k)]
+            shift = (mean - MIXTURE.means_[k]) / scale
+            np.testing.assert_allclose(row[["shift_d0", "shift_d1"]], shift, rtol=1e-9)
+            ratio = variance / scale**2
+            np.testing.assert_allclose(row[["variance_d0", "variance_d1"]], ratio, rtol=1e-9)
+    X[0][:30, 1] = np.nan
+    row = encoder.component_changes(X).loc[(0, 0)]
+    assert np.isfinite(row.shift_d0)
+    assert np.isnan(row.shift_d1)
+
+
 def test_they_do_not_depend_on_power_norm_gradients_or_pyramid(rng, digits):
     X = digits[0][:60].astype(np.float64)
     parts = {"extractor": ImagePatches(4), "reducer": PCA(3), "random_state": 0}
@@ -56,7 +89,7 @@ def test_what_a_set_does_not_hold_is_not_a_number(rng):
     assert found.loc[1].drop(columns="weight").isna().all(axis=None)
 
 
-def test_sets_and_dimensions_keep_their_names(digits):
+def test_sets_and_dimensions_keep_their_names(rng, digits):
     table = pd.DataFrame({"plane": ["a", "b", "a", "b", "b"], "miles": [1.0, 2, 3, 9, 5]})
     sets = sets_from_table(table, by="plane")
     encoder = FisherVectorEncoder(1).fit(sets)
@@ -75,6 +108,15 @@ def test_sets_and_dimensions_keep_their_names(digits):
     assert [name for name in found if name.startswith("shift")] == [
         *("shift_d0", "shift_d1", "shift_x", "shift_y")
     ]
+
+    X = rng.normal(size=(4, 20))
+    found = FisherVectorEncoder(1, extractor=SeriesWindows(2), spatial="xy").fit(X)
+    shifts = [name for name in found.component_changes(X) if name.startswith("shift")]
+    assert shifts == ["shift_d0", "shift_d1", "shift_x"]
+
+    places = DescriptorSets(rng.normal(size=(4, 9, 1)), positions=rng.uniform(-1, 1, (4, 9, 4)))
+    found = FisherVectorEncoder(1, spatial="xy").fit(places).component_changes(places)
+    assert list(found)[2:5] == ["shift_d0", "shift_position0", "shift_position1"]
 
     keys = pd.MultiIndex.from_tuples([("a", 1), ("b", 2)], names=["maker", "number"])
     found = FisherVectorEncoder(1).fit(sets).component_changes(pd.Series(list(sets), keys))

@@ -13,7 +13,7 @@ from reiterable import Blocks
 
 from skvae import BagOfVisualWordsEncoder, DiagonalGaussianMixture, FisherVectorEncoder, VLADEncoder
 from skvae.fisher.encoding import normalize, signed_power, whiten
-from skvae.mixture import expectation, torch_statistics
+from skvae.mixture import expectation, from_parameters, torch_statistics
 from skvae.mixture.expectation import log_posteriors
 from skvae.mixture.statistics import Mixture, in_double, natural_parameters
 
@@ -215,3 +215,20 @@ def test_a_component_far_out_takes_no_digits_from_the_others(rng, statistics, dt
     ((_, totals),) = statistics(x, np.array([0, 40]), mixture)
     vector = whiten(totals.astype(float), np.array([40]), mixture, mixture.center(dtype))
     assert np.allclose(vector[0], fisher_vector(x, mixture, gamma), atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_blocks_of_rare_components_are_those_of_long_double(rng, dtype):
+    means = np.array([[0.0, 0], [0.5, -1], [6, 0], [0, 7], [9, -9]])
+    mixture = Mixture(np.full(5, 0.2), means, rng.uniform(1, 1.1, (5, 2)))
+    X = rng.uniform(-0.5, 0.5, size=(8, 2)).astype(dtype)
+    _, gamma = posteriors(X, mixture)
+    assert (gamma.mean(axis=0) < [1, 1, 1e-6, 1e-8, 1e-25]).all()
+    exact = fisher_vector(X, mixture, gamma)[:4]
+    encoder = FisherVectorEncoder(mixture=from_parameters(*mixture), power=1, norm="intra")
+    _, *blocks = np.split(encoder.fit(X[None]).encode(X), [5, 15])
+    for found, expected in zip(blocks, (exact[:, 1:3], exact[:, 3:]), strict=True):
+        found = found.reshape(5, 2)
+        assert not found[4].any()  # so few that nobody knows how many
+        unit = expected / np.linalg.norm(expected, axis=1, keepdims=True)
+        assert np.allclose(found[:4] * 3, unit, atol=1e-3)  # of 9 blocks

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 import sklearn
+from files_of_sets import Files
 from reiterable import Blocks
 from sklearn import config_context
 from sklearn.base import clone
@@ -21,6 +22,7 @@ from sklearn.utils.fixes import parse_version
 
 from skvae import (
     BagOfVisualWordsEncoder,
+    DescriptorSets,
     DiagonalGaussianMixture,
     FisherVectorEncoder,
     ImagePatches,
@@ -266,6 +268,32 @@ def test_vectors_depend_on_ratios_of_weights_alone(rng, encoder):
     alone = fitted.transform(X[3:4], sample_weight=weights[3:4])
     many = np.concatenate([weights[:3] * 1e9, weights[3:]])
     assert np.array_equal(fitted.transform(X, sample_weight=many)[3:4], alone)
+
+
+@each_encoder
+@pytest.mark.parametrize("of_sets", [True, False])
+def test_weighted_fits_of_sets_in_files_are_those_of_sets_in_memory(
+    rng, tmp_path, encoder, of_sets
+):
+    X = [rng.normal(size=(n, 3)) for n in rng.integers(5, 20, 12)]
+    weights = rng.integers(0, 4, 12) if of_sets else [rng.random(len(s)) for s in X]
+    files = Files(X, tmp_path)
+    expected = encoder(4, random_state=0).fit(X, sample_weight=weights).transform(X)
+    for given in (files, [np.load(path, mmap_mode="r") for path in files.paths]):
+        fitted = encoder(4, random_state=0).fit(given, sample_weight=weights)
+        assert np.array_equal(fitted.transform(X), expected)
+
+
+@each_encoder
+@pytest.mark.parametrize("levels", [(1, 2), (2, 3), (1, 2, 4)])
+def test_weights_in_cells_do_not_depend_on_other_sets(rng, encoder, levels):
+    X = [rng.normal(size=(n, 2)) for n in rng.integers(5, 20, 24)]
+    weights = [rng.random(len(s)) for s in X]
+    sets = DescriptorSets(X, positions=[rng.uniform(-1, 1, s.shape) for s in X], weights=weights)
+    fitted = encoder(2, spatial=levels, power=1, norm=None, random_state=0).fit(sets)
+    together = fitted.transform(sets)
+    for i in range(24):
+        assert np.array_equal(fitted.transform(sets[i])[0], together[i])
 
 
 @each_encoder
