@@ -172,16 +172,23 @@ def run_here(cells, n_jobs):
             yield cell, None
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item):
-    """Comparisons in docstrings start no process; fixtures of this file do not reach them."""
-    if not isinstance(item, pytest.DoctestItem) or "compare_features" not in item.dtest.docstring:
-        return (yield)
-    from skvae.comparison import compare
+class Docstrings:
+    """Comparisons in docstrings start no process: hooks and fixtures of this file do not reach them."""
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compare, "run_in_processes", run_here)
-        return (yield)
+    @staticmethod
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(item):
+        if not isinstance(item, pytest.DoctestItem) or "compare_f" not in item.dtest.docstring:
+            return (yield)
+        from skvae.comparison import compare
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(compare, "run_in_processes", run_here)
+            return (yield)
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(Docstrings())
 
 
 @pytest.fixture(scope="module")
