@@ -144,21 +144,51 @@ def rng():
 
 
 @pytest.fixture
+def small_by_default(monkeypatch):
+    """Networks of 32 hidden units where code names no others."""
+    from skvae import VAETransformer
+
+    defaults = VAETransformer.__init__.__kwdefaults__
+    monkeypatch.setitem(defaults, "hidden_layer_sizes", (32,))
+
+
+@pytest.fixture
 def in_process(monkeypatch):
     """Cells of a comparison run here, one after the other: fast, and a test can look inside."""
     from skvae.comparison import compare
+
+    monkeypatch.setattr(compare, "run_in_processes", run_here)
+
+
+def run_here(cells, n_jobs):
     from skvae.comparison.runs import run_cell
 
-    def run(cells, n_jobs):
-        for cell in cells:
-            try:
-                run_cell(cell)
-            except Exception as error:
-                yield cell, error
-            else:
-                yield cell, None
+    for cell in cells:
+        try:
+            run_cell(cell)
+        except Exception as error:
+            yield cell, error
+        else:
+            yield cell, None
 
-    monkeypatch.setattr(compare, "run_in_processes", run)
+
+class Docstrings:
+    """Comparisons in docstrings start no process: hooks and fixtures of this file do not reach them."""
+
+    @staticmethod
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(item):
+        if not isinstance(item, pytest.DoctestItem) or "compare_f" not in item.dtest.docstring:
+            return (yield)
+        from skvae.comparison import compare
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(compare, "run_in_processes", run_here)
+            return (yield)
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(Docstrings())
 
 
 @pytest.fixture(scope="module")

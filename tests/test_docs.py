@@ -25,7 +25,8 @@ PAGES = [path.name for path in sorted(DOCS.glob("*.md")) if blocks_of(path.name)
 @pytest.mark.examples
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("name", [name for name in PAGES if "zh-CN" not in name])
-def test_code_blocks_run_one_after_the_other(name, tmp_path, monkeypatch, in_process):
+@pytest.mark.usefixtures("in_process", "small_by_default")
+def test_code_blocks_run_one_after_the_other(name, tmp_path, monkeypatch):
     if name == "scaling.md":
         pytest.importorskip("dask.array", reason="needs the extra 'dask'")
     if name == "training.md":

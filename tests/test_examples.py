@@ -19,7 +19,8 @@ EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 @pytest.mark.examples
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_example_runs(path, capsys, monkeypatch, in_process):
+@pytest.mark.usefixtures("in_process", "small_by_default")
+def test_example_runs(path, capsys, monkeypatch):
     if path.stem == "plot_cluster":
         pytest.importorskip("dask.array", reason="needs the extra 'dask'")
     monkeypatch.setattr(sys, "argv", [path.name])
