@@ -19,6 +19,7 @@ __all__ = [
     "MAX_CATEGORIES",
     "TABLE_FEATURES",
     "TABLE_FEATURE_TEXTS",
+    "check_frame",
     "encoded_columns",
     "kinds_of",
     "make_for_table",
@@ -76,6 +77,27 @@ def _one_hot() -> OneHotEncoder:
     return OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=MAX_CATEGORIES)
 
 
+def check_frame(table: Any, name: str = "table") -> None:
+    """Raise unless a table is what the recipes read.
+
+    Parameters
+    ----------
+    table : object
+    name : str
+        What the error calls it.
+
+    Raises
+    ------
+    ValueError
+        If it is no DataFrame of pandas.
+    """
+    if not hasattr(table, "iloc") or not hasattr(table, "select_dtypes"):
+        raise ValueError(
+            f"{name} must be a DataFrame of pandas, got {type(table).__name__}: call its "
+            "to_pandas(), or name the columns by pandas.DataFrame(X, columns=...)."
+        )
+
+
 def kinds_of(table: Any) -> tuple[list[str], list[str]]:
     """Which columns of a table are numbers, and which are categories.
 
@@ -121,7 +143,7 @@ def make_for_table(name: str, table: Any, *, random_state: Seed = None) -> Pipel
     Raises
     ------
     ValueError
-        If the name is unknown.
+        If the name is unknown, or the table is no DataFrame of pandas.
 
     Examples
     --------
@@ -134,6 +156,7 @@ def make_for_table(name: str, table: Any, *, random_state: Seed = None) -> Pipel
     if name not in TABLE_FEATURES:
         known = ", ".join(TABLE_FEATURES)
         raise ValueError(f"Feature {name!r} is unknown for tables: choose from {known}.")
+    check_frame(table)
     numbers, categories = kinds_of(table)
     columns = _Columns(
         numbers, categories, two_valued=[c for c in numbers if table[c].nunique() <= 2]

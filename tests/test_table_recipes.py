@@ -89,3 +89,8 @@ def test_two_numbers_are_a_category_to_a_vae(table):
 def test_an_unknown_feature_is_an_error_with_the_known_ones(table):
     with pytest.raises(ValueError, match="'fv' is unknown for tables: choose from raw, pca"):
         recipes.make_for_table("fv", table)
+
+
+def test_what_is_no_frame_of_pandas_is_named(table):
+    with pytest.raises(ValueError, match="table must be a DataFrame of pandas, got dict"):
+        recipes.make_for_table("raw", dict(table))

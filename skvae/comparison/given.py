@@ -8,6 +8,7 @@ from sklearn.utils import check_array, check_consistent_length
 from skvae._typing import ArrayLike
 from skvae.comparison.labels import check_labels
 from skvae.data.containers import numbers
+from skvae.table_recipes import check_frame
 
 __all__ = ["check_folds", "check_test", "check_training"]
 
@@ -107,10 +108,6 @@ def check_folds(y: np.ndarray, cv: int) -> None:
 def _checked(X: Any, name: str, table: bool) -> Any:
     if not table:
         return check_array(numbers(X, name), dtype=[np.float32, np.float64], input_name=name)
-    if not hasattr(X, "iloc") or not hasattr(X, "select_dtypes"):
-        raise ValueError(
-            f"{name} must be a DataFrame of pandas with dataset='table', got {type(X).__name__}: "
-            "call its to_pandas(), or name the columns by pandas.DataFrame(X, columns=...)."
-        )
+    check_frame(X, f"With dataset='table', {name}")
 
     return X.reset_index(drop=True)

@@ -22,6 +22,9 @@ accumulators = pytest.importorskip(
     "tensorboard.backend.event_processing.event_accumulator", reason="needs the extra 'train'"
 )
 
+pytest.importorskip("matplotlib", reason="needs the extra 'train'")
+pytest.importorskip("PIL", reason="needs the extra 'train'")
+
 SMALL = ["train", "--dataset", "digits", "--hidden-size", "16", "--n-samples", "1"]
 SMALL += ["--latent-dim", "2"]
 NO_MAPS = ["--latent-dim", "3"]  # maps of the plane take most of the time
