@@ -155,8 +155,8 @@ def _measured(layers: frozenset[tuple[int, int]], n_rows: int, n_threads: int) -
     if len(known) == 1 or not layers:
         return TORCH
     with torch.no_grad():
-        times = torch.tensor([_times(known, n_rows, *widths) for widths in layers])
-    seconds = times.sum(0).tolist()
+        times = [_times(known, n_rows, *widths) for widths in layers]
+    seconds = [sum(of_library) for of_library in zip(*times, strict=True)]
     best = min(range(len(known)), key=seconds.__getitem__)
 
     return known[best] if seconds[best] < _CLEARLY * seconds[0] else TORCH
@@ -164,8 +164,8 @@ def _measured(layers: frozenset[tuple[int, int]], n_rows: int, n_threads: int) -
 
 def _times(known: list[Library], n_rows: int, n_in: int, n_out: int) -> list[float]:
     """Seconds of each library for the three products of a layer, the least of some turns."""
-    h, d_out = torch.ones(n_rows, n_in), torch.ones(n_rows, n_out)
-    weight, bias = torch.ones(n_out, n_in), torch.ones(n_out)
+    shapes = (n_rows, n_in), (n_rows, n_out), (n_out, n_in), (n_out,)
+    h, d_out, weight, bias = (torch.ones(shape, dtype=torch.float32) for shape in shapes)
     d_weight = torch.empty_like(weight)
 
     def seconds(library: Library) -> float:

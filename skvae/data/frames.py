@@ -26,6 +26,7 @@ __all__ = [
     "column_at",
     "is_data_frame",
     "names_or_places",
+    "rows_at",
     "series_categories",
     "with_values_of",
 ]
@@ -63,6 +64,11 @@ def column_at(X: Any, place: int) -> Any:
         return X.iloc[:, place]
 
     return X.to_series(place) if hasattr(X, "to_series") else X[:, place]
+
+
+def rows_at(X: Any, places: Array) -> Any:
+    """Rows of a data frame or array, by their places."""
+    return X.iloc[places] if hasattr(X, "iloc") else X[places]
 
 
 def series_categories(column: Any) -> list[Any] | None:

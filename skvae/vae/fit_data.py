@@ -8,10 +8,12 @@ from typing import Any, Protocol
 import numpy as np
 from sklearn.utils import check_consistent_length
 
+from skvae.data.frames import checked_table, rows_at
 from skvae.data.row_facts import RowFacts
 from skvae.data.row_weights import RowWeights
 from skvae.data.rows import Rows
-from skvae.vae.attributes import check_labelled, labels_of, settled_of
+from skvae.vae.attributes import check_labelled, columns_of_fit, labels_of, settled_of
+from skvae.vae.columns import Columns
 from skvae.vae.conditions import Conditions
 from skvae.vae.descriptions import likelihood_of
 from skvae.vae.examples import Examples, FitData
@@ -20,7 +22,7 @@ from skvae.vae.overflow import check_reach
 from skvae.vae.specification import Specification, needs_moments
 from skvae.vae.support import check_support, within_support
 
-__all__ = ["Given", "check_validation", "training_data", "validation_data"]
+__all__ = ["Given", "check_validation", "table_of_fit", "training_data", "validation_data"]
 
 Parameters = Mapping[str, Any]
 
@@ -49,6 +51,45 @@ class Reader(Protocol):
 
     def __call__(self, X: Any, *, reset: bool, moments: bool = False) -> tuple[Rows, RowFacts]:
         """Rows, and what is true of them."""
+
+
+def table_of_fit(
+    attributes: Mapping[str, Any], parameters: Parameters, given: Given
+) -> tuple[Given, Columns | None]:
+    """What the columns of X are to a fit, and the rows of a table that count.
+
+    Rows of weight 0 have no say in which categories there are.
+
+    Parameters
+    ----------
+    attributes : dict
+        What the fits before have learned.
+    parameters : dict
+        Of this one.
+    given : Given
+        ``X``, ``y`` and ``sample_weight``.
+
+    Returns
+    -------
+    given : Given
+        All rows, unless X is a table.
+    columns : Columns or None
+        None where all of X has one likelihood of numbers.
+    """
+    columns = columns_of_fit(attributes, parameters, given.X, given.sample_weight)
+    if columns is None or given.sample_weight is None:
+        return given, columns
+    X = checked_table(given.X)
+    places = RowWeights.of(given.sample_weight, X.shape[0]).places
+    if places is None:
+        return given, columns
+    y = given.y
+    if parameters["conditional"] is not None and columns.conditions is None and y is not None:
+        check_consistent_length(X, y)
+        y = some_labels(y, places)
+    counted = Given(rows_at(X, places), y, np.asarray(given.sample_weight)[places])
+
+    return counted, columns_of_fit(attributes, parameters, counted.X, counted.sample_weight)
 
 
 def check_validation(parameters: Parameters, given: Given) -> None:

@@ -32,7 +32,6 @@ from skvae.compute.devices import resolve_device
 from skvae.compute.sizes import N_JOBS
 from skvae.data.rows import output_dtype, read_rows
 from skvae.vae.attributes import (
-    columns_of_fit,
     decided,
     described,
     fitted_value,
@@ -47,7 +46,13 @@ from skvae.vae.attributes import (
 from skvae.vae.columns import Columns
 from skvae.vae.descriptions import LIKELIHOODS, NETWORKS, PRIORS, Likelihood, Network
 from skvae.vae.epochs import Arrays, Epoch, Fit, Listener, Start
-from skvae.vae.fit_data import Given, check_validation, training_data, validation_data
+from skvae.vae.fit_data import (
+    Given,
+    check_validation,
+    table_of_fit,
+    training_data,
+    validation_data,
+)
 from skvae.vae.fitted import N_REFINEMENT, FittedVAE
 from skvae.vae.imputation import ImputationMixin
 from skvae.vae.options import check_options
@@ -729,7 +734,7 @@ def _train(
     from skvae.vae.training.ranks import ranks_in_use
 
     before = vars(aside)
-    columns = columns_of_fit(before, parameters, given.X, given.sample_weight)
+    given, columns = table_of_fit(before, parameters, given)
     conditions = None if columns is None else columns.conditions
     if columns is not None:
         parameters = parameters | {"likelihood": columns.likelihood}

@@ -64,6 +64,17 @@ def test_another_library_has_to_be_clearly_faster(seconds, chosen, measured):
     assert choose_library(WIDTHS, 64).name == chosen
 
 
+def test_products_are_those_of_float32_whatever_type_torch_takes_by_default(monkeypatch):
+    monkeypatch.delenv("SKVAE_PRODUCTS", raising=False)
+    monkeypatch.setattr(products, "_measured", products._measured.__wrapped__)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert choose_library(WIDTHS, 8, None) in libraries().values()
+    finally:
+        torch.set_default_dtype(before)
+
+
 def test_it_is_measured_once(measured):
     measured += [[1.0, 0.5], [1.0, 0.5]]
     assert choose_library(WIDTHS, 64) is choose_library(WIDTHS[::-1], 64)

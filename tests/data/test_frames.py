@@ -4,7 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skvae.data.frames import FrameType, is_data_frame, series_categories, with_values_of
+from skvae.data.frames import (
+    FrameType,
+    is_data_frame,
+    rows_at,
+    series_categories,
+    with_values_of,
+)
 
 INTERVALS = pd.cut([1.0, 5.0, 9.0], [0, 4, 8, 12])
 
@@ -106,6 +112,7 @@ def test_a_frame_of_polars_comes_back_with_its_names_and_types():
     back = FrameType.of(frame).frame([*numbers, *others])
 
     assert back.equals(frame) and back.schema == frame.schema
+    assert rows_at(frame, np.array([1]))["s"].to_list() == ["b"]
     assert is_data_frame(frame) and series_categories(frame["e"]) == ["lo", "mid", "hi"]
     assert series_categories(frame["c"]) is None and series_categories(frame["b"]) == [False, True]
 

@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import MinMaxScaler
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder
 from small import same_weights, vae
 
 from skvae.vae.training import batches, fit
@@ -304,3 +304,19 @@ def test_weights_are_routed_through_a_search():
             ]
         ).fit(X, Y, sample_weight=WEIGHTS)
         assert same_weights(pipeline[0], vae().fit(X, Y, WEIGHTS))
+
+
+@pytest.mark.parametrize("unknown", ["ignore", "error"])
+def test_a_category_of_rows_of_weight_zero_is_none(unknown):
+    kinds = np.array(["a", "b", "c"])[np.arange(240) % 3]
+    kinds[0] = "only here"
+    table = pd.DataFrame({"x": X[:, 0], "kind": kinds})
+    weights = np.where(np.arange(240) % 4, 1.0 + np.arange(240) % 2, 0.0)
+    encoder = OneHotEncoder(handle_unknown=unknown)
+    blocks = [("x", "gaussian_diag", ["x"]), ("kind", encoder, ["kind"])]
+    for options in ({"likelihood": blocks}, {"likelihood": blocks, "conditional": "prior"}):
+        few = table[weights > 0], Y[weights > 0], weights[weights > 0]
+        model, expected = (vae(**options).fit(*rows) for rows in ((table, Y, weights), few))
+        assert same_weights(model, expected) and model.history_ == expected.history_
+        model.partial_fit(table, Y, sample_weight=weights)
+        assert same_weights(model, expected.partial_fit(few[0], few[1], sample_weight=few[2]))
