@@ -22,12 +22,15 @@ class DecodingMixin:
 
     extractor_: Any
     mean_scales_: FloatArray
+    _settings_of_fit: dict[str, Any]
 
     if TYPE_CHECKING:
 
         def _codec(self) -> Codec: ...
 
         def _reduction(self) -> Reduction: ...
+
+        def _settings(self) -> dict[str, Any]: ...
 
     def _decode(self, X: ArrayLike) -> tuple[list[FloatArray], Codec, Any]:
         check_is_fitted(self)
@@ -38,10 +41,27 @@ class DecodingMixin:
                 f"X has {vectors.shape[1]} features; this encoder gives {codec.n_features}."
             )
         with np.errstate(over="ignore", invalid="ignore"):
-            statistics = codec.decode(vectors, self.mean_scales_)
+            statistics = codec.decode(vectors, self._scales(codec))
         if not all(np.isfinite(s).all() for s in statistics):
             raise too_large([vectors])
         return statistics, codec, vectors.dtype
+
+    def _scales(self, codec: Codec) -> FloatArray:
+        """Norms that stand in for those that vectors have lost."""
+        if codec.norm is None:
+            return np.ones((codec.n_cells, 1))
+        now = self._settings()
+        changed = [
+            name
+            for name, value in self._settings_of_fit.items()
+            if name not in ("dtype", "device") and now[name] != value
+        ]
+        if changed:
+            raise ValueError(
+                f"{' and '.join(changed)} changed since the fit, which averaged the norms that "
+                "decoding needs: set back what changed, or fit again."
+            )
+        return self.mean_scales_
 
     def decode_statistics(self, X: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Soft counts, means and squares that a Fisher vector was made of.
@@ -66,7 +86,8 @@ class DecodingMixin:
         Raises
         ------
         ValueError
-            If X has another number of columns, or values so large that statistics are not finite.
+            If X has another number of columns, or values so large that statistics are not finite;
+            or if ``norm`` is not None, and what vectors follow changed since the fit.
         """
         statistics, codec, _ = self._decode(X)
         s0, s1, s2 = statistics

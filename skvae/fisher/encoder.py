@@ -218,6 +218,7 @@ class FisherVectorEncoder(DecodingMixin, SetEncoder):
         self.verbose = verbose
 
     _model, _centers = "mixture", "means_"
+    _AT_ONCE = ("gradients", "top_k", "min_posterior", *SetEncoder._AT_ONCE)
 
     mixture_: Any
     mean_scales_: FloatArray
@@ -236,6 +237,7 @@ class FisherVectorEncoder(DecodingMixin, SetEncoder):
 
     def _learn(self, source: Sets, sample: PackedSets, rng: np.random.RandomState) -> None:
         super()._learn(source, sample, rng)
+        self._settings_of_fit = self._settings()
         self.mean_scales_ = self._mean_scales(*random_sets(source, _NORM_SETS, rng))
 
     def _learn_model(
@@ -281,6 +283,7 @@ class FisherVectorEncoder(DecodingMixin, SetEncoder):
         )
 
     def _codec(self) -> Codec:
+        self._check_settings()
         m = self.mixture_
         arrays = (np.asarray(a, np.float64) for a in (m.weights_, m.means_, m.covariances_))
         soft = self.top_k is None and self.min_posterior == 0

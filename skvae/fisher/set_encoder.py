@@ -75,7 +75,13 @@ class SetEncoder(SetInputMixin, InterpretationMixin, TransformerMixin, Estimator
     reducer_: Any
     n_features_in_: int
     feature_names_in_: Names
+    # What the fit has settled: positions, their weight where they are appended, and `_AT_ONCE`.
     _n_positions: int = 2
+    _xy_weight: float | None = None
+    _settings_of_fit: dict[str, Any] = {}
+
+    # Parameters that vectors follow from the next call on, and not from the next fit.
+    _AT_ONCE: tuple[str, ...] = ("power", "norm", "spatial", "dtype", "device")
 
     _parameter_constraints: Constraints = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
@@ -164,6 +170,9 @@ class SetEncoder(SetInputMixin, InterpretationMixin, TransformerMixin, Estimator
 
     def _fit(self, X: SetsLike, sample_weight: Any = None) -> None:
         self._check_options()
+        self._settings_of_fit = self._settings()
+        appended = self.spatial is not None and "xy" in self.spatial
+        self._xy_weight = float(self.xy_weight) if appended else None
         rng = check_random_state(self.random_state)
         rows_or_sets, weights = self._validate_weighted(X, sample_weight, reset=True)
         head = getattr(rows_or_sets, "head", rows_or_sets)
@@ -186,7 +195,7 @@ class SetEncoder(SetInputMixin, InterpretationMixin, TransformerMixin, Estimator
     def _sample(self, source: Sets, rng: np.random.RandomState) -> PackedSets:
         """Random descriptors, with their positions if those are needed."""
         sample = source.sample(self.max_descriptors, rng)
-        if self.spatial is not None and sample.positions is None:
+        if self._is_placed and sample.positions is None:
             raise ValueError(
                 f"spatial={self.spatial!r} needs an extractor that says where descriptors lie, by "
                 "positions_ or extract, such as ImagePatches(), or DescriptorSets with positions."
@@ -277,6 +286,7 @@ class SetEncoder(SetInputMixin, InterpretationMixin, TransformerMixin, Estimator
                 f"n_components={self.n_components}, but partial_fit continues a {self._model} of "
                 f"{n_components} components. Set n_components back, or fit a clone."
             )
+        self._check_options()
         source = self._source(*self._validate_weighted(X, sample_weight, reset=False))
         rng = check_random_state(self.random_state)
         sample = self._sample(source, rng)
@@ -321,10 +331,22 @@ class SetEncoder(SetInputMixin, InterpretationMixin, TransformerMixin, Estimator
             return (1,)
         return tuple(int(g) for g in self.spatial if _is_whole(g)) or (1,)
 
+    @property
+    def _is_placed(self) -> bool:
+        """Whether vectors depend on where descriptors lie."""
+        return self.spatial is not None or self._xy_weight is not None
+
+    def _settings(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self._AT_ONCE}
+
+    def _check_settings(self) -> None:
+        """Refuse parameters that were set since the fit, and are none."""
+        if self._settings() != self._settings_of_fit:
+            self._validate_params()
+            self._check_options()
+
     def _reduction(self) -> Reduction:
-        appended = self.spatial is not None and "xy" in self.spatial
-        weight = self.xy_weight if appended else None
-        return Reduction(self.reducer_, weight, self._n_positions)
+        return Reduction(self.reducer_, self._xy_weight, self._n_positions)
 
     def _vectors(self) -> SetVectors:
         return SetVectors(self._reduction(), self._codec(), self.n_jobs)
@@ -448,7 +470,7 @@ class SetEncoder(SetInputMixin, InterpretationMixin, TransformerMixin, Estimator
                 f"{self._n_local}."
             )
         blocks: Any = [head] if lazy is None else lazy
-        if self.spatial is None:
+        if not self._is_placed:
             positions = None
         else:
             if positions is None:

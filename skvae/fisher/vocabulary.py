@@ -123,6 +123,7 @@ class _WordsEncoder(SetEncoder):
         return KMeans(self.n_components)
 
     def _codec(self) -> Codec:
+        self._check_settings()
         given = np.asarray(self.vocabulary_.cluster_centers_)
         centers = given.astype(np.float64)
         # Any variance has the same nearest center; that of most centers keeps numbers near one.

@@ -1,6 +1,5 @@
 """Images at several sizes, and where a place in one lies in the original."""
 
-from math import inf
 from numbers import Real
 from typing import Any
 
@@ -10,6 +9,9 @@ from scipy.ndimage import gaussian_filter, zoom
 from skvae._typing import FloatArray
 
 __all__ = ["check_scales", "in_original", "resized", "scaled_size"]
+
+# An image that becomes larger gains no detail, but patches by the square.
+_LARGEST = 100
 
 
 def check_scales(scales: Any) -> tuple[float, ...]:
@@ -23,15 +25,15 @@ def check_scales(scales: Any) -> tuple[float, ...]:
     Raises
     ------
     ValueError
-        If there is none, or one is no positive number.
+        If there is none, or one is no positive number or above 100.
     """
     given = tuple(scales) if isinstance(scales, (tuple, list, np.ndarray)) else ()
     if not given or not all(
-        isinstance(s, Real) and not isinstance(s, bool) and 0 < float(s) < inf for s in given
+        isinstance(s, Real) and not isinstance(s, bool) and 0 < float(s) <= _LARGEST for s in given
     ):
         raise ValueError(
-            f"scales={scales!r} must be a tuple of positive numbers, factors of the height and "
-            "width of an image, such as (1, 0.7, 0.5)."
+            f"scales={scales!r} must be a tuple of positive numbers up to {_LARGEST}, factors of "
+            "the height and width of an image, such as (1, 0.7, 0.5)."
         )
     return tuple(map(float, given))
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from skvae._typing import Array
-from skvae.data.containers import array_of, check_numbers, is_dask, is_frame
+from skvae.data.containers import MISSING_ALLOWED, array_of, check_numbers, is_dask, is_frame
 from skvae.data.sequences import inner_ndim, outer_ndim, sequence_of
 from skvae.data.tables import column_names, is_named_table, values_of
 
@@ -32,8 +32,8 @@ def read_panel(X: Any, reader: str) -> list[Array]:
     TypeError
         For collections of dask, and what can be read only once.
     ValueError
-        If X is empty or a single series, a series is no array of finite numbers, or two have
-        different numbers of channels.
+        If X is empty or a single series, a series is no array of numbers, holds infinity or ends in
+        nothing but NaN, or two have different numbers of channels.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def _checked(series: Array, name: str) -> Array:
             f"{name} has nothing but NaN after its first {length} values. If that is padding, pass "
             "series without it, [x[..., :n] for x, n in zip(X, lengths)]."
         )
-    return check_numbers(series, name) if series.size else series
+    return check_numbers(series, name, **MISSING_ALLOWED) if series.size else series
 
 
 def _of_table(X: Any) -> list[Array]:

@@ -63,6 +63,10 @@ class SeriesWindows(TransformerMixin, Estimator):
     time of its middle, from -1 for the first time point of its series to 1 for the last:
     ``spatial="xy"`` of an encoder appends it. Windows are cut a few series at a time.
 
+    **NaN is a missing value**, and stays one in the windows, which encoders take as such. Windows
+    are normalised, and wider ones resampled, by what is observed. Series that end in nothing but
+    NaN are taken to be padded, which is an error.
+
     Examples
     --------
     >>> from skvae import FisherVectorEncoder, SeriesWindows
@@ -97,6 +101,7 @@ class SeriesWindows(TransformerMixin, Estimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = True
         return tags
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -120,7 +125,7 @@ class SeriesWindows(TransformerMixin, Estimator):
             If X can be read only once.
         ValueError
             If a window is wider than the shortest series, series differ in the number of channels,
-            or one is no array of finite numbers.
+            or one is no array of numbers, holds infinity or ends in nothing but NaN.
         """
         with fitted_aside(self) as fitted:
             fitted._fit(X)

@@ -94,7 +94,12 @@ def _resampled(windows: Array, points: int) -> Array:
     if width == points:
         return windows
     rows = np.ascontiguousarray(windows, np.float64).reshape(-1, width)
-    return (rows @ resampling(width, points)).reshape(n, channels, points)
+    weights, missing = resampling(width, points), np.isnan(rows)
+    means = np.where(missing, 0, rows) @ weights
+    if missing.any():  # where nothing is missing of a window, no other one changes its bits
+        observed = np.where(missing.any(axis=1, keepdims=True), ~missing @ weights, 1)
+        means = np.where(observed > 0, means / np.where(observed > 0, observed, 1), np.nan)
+    return means.reshape(n, channels, points)
 
 
 def resampling(width: int, points: int) -> FloatArray:
@@ -138,7 +143,8 @@ def normalized(windows: FloatArray, how: str | None) -> FloatArray:
     Returns
     -------
     windows : ndarray of shape (n, n_channels, points)
-        What does not vary, but for rounding, is 0.
+        What does not vary, but for rounding, is 0. Means and deviations are those of what is
+        observed; what is missing stays NaN.
 
     Examples
     --------
@@ -150,13 +156,29 @@ def normalized(windows: FloatArray, how: str | None) -> FloatArray:
     """
     if how is None:
         return windows
-    rounding = 4 * np.finfo(windows.dtype).eps * np.abs(windows).max(axis=-1, keepdims=True)
-    centred: FloatArray = windows - windows.mean(axis=-1, keepdims=True)
-    peak = np.abs(centred).max(axis=-1, keepdims=True)
-    centred[np.broadcast_to(peak <= rounding, centred.shape)] = 0
+    rounding = 4 * np.finfo(windows.dtype).eps * _peaks(windows)
+    centred: FloatArray = windows - _means(windows)
+    peak = _peaks(centred)
+    centred[(peak <= rounding) & ~np.isnan(centred)] = 0
     if how == "mean":
         return centred
     centred /= np.where(peak > rounding, peak, 1)  # so that no square overflows
-    deviation = np.sqrt((centred**2).mean(axis=-1, keepdims=True))
+    deviation = np.sqrt(_means(centred**2))
     result: FloatArray = centred / np.where(deviation > 0, deviation, 1)
     return result
+
+
+def _peaks(windows: FloatArray) -> FloatArray:
+    """Largest size of what is observed, NaN where nothing is."""
+    peaks: FloatArray = np.fmax.reduce(np.abs(windows), axis=-1, keepdims=True)
+    return peaks
+
+
+def _means(windows: FloatArray) -> FloatArray:
+    """Means of what is observed, 0 where nothing is."""
+    means: FloatArray = windows.mean(axis=-1, keepdims=True)
+    missing = np.isnan(windows)
+    if missing.any():
+        n = np.maximum(windows.shape[-1] - missing.sum(axis=-1, keepdims=True), 1)
+        means = np.nansum(windows, axis=-1, keepdims=True) / n.astype(windows.dtype)
+    return means

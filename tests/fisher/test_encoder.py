@@ -491,6 +491,20 @@ def test_images_come_back_recognisably(digits, spatial, n_components):
     assert KNeighborsClassifier(1).fit(X[:1200], y[:1200]).score(back, kinds) > 0.75
 
 
+@pytest.mark.parametrize("change", [{"norm": "l1"}, {"power": 1.0}, {"gradients": ("means",)}])
+def test_norms_of_the_fit_do_not_stand_in_for_those_of_other_settings(rng, change):
+    X = rng.normal(size=(6, 20, 3))
+    encoder = FisherVectorEncoder(2, random_state=0).fit(X)
+    exact = encoder.set_params(norm=None)
+    s0, s1, _ = exact.decode_statistics(exact.transform(X))
+    assert np.allclose(s0.sum(axis=1), 1)
+    assert np.allclose(s1.sum(axis=1), X.mean(axis=1))
+    encoder.set_params(norm="l2").set_params(**change)
+    with pytest.raises(ValueError, match=f"{next(iter(change))} changed since the fit"):
+        encoder.inverse_transform(encoder.transform(X))
+    encoder.fit(X).inverse_transform(encoder.transform(X))
+
+
 def test_an_extractor_without_inverse_gives_the_mean_descriptor(rng):
     class Halves(ImagePatches):
         inverse_transform = property()

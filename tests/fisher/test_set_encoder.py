@@ -453,3 +453,52 @@ def test_a_page_shows_extractor_reducer_and_model_in_this_order(digits, encoder)
         assert places == sorted(places)
         assert "sk-serial" in boxes[: places[0]]
     assert f"{model}</div>" in encoder(2)._repr_html_()
+
+
+def placed_sets(rng):
+    X = [rng.normal(size=(n, 3)) for n in rng.integers(5, 20, 12)]
+    return DescriptorSets(X, positions=[rng.uniform(-1, 1, (len(s), 2)) for s in X])
+
+
+@each_encoder
+@pytest.mark.parametrize(
+    "bad", [{"norm": "l3"}, {"power": -1}, {"dtype": "int8"}, {"device": "gpu"}, {"spatial": (0,)}]
+)
+def test_settings_of_vectors_that_are_none_are_refused_after_the_fit_too(rng, encoder, bad):
+    X = placed_sets(rng)
+    fitted = encoder(2, random_state=0).fit(X)
+    coef = np.ones(fitted.transform(X).shape[1])
+    fitted.set_params(**bad)
+    for call in (
+        lambda: fitted.transform(X),
+        lambda: fitted.encode(X.descriptors[0], X.positions[0]),
+        lambda: fitted.contributions(X, coef),
+    ):
+        with pytest.raises(ValueError, match=next(iter(bad))):
+            call()
+
+
+@pytest.mark.parametrize("bad", [{"gradients": ("median",)}, {"top_k": 0}, {"min_posterior": 1}])
+def test_gradients_and_posteriors_that_are_none_are_refused_after_the_fit_too(rng, bad):
+    X = rng.normal(size=(4, 9, 2))
+    fitted = FisherVectorEncoder(2, random_state=0).fit(X).set_params(**bad)
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        fitted.transform(X)
+
+
+@each_encoder
+def test_positions_stay_appended_as_in_the_fit(rng, encoder):
+    X = placed_sets(rng)
+    fitted = encoder(2, spatial="xy", xy_weight=2.0, power=1, random_state=0).fit(X)
+    vectors = fitted.transform(X)
+    fitted.set_params(xy_weight=5.0, spatial=None)
+    assert np.array_equal(fitted.transform(X), vectors)
+    assert np.array_equal(fitted.encode(X.descriptors[0], X.positions[0]), vectors[0])
+    with pytest.raises(ValueError, match="positions"):
+        fitted.transform(X.descriptors)
+    pyramid = fitted.set_params(spatial=(1, 2)).transform(X)
+    assert np.allclose(pyramid[:, : vectors.shape[1]], vectors)
+
+    without = encoder(2, random_state=0).fit(X)
+    vectors = without.transform(X)
+    assert np.array_equal(without.set_params(spatial="xy").transform(X), vectors)

@@ -41,7 +41,8 @@ def test_places_in_the_original_stay(rng):
 
 
 @pytest.mark.parametrize(
-    "scales", [(), 0.5, "0.5", None, (1, 0), (1, -0.5), (np.nan,), (np.inf,), ("1",), (True,)]
+    "scales",
+    [(), 0.5, "0.5", None, (1, 0), (1, -0.5), (np.nan,), (np.inf,), (1000,), ("1",), (True,)],
 )
 def test_what_are_no_scales_is_named(scales):
     with pytest.raises(ValueError, match="scales=.* must be a tuple of positive numbers"):

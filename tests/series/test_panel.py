@@ -126,7 +126,7 @@ def with_nan(n):
         ([[[1.0, 2.0], [3.0]]], "elements of Series 0 of X .* differ in shape"),
         (with_nan(3), r"Series 1 of X has nothing but NaN after its first 3 .*zip\(X, lengths\)"),
         (with_nan(0), "Series 1 of X has nothing but NaN after its first 0"),
-        ([[1.0, np.nan, 2.0]], "Series 0 of X contains NaN"),
+        ([[1.0, np.nan, np.inf, 2.0]], "Series 0 of X contains infinity"),
         ([[1.0, 2.0], [np.inf, 2.0]], "Series 1 of X contains infinity"),
         ([["a", "b"]], "Series 0 of X holds text"),
         (np.ma.masked_greater(EVEN, 5), "masked values"),

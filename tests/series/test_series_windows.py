@@ -53,6 +53,22 @@ def test_vectors_are_those_of_sets_of_windows(rng, encoder):
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)
+def test_missing_values_of_series_are_left_out_of_the_vectors(rng, encoder):
+    X = [rng.normal(size=(2, n)) for n in (20, 35, 50)]
+    whole = encoder(3, extractor=SeriesWindows(4), random_state=0).fit(X)
+    expected = whole.transform(X)
+    X[1][:, [3, 9, 20]] = X[2][0, 5:9] = np.nan
+    found = whole.transform(X)
+    assert np.array_equal(found[0], expected[0])
+    sets = [
+        np.concatenate([w[:, i : i + 4].reshape(1, 8) for i in range(w.shape[1] - 3)]) for w in X
+    ]
+    assert np.array_equal([whole.encode(s) for s in sets], found)
+    again = encoder(3, extractor=SeriesWindows((4, 8), normalize="z"), random_state=0)
+    assert np.isfinite(again.fit_transform(X)).all()
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
 def test_time_is_a_position_of_one_dimension(rng, encoder):
     X, _ = waves(rng)
     windows = SeriesWindows(4).fit(X)

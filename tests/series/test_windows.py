@@ -73,3 +73,30 @@ def test_a_window_does_not_depend_on_its_neighbours(rng):
     whole = normalized(windows, "z")
     for i in range(9):
         assert np.array_equal(normalized(windows[i : i + 1], "z"), whole[i : i + 1])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("how", ["mean", "z"])
+def test_windows_are_normalized_by_what_is_observed(rng, dtype, how):
+    windows = (5 + rng.normal(size=(20, 3, 8))).astype(dtype)
+    whole = normalized(windows, how)
+    windows[4:, :, [1, 5]] = np.nan
+    windows[7, 1] = np.nan  # nothing is left
+    windows[8, 2, 1:] = np.nan  # a single value does not vary
+    found = normalized(windows, how)
+    assert found.dtype == dtype and np.array_equal(np.isnan(found), np.isnan(windows))
+    assert np.array_equal(found[:4], whole[:4])
+    expected = normalized(np.delete(windows[4:], [1, 5], axis=2), how)
+    assert np.allclose(np.delete(found[4:], [1, 5], axis=2), expected, atol=1e-6, equal_nan=True)
+    assert found[8, 2, 0] == 0
+
+
+def test_parts_of_wider_windows_are_means_of_what_is_observed(rng):
+    series = rng.normal(size=(1, 24))
+    whole = Windows((2, 6), 6).cut(series)
+    series[0, [7, 9, 10, 11, 18, 19, 20, 21, 22, 23]] = np.nan
+    *_, first, second, third, fourth = Windows((2, 6), 6).cut(series)[:, 0]
+    assert np.array_equal(first, whole[-4, 0])
+    assert np.allclose(second[0], series[0, [6, 8]].mean()) and np.isnan(second[1])
+    assert np.array_equal(third, whole[-2, 0])
+    assert np.isnan(fourth).all()
