@@ -244,6 +244,41 @@ def test_a_gradient_alone_that_is_of_other_sums_is_not_taken():
         assert torch.allclose(theta.grad, gradient, rtol=1e-10, atol=1e-12)
 
 
+class ByAutograd(nn.Module):
+    """Laplace noise of a user's, who has torch find the gradient."""
+
+    def __init__(self, n_features):
+        super().__init__()
+
+    def log_prob(self, x, output):
+        return -(x - output).abs().sum(-1)
+
+    def log_prob_and_gradient(self, x, output):
+        with torch.enable_grad():
+            output = output.detach().requires_grad_()
+            log_p = self.log_prob(x, output).sum()
+            (gradient,) = torch.autograd.grad(-log_p, output)
+        return log_p.detach(), gradient
+
+    def mean(self, output):
+        return output
+
+    def sample(self, output, generator):
+        return output + torch.empty_like(output).exponential_(generator=generator)
+
+
+def test_parts_of_the_users_may_find_their_gradients_by_autograd():
+    model = make(ByAutograd, dtype=torch.float64)
+    x, noise, _ = batch()
+    still = torch.optim.SGD(model.parameters(), lr=0.0)
+    expected = by_autograd(model, still, x, noise, None, 0.5)
+    gradients = [theta.grad.clone() for theta in model.parameters()]
+    assert FusedStep.supports(model)
+    assert torch.allclose(FusedStep(model, still)(x, noise, None, 0.5), expected, rtol=1e-12)
+    for theta, gradient in zip(model.parameters(), gradients, strict=True):
+        assert torch.allclose(theta.grad, gradient, rtol=1e-10, atol=1e-12)
+
+
 def test_rows_are_not_changed():
     model = make(hidden=())
     x, noise, _ = batch(dtype=torch.float32)
