@@ -173,7 +173,7 @@ def run_here(cells, n_jobs):
 
 
 class Docstrings:
-    """Comparisons in docstrings start no process: hooks and fixtures of this file do not reach them."""
+    """Comparisons in docstrings, which fixtures of this file do not reach, start no process."""
 
     @staticmethod
     @pytest.hookimpl(wrapper=True)
