@@ -17,10 +17,11 @@ __all__ = ["check_sizes", "trusted_types"]
 # Bytes that any file may unpack to, and how many for each of its own: of zeros alone it is 1,000.
 _ALWAYS, _PER_BYTE = 2**26, 100
 
-# Plain values that the fit of a table holds, and transformers of scikit-learn's in them.
+# Plain values that the fit of a table or of series holds.
 _OURS = (
     "skvae.data.frames.ColumnType",
     "skvae.data.frames.FrameType",
+    "skvae.series.windows.Windows",
     "skvae.vae.categories.Categories",
     "skvae.vae.column_blocks.ColumnBlock",
     "skvae.vae.columns.Columns",
