@@ -2,9 +2,11 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
 import numpy as np
+from sklearn import config_context, get_config
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import _param_validation, metaestimators
 from sklearn.utils._param_validation import HasMethods, StrOptions
@@ -21,6 +23,7 @@ __all__ = [
     "derive_random_states",
     "fit_context",
     "plain",
+    "plain_outputs",
     "sequence_shown",
     "written_out",
 ]
@@ -130,6 +133,18 @@ def plain(value: Any) -> Any:
     if type(value) in (tuple, list):
         return type(value)(plain(item) for item in value)
     return value
+
+
+def plain_outputs() -> AbstractContextManager[None]:
+    """A context in which parts of an estimator of ours give arrays to each other.
+
+    Data frames, which a user may have asked scikit-learn for, have names of columns, and a part
+    that was fitted with them warns where they are missing, or fails. Each thread needs its own.
+    """
+    if get_config()["transform_output"] == "default":
+        return nullcontext()
+    outputs: AbstractContextManager[None] = config_context(transform_output="default")
+    return outputs
 
 
 def sequence_shown(parts: dict[str, BaseEstimator]) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import gen_batches
 
+from skvae._sklearn import plain_outputs
 from skvae._typing import FloatArray, IntArray
 from skvae.fisher.packing import pack_sets
 from skvae.fisher.sets import BATCH_DESCRIPTORS, PackedSets, check_positions
@@ -51,11 +52,12 @@ class ExtractedSets:
     def pull(self) -> PackedSets:
         """All sets with the positions of their descriptors."""
         positions: FloatArray | None
-        if hasattr(self.extractor, "extract"):
-            descriptors, offsets, positions = self._extracted()
-        else:
-            descriptors, offsets = pack_sets(self.extractor.transform(self.X))
-            positions = self._tiled_positions(np.diff(offsets))
+        with plain_outputs():
+            if hasattr(self.extractor, "extract"):
+                descriptors, offsets, positions = self._extracted()
+            else:
+                descriptors, offsets = pack_sets(self.extractor.transform(self.X))
+                positions = self._tiled_positions(np.diff(offsets))
         return PackedSets(descriptors.astype(self.dtype, copy=False), offsets, positions)
 
     def _extracted(self) -> tuple[FloatArray, IntArray, FloatArray]:

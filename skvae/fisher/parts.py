@@ -13,7 +13,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from skvae._sklearn import derive_random_states
+from skvae._sklearn import derive_random_states, plain_outputs
 from skvae._typing import FloatArray
 from skvae.data.weights import moderate, repeated_rows
 from skvae.mixture.missing import filled, has_missing
@@ -110,11 +110,12 @@ def fitted_clone(
         return None
     part = clone(part)
     derive_random_states(part, rng)
-    if weights is None:
-        return part.fit(X, None)
-    if has_fit_parameter(part, "sample_weight"):
-        return part.fit(X, None, sample_weight=moderate(weights))
-    return part.fit(X[repeated_rows(weights)], None)
+    with plain_outputs():
+        if weights is None:
+            return part.fit(X, None)
+        if has_fit_parameter(part, "sample_weight"):
+            return part.fit(X, None, sample_weight=moderate(weights))
+        return part.fit(X[repeated_rows(weights)], None)
 
 
 def fitted_model(

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from skvae._sklearn import plain_outputs
 from skvae._typing import FloatArray
 from skvae.data.tiles import map_aligned_sets
 from skvae.fisher.parts import naming_missing_values
@@ -61,7 +62,7 @@ class Reduction:
         descriptors = sets.descriptors
         if self.reducer is None:
             return descriptors
-        with naming_missing_values(descriptors, self.reducer):
+        with plain_outputs(), naming_missing_values(descriptors, self.reducer):
             reduced = map_aligned_sets(
                 lambda tile: np.asarray(self.reducer.transform(tile)),
                 descriptors,
@@ -92,4 +93,5 @@ class Reduction:
                 f"{type(self.reducer).__name__} has no inverse_transform, so what it "
                 "reduced cannot be inverted."
             )
-        return np.asarray(self.reducer.inverse_transform(reduced))
+        with plain_outputs():
+            return np.asarray(self.reducer.inverse_transform(reduced))

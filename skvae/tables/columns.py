@@ -11,6 +11,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, QuantileTransformer
 
+from skvae._sklearn import plain_outputs
 from skvae._typing import Array, FloatArray, IntArray
 from skvae.data.tables import ColumnKind, categories, column_of, floats, is_missing, kind_of
 
@@ -133,10 +134,11 @@ def fit_columns(
     others = [name for name in kinds if name not in numbers]
     numeric = _quantiles(len(rows)) if numeric is None else clone(numeric)
     categorical = _one_hot() if categorical is None else clone(categorical)
-    if numbers:
-        numeric.fit(_with_values(_numbers(table, rows, numbers), numbers))
-    if others:
-        _fit_categories(categorical, _categories(table, rows, others), others)
+    with plain_outputs():
+        if numbers:
+            numeric.fit(_with_values(_numbers(table, rows, numbers), numbers))
+        if others:
+            _fit_categories(categorical, _categories(table, rows, others), others)
     encoder = ColumnEncoder(numbers, others, numeric, categorical)
     return replace(encoder, n_dimensions=encoder.descriptors(table, rows[:1]).shape[1])
 
@@ -188,6 +190,7 @@ def _with_values(values: Array, names: list[Any]) -> Array:
 
 
 def _transformed(transformer: Any, values: Array) -> FloatArray:
-    transformed = transformer.transform(values)
+    with plain_outputs():
+        transformed = transformer.transform(values)
     dense = transformed.toarray() if issparse(transformed) else np.asarray(transformed)
     return dense.astype(np.float64, copy=False)

@@ -4,6 +4,7 @@ import warnings
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from files_of_sets import Files
@@ -26,6 +27,7 @@ from skvae import (
     DiagonalGaussianMixture,
     FisherVectorEncoder,
     ImagePatches,
+    TableSets,
     VLADEncoder,
 )
 
@@ -502,3 +504,25 @@ def test_positions_stay_appended_as_in_the_fit(rng, encoder):
     without = encoder(2, random_state=0).fit(X)
     vectors = without.transform(X)
     assert np.array_equal(without.set_params(spatial="xy").transform(X), vectors)
+
+
+@each_encoder
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_parts_give_each_other_arrays_whatever_outputs_the_user_wants(rng, encoder, library):
+    pytest.importorskip(library)
+    table = pd.DataFrame({"key": rng.integers(0, 6, 90), "miles": rng.normal(size=90)})
+    table.loc[::7, "miles"] = np.nan
+    reducer = make_pipeline(StandardScaler(), PCA(2))
+    cases = [
+        ({"reducer": reducer}, rng.normal(size=(5, 12, 3))),
+        ({"extractor": ImagePatches(3), "reducer": reducer}, rng.random((5, 64))),
+        ({"extractor": TableSets(table, key="key")}, list(range(6))),
+    ]
+    for parts, X in cases:
+        fitted = encoder(2, random_state=0, **parts).fit(X)
+        expected = fitted.transform(X)
+        with config_context(transform_output=library), warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert np.array_equal(fitted.transform(X).to_numpy(), expected)
+            again = clone(fitted).fit(X)
+        assert np.array_equal(again.transform(X), expected)

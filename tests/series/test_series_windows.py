@@ -10,7 +10,13 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
 
-from skvae import BagOfVisualWordsEncoder, FisherVectorEncoder, SeriesWindows, VLADEncoder
+from skvae import (
+    BagOfVisualWordsEncoder,
+    FisherVectorEncoder,
+    SeriesWindows,
+    VLADEncoder,
+    load_estimator,
+)
 
 ENCODERS = [FisherVectorEncoder, VLADEncoder, BagOfVisualWordsEncoder]
 
@@ -161,6 +167,15 @@ def test_what_the_fit_has_settled_stays(rng):
     windows.set_params(width=5, stride=2, normalize="z")
     for a, b in zip(windows.transform(X), expected, strict=True):
         assert np.array_equal(a, b)
+
+
+def test_a_file_of_skops_is_loaded(rng, tmp_path):
+    skops = pytest.importorskip("skops.io")
+    X = [rng.normal(size=(2, n)) for n in (20, 35, 50)]
+    encoder = FisherVectorEncoder(2, extractor=SeriesWindows((3, 6)), random_state=0).fit(X)
+    skops.dump(encoder, tmp_path / "encoder")
+    loaded = load_estimator(tmp_path / "encoder")
+    assert np.array_equal(loaded.transform(X), encoder.transform(X))
 
 
 def test_clone_and_pickle(rng):

@@ -391,11 +391,6 @@ def test_a_column_far_out_is_named(fitted):
         fitted.partial_fit(with_(age=1e12))
 
 
-def test_the_page_of_the_explorer_refuses_tables(fitted, tmp_path):
-    with pytest.raises(ValueError, match="gaussian_diag \\+ categorical.*no page_mean"):
-        save_explorer(fitted, tmp_path / "page.html", table())
-
-
 def test_arrays_and_tables_of_numbers_need_no_columns():
     assert columns_of("auto", np.zeros((3, 2))) is None
     assert columns_of("auto", table()[NUMBERS]) is None
