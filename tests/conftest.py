@@ -145,11 +145,15 @@ def rng():
 
 @pytest.fixture
 def small_by_default(monkeypatch):
-    """Networks of 32 hidden units where code names no others."""
-    from skvae import VAETransformer
+    """Networks of 32 hidden units, few epochs and passes of EM, where code names no others."""
+    from skvae import DiagonalGaussianMixture, VAETransformer
 
-    defaults = VAETransformer.__init__.__kwdefaults__
-    monkeypatch.setitem(defaults, "hidden_layer_sizes", (32,))
+    for estimator, smaller in (
+        (VAETransformer, {"hidden_layer_sizes": (32,), "max_iter": 4}),
+        (DiagonalGaussianMixture, {"max_iter": 8}),
+    ):
+        for name, value in smaller.items():
+            monkeypatch.setitem(estimator.__init__.__kwdefaults__, name, value)
 
 
 @pytest.fixture
