@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from skvae import FisherScores, VAETransformer, load_estimator, save_explorer
+from skvae import FisherScores, VAETransformer, load_estimator
 from skvae.vae.columns import columns_of
 
 N = 120
