@@ -128,14 +128,16 @@ class MixtureComponentsDisplay(Display):
         Raises
         ------
         ValueError
-            If the kind is unknown, or there are no places.
+            If the kind is unknown, or there are no places in a plane.
         """
         if kind == "grid":
             n_columns = int(np.ceil(np.sqrt(len(self.patches))))
             draw_mosaic(place(self, ax, (5, 5)), fill_grid(self.patches, n_columns), **kwargs)
         elif kind == "places":
-            if self.positions is None:
-                raise ValueError("kind='places' needs an encoder with spatial='xy'.")
+            if self.positions is None or self.positions.shape[1] != 2:
+                raise ValueError(
+                    "kind='places' needs an encoder with spatial='xy' and positions in a plane."
+                )
             self._plot_places(place(self, ax, (5.4, 5.4)), self.positions, kwargs)
         else:
             raise ValueError(f"kind={kind!r} must be 'grid' or 'places'.")

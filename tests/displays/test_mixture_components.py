@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from skvae import FisherVectorEncoder, ImagePatches, VLADEncoder
+from skvae import DescriptorSets, FisherVectorEncoder, ImagePatches, VLADEncoder
 from skvae.displays import MixtureComponentsDisplay
 
 
@@ -37,3 +37,11 @@ def test_words_and_plain_sets_have_components_too(digits, rng):
         MixtureComponentsDisplay.from_estimator(plain)
     with pytest.raises(ValueError, match="spatial='xy'"):
         display.plot("places")
+
+
+def test_components_without_places_in_a_plane_have_no_map(rng):
+    places = [rng.uniform(-1, 1, (20, 1)) for _ in range(5)]
+    sets = DescriptorSets(rng.random((5, 20, 4)), positions=places)
+    encoder = FisherVectorEncoder(3, spatial="xy", random_state=0).fit(sets)
+    with pytest.raises(ValueError, match="positions in a plane"):
+        MixtureComponentsDisplay.from_estimator(encoder, kind="places")
