@@ -182,6 +182,7 @@ def log_posteriors(
         phi = marginal_features(x[partial], kernel.center)[:, None]  # rows are sets of their own
         found = marginal_posteriors(phi, marginal_parameters(mixture, kernel.center))
         log_likelihood[partial], gamma[partial] = (a[:, 0] for a in found)
+        log_likelihood[np.isnan(x).all(axis=1)] = 0  # which it is but for rounding
         return log_likelihood, gamma
 
     kernel = recent_kernel(mixture, X.dtype, None)

@@ -50,3 +50,11 @@ def test_sample_needs_a_number(rng):
 def test_not_fitted(rng):
     with pytest.raises(NotFittedError):
         DiagonalGaussianMixture().predict(blobs(rng))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_descriptor_without_any_value_says_nothing(rng, dtype):
+    fitted = DiagonalGaussianMixture(7, random_state=0).fit(blobs(rng))
+    nothing = np.full((2, fitted.n_features_in_), np.nan, dtype)
+    assert (fitted.score_samples(nothing) == 0).all()
+    assert np.allclose(fitted.predict_proba(nothing), fitted.weights_)
