@@ -33,7 +33,7 @@ def vae(**options):
 @parametrize_with_checks(
     [
         FisherScores(vae(n_components=3, hidden_layer_sizes=(8,), **options))
-        for options in ({}, {"likelihood": "gaussian"}, {"conditional": "prior"})
+        for options in ({}, {"likelihood": "gaussian", "conditional": "prior"})
     ]
 )
 def test_scikit_learns_checks(estimator, check):

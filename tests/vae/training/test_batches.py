@@ -336,7 +336,6 @@ def test_a_file_larger_than_the_memory_in_use(tmp_path):
 import resource
 import numpy as np
 from skvae import VAETransformer
-from skvae.data import maps
 
 
 class Blocks:
