@@ -4,7 +4,8 @@ Labels that spread among neighbours
 
 Ten images have a label, or a hundred, and many others have none. :func:`~skvae.recipes.few_labels`
 makes Fisher vectors of all of them, links each to its nearest, and lets labels spread along the
-links with scikit-learn's ``LabelSpreading``. It works where classes are clusters, and only there.
+links with scikit-learn's ``LabelSpreading``; a linear classifier learns from all images, with the
+labels that came, to classify new ones. It works where classes are clusters, and only there.
 """
 
 # %%
@@ -25,7 +26,7 @@ X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X / 16, y, stratify=y, random_state=0)
 
 model = recipes.few_labels("fv", "digits", n_dims=64, n_neighbors=5, random_state=0)
-features, spreading = model["features"], model["spreading"]
+features, classifier = model["features"], model["classifier"]
 F_train, F_test = features.fit_transform(X_train), features.transform(X_test)
 
 
@@ -46,12 +47,13 @@ def test_errors(n, y_train, y_test, n_draws=5):
         known = labels >= 0
         nearest = KNeighborsClassifier(1).fit(F_train[known], labels[known])
         linear = LogisticRegression(C=30).fit(F_train[known], labels[known])
-        models = spreading.fit(F_train, labels), nearest, linear
+        spread = classifier.fit(F_train, labels)
+        models = spread, spread.transduction_, nearest, linear
         errors.append([100 * np.mean(m.predict(F_test) != y_test) for m in models])
     return np.mean(errors, axis=0)
 
 
-names = ["spreading", "nearest labelled image", "logistic regression"]
+names = ["spread, then linear", "spreading alone", "nearest labelled image", "logistic regression"]
 per_class = [1, 2, 5, 10]
 digit_errors = [test_errors(n, y_train, y_test) for n in per_class]
 
@@ -67,9 +69,10 @@ dark_errors = [test_errors(n, dark_train.astype(int), dark_test.astype(int)) for
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
 tasks = {"which digit": (10, per_class, digit_errors), "how much ink": (2, dark_sizes, dark_errors)}
+styles = "o-", "v-.", "s--", "^:"
 for ax, (task, (n_classes, sizes, errors)) in zip(axes, tasks.items(), strict=True):
     n_labels = n_classes * np.array(sizes)
-    for name, values, style in zip(names, np.transpose(errors), ("o-", "s--", "^:"), strict=True):
+    for name, values, style in zip(names, np.transpose(errors), styles, strict=True):
         print(f"{task}, {name:22} test error in %:", " ".join(f"{e:5.1f}" for e in values))
         ax.plot(n_labels, values, style, label=name)
     ax.set(xscale="log", xlabel="labels", title=task)

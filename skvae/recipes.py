@@ -18,10 +18,12 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import Normalizer
 from sklearn.semi_supervised import LabelSpreading
+from sklearn.svm import LinearSVC
 
 from skvae._typing import FloatArray
 from skvae.fisher.encoder import FisherVectorEncoder
 from skvae.images.patches import ImagePatches
+from skvae.inductive import InductiveClassifier
 from skvae.table_recipes import make_for_table
 from skvae.vae.transformer import VAETransformer
 
@@ -30,6 +32,7 @@ __all__ = [
     "FEATURE_TEXTS",
     "LABELLED",
     "PROFILES",
+    "InductiveClassifier",
     "Profile",
     "few_labels",
     "make",
@@ -293,8 +296,9 @@ def few_labels(
     """Make an unfitted classifier of images of which few have labels.
 
     Features of every scale of the profile are shortened by ``TruncatedSVD`` and put side by side;
-    scikit-learn's ``LabelSpreading`` carries labels along a graph of nearest neighbours, and new
-    rows are classified by theirs. ``fit(X, y)`` takes the class of labelled rows and -1 of others.
+    scikit-learn's ``LabelSpreading`` carries labels along a graph of nearest neighbours, and a
+    ``LinearSVC`` learns from all rows, with these labels, to classify new ones. ``fit(X, y)`` takes
+    the class of labelled rows and -1 of others.
 
     Parameters
     ----------
@@ -314,7 +318,7 @@ def few_labels(
     Returns
     -------
     pipeline : Pipeline
-        Of the steps "features" and "spreading".
+        Of the steps "features" and "classifier", an :class:`InductiveClassifier`.
 
     Raises
     ------
@@ -325,7 +329,7 @@ def few_labels(
     --------
     >>> from skvae import recipes
     >>> list(recipes.few_labels("fv", "digits", random_state=0).named_steps)
-    ['features', 'spreading']
+    ['features', 'classifier']
     """
     if name not in _OF_PATCHES:
         raise ValueError(f"Feature {name!r} has no patches: choose from {', '.join(_OF_PATCHES)}.")
@@ -340,9 +344,10 @@ def few_labels(
     spreading = LabelSpreading(
         kernel=partial(neighbor_graph, n_neighbors=n_neighbors), alpha=0.99, max_iter=2000
     )
+    classifier = InductiveClassifier(spreading, LinearSVC(random_state=random_state))
     union = FeatureUnion([(f"scale{i}", part) for i, part in enumerate(parts)])
 
-    return Pipeline([("features", union), ("spreading", spreading)])
+    return Pipeline([("features", union), ("classifier", classifier)])
 
 
 def neighbor_graph(A: FloatArray, B: FloatArray, n_neighbors: int = 10) -> Any:

@@ -49,7 +49,8 @@ MAY_IMPORT = {
     "vae.training": {"data", "compute", "mixture", "vae", "vae.nn"},
     "parts": {"vae", "vae.nn"},
     "table_recipes": {"vae"},
-    "recipes": {"images", "fisher", "vae", "table_recipes"},
+    "inductive": set(),
+    "recipes": {"images", "fisher", "vae", "table_recipes", "inductive"},
     "displays": {"data", "compute", "images", "mixture", "fisher", "vae"},
     "explorer": {"data", "compute", "mixture", "vae", "vae.nn"},
     "comparison": {
