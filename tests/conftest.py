@@ -40,7 +40,7 @@ def pytest_collection_modifyitems(items):
         if item.get_closest_marker("gpu") and not finds_gpu():
             item.add_marker(pytest.mark.skip(reason="torch finds no CUDA GPU"))
     # What takes longest comes first: the workers of a parallel run then end at the same time.
-    items.sort(key=lambda item: not {"site", "examples"} & names_of_markers(item))
+    items.sort(key=lambda item: not takes_long(item))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -93,6 +93,10 @@ def missing_package(error):
             return name
         error = error.__cause__ or error.__context__
     return None
+
+
+def takes_long(item):
+    return {"site", "examples"} & names_of_markers(item) or item.name.startswith("test_linters")
 
 
 def names_of_markers(item):

@@ -37,7 +37,7 @@ def printed_by(code, **environment):
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,  # a busy machine needs more than a minute
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

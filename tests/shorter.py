@@ -7,9 +7,10 @@ __all__ = ["shorter"]
 LESS = {
     r"max_iter=\d{2,}": "max_iter=4",  # vae__max_iter too
     r"\bcv=[3-9]": "cv=2",
+    r"\bn_draws=5": "n_draws=2",
     r"\bn_images = \d+": "n_images = 60",
-    r"\bn = 500 if": "n = 200 if",
-    r"\bdata\.n_train : len\(X\)": "data.n_train : data.n_train + 100",
+    r"\bn = 500 if": "n = 120 if",
+    r"\bdata\.n_train : len\(X\)": "data.n_train : data.n_train + 60",
     r"\bimages\[:200\]": "images[:60]",
     r"\bimages\[:150\], digits.target\[:150\]": "images[:45], digits.target[:45]",
     r"\bimages\[150:\], digits.target\[150:200\]": "images[45:], digits.target[45:60]",
@@ -23,33 +24,28 @@ ENOUGH = {
     "early_stopping=True": "early_stopping=True, max_iter=50",
     ").set_callbacks(StopAt(-25))": ", max_iter=50).set_callbacks(StopAt(-35))",
 }
+SHARE = 3  # one of so many images
 DIGITS = {
-    "X, y = load_digits(return_X_y=True)": "; X, y = X[::3], y[::3]",
-    "X = load_digits().data / 16": "; X = X[::3]",
-    "y = load_digits().target": "; y = y[::3]",
+    "X, y = load_digits(return_X_y=True)": f"; X, y = X[::{SHARE}], y[::{SHARE}]",
+    "X = load_digits().data / 16": f"; X = X[::{SHARE}]",
+    "y = load_digits().target": f"; y = y[::{SHARE}]",
 }
 
 
-def shorter(code: str, every_image: bool = False) -> str:
-    """The same code with few epochs, descriptors and, unless told otherwise, a third of all images.
+def shorter(code: str) -> str:
+    """The same code with few epochs and descriptors and a third of all images.
 
     What asserts something has a third of its epochs, and all its descriptors.
     """
-    if not every_image:
-        for loaded, fewer in DIGITS.items():
-            code = code.replace(loaded, loaded + fewer)
-        code = re.sub(r"(?<=[\[:])(\d{3,4})(?=[\]:])", third, code)
-        code = re.sub(r"\b(test_size|train_size)=\d{3,}", r"\1=0.5", code)
-        code = re.sub(r"\bsizes = \[20,.*\]", "sizes = [20, 50, 100]", code)
+    for loaded, fewer in DIGITS.items():
+        code = code.replace(loaded, loaded + fewer)
+    code = re.sub(r"(?<=[\[:])(\d{3,4})(?=[\]:])", lambda n: f"{int(n[1]) // SHARE}", code)
+    code = re.sub(r"\b(test_size|train_size)=\d{3,}", r"\1=0.5", code)
+    code = re.sub(r"\bsizes = \[20,.*\]", "sizes = [20, 50, 100]", code)
     if "assert " in code:
         for given, enough in ENOUGH.items():
             code = code.replace(given, enough)
-        return re.sub(r"\bmax_iter=([3-9]\d)\b", third, code)
+        return re.sub(r"(?<=max_iter=)([3-9]\d)\b", lambda n: f"{int(n[1]) // 3}", code)
     for pattern, smaller in LESS.items():
         code = re.sub(pattern, smaller, code)
     return code
-
-
-def third(number: re.Match) -> str:
-    start, _, _ = number[0].partition(number[1])
-    return f"{start}{int(number[1]) // 3}"

@@ -35,7 +35,7 @@ def test_images_come_back_from_fisher_vectors(mnist):
         xy_weight=3.0,
         max_descriptors=20_000,
         random_state=0,
-    ).fit(X_train[:2000])
+    ).fit(X_train[:600])
     X_test, y_test = X_test[:300], y_test[:300]
     back = encoder.inverse_transform(encoder.transform(X_test))
     knn = KNeighborsClassifier(3).fit(X_train, y_train)

@@ -55,7 +55,7 @@ def test_mnist_fisher_vectors_have_about_6000_dimensions(rng):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(recipes.FEATURES.keys() - recipes.LABELLED))
 def test_unsupervised_recipes_ignore_labels(digits, rng, name):
-    X, y = digits[0][:200], digits[1][:200]
+    X, y = digits[0][:100], digits[1][:100]
     pipeline = quick(recipes.make(name, "digits", random_state=0))
     F = clone(pipeline).fit(X, y).transform(X)
 

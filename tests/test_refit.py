@@ -75,7 +75,7 @@ def test_ctrl_c_at_any_line_of_a_refit_leaves_one_whole_fit(rng, template, metho
     expected = answer(estimator, old)
     total = lines_run(getattr(clone(template).fit(old), method), new)
     n_stopped = 0
-    for n in np.unique(np.linspace(1, total, 30).astype(int)):
+    for n in np.unique(np.linspace(1, total, 20).astype(int)):
         before = dict(vars(estimator))
         try:
             with warnings.catch_warnings():

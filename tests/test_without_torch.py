@@ -1,6 +1,5 @@
 """The Fisher half where torch is not installed; the other half says what to install."""
 
-import subprocess
 import sys
 
 import pytest
@@ -71,28 +70,26 @@ with contextlib.redirect_stderr(sys.stdout), tempfile.TemporaryDirectory() as fo
     print(status, os.listdir(folder))
 """
 
+COMPARE = """
+print("A comparison:")
+options = "--features fv vae --classifiers knn --n-train 100 --quiet"
+print(main(["compare", *options.split()]))
+"""
+
 
 @pytest.fixture(scope="module")
-def torchless(tmp_path_factory):
-    """Variables of an environment in which Python finds no torch."""
+def printed(tmp_path_factory):
+    """What both halves and two commands print where Python finds no torch, in one process."""
     folder = tmp_path_factory.mktemp("torchless")
     (folder / "sitecustomize.py").write_text(SITECUSTOMIZE)
-    return {"PYTHONPATH": f"{folder}:{':'.join(filter(None, sys.path))}"}
-
-
-@pytest.fixture(scope="module")
-def printed(torchless):
-    """What both halves and a command print, asked in one process."""
-    return printed_by(FISHER_HALF + VAE_HALF + TRAIN, **torchless).splitlines()
-
-
-def skvae(torchless, *arguments):
-    command = [sys.executable, "-m", "skvae", *arguments]
-    return subprocess.run(command, env=torchless, capture_output=True, text=True, timeout=60)
+    environment = {"PYTHONPATH": f"{folder}:{':'.join(filter(None, sys.path))}"}
+    text = printed_by(FISHER_HALF + VAE_HALF + TRAIN + COMPARE, **environment)
+    before, _, comparison = text.partition("A comparison:\n")
+    return before.splitlines(), comparison.splitlines()
 
 
 def test_fisher_vectors_and_mixtures_work(printed):
-    assert printed[0] == "VAETransformer(n_components=2)"
+    assert printed[0][0] == "VAETransformer(n_components=2)"
 
 
 def test_an_autoencoder_says_what_to_install(printed):
@@ -103,17 +100,16 @@ def test_an_autoencoder_says_what_to_install(printed):
         "The latent explorer needs torch",
         "VAETransformer needs torch",
     ]
-    assert printed[1:-2] == [f"{text}: pip install torch" for text in needs]
+    assert printed[0][1:-2] == [f"{text}: pip install torch" for text in needs]
 
 
 def test_a_command_that_needs_torch_says_so_and_makes_no_folder(printed):
-    assert printed[-2:] == ["skvae: skvae train needs torch: pip install torch", "1 []"]
+    assert printed[0][-2:] == ["skvae: skvae train needs torch: pip install torch", "1 []"]
 
 
-def test_a_comparison_goes_on_without_the_features_of_an_autoencoder(torchless):
-    options = ["--features", "fv", "vae", "--classifiers", "knn", "--n-train", "100"]
-    done = skvae(torchless, "compare", *options, "--quiet")
-    fv, vae = done.stdout.splitlines()[2:4]
+def test_a_comparison_goes_on_without_the_features_of_an_autoencoder(printed):
+    *table, status = printed[1]
+    fv, vae = table[2:4]
     assert fv.startswith("fv ") and float(fv.split()[3]) < 20
     assert vae.startswith("vae ") and "VAETransformer needs torch: pip install torch" in vae
-    assert done.returncode == 1
+    assert status == "1"

@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 # Rows gathered at a time: each of them may map 2 MB around it.
-_GATHERED = 64
+_GATHERED = 32
 # Bytes of a block of rows, in float64.
 _BLOCK_BYTES = 2**24
 

@@ -2,12 +2,13 @@
 
 import argparse
 import os
+import runpy
 import subprocess
 import sys
 
 import pytest
 
-from skvae import recipes
+from skvae import __version__, recipes
 from skvae.cli import main
 
 
@@ -33,6 +34,15 @@ def test_unknown_options_list_the_choices(arguments, choices, capsys):
 
     assert exit_.value.code == 2
     assert choices in capsys.readouterr().err
+
+
+def test_python_runs_the_package_as_the_command(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["skvae", "--version"])
+    with pytest.raises(SystemExit) as exit_:
+        runpy.run_module("skvae", run_name="__main__")
+
+    assert exit_.value.code == 0
+    assert capsys.readouterr().out == f"skvae {__version__}\n"
 
 
 def test_the_folder_of_data_sets_is_named_alike_everywhere():

@@ -189,6 +189,7 @@ class Failing(TransformerMixin, BaseEstimator):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked_workers")
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_failing_feature_does_not_take_the_others_along(data, n_jobs):
     comparison = compare_features(
@@ -248,7 +249,7 @@ def heeds_ctrl_c():
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-@pytest.mark.usefixtures("heeds_ctrl_c")
+@pytest.mark.usefixtures("heeds_ctrl_c", "forked_workers")
 def test_ctrl_c_keeps_the_finished_rows_of_a_running_feature(data):
     comparison = compare_features(
         *data,
@@ -356,6 +357,7 @@ def expected(data, in_process):
     ],
     ids=["objects", "categories", "signs", "objects of numbers", "pandas' bools"],
 )
+@pytest.mark.usefixtures("without_charts")
 def test_what_labels_are_called_changes_no_result(names, container, data, expected, tmp_path):
     X_train, y_train, X_test, y_test = relabelled(data, names)
     found = compare_features(X_train, container(y_train), X_test, container(y_test), **TWO_FEATURES)

@@ -145,6 +145,7 @@ def test_errors_are_those_of_the_summary(comparison, page):
                 assert error == "left out"
 
 
+@pytest.mark.usefixtures("without_charts")
 def test_errors_are_bold_only_where_features_are_told_apart(page, y_test, tmp_path):
     assert 'class="best"' not in page.partition("<main>")[2]
     rows = [
@@ -271,7 +272,7 @@ def test_an_interrupted_run_has_a_report_too(rows, y_test, tmp_path):
     assert "interrupted" in (tmp_path / "report.html").read_text("utf-8")
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("without_charts")
 def test_no_mistakes_and_no_images_are_no_error(y_test, tmp_path):
     row = Row(
         "raw", "knn", 0, n_dims=4, test_error=0.0, error_low=0.0, error_high=0.06, fit_seconds=1.0
@@ -281,7 +282,7 @@ def test_no_mistakes_and_no_images_are_no_error(y_test, tmp_path):
     assert "No test row was misclassified" in (tmp_path / "report.html").read_text("utf-8")
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("without_charts")
 def test_colour_images_and_names_as_labels(y_test, tmp_path, rng):
     names = np.array(["cat", "dog"])[y_test % 2]
     row = Row(

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from checks import parametrize_with_checks
 from sklearn.base import clone
 from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.decomposition import PCA
@@ -7,7 +8,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skvae import BagOfVisualWordsEncoder, FisherVectorEncoder, ImagePatches, VLADEncoder
 

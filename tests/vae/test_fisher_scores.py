@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
+from checks import parametrize_with_checks
 from reiterable import Blocks
 from sklearn.base import clone
 from sklearn.datasets import load_digits
@@ -14,7 +15,6 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
 from sklearn.utils import get_tags
-from sklearn.utils.estimator_checks import parametrize_with_checks
 from torch import nn
 
 from skvae import FisherScores, VAETransformer

@@ -35,8 +35,8 @@ def labelled():
         n_components=6,
         hidden_layer_sizes=(64,),
         batch_size=8,
-        learning_rate_init=3e-3,
-        max_iter=25,
+        learning_rate_init=4e-3,
+        max_iter=18,
     ).fit(X, Y)
 
 
@@ -48,8 +48,8 @@ def decoding():
         n_components=2,
         hidden_layer_sizes=(64,),
         batch_size=8,
-        learning_rate_init=3e-3,
-        max_iter=20,
+        learning_rate_init=4e-3,
+        max_iter=15,
     ).fit(X, Y)
 
 
@@ -201,14 +201,15 @@ def test_decoding_keeps_the_float_type(fitted, dtype):
 
 @pytest.mark.slow
 def test_reconstruction_beats_the_mean():
-    fitted = vae(n_components=8, max_iter=60, batch_size=8, beta=0.1).fit(X)
+    options = {"n_components": 8, "batch_size": 8, "learning_rate_init": 4e-3}
+    fitted = vae(beta=0.1, max_iter=30, **options).fit(X)
 
     assert ((X - fitted.reconstruct(X)) ** 2).mean() < 0.7 * X.var(0).mean()
 
 
 @pytest.mark.slow
 def test_samples_look_like_the_data():
-    fitted = vae(max_iter=100, batch_size=20).fit(X)
+    fitted = vae(max_iter=50, batch_size=20, learning_rate_init=4e-3).fit(X)
     draws = fitted.sample(2000, draw=True)
 
     assert set(np.unique(draws)) == {0.0, 1.0}
@@ -257,7 +258,8 @@ def test_sampling_a_class(name, request):
 
 @pytest.mark.slow
 def test_samples_come_from_the_learned_mixture(fitted):
-    model = vae(prior="mixture", n_prior_components=3, max_iter=60, batch_size=20).fit(X)
+    options = {"max_iter": 35, "batch_size": 20, "learning_rate_init": 4e-3}
+    model = vae(prior="mixture", n_prior_components=3, **options).fit(X)
     Z = model.fitted_.draw_latent(50_000, None, np.random.default_rng(0))
     mean = model.prior_weights_ @ model.prior_means_
     second = model.prior_weights_ @ (model.prior_means_**2 + model.prior_variances_)
@@ -306,7 +308,7 @@ def test_classes_of_the_decoder_are_no_components_of_the_prior():
 @pytest.mark.slow
 def test_an_ex_post_mixture_gives_rows_through_inverse_transform():
     """A plain autoencoder, which has no prior to draw from, becomes generative."""
-    model = vae(variational=False, max_iter=60, batch_size=8).fit(X)
+    model = vae(variational=False, max_iter=25, batch_size=8, learning_rate_init=4e-3).fit(X)
     mixture = DiagonalGaussianMixture(5, random_state=0).fit(model.transform(X))
     rows = model.inverse_transform(mixture.sample(2000)[0])
 

@@ -204,7 +204,7 @@ def test_the_importance_bound_rises_with_the_number_of_samples():
     assert bounds == sorted(bounds)
 
 
-def linear_gaussian(n=2000):
+def linear_gaussian(n=1000):
     """Rows of a probabilistic PCA with a third of the values missing, its mean and covariance."""
     rng = np.random.default_rng(0)
     W = rng.normal(size=(6, 2))

@@ -40,11 +40,15 @@ def no_warning_of_numpy():
     ],
     ids=["gaussian", "tanh", "conv", "bernoulli", "poisson", "prior", "decoder"],
 )
-@pytest.mark.parametrize("size", [1e20, 1e60, 1e300])
-def test_finite_rows_have_finite_answers_or_an_error_that_names_column_and_size(X, options, size):
+def test_finite_rows_have_finite_answers_or_an_error_that_names_column_and_size(X, options):
     fitted = vae(**options).fit(X[:20], Y[:20])
-    rows = X[:3].copy()
-    rows[1, 2] = size
+    for size in (1e20, 1e60, 1e300):
+        rows = X[:3].copy()
+        rows[1, 2] = size
+        check_answers(fitted, rows, X[:3], size)
+
+
+def check_answers(fitted, rows, others, size):
     calls = [
         lambda output=output: copy.copy(fitted).set_params(output=output).transform(rows)
         for output in ("mean", "params", "sample", "refined")
@@ -54,7 +58,7 @@ def test_finite_rows_have_finite_answers_or_an_error_that_names_column_and_size(
         for name in ("score", "score_samples", "reconstruct", "predict_proba")
         if hasattr(fitted, name)
     ]
-    for call in [*calls, lambda: fitted.interpolate(rows, X[:3])]:
+    for call in [*calls, lambda: fitted.interpolate(rows, others)]:
         try:
             assert np.isfinite(call()).all()
         except ValueError as error:
