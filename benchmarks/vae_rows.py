@@ -1,13 +1,15 @@
 """Whole rows of tables: how probable a VAE finds new ones, and what its own are worth.
 
 ``OMP_NUM_THREADS=1 python vae_rows.py density credit_data`` takes three of ten folds of a table, or
-``--folds``, of at most 3,000 rows, and all methods, or ``--methods``; ``density`` and
-``synthetic`` print
+``--folds``, of at most 3,000 rows, and all methods, or ``--methods``; ``density``, ``complete``
+and ``synthetic`` print
 
 - the log-density of test rows, in nats: a density for numbers, in their units, times a probability
   for categories, of what is observed. Beside the VAE: latent classes, which are the components of
   ``GaussianMixture(covariance_type="diag")`` of standardised and one-hot columns, made a
   probability of the categories of each column; and independent columns, which are one of them;
+- that of the test rows without holes and new categories alone, and beside them that of a Gaussian
+  copula (:mod:`gaussian_copula`), which has none for others;
 - the area under the ROC curve, on test rows, of boosted trees that have learned from rows that a
   model has drawn, as many as there are, with their class as one column more; from real rows; and
   from rows whose columns were shuffled one by one. TVAE is that of the package ``ctgan`` (0.12).
@@ -18,6 +20,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
+from gaussian_copula import GaussianCopula
 from mixed_tables import TABLES, read_table
 from scipy.special import logsumexp
 from scipy.stats import norm
@@ -94,6 +97,8 @@ DENSITIES = {
     "independent columns": lambda table, seed: LatentClasses(1, seed).fit(table),
 }
 
+COMPLETE = DENSITIES | {"Gaussian copula": lambda table, seed: GaussianCopula().fit(table)}
+
 
 def drawn_by_vae(table, seed):
     vae = VAETransformer(N_COMPONENTS, random_state=seed).fit(table)
@@ -125,6 +130,9 @@ GENERATORS = {
 }
 
 
+METHODS = {"density": DENSITIES, "complete": COMPLETE, "synthetic": GENERATORS}
+
+
 def utility(learned, tested):
     """Area under the curve of trees that learn from some rows, on others."""
     numbers, categories = kinds_of(tested.drop(columns=CLASS))
@@ -136,35 +144,43 @@ def utility(learned, tested):
     return roc_auc_score(truth, p[:, 1] if p.shape[1] == 2 else p, multi_class="ovr")
 
 
+def without_holes(table, known):
+    """Rows that have a value in every column, one that ``known`` rows have if it is a category."""
+    _, categories = kinds_of(table)
+    seen = table[categories].apply(lambda column: column.isin(known[column.name]))
+    return table[table.notna().all(axis=1) & seen.all(axis=1)]
+
+
 def measured(name, part, methods, n_folds):
     table, y = read_table(name, MAX_ROWS)
     labelled = table.assign(**{CLASS: y.astype(str)})
     found = {}
     folds = StratifiedKFold(10, shuffle=True, random_state=0).split(table, y)
     for seed, (train, test) in zip(range(n_folds), folds, strict=False):
-        if part == "density":
-            for method in methods:
-                model = DENSITIES[method](table.iloc[train], seed)
-                score = model.score_samples(table.iloc[test]).mean()
-                found.setdefault(method, []).append(score)
-        else:
-            for method in methods:
-                rows = GENERATORS[method](labelled.iloc[train], seed)
-                found.setdefault(method, []).append(utility(rows, labelled.iloc[test]))
+        learned, tested = table.iloc[train], table.iloc[test]
+        if part == "complete":
+            tested = without_holes(tested, learned)
+        for method in methods:
+            model = METHODS[part][method]
+            if part == "synthetic":
+                score = utility(model(labelled.iloc[train], seed), labelled.iloc[test])
+            else:
+                score = model(learned, seed).score_samples(tested).mean()
+            found.setdefault(method, []).append(score)
 
     return found
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=["density", "synthetic"])
+    parser.add_argument("part", choices=METHODS)
     parser.add_argument("tables", nargs="*", choices=[*TABLES, []])
     parser.add_argument("--folds", type=int, default=3)
-    parser.add_argument("--methods", nargs="+", choices=[*DENSITIES, *GENERATORS])
+    parser.add_argument("--methods", nargs="+", choices=[*COMPLETE, *GENERATORS])
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    methods = arguments.methods or (DENSITIES if arguments.part == "density" else GENERATORS)
-    digits = 2 if arguments.part == "density" else 3
+    methods = arguments.methods or METHODS[arguments.part]
+    digits = 3 if arguments.part == "synthetic" else 2
     show(
         ["table", *methods],
         (

@@ -170,7 +170,10 @@ class FactsReading:
     def facts(self) -> RowFacts:
         """What all rows tell."""
         scaler = self._scaler
-        mean, scale = (None, None) if scaler is None else (scaler.mean_, scaler.scale_)
+        mean: np.ndarray | None = None
+        scale: np.ndarray | None = None
+        if scaler is not None:  # which gives infinite variances a scale of 1
+            mean, scale = scaler.mean_, np.where(np.isinf(scaler.var_), np.inf, scaler.scale_)
         dtype, n_features = np.result_type(*self._dtypes), len(self._columns["lows"])
         missing = np.full(n_features, self._missing / self._weight)
 

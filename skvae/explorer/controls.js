@@ -2,7 +2,7 @@
 
 // The hand: everything that moves the latent point, and everything that shows where it is.
 const content = JSON.parse(document.getElementById("content").textContent);
-const { ranges, order, nats, points, prior, labels } = content;
+const { ranges, order, nats, points, prior, conditions } = content;
 const decoder = makeDecoder(content.decoder);
 const N_SLIDERS = 12;
 const MAX_ZOOM = 50;
@@ -31,14 +31,20 @@ function element(parent, tag, text, attributes = {}) {
 const hasClasses = prior !== null && prior.classes !== null;
 let z = prior === null ? ranges.map(() => 0) : prior.means[0].slice();
 let chosen = hasClasses ? 0 : null;
-let label = 0;
+// Of each condition, such as the class: the number of a category, or a number in its units.
+const given = conditions.map(({ categories, mean }) => (categories ? 0 : mean));
 let frame = null;
 // What the map shows of the ranges.
 let shown = ranges;
 const views = [];
 
-function decode(point, classOfDecoder = label) {
-  return decoder(point, classOfDecoder);
+function inputsOf(values) {
+  return conditions.flatMap(({ categories, mean, scale }, i) =>
+    categories ? categories.map((_, k) => Number(k === values[i])) : [(values[i] - mean) / scale]);
+}
+
+function decode(point, values = given) {
+  return decoder(point, inputsOf([values].flat()));
 }
 
 function show() {
@@ -263,12 +269,15 @@ function addChooser(kind, classes, current, choose) {
 }
 
 function addChoosers() {
-  if (labels !== null) {
-    addChooser("Class", labels, () => label, (k) => {
-      label = k;
+  conditions.forEach(({ name, categories, ends }, i) => {
+    const current = () => given[i];
+    const choose = (value) => {
+      given[i] = value;
       moveTo(z, chosen);
-    });
-  }
+    };
+    if (categories) addChooser(name, categories, current, choose);
+    else addRange(byId("choosers"), name, ends, current, (value) => value.toPrecision(4), choose);
+  });
   if (hasClasses) {
     const { kind, classes, means, scales } = prior;
     // In units of its scales, a class keeps the distance from the mean of the one chosen before.
@@ -315,17 +324,22 @@ function addSliders() {
 }
 
 function addSlider(parent, i) {
-  const label = element(parent, "label", `z${i + 1}`);
-  const [min, max] = ranges[i];
+  const label = addRange(parent, `z${i + 1}`, ranges[i], () => z[i], (value) => value.toFixed(2), (value) =>
+    moveTo(z.map((v, j) => (j === i ? value : v)), chosen));
+  element(label, "small", nats === null ? "" : `${nats[i].toFixed(2)} nats`);
+}
+
+function addRange(parent, name, [min, max], current, written, choose) {
+  const label = element(parent, "label", name);
   const input = element(label, "input", "", { type: "range", min, max, step: (max - min) / 200 });
   const value = element(label, "output", "");
-  element(label, "small", nats === null ? "" : `${nats[i].toFixed(2)} nats`);
-  input.addEventListener("input", () =>
-    moveTo(z.map((v, j) => (j === i ? Number(input.value) : v)), chosen));
+  input.addEventListener("input", () => choose(Number(input.value)));
   views.push(() => {
-    input.value = z[i];
-    value.textContent = z[i].toFixed(2);
+    input.value = current();
+    value.textContent = written(current());
   });
+
+  return label;
 }
 
 const known = points === null ? [] : latentPoints();
@@ -338,6 +352,6 @@ addButtons();
 addSliders();
 show();
 
-// For the console: skvae.decode([0, 1]), with a class's number skvae.decode([0, 1], 3), and
-// skvae.moveTo([0, 1]).
+// For the console: skvae.decode([0, 1]), with a class's number skvae.decode([0, 1], 3) or with conditions
+// skvae.decode([0, 1], [3, 40]), and skvae.moveTo([0, 1]).
 const skvae = { decode, moveTo, where: () => z.slice() };

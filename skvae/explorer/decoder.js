@@ -1,6 +1,6 @@
 "use strict";
 
-// The decoder: a function from a latent point, and perhaps a class, to the mean of x, as arrays. Every product
+// The decoder: a function from a latent point, and perhaps conditions, to the mean of x, as arrays. Every product
 // of matrices is ml-matrix's.
 const { Matrix } = mlMatrix;
 
@@ -85,12 +85,11 @@ const LAYERS = {
 const makeSteps = (layers) => layers.map((layer) => LAYERS[layer.kind](layer));
 const through = (steps, x) => steps.reduce((h, step) => step(h), x);
 
-// A decoder that knows classes sees z and the indicators of the class; the page defines meansOf before this.
-function makeDecoder({ n_labels: nLabels, layers, widths, offset, scale }) {
+// The network sees z and what it is told beside it, as numbers; the page defines meansOf before this.
+function makeDecoder({ layers, widths, offset, scale }) {
   const steps = makeSteps(layers);
   const meanOf = widths.flatMap((width, block) => Array(width).fill(meansOf[block]));
-  const indicators = (label) => Array.from({ length: nLabels }, (_, k) => Number(k === label));
 
-  return (z, label) =>
-    through(steps, [...z, ...indicators(label)]).map((x, i) => meanOf[i](x) * scale[i] + offset[i]);
+  return (z, told) =>
+    through(steps, [...z, ...told]).map((x, i) => meanOf[i](x) * scale[i] + offset[i]);
 }

@@ -32,16 +32,16 @@ def export_decoder(fitted: FittedVAE) -> dict[str, Any]:
     Returns
     -------
     decoder : dict
-        ``n_labels``, inputs behind z that tell the class; ``layers``, a list of dicts; ``means``,
-        the expressions behind them, of blocks of features, and ``widths``, how many each is for;
-        ``offset`` and ``scale`` of each feature, which give the units of X. Weights are float32 in
-        base64.
+        ``layers``, a list of dicts, of which the first sees z and what the decoder is told beside
+        it; ``means``, the expressions behind them, of blocks of features, and ``widths``, how many
+        each is for; ``offset`` and ``scale`` of each feature, which give the units of X. Weights
+        are float32 in base64.
 
     Raises
     ------
     ValueError
-        If the network holds a layer that the page cannot compute, the likelihood has no mean that
-        it can, or the decoder sees conditions.
+        If the network holds a layer that the page cannot compute, or the likelihood has no mean
+        that it can.
 
     Examples
     --------
@@ -54,14 +54,12 @@ def export_decoder(fitted: FittedVAE) -> dict[str, Any]:
     >>> [layer["kind"] for layer in decoder["layers"]], decoder["means"]
     (['linear', 'relu', 'linear'], ['1 / (1 + Math.exp(-output))'])
     """
-    if fitted.conditions is not None:
-        raise ValueError("The page has no controls for conditions=, which this decoder sees.")
     blocks = _blocks(fitted)
     means = ["output" if is_categorical(part) else _expression(part) for part, _ in blocks]
     with scoped_runtime(), torch.no_grad():
         model = load_arrays(VAE(**fitted.architecture), fitted.parameters).eval()
-        n_labels = model.n_classes if model.labels_in_decoder else 0
-        layers, shape = _export(model.decoder, (model.n_components + (n_labels or 0),))
+        n_told = model.n_classes if model.labels_in_decoder else model.n_conditions
+        layers, shape = _export(model.decoder, (model.n_components + (n_told or 0),))
     if shape != (model.n_features,):
         raise ValueError(
             f"The page knows likelihoods of one output for each feature; the decoder gives "
@@ -78,7 +76,6 @@ def export_decoder(fitted: FittedVAE) -> dict[str, Any]:
     )
 
     return {
-        "n_labels": n_labels,
         "layers": layers + _softmaxes(blocks),
         "means": means,
         "widths": [sum(sizes) for _, sizes in blocks],

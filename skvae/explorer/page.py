@@ -15,6 +15,7 @@ from skvae._typing import ArrayLike, PathLike
 from skvae.data.images import shape_of_images
 from skvae.data.rows import validate_rows
 from skvae.data.writable import replacing
+from skvae.explorer.conditions import conditions_of, some_conditions
 from skvae.explorer.decoders import encode_floats, export_decoder
 from skvae.explorer.units import decoder_in_units, inverse_of
 from skvae.vae.columns import Columns
@@ -31,6 +32,8 @@ MAX_FEATURES = 100
 # Standard deviations of the prior that the hand can reach.
 _REACH = 3.5
 _MIN_PIXELS = 64
+# By which the ends of what is shown are known.
+_N_ROWS = 256
 
 
 def save_explorer(
@@ -47,7 +50,8 @@ def save_explorer(
 
     The page computes the decoder itself: it is one file, needs no network and agrees with
     ``inverse_transform``. With 2 latent dimensions it has a map, in any case a slider for each,
-    and a button for each class of a conditional model.
+    and a button for each class of a conditional model. Conditions (``conditions=``) have a button
+    for each category, and numbers a slider.
 
     Parameters
     ----------
@@ -75,8 +79,8 @@ def save_explorer(
     ------
     ValueError
         If there is no ``VAETransformer`` or it is not fitted, its decoder is of the user's own
-        making with layers that the page does not know, or sees conditions, a table is to be an
-        image, or the page would take more than 5 MB.
+        making with layers that the page does not know, a table is to be an image, or the page would
+        take more than 5 MB.
     OSError
         If the file cannot be written; one that was there is left as it was.
 
@@ -112,7 +116,7 @@ def save_explorer(
         **_latent_space(vae, prior, means),
         "points": points,
         "prior": prior,
-        "labels": _marks(vae.classes_, names) if fitted.labels_in_decoder else None,
+        "conditions": _conditions(fitted, vae, names),
         **_output(vae, before, means, image_shape),
     }
     page = _fill(title, _describe(fitted), content)
@@ -224,6 +228,16 @@ def _prior(fitted: FittedVAE, vae: VAETransformer, names: dict[Any, Any]) -> dic
     }
 
 
+def _conditions(
+    fitted: FittedVAE, vae: VAETransformer, names: dict[Any, Any]
+) -> list[dict[str, Any]]:
+    """What the decoder is told beside z, to choose from."""
+    if fitted.labels_in_decoder:
+        return [{"name": "Class", "categories": _marks(vae.classes_, names)}]
+
+    return [] if fitted.conditions is None else conditions_of(fitted.conditions)
+
+
 def _marks(labels: Any, names: dict[Any, Any]) -> list[dict[str, str]]:
     """A mark of at most two characters and a name for each class."""
     texts = [str(label) for label in labels]
@@ -238,11 +252,12 @@ def _output(
 ) -> dict[str, Any]:
     """How to show x: an image and its darkest and brightest value, or features and their ends."""
     fitted, shape = vae.fitted_, _image_shape(vae, image_shape)
+    y = None if fitted.conditions is None else some_conditions(fitted.conditions, _N_ROWS)
     if fitted.variational:
-        rows = vae.sample(256)
+        rows = vae.sample(_N_ROWS, y=y)
     else:
         assert means is not None  # without a prior the page has rows
-        rows = vae.inverse_transform(means[:256])
+        rows = vae.inverse_transform(means[:_N_ROWS], None if y is None else y[: len(means)])
     if fitted.columns is not None:
         return _output_of_table(fitted.columns, fitted.columns.to_matrix(rows))
     inverse = inverse_of(before)

@@ -294,12 +294,12 @@ def _check_library(X: Any) -> None:
 
 def _automatic_blocks(X: Any, taken: Sequence[int] = ()) -> list[ColumnBlock] | None:
     """Numbers and categories of a table; None where there are numbers alone and no conditions."""
+    X = checked_table(X)
     names = names_or_places(X)
     places = [place for place in range(len(names)) if place not in taken]
     kinds = {place: kind_of(column_at(X, place), names[place], "X") for place in places}
     if not {"category", "boolean"} & {*kinds.values()} and not taken:
         return None
-    checked_table(X)
     for place, kind in kinds.items():
         name = names[place]
         if kind in ("time", "duration"):

@@ -23,7 +23,7 @@ from skvae.vae.categories import Categories
 from skvae.vae.column_blocks import places_of
 from skvae.vae.options import check_unchanged
 
-__all__ = ["Condition", "Conditions"]
+__all__ = ["Condition", "Conditions", "between"]
 
 # Standard deviations that float32 still tells apart, whatever follows.
 _FARTHEST = 1e15
@@ -304,6 +304,38 @@ class Conditions:
             matrix: Array = np.hstack(inputs).astype(np.float32)
 
         return matrix
+
+
+def between(starts: Sequence[Array], ends: Sequence[Array], n_steps: int) -> list[Array]:
+    """Values of conditions on the way from some rows to others.
+
+    Parameters
+    ----------
+    starts, ends : sequence of ndarray of shape (n,)
+        Values of each condition.
+    n_steps : int
+        Points of each way, both ends included.
+
+    Returns
+    -------
+    values : list of ndarray of shape (n * n_steps,)
+        Way after way: numbers change evenly, and a category is that of the nearer end.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.vae.conditions import between
+    >>> between([np.array([30.0])], [np.array([50.0])], 3)
+    [array([30., 40., 50.])]
+    """
+    t = np.linspace(0, 1, n_steps)
+    values = []
+    for start, end in zip(starts, ends, strict=True):
+        a, b = start[:, None], end[:, None]
+        way = np.where(t <= 0.5, a, b) if start.dtype == object else (1 - t) * a + t * b
+        values.append(way.ravel())
+
+    return values
 
 
 def _places(keys: Any, X: Any, names: Sequence[Any]) -> list[int]:

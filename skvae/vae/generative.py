@@ -13,6 +13,7 @@ from skvae.data.containers import numbers
 from skvae.data.rows import output_dtype, validate_rows
 from skvae.data.weights import check_weights, moderate
 from skvae.vae.classification import log_class_probabilities
+from skvae.vae.conditions import between
 from skvae.vae.fitted import N_REFINEMENT, FittedVAE, cast, settled
 from skvae.vae.labels import encode_labels
 from skvae.vae.overflow import check_answer
@@ -144,12 +145,16 @@ class GenerativeMixin:
         X_b : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
             Rows to arrive at. None turns the rows of ``X_a`` into class ``y_b``: their latent
             points keep their place in the class, in its standard deviations from its mean
-            (``conditional="prior"``), or stay (``conditional="decoder"``).
+            (``conditional="prior"``), or stay (``conditional="decoder"``). With ``conditions``
+            their conditions become ``y_b``.
         n_steps : int, default=8
             Points of each line, both ends included.
         y_a, y_b : label or array-like of shape (n_samples,), default=None
             Classes of the ends; None takes those that :meth:`predict` finds. With
             ``conditional="decoder"`` its indicator of the class is on a straight line as well.
+            With ``conditions`` tables of their columns, as for :meth:`inverse_transform`; None
+            takes those of the rows. On the way numbers change evenly, and a category is that of
+            the nearer end.
 
         Returns
         -------
@@ -161,25 +166,25 @@ class GenerativeMixin:
             raise ValueError(f"n_steps must be at least 2, the two ends, got {n_steps}.")
         conditional = settled(vars(self), "conditional")
         fitted = self.fitted_
-        if fitted.conditions is not None:
+        is_told = conditional is not None or fitted.conditions is not None
+        if X_b is None and (y_b is None or not is_told):
             raise ValueError(
-                "interpolate is not for a fit with conditions=: decode points between those of "
-                "transform by inverse_transform(Z, y=...)."
+                "Without X_b, y_b has to name a class of a fit with conditional=, or conditions."
             )
-        if X_b is None and (y_b is None or conditional is None):
-            raise ValueError("Without X_b, y_b has to name a class of a fit with conditional=.")
         rows = self._rows(X_a)
-        a, class_numbers_a, _ = self._latent(X_a, rows, y_a)
-        class_numbers_b: np.ndarray | None
-        if X_b is None:
-            b, class_numbers_b = a, self._class_numbers(y_b, len(rows))
+        a, told_a, values_a = self._latent(X_a, rows, y_a)
+        told_b: np.ndarray | None
+        if X_b is not None:
+            b, told_b, values_b = self._latent(X_b, self._rows(X_b), y_b)
+            check_consistent_length(rows, b)
+        elif fitted.conditions is not None:
+            b, (told_b, values_b) = a, self._conditions(X_a, y_b, len(rows))
+        else:
+            b, told_b, values_b = a, self._class_numbers(y_b, len(rows)), []
             if conditional == "prior":
                 own = self._found(rows) if y_a is None else self._class_numbers(y_a, len(rows))
-                b = fitted.mixture_prior().move(a, own, class_numbers_b)
-        else:
-            b, class_numbers_b, _ = self._latent(X_b, self._rows(X_b), y_b)
-            check_consistent_length(rows, b)
-        ends = fitted.decoder_input(a, class_numbers_a), fitted.decoder_input(b, class_numbers_b)
+                b = fitted.mixture_prior().move(a, own, told_b)
+        ends = fitted.decoder_input(a, told_a), fitted.decoder_input(b, told_b)
         t = np.linspace(0, 1, n_steps, dtype=np.float32)[:, None]
         path = (1 - t) * ends[0][:, None] + t * ends[1][:, None]  # (n, n_steps, inputs)
         dtype = output_dtype(rows)
@@ -189,7 +194,8 @@ class GenerativeMixin:
 
         reached = fitted.reached(decoded.reshape(len(path), n_steps, -1), rows)
         if fitted.columns is not None:
-            return fitted.to_given(reached.reshape(len(decoded), -1))
+            values = between(values_a, values_b, n_steps)
+            return fitted.to_given(reached.reshape(len(decoded), -1), conditions=values)
 
         return reached
 

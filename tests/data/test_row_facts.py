@@ -113,3 +113,9 @@ def test_moments_are_those_of_rows_repeated_by_their_weights(monkeypatch):
     np.testing.assert_allclose(facts.mean, repeated.mean, rtol=1e-12)
     np.testing.assert_allclose(facts.scale, repeated.scale, rtol=1e-12)
     assert facts.n_rows == 50
+
+
+def test_a_variance_too_large_for_a_float_is_no_scale_of_1():
+    facts = facts_of(np.array([[1e200, 1.0], [-1e200, 3.0]]), moments=True)
+
+    assert facts.mean.tolist() == [0, 2] and facts.scale.tolist() == [np.inf, 1]

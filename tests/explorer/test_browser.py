@@ -269,6 +269,34 @@ def test_a_class_of_the_decoder(open_page, digits):
     assert not np.array_equal(picture(page), before)
 
 
+def test_conditions_are_buttons_and_a_slider(open_page):
+    table = pd.DataFrame(
+        {
+            "ward": RNG.choice(["A", "B", "C"], 60),
+            "age": RNG.normal(50, 15, 60),
+            "dose": RNG.lognormal(3, 1, 60),
+            "weight": RNG.normal(70, 10, 60),
+        }
+    )
+    model = VAETransformer(
+        2, conditional="decoder", conditions=["ward", "age"], max_iter=5, random_state=0
+    ).fit(table)
+    page = open_page(model, table)
+    page.get_by_role("button", name="B", exact=True).click()
+    page.get_by_label("age").focus()
+    page.keyboard.press("End")
+    page.evaluate("skvae.moveTo([0.5, -1])")
+    where(page)
+    age = table["age"].mean() + 2.5 * table["age"].std(ddof=0)
+    shown = [float(text) for text in page.locator("#features td:nth-child(2)").all_inner_texts()]
+    expected = model.inverse_transform([[0.5, -1]], y=["B", age])[["dose", "weight"]]
+
+    assert shown == pytest.approx(expected.to_numpy()[0], rel=1e-3)
+    given = page.evaluate("skvae.decode([0.5, -1], [2, 30])")
+    expected = model.inverse_transform([[0.5, -1]], y=["C", 30.0])[["dose", "weight"]]
+    assert given == pytest.approx(expected.to_numpy()[0], rel=1e-4)
+
+
 def test_buttons(open_page, on_the_map, digits):
     page = open_page(on_the_map, *digits)
     page.get_by_role("button", name="Random data point").click()

@@ -56,10 +56,12 @@ def test_categories_are_probabilities_and_blocks_have_means_of_their_own():
     assert exported["layers"][-1] == {"kind": "softmax", "first": 1, "sizes": [3, 2]}
 
 
-def test_conditions_are_refused():
-    vae = VAETransformer(2, conditional="decoder", conditions=[0], max_iter=1).fit(X)
-    with pytest.raises(ValueError, match="no controls for conditions="):
-        export_decoder(vae.fitted_)
+def test_the_first_layer_sees_z_and_what_the_decoder_is_told():
+    conditions = {"conditional": "decoder", "conditions": [0, 3]}
+    classes = VAETransformer(2, conditional="decoder", max_iter=1).fit(X, np.arange(20) % 3)
+
+    assert export_decoder(fit(**conditions).fitted_)["layers"][0]["shape"] == [4, 2 + 2]
+    assert export_decoder(classes.fitted_)["layers"][0]["shape"] == [200, 2 + 3]
 
 
 def test_convolutions_keep_their_shapes():

@@ -117,6 +117,19 @@ def test_a_table_shows_numbers_and_the_probability_of_each_category(page):
         page(fitted, image_shape=(1, 3))
 
 
+@pytest.mark.parametrize("variational", [True, False])
+def test_columns_that_the_decoder_is_told_are_controls_and_the_others_features(page, variational):
+    table = pd.DataFrame({"port": ["S", "C", "S"] * 9, "fare": np.linspace(0, 5, 27), "age": 20.0})
+    told = {"conditional": "decoder", "conditions": ["port", "age"], "variational": variational}
+    content = content_of(page(vae(**told).fit(table), table))
+
+    assert [feature["name"] for feature in content["features"]] == ["fare"]
+    assert content["conditions"] == [
+        {"name": "port", "categories": [{"name": "C"}, {"name": "S"}]},
+        {"name": "age", "mean": 20.0, "scale": 1.0, "ends": [17.5, 22.5]},
+    ]
+
+
 def test_the_map_has_equal_units_and_room_for_all_classes(page, digits):
     X, y = digits
     model = vae(conditional="prior", max_iter=20).fit(X, y)
@@ -185,7 +198,9 @@ def test_classes_weigh_the_same_before_the_first_label(page, conditional):
     if conditional == "prior":
         assert content["prior"]["weights"] == [0.5, 0.5]
     else:
-        assert [c["name"] for c in content["labels"]] == ["a", "b"]
+        (condition,) = content["conditions"]
+        assert condition["name"] == "Class"
+        assert [c["name"] for c in condition["categories"]] == ["a", "b"]
 
 
 def test_what_a_parameter_became_after_the_fit_is_not_shown(page):

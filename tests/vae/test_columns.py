@@ -356,6 +356,9 @@ NUMBERS = ["age", "siblings", "score"]
             "'age' of X .* values between 0 and 1, for which likelihood='bernoulli' is no density",
         ),
         (table()[:0], "auto", "empty table"),
+        (table()[:0].astype(object), "auto", "empty table"),
+        (table()[[]], "auto", "0 feature.* empty table"),
+        (with_(age=[1e200, -1e200] + [1.0] * (N - 2)), "auto", "age.* too large for a float"),
         (table().set_axis(list("aabcde"), axis=1), "auto", "more than one column of the name 'a'"),
     ],
 )

@@ -351,8 +351,35 @@ def test_methods_name_the_condition_that_they_lack(fitted):
             call(["c", 30])
         with pytest.raises(ValueError, match="Column 'age' of y, .* other things than numbers"):
             call(["a", "old"])
-    with pytest.raises(ValueError, match="interpolate is not for a fit with conditions="):
+    with pytest.raises(ValueError, match="Without X_b, y_b has to name a class .* or conditions"):
         fitted.interpolate(X)
+    with pytest.raises(ValueError, match="y has no column 'age'"):
+        fitted.interpolate(X, X, y_b=X[["batch"]])
+
+
+def test_between_two_rows_conditions_go_from_those_of_one_to_those_of_the_other(fitted):
+    X = table()
+    line = fitted.interpolate(X[:3], X[5:8], n_steps=5)
+    ages = np.linspace(X["age"][:3], X["age"][5:8], 5, axis=1)
+    batches = np.repeat([X["batch"][:3], X["batch"][5:8]], [3, 2], axis=0).T
+
+    assert list(line.columns) == list(X.columns)
+    assert np.allclose(line["age"], ages.ravel()) and (line["batch"] == batches.ravel()).all()
+    for end, rows in ((line[::5], X[:3]), (line[4::5], X[5:8])):
+        pd.testing.assert_frame_equal(
+            end.reset_index(drop=True), fitted.reconstruct(rows).reset_index(drop=True)
+        )
+
+
+def test_a_row_goes_over_to_conditions_that_the_caller_names(fitted):
+    X = table()
+    line = fitted.interpolate(X[:3], n_steps=2, y_a=["a", 20.0], y_b=["b", 50.0])
+    Z = fitted.transform(X[:3])
+
+    for end, y in ((line[::2], ["a", 20.0]), (line[1::2], ["b", 50.0])):
+        pd.testing.assert_frame_equal(
+            end.reset_index(drop=True), fitted.inverse_transform(Z, y=y), check_exact=False
+        )
 
 
 def accuracy(Z, y):

@@ -37,6 +37,8 @@ class NegativeBinomial(nn.Module):
     """
 
     dispersion_floor = 1e-3
+    # At the rate of the networks, a fit of a few hundred rows ends close to where it began.
+    lr_ratio = 30.0
     rarest = 1e-4  # the least rate to begin with, of what the training rows never show
 
     def __init__(self, n_features: int) -> None:

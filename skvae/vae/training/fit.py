@@ -187,13 +187,8 @@ def _load(model: VAE, arrays: Arrays) -> None:
 
 
 def _optimizer(specification: Specification, model: VAE, start: Start, ranks: Ranks) -> Optimizer:
-    prior = list(model.prior.parameters())
-    others = [theta for theta in model.parameters() if all(theta is not p for p in prior)]
-    groups: list[dict[str, Any]] = [{"params": [flatten(others)]}]
-    if prior:
-        groups.append({"params": [flatten(prior)], "lr_ratio": model.prior.lr_ratio})
     rate = specification.schedule.learning_rate_init
-    optimizer: Optimizer = OPTIMIZERS[specification.optimizer](groups, lr=rate)
+    optimizer: Optimizer = OPTIMIZERS[specification.optimizer](_groups(model), lr=rate)
     if start.optimizer is not None:
         load_state(optimizer, start.optimizer)
     if ranks.size > 1:
@@ -203,6 +198,20 @@ def _optimizer(specification: Specification, model: VAE, start: Start, ranks: Ra
         optimizer.before.append(partial(clip_grad_norm_, parameters, specification.max_grad_norm))
 
     return optimizer
+
+
+def _groups(model: VAE) -> list[dict[str, Any]]:
+    """All parameters, those of parts that learn at another rate than the networks by themselves."""
+    groups: list[dict[str, Any]] = []
+    apart: set[torch.nn.Parameter] = set()
+    for part in model.modules():
+        if hasattr(part, "lr_ratio"):
+            own = [theta for theta in part.parameters() if theta not in apart]
+            apart.update(own)
+            groups += [{"params": [flatten(own)], "lr_ratio": part.lr_ratio}] if own else []
+    others = [theta for theta in model.parameters() if theta not in apart]
+
+    return [{"params": [flatten(others)]}, *groups]
 
 
 def _stopper(specification: Specification, start: Start) -> EarlyStopping | None:

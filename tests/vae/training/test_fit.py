@@ -11,6 +11,7 @@ import pytest
 import small
 import torch
 from reiterable import Blocks
+from scipy.stats import nbinom
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from small import same_weights
@@ -703,3 +704,17 @@ def test_networks_and_labels_that_do_not_fit_are_refused():
         estimator.partial_fit(X, Y)
     with pytest.raises(ValueError, match="needs counts"):
         vae(likelihood="poisson").fit(np.round(16 * X)).score(np.round(-16 * X))
+
+
+def test_few_counts_are_enough_to_learn_their_overdispersion():
+    rng, mean, excess = np.random.default_rng(0), np.array([2.0, 8.0, 1.0]), np.array([4.0, 1.0, 2])
+    X, new = rng.poisson(mean * rng.gamma(1 / excess, excess, (2, 300, 3))).astype(float)
+    vae = VAETransformer(
+        1, likelihood="negative_binomial", hidden_layer_sizes=(4,), random_state=0
+    ).fit(X)
+    truth = nbinom.logpmf(new, 1 / excess, 1 / (1 + excess * mean)).sum(axis=1).mean()
+
+    found = 1e-3 + np.logaddexp(0, vae.parameters_["likelihood.raw_dispersion"])
+
+    assert (found > 0.35 * excess).all()  # z has the rest
+    assert vae.score(new) == pytest.approx(truth, abs=0.6)
