@@ -23,9 +23,9 @@ from skvae.fisher.layout import GRADIENTS, Layout
 from skvae.fisher.spatial import cells_of, n_cells, pyramid, sort_by_cell
 from skvae.mixture.assignment import Assignment, is_hard
 from skvae.mixture.expectation import set_statistics
-from skvae.mixture.kernel import recent_center
+from skvae.mixture.kernel import recent_centers
 from skvae.mixture.moments import n_moments, split_totals
-from skvae.mixture.statistics import Mixture, in_double, natural_parameters
+from skvae.mixture.statistics import Mixture, group_by_center, in_double, natural_parameters
 from skvae.mixture.workspace import LEAST_POSTERIOR
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ class Codec:
         Parameters
         ----------
         totals : ndarray of shape (n_sets, n_cells, K, 1 + 2 d)
-            [S0 | S1 | S2] about ``mixture.center(dtype)``, and N where values are missing.
+            [S0 | S1 | S2] about ``mixture.centers(dtype)``, and N where values are missing.
         counts : ndarray of shape (n_sets, n_cells)
             Descriptors in each cell.
         dtype : dtype
@@ -183,7 +183,7 @@ class Codec:
         """
         shape = counts.shape
         totals, counts = totals.reshape(-1, *totals.shape[2:]), counts.reshape(-1)
-        center = recent_center(self.mixture, dtype)
+        center = recent_centers(self.mixture, dtype)
         if self.whitened:
             gradients = whiten(totals, counts, self.mixture, center)
         else:
@@ -239,9 +239,11 @@ class Codec:
         return short if short.any() else None
 
     def _noise(self, totals: FloatArray, counts: Array, dtype: DTypeLike) -> FloatArray:
-        center = self.mixture.center(dtype)
+        center = self.mixture.centers(dtype)
         eta = natural_parameters(self.mixture, center)
         double = in_double(eta, self.mixture, np.float64 if is_hard(self.assignment) else dtype)
+        for components, _ in group_by_center(center, len(eta))[1]:
+            double[components] = True
         eps = np.where(double, np.finfo(np.float64).eps, np.finfo(dtype).eps)[:, None]
         # Posteriors as small as the least are not known any better.
         s0 = totals[:, :, :1]

@@ -112,13 +112,13 @@ def begin_to_vary(
     """
     if variances.all():
         return mixture, variances
-    _, s1, s2, n = split_totals(batch.totals.sum(axis=0) / batch.n_descriptors, len(batch.center))
-    if len(n) > 1:  # values are missing
-        s1, s2 = (s / np.where(n > 0, n, np.inf) for s in (s1, s2))
+    _, s1, s2, n = split_totals(batch.totals / batch.n_descriptors, len(variances))
     value = mixture.weights @ mixture.means
     mu = value - batch.center
-    shown = s2 - 2 * mu * s1 + mu**2
-    cancelled = 16 * np.finfo(dtype).eps * (s2 + mu**2)
+    in_all = n.sum(axis=0)
+    share = 1 / np.where(in_all > 0, in_all, np.inf)  # of 1 where no value is missing
+    shown = share * (s2 - 2 * mu * s1 + mu**2 * n).sum(axis=0)
+    cancelled = 16 * np.finfo(dtype).eps * share * (s2 + mu**2 * n).sum(axis=0)
     shown = varying(np.where(shown > cancelled, shown, 0), value, dtype)
     covariances = np.where((variances == 0) & (shown > 0), shown, mixture.covariances)
     return mixture._replace(covariances=covariances), np.where(variances > 0, variances, shown)
