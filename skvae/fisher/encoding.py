@@ -163,7 +163,7 @@ def _fisher_roots(w: FloatArray, variances: FloatArray) -> FloatArray:
 
 
 def rounding(
-    totals: FloatArray, mixture: Mixture, center: FloatArray, eps: FloatArray, eps_means: float
+    totals: FloatArray, mixture: Mixture, center: FloatArray, eps: FloatArray, eps_means: Any
 ) -> FloatArray:
     """What rounding may leave of residuals that are zero.
 
@@ -177,7 +177,7 @@ def rounding(
         What the statistics are about.
     eps : ndarray of shape (K, 1) or (n_sets, K, 1)
         Relative error of the statistics of each component.
-    eps_means : float
+    eps_means : float or ndarray of shape (n_sets, 1, 1)
         That of the mixture's means.
 
     Returns

@@ -191,6 +191,28 @@ def test_rounding_errors_alone_have_no_direction(rng, dtype, offset, norm):
         assert encoder.transform(X + dtype(1)).any()
 
 
+@pytest.mark.parametrize("units", [1, np.array([1, 1e-6, 1e6, 1e3])])
+@pytest.mark.parametrize("n", [300, 30_000])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_where_em_has_ended_no_gradient_is_left(rng, dtype, n, units):
+    means = 10.0 * np.array([[0] * 4, [1] * 4, [2] * 4])
+    X = ((means[rng.integers(3, size=n)] + rng.normal(size=(n, 4))) * units).astype(dtype)
+    start = {"means_init": means * units, "precisions_init": np.ones((3, 4)) / units**2}
+    mixture = DiagonalGaussianMixture(3, weights_init=np.full(3, 1 / 3), **start).fit(X)
+    encoder = FisherVectorEncoder(mixture=mixture).fit(X[None])
+    assert not encoder.encode(X).any()
+    assert np.linalg.norm(encoder.encode(X[: n // 2])) == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("n", [400, 40_000])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_word_of_all_has_no_residual_however_little_they_differ(rng, dtype, n):
+    X = (rng.normal(size=(1, n, 3)) * 1e-5 + 3).astype(dtype)
+    encoder = VLADEncoder(1, random_state=0).fit(X)
+    assert not encoder.transform(X).any()
+    assert encoder.transform(X + dtype(1e-4)).any()
+
+
 def test_a_word_without_residual_is_zero_beside_others(rng):
     X = rng.normal(size=(6, 3)) + 100
     vlad = VLADEncoder(6, norm="intra", random_state=0).fit(X[None])
