@@ -11,8 +11,11 @@ from skvae.mixture.moments import split_totals
 if TYPE_CHECKING:
     from skvae.mixture.statistics import Mixture, Statistics
 
-__all__ = ["begin_to_vary", "floor_of", "total_variances", "varying"]
+__all__ = ["begin_to_vary", "floor_of", "leads", "total_variances", "varying"]
 
+# Of the variance of all features. Patches and principal components stay far below it, on whose own
+# scales k-means is worth more than on equal ones.
+_LEADING_SHARE = 0.99
 # Least variance of a feature, whose inverse is finite with a floor far below it too.
 _LEAST_VARIANCE = 1e-290
 # Least share of the largest variance: a few roundings of float64.
@@ -38,6 +41,24 @@ def varying(variances: FloatArray, center: FloatArray, dtype: DTypeLike) -> Floa
     # What a rotation leaves of a direction without variance is rounding of the others.
     least = max(_LEAST_SHARE * variances.max(), _LEAST_VARIANCE)
     return np.where(variances > np.maximum(_rounding(center, dtype), least), variances, 0.0)
+
+
+def leads(variances: FloatArray) -> bool:
+    """Whether one feature has nearly all of the variance, so that distances are those in it.
+
+    Parameters
+    ----------
+    variances : ndarray of shape (d,)
+        Of the features.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.mixture.variances import leads
+    >>> leads(np.array([1.0, 1000.0])), leads(np.array([1.0, 10.0]))
+    (True, False)
+    """
+    return bool(variances.max() > _LEADING_SHARE * variances.sum())
 
 
 def _rounding(center: FloatArray, dtype: DTypeLike) -> FloatArray:
