@@ -1,4 +1,7 @@
-"""Mixtures in long double, straight from the definitions: what float32 and float64 are held to."""
+"""Mixtures in long double, straight from the definitions: what float32 and float64 are held to.
+
+NaN is a missing value, which has no part in any sum.
+"""
 
 import numpy as np
 
@@ -9,7 +12,7 @@ def log_joints(X, mixture):
     columns = []
     for w, mu, v in zip(*(a.astype(np.longdouble) for a in mixture), strict=True):
         squares = (X - mu) ** 2 / v + np.log(2 * np.longdouble(np.pi) * v)
-        columns.append(np.log(w) - squares.sum(axis=1) / 2)
+        columns.append(np.log(w) - np.nansum(squares, axis=1) / 2)
     return np.stack(columns, axis=1)
 
 
@@ -28,5 +31,5 @@ def fisher_vector(X, mixture, gamma):
     for k, (w, mu, v) in enumerate(zip(*(a.astype(np.longdouble) for a in mixture), strict=True)):
         g, z = gamma[:, k, None], (X - mu) / np.sqrt(v)
         parts = [g - w, g * z, g * (z**2 - 1) / np.sqrt(np.longdouble(2))]
-        rows.append(np.concatenate([p.mean(axis=0) for p in parts]) / np.sqrt(w))
+        rows.append(np.concatenate([np.nan_to_num(p).mean(axis=0) for p in parts]) / np.sqrt(w))
     return np.stack(rows).astype(np.float64)

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 import small
+import torch
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
@@ -86,6 +87,33 @@ def test_a_fit_that_fails_is_torn_down():
 
     assert recorder.calls == ["setup", "teardown"]
     assert set(vars(estimator)) == {*estimator.get_params(), "_skl_callbacks"}
+
+
+class Careless(Recorder):
+    """Leaves torch, and what is drawn at random, as nobody wants it."""
+
+    def on_fit_task_begin(self, estimator, context):
+        if context.task_name == "epoch":
+            torch.set_grad_enabled(False)
+            torch.set_default_dtype(torch.float64)
+            torch.set_default_device("meta")
+            torch.set_num_threads(2)
+            torch.set_autocast_enabled("cpu", True)
+            torch.manual_seed(0)
+            np.random.seed(0)
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_what_a_callback_leaves_behind_changes_no_fit(early_stopping):
+    plain = vae(early_stopping=early_stopping)
+    told = vae(early_stopping=early_stopping).set_callbacks(Careless())
+    n_threads = torch.get_num_threads()
+    assert same_weights(told.fit(X), plain.fit(X))
+    assert same_weights(told.partial_fit(X), plain.partial_fit(X))
+    assert torch.is_grad_enabled()
+    assert torch.get_default_dtype() == torch.float32
+    assert torch.get_default_device().type == "cpu"
+    assert torch.get_num_threads() == n_threads
 
 
 def test_partial_fit_is_one_epoch():

@@ -9,10 +9,10 @@ from functools import cache, partial
 import torch
 from threadpoolctl import ThreadpoolController
 
-from skvae.compute.process import at_the_end, is_forked
+from skvae.compute.process import Place, at_the_end, is_forked
 from skvae.compute.sizes import n_workers
 
-__all__ = ["scoped_runtime"]
+__all__ = ["kept_runtime", "scoped_runtime"]
 
 
 def _flushes_denormals() -> bool:
@@ -103,6 +103,50 @@ def _usual_modes() -> Iterator[None]:
         if torch.get_default_device().type != "cpu":
             usual.enter_context(torch.device("cpu"))
         yield
+
+
+def _determinism() -> tuple[bool, bool]:
+    return (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+
+
+_PLACES: list[Place] = [
+    (torch.is_grad_enabled, torch.set_grad_enabled),
+    (torch.get_default_dtype, torch.set_default_dtype),
+    (torch.get_default_device, torch.set_default_device),
+    (torch.get_num_threads, torch.set_num_threads),
+    (_flushes_denormals, torch.set_flush_denormal),
+    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+    (_determinism, lambda modes: torch.use_deterministic_algorithms(modes[0], warn_only=modes[1])),
+    *(
+        (partial(torch.is_autocast_enabled, kind), partial(torch.set_autocast_enabled, kind))
+        for kind in ("cpu", "cuda")
+    ),
+]
+
+
+@contextmanager
+def kept_runtime() -> Iterator[None]:
+    """Context after which torch computes as before, whatever somebody's code has set in it.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skvae.compute.torch_runtime import kept_runtime
+    >>> with kept_runtime():
+    ...     _ = torch.set_grad_enabled(False)
+    >>> torch.is_grad_enabled()
+    True
+    """
+    before = [get() for get, _ in _PLACES]
+    try:
+        yield
+    finally:
+        for (get, set_there), value in zip(_PLACES, before, strict=True):
+            if get() != value:
+                set_there(value)
 
 
 @contextmanager

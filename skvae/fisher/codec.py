@@ -23,9 +23,9 @@ from skvae.fisher.layout import GRADIENTS, Layout
 from skvae.fisher.spatial import cells_of, n_cells, pyramid, sort_by_cell
 from skvae.mixture.assignment import Assignment, is_hard
 from skvae.mixture.expectation import set_statistics
-from skvae.mixture.kernel import recent_center
+from skvae.mixture.kernel import recent_centers
 from skvae.mixture.moments import n_moments, split_totals
-from skvae.mixture.statistics import Mixture, in_double, natural_parameters
+from skvae.mixture.statistics import Mixture, group_by_center, in_double, natural_parameters
 from skvae.mixture.workspace import LEAST_POSTERIOR
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ __all__ = ["Codec"]
 
 # Vectors with no gradient above this, per descriptor and in its own units, are looked at for noise.
 _SHORT = 1e-4
+# Descriptors that are summed in one precision, at most: so many rounding errors add up at random.
+_SUMMED = 8192
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ class Codec:
         Parameters
         ----------
         totals : ndarray of shape (n_sets, n_cells, K, 1 + 2 d)
-            [S0 | S1 | S2] about ``mixture.center(dtype)``, and N where values are missing.
+            [S0 | S1 | S2] about ``mixture.centers(dtype)``, and N where values are missing.
         counts : ndarray of shape (n_sets, n_cells)
             Descriptors in each cell.
         dtype : dtype
@@ -183,7 +185,7 @@ class Codec:
         """
         shape = counts.shape
         totals, counts = totals.reshape(-1, *totals.shape[2:]), counts.reshape(-1)
-        center = recent_center(self.mixture, dtype)
+        center = recent_centers(self.mixture, dtype)
         if self.whitened:
             gradients = whiten(totals, counts, self.mixture, center)
         else:
@@ -231,7 +233,9 @@ class Codec:
         if not self.whitened:
             _, *sums, _ = split_totals(totals, self.mixture.means.shape[1])
             largest = np.maximum(*(s.max(axis=(1, 2)) for s in sums))
-            unit = np.sqrt(counts * largest)[:, None]
+            of_means = self.eps_means * np.abs(self.mixture.means).max() * counts
+            unit = np.sqrt(counts * largest) + _errors_in(counts) * of_means / _SHORT
+            unit = unit[:, None]
         longest = (_SHORT * unit) ** self.power * self._norms_of_ones
         if np.ndim(longest) == 0 and np.minimum.reduce(scales, None, initial=np.inf) > longest:
             return None
@@ -239,14 +243,20 @@ class Codec:
         return short if short.any() else None
 
     def _noise(self, totals: FloatArray, counts: Array, dtype: DTypeLike) -> FloatArray:
-        center = self.mixture.center(dtype)
+        center = self.mixture.centers(dtype)
         eta = natural_parameters(self.mixture, center)
         double = in_double(eta, self.mixture, np.float64 if is_hard(self.assignment) else dtype)
+        for components, _ in group_by_center(center, len(eta))[1]:
+            double[components] = True
         eps = np.where(double, np.finfo(np.float64).eps, np.finfo(dtype).eps)[:, None]
+        n_errors = _errors_in(counts)[:, None, None]
+        eps = n_errors * eps
+        if self.whitened:  # by parameters that are made of such sums too, over more descriptors
+            eps = eps + np.finfo(np.float64).eps * _SUMMED**0.5
         # Posteriors as small as the least are not known any better.
         s0 = totals[:, :, :1]
         eps = eps + LEAST_POSTERIOR * counts[:, None, None] / np.where(s0 > 0, s0, np.inf)
-        noise = rounding(totals, self.mixture, center, eps, self.eps_means)
+        noise = rounding(totals, self.mixture, center, eps, n_errors * self.eps_means)
         if not self.whitened:
             return noise
         return whitened_rounding(noise, totals, counts, self.mixture, eps)
@@ -279,3 +289,9 @@ class Codec:
         shape = (len(F), self.n_cells, layout.n_components, -1)
         center = self.mixture.center(np.float64)
         return [s.reshape(shape) for s in unwhiten(gradients, self.mixture, center)]
+
+
+def _errors_in(counts: Array) -> Array:
+    """Rounding errors that add up in sums over so many descriptors, in units of a single one."""
+    errors: Array = np.sqrt(np.clip(counts, 1, _SUMMED))
+    return errors

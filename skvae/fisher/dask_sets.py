@@ -15,6 +15,7 @@ from skvae.data.containers import (
     float_type,
     is_dask,
 )
+from skvae.fisher.annotated_sets import SetWeights, check_sizes
 from skvae.fisher.packing import check_sets, pack_sets, type_of_sets
 from skvae.fisher.sets import PackedSets, batches_of
 
@@ -207,6 +208,8 @@ def lazy_vectors(
     n_features: int,
     dtype: Any = None,
     sample_weight: Any = None,
+    *,
+    of_sets: bool = True,
 ) -> Any:
     """Vectors of the sets in a dask collection, as a dask array that is still to be computed.
 
@@ -222,6 +225,8 @@ def lazy_vectors(
         Of the vectors. None: that of the descriptors of an array, float64 for a bag.
     sample_weight : sequence, dask.array.Array or dask.bag.Bag, default=None
         Weights of the sets, or of their descriptors.
+    of_sets : bool, default=True
+        Whether X has sets, not rows for an extractor.
 
     Returns
     -------
@@ -231,7 +236,8 @@ def lazy_vectors(
     Raises
     ------
     ValueError
-        If there are not as many weights, or partitions of them, as X has.
+        If there are not as many weights, or partitions of them, as X has, or weights in memory are
+        negative or not finite.
     """
     import dask.array as da
     from dask.delayed import delayed
@@ -247,7 +253,8 @@ def lazy_vectors(
     if sample_weight is None:
         weights: Sequence[Any] = [None] * len(partitions)
     else:
-        weights = _weights_by_partition(sample_weight, lengths)
+        size = X.shape[1] if of_sets and getattr(X, "ndim", 0) == 3 else None
+        weights = _weights_by_partition(sample_weight, lengths, size)
     vectors = [
         da.from_delayed(task(part, beside, worker, n_features, dtype), (length, n_features), dtype)
         for part, beside, length in zip(partitions, weights, lengths, strict=True)
@@ -255,8 +262,13 @@ def lazy_vectors(
     return da.concatenate(vectors, allow_unknown_chunksizes=True)
 
 
-def _weights_by_partition(weights: Any, lengths: Sequence[float]) -> Sequence[Any]:
-    """Weights beside the sets of each partition, still to be computed where they are of dask."""
+def _weights_by_partition(
+    weights: Any, lengths: Sequence[float], size: int | None
+) -> Sequence[Any]:
+    """Weights beside the sets of each partition, still to be computed where they are of dask.
+
+    ``size`` is the number of descriptors of every set, where one is known.
+    """
     in_blocks = hasattr(weights, "chunks")
     if is_dask(weights) and not in_blocks:
         if weights.npartitions != len(lengths):
@@ -271,17 +283,32 @@ def _weights_by_partition(weights: Any, lengths: Sequence[float]) -> Sequence[An
             "X does not say how many sets lie in each partition: give sample_weight as a dask bag "
             "with the partitions of X, or call X.compute_chunk_sizes() where X is a dask array."
         )
-    if not in_blocks:
-        weights = weights if hasattr(weights, "__getitem__") else list(weights)
-    if len(weights) != sum(lengths):
-        raise ValueError(
-            f"sample_weight has weights of {len(weights)} sets, but there are {sum(lengths)} sets."
-        )
+    n_sets = int(sum(lengths))
     if in_blocks:
+        _check_blocks(weights, n_sets, size)
         return list(np.ravel(_whole_rows(weights.rechunk({0: tuple(lengths)})).to_delayed()))
-    cuts = np.cumsum([0, *lengths]).tolist()
-    at = weights.iloc if hasattr(weights, "iloc") else weights
-    return [at[a:b] for a, b in pairwise(cuts)]
+    read = SetWeights.read(weights, n_sets, all_zero=True)
+    if read.of_descriptors is not None and size is not None:
+        sizes = np.full(n_sets, size)
+        check_sizes(sizes, read.of_descriptors, np.arange(n_sets), f"weights in {read.name}")
+    parts = (read.part(slice(a, b)) for a, b in pairwise(np.cumsum([0, *lengths]).tolist()))
+    return [part.of_sets if part.of_descriptors is None else part.of_descriptors for part in parts]
+
+
+def _check_blocks(weights: Any, n_sets: int, size: int | None) -> None:
+    """Raise an error if the shape or type of weights in a dask array is impossible."""
+    if weights.dtype.kind not in "buifO":
+        raise ValueError(f"sample_weight is a dask array of {weights.dtype}: weights are numbers.")
+    if len(weights) != n_sets:
+        raise ValueError(
+            f"sample_weight has weights of {len(weights)} sets, but there are {n_sets} sets."
+        )
+    n_each = weights.shape[1] if weights.ndim == 2 else size
+    if weights.ndim > 2 or (size is not None and n_each != size):
+        raise ValueError(
+            f"sample_weight is a dask array of shape {weights.shape}: pass ({n_sets},), a weight "
+            f"for each set, or ({n_sets}, {size or 'n_descriptors'}), one for each descriptor."
+        )
 
 
 def _whole_rows(X: Any) -> Any:

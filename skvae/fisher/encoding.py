@@ -119,7 +119,7 @@ def whiten(
         T of each set, or the sum of their weights; a set without descriptors gets zeros.
     mixture : Mixture
         Parameters.
-    center : ndarray of shape (d,)
+    center : ndarray of shape (d,) or (K, d)
         What the statistics are about.
 
     Returns
@@ -149,8 +149,9 @@ def whiten(
 def _whitening(
     mixture: Mixture, center: bytes, dtype: np.dtype[Any]
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Weights, means about a center, variances and inverse Fisher roots, in a dtype."""
-    w, mu = mixture.weights[:, None], mixture.means - np.frombuffer(center)
+    """Weights, means about centers, variances and inverse Fisher roots, in a dtype."""
+    centers = np.frombuffer(center).reshape(-1, mixture.means.shape[1])
+    w, mu = mixture.weights[:, None], mixture.means - centers
     parameters = (w, mu, mixture.covariances, 1 / _fisher_roots(w, mixture.covariances))
     w, mu, variances, inverse_roots = (a.astype(dtype) for a in parameters)
     return w, mu, variances, inverse_roots
@@ -162,7 +163,7 @@ def _fisher_roots(w: FloatArray, variances: FloatArray) -> FloatArray:
 
 
 def rounding(
-    totals: FloatArray, mixture: Mixture, center: FloatArray, eps: FloatArray, eps_means: float
+    totals: FloatArray, mixture: Mixture, center: FloatArray, eps: FloatArray, eps_means: Any
 ) -> FloatArray:
     """What rounding may leave of residuals that are zero.
 
@@ -172,11 +173,11 @@ def rounding(
         [S0 | S1 | S2] of each set about ``center``, and N where values are missing.
     mixture : Mixture
         Parameters.
-    center : ndarray of shape (d,)
+    center : ndarray of shape (d,) or (K, d)
         What the statistics are about.
     eps : ndarray of shape (K, 1) or (n_sets, K, 1)
         Relative error of the statistics of each component.
-    eps_means : float
+    eps_means : float or ndarray of shape (n_sets, 1, 1)
         That of the mixture's means.
 
     Returns

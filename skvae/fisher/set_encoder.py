@@ -415,7 +415,10 @@ class SetEncoder(SetInputMixin, InterpretationMixin, TransformerMixin, Estimator
         # A copy: what happens to the encoder later does not change the result.
         encoder = deepcopy(self).set_params(n_jobs=1)
         n_features = self._codec().n_features
-        return lazy_vectors(X, encoder.transform, n_features, self.dtype, sample_weight)
+        of_sets = self.extractor is None
+        return lazy_vectors(
+            X, encoder.transform, n_features, self.dtype, sample_weight, of_sets=of_sets
+        )
 
     def encode(
         self,

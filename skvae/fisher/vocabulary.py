@@ -14,7 +14,7 @@ from skvae.fisher.codec import Codec
 from skvae.fisher.coordinates import Move
 from skvae.fisher.parts import fitted_model
 from skvae.fisher.set_encoder import SetEncoder, Spatial
-from skvae.fisher.words import check_near, has_far_words, learn, usual_distance
+from skvae.fisher.words import check_near, has_far_words, learn, usual_distance, warn_of_units
 from skvae.mixture.assignment import Assignment
 from skvae.mixture.missing import filled
 from skvae.mixture.statistics import Mixture
@@ -85,6 +85,8 @@ class _WordsEncoder(SetEncoder):
         self, local: FloatArray, rng: np.random.RandomState, weights: FloatArray | None
     ) -> None:
         vocabulary = self._new_model() if self.vocabulary is None else self.vocabulary
+        if not hasattr(vocabulary, self._centers):
+            warn_of_units(local)
         self.vocabulary_ = fitted_model(
             vocabulary, "cluster_centers_", local, rng, "vocabulary", weights
         )

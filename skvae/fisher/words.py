@@ -7,8 +7,13 @@ from scipy.sparse import csr_array
 from sklearn.metrics import pairwise_distances_argmin_min
 
 from skvae._typing import Array, FloatArray, IntArray
+from skvae._warnings import warn
+from skvae.mixture.variances import leads, varying
 
-__all__ = ["Words", "check_near", "has_far_words", "learn", "usual_distance"]
+__all__ = ["Words", "check_near", "has_far_words", "learn", "usual_distance", "warn_of_units"]
+
+# Descriptors by whose variances columns are compared, about.
+_SOME_ROWS = 20_000
 
 # How many times farther than usual a word may lie before the variance of all has no digits of
 # float32 for the others, and before float64 has none about any center.
@@ -112,6 +117,29 @@ def check_near(centers: FloatArray, before: FloatArray) -> None:
             f"A word would lie at {centers[word, column]:g} in column {column}, so far from the "
             "others that float64 cannot tell descriptors near them apart: leave such values out, "
             "or scale the column."
+        )
+
+
+def warn_of_units(local: FloatArray) -> None:
+    """Warn where one column has nearly all of the variance, so that words differ in it alone.
+
+    Parameters
+    ----------
+    local : ndarray of shape (n, d)
+        Descriptors that a vocabulary is about to be learned from; NaN is missing.
+    """
+    some = local[:: max(1, len(local) // _SOME_ROWS)].astype(np.float64)
+    seen = ~np.isnan(some)
+    n = np.maximum(seen.sum(axis=0), 1)
+    mean = np.where(seen, some, 0).sum(axis=0) / n
+    variances = (np.where(seen, some - mean, 0) ** 2).sum(axis=0) / n
+    variances = varying(variances, mean, local.dtype)
+    if np.count_nonzero(variances) > 1 and leads(variances):
+        column = int(variances.argmax())
+        warn(
+            f"Column {column} of the descriptors has {variances[column] / variances.sum():.2%} of "
+            "their variance, so that words differ in it alone. Put columns into like units: "
+            "reducer=StandardScaler()."
         )
 
 

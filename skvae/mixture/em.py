@@ -43,8 +43,8 @@ def e_step(X: Any, mixture: Mixture, center: FloatArray) -> Statistics:
         Descriptors; a tensor is worked on where it lies.
     mixture : Mixture
         Current parameters.
-    center : ndarray of shape (d,)
-        Subtracted from the descriptors.
+    center : ndarray of shape (d,) or (K, d)
+        Subtracted from the descriptors, for all components or for each.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def _too_large(data: Blocks, scale: FloatArray | float = 1.0) -> ValueError:
 
 
 def total_statistics(data: Blocks, mixture: Mixture, n_jobs: int | None = 1) -> Statistics:
-    """Statistics of all descriptors, about the mixture's center.
+    """Statistics of all descriptors, about the mixture's centers.
 
     Parameters
     ----------
@@ -99,9 +99,9 @@ def total_statistics(data: Blocks, mixture: Mixture, n_jobs: int | None = 1) -> 
         If a descriptor is so far from the mixture that its square leaves the range of float64.
     """
     with np.errstate(all="ignore"):
-        center = mixture.center(data.dtype)
+        center = mixture.centers(data.dtype)
         if not np.isfinite(center).all():
-            center = mixture.center(np.float64)
+            center = mixture.centers(np.float64)
         statistics = _total(data, mixture, center, n_jobs)
     if not _is_finite(statistics):
         raise _too_large(data, np.sqrt(total_variances(mixture)))
@@ -150,7 +150,7 @@ def m_step(statistics: Statistics, floor: FloatArray | float) -> Mixture:
     A. P. Dempster, N. M. Laird and D. B. Rubin, "Maximum likelihood from incomplete data via the
     EM algorithm", J. R. Stat. Soc. B 39, 1977.
     """
-    s0, s1, s2, n = split_totals(statistics.totals, len(statistics.center))
+    s0, s1, s2, n = split_totals(statistics.totals, statistics.center.shape[-1])
     # A component without descriptors would divide by zero; its weight still has to be positive.
     s0, n = (np.maximum(a, 10 * np.finfo(np.float64).eps) for a in (s0, n))
     means = s1 / n
@@ -169,7 +169,7 @@ def expected_statistics(mixture: Mixture, center: FloatArray) -> Statistics:
     ----------
     mixture : Mixture
         Parameters.
-    center : ndarray of shape (d,)
+    center : ndarray of shape (d,) or (K, d)
         What the statistics are about.
 
     Returns

@@ -14,8 +14,8 @@ from skvae.data.weights import power_near, split_weights
 from skvae.mixture.assignment import Assignment
 from skvae.mixture.kernel import Kernel, recent_kernel
 from skvae.mixture.missing import (
+    features_by_center,
     has_missing,
-    marginal_features,
     marginal_parameters,
     marginal_posteriors,
     marginal_set_statistics,
@@ -72,8 +72,8 @@ def accumulate(X: Any, mixture: Mixture, center: FloatArray) -> Statistics:
         Descriptors; read chunk by chunk, so a memory map stays on disk. Weights are positive.
     mixture : Mixture
         Current parameters.
-    center : ndarray of shape (d,)
-        Subtracted from the descriptors.
+    center : ndarray of shape (d,) or (K, d)
+        Subtracted from the descriptors, for all components or for each.
 
     Returns
     -------
@@ -105,8 +105,8 @@ def accumulate_blocks(
         Descriptors; the next block may be read before the statistics of the last are complete.
     mixture : Mixture
         Current parameters.
-    center : ndarray of shape (d,)
-        Subtracted from the descriptors.
+    center : ndarray of shape (d,) or (K, d)
+        Subtracted from the descriptors, for all components or for each.
     n_jobs : int or None
         Threads, as of ``skvae.compute.parallel``.
 
@@ -179,8 +179,9 @@ def log_posteriors(
         log_likelihood, gamma = np.empty(len(x)), np.empty((len(x), len(mixture.weights)), x.dtype)
         partial = np.isnan(x).any(axis=1)
         log_likelihood[~partial], gamma[~partial] = _posteriors(work, x[~partial])
-        phi = marginal_features(x[partial], kernel.center)[:, None]  # rows are sets of their own
-        found = marginal_posteriors(phi, marginal_parameters(mixture, kernel.center))
+        features = features_by_center(x[partial], kernel.centers, gamma.shape[1])
+        ones = [(components, phi[:, None]) for components, phi in features]  # rows are sets
+        found = marginal_posteriors(ones, marginal_parameters(mixture, kernel.centers))
         log_likelihood[partial], gamma[partial] = (a[:, 0] for a in found)
         log_likelihood[np.isnan(x).all(axis=1)] = 0  # which it is but for rounding
         return log_likelihood, gamma
@@ -237,9 +238,9 @@ def set_statistics(
     sets : slice
         The sets of this batch.
     totals : ndarray of shape (n_batch, K, 1 + 2 d) or (n_batch, K, 1 + 3 d)
-        [S0 | S1 | S2] of each set about ``mixture.center(descriptors.dtype)``: in float32 if that
-        is what all of them were summed in, else in float64. Where any value is missing, all sets
-        are one batch, and have N as well (``skvae.mixture.missing``).
+        [S0 | S1 | S2] of each set about ``mixture.centers(descriptors.dtype)``: in float32 if
+        that is what all of them were summed in, else in float64. Where any value is missing, all
+        sets are one batch, and have N as well (``skvae.mixture.missing``).
     """
     if not complete and has_missing(descriptors):
         parts = (descriptors, offsets, mixture, assignment, weights, n_jobs)

@@ -11,11 +11,12 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike
 
-from skvae._typing import FloatArray
+from skvae._typing import FloatArray, IntArray
 from skvae.mixture.assignment import Assignment, is_hard
 from skvae.mixture.statistics import (
     Mixture,
     float32_nats,
+    group_by_center,
     in_double,
     log_joints_at_means,
     natural_parameters,
@@ -23,7 +24,7 @@ from skvae.mixture.statistics import (
     spreads,
 )
 
-__all__ = ["Kernel", "Part", "recent", "recent_center", "recent_kernel"]
+__all__ = ["Kernel", "Moved", "Part", "recent", "recent_centers", "recent_kernel"]
 
 # Bytes of posteriors and features worked on at a time: they stay in the cache, and each numpy call
 # is long enough that threads seldom wait for one another in Python.
@@ -50,17 +51,28 @@ class Part(NamedTuple):
         return cls(eta.astype(dtype), center.astype(dtype), offset)
 
 
+class Moved(NamedTuple):
+    """Components far out, whose statistics are about a center of their own, in float64."""
+
+    components: IntArray  # (k,)
+    rows: slice  # of the joints
+    eta: FloatArray  # (k, 1 + 2 d), less the offset of the part that has these rows
+    center: FloatArray  # (d,)
+    offset: float  # that log-joints lack
+
+
 class Kernel:
     """Parameters of an E-step, which any number of threads may share.
 
-    ``order`` says which component each row of posteriors is: those in double come last.
+    ``order`` says which component each row of posteriors is: those in double come last, and of
+    these those with other centers (``moved``). What the parts say of them is written over.
 
     Parameters
     ----------
     mixture : Mixture
         Parameters.
-    center : ndarray of shape (d,)
-        Subtracted from descriptors.
+    centers : ndarray of shape (d,) or (K, d)
+        Subtracted from descriptors, for all components or for each.
     dtype : dtype
         Of the descriptors, float32 or float64.
     assignment : Assignment, default=None
@@ -70,29 +82,42 @@ class Kernel:
     def __init__(
         self,
         mixture: Mixture,
-        center: FloatArray,
+        centers: FloatArray,
         dtype: DTypeLike,
         assignment: Assignment | None = None,
     ) -> None:
-        self.assignment, self.center = assignment, center
+        self.assignment, self.centers = assignment, centers
         self.hard = is_hard(assignment)
-        eta = natural_parameters(mixture, center)
-        double = in_double(eta, mixture, dtype)
-        self.order = np.argsort(double, kind="stable")
-        self.n_single = n = len(eta) - int(double.sum())
+        eta = natural_parameters(mixture, centers)
+        self.center, others = group_by_center(centers, len(eta))
+        place = in_double(eta, mixture, dtype).astype(int)
+        for i, (components, _) in enumerate(others):
+            place[components] = 2 + i
+        self.order = np.argsort(place, kind="stable")
+        self.n_single = n = int((place == 0).sum())
         self.eta = eta[self.order]
         self.dtype = np.dtype(dtype if n else np.float64)
         per_row = self.dtype.itemsize * (len(eta) + 2 * eta.shape[1])
         if 0 < n < len(eta):
-            per_row += 8 * (double.sum() + eta.shape[1])
+            per_row += 8 * (len(eta) - n + eta.shape[1])
         self.rows = int(np.clip(_CHUNK_BYTES // per_row, 256, 8192))
         precisions = [(self.eta[:n], self.dtype), (self.eta[n:], np.float64)]
-        self.parts = [Part.of(eta, center, dtype) for eta, dtype in precisions if len(eta)]
+        self.parts = [Part.of(eta, self.center, dtype) for eta, dtype in precisions if len(eta)]
+        self.moved = [self._moved(place, 2 + i, *other) for i, other in enumerate(others)]
         highest = log_joints_at_means(eta, mixture.covariances)
         self.normalizers = highest[self.order[:n], None]
-        self.lowest = highest[self.order[: n or None]].max() - float32_nats(len(center))
-        if spreads(eta, mixture.covariances).max() > _DISTANT:
+        self.lowest = highest[self.order[: n or None]].max() - float32_nats(len(self.center))
+        if self.moved or spreads(eta, mixture.covariances).max() > _DISTANT:
             self.lowest = np.inf  # every descriptor is far from some component
+
+    def _moved(
+        self, places: IntArray, place: int, components: IntArray, center: FloatArray
+    ) -> Moved:
+        first = int((places < place).sum())
+        rows = slice(first, first + len(components))
+        eta, offset = self.eta[rows].copy(), self.parts[-1].offset
+        eta[:, 0] -= offset
+        return Moved(components, rows, eta, center, offset)
 
 
 def recent(function: Callable[..., Value]) -> Callable[..., Value]:
@@ -116,12 +141,12 @@ def recent(function: Callable[..., Value]) -> Callable[..., Value]:
 
 
 @recent
-def recent_center(mixture: Mixture, dtype: DTypeLike) -> FloatArray:
-    """``mixture.center(dtype)``, not to be written to."""
-    return mixture.center(dtype)
+def recent_centers(mixture: Mixture, dtype: DTypeLike) -> FloatArray:
+    """``mixture.centers(dtype)``, not to be written to."""
+    return mixture.centers(dtype)
 
 
 @recent
 def recent_kernel(mixture: Mixture, dtype: DTypeLike, assignment: Assignment | None) -> Kernel:
-    """The kernel of a mixture about its own center."""
-    return Kernel(mixture, mixture.center(dtype), dtype, assignment)
+    """The kernel of a mixture about its own centers."""
+    return Kernel(mixture, mixture.centers(dtype), dtype, assignment)

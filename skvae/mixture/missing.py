@@ -16,6 +16,7 @@ computed in float64.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -23,9 +24,10 @@ from skvae._typing import Array, FloatArray, IntArray
 from skvae.compute.parallel import map_ordered
 from skvae.mixture.assignment import Assignment, is_hard
 from skvae.mixture.moments import n_moments, split_totals
-from skvae.mixture.statistics import Mixture, Statistics, equal_runs
+from skvae.mixture.statistics import Mixture, Statistics, equal_runs, group_by_center
 
 __all__ = [
+    "features_by_center",
     "filled",
     "has_missing",
     "marginal_features",
@@ -37,6 +39,9 @@ __all__ = [
     "partition_statistics",
     "settled",
 ]
+
+# Components, all or some, and the features that their parameters are for; later ones hold.
+FeaturesOf = list[tuple[Any, FloatArray]]
 
 # Bytes of posteriors and features that are worked on at a time.
 _CHUNK_BYTES = 2**22
@@ -130,6 +135,42 @@ def marginal_features(x: FloatArray, center: FloatArray) -> FloatArray:
     return phi
 
 
+def features_by_center(x: FloatArray, centers: FloatArray, n_components: int) -> FeaturesOf:
+    """The features of descriptors about each center that components have.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n, d)
+        Descriptors.
+    centers : ndarray of shape (d,) or (K, d)
+        As ``Mixture.centers`` gives them.
+    n_components : int
+        K.
+
+    Returns
+    -------
+    features : list of (slice or ndarray of int, ndarray of shape (n, 1 + 3 d))
+        Those about most components' center are for all of them, those that follow for some.
+    """
+    center, others = group_by_center(centers, n_components)
+    rest = [(components, marginal_features(x, own)) for components, own in others]
+    return [(slice(None), marginal_features(x, center)), *rest]
+
+
+def _in_sets(features: FeaturesOf, n_sets: int) -> FeaturesOf:
+    """Features of descriptors of sets of one size: (n_sets, size, 1 + 3 d)."""
+    return [(components, phi.reshape(n_sets, -1, phi.shape[1])) for components, phi in features]
+
+
+def _weighted_sums(gamma: FloatArray, features: FeaturesOf) -> FloatArray:
+    """Statistics of each set, (n_sets, K, 1 + 3 d)."""
+    (_, phi), *others = features
+    totals: FloatArray = np.matmul(gamma.transpose(0, 2, 1), phi)
+    for components, own in others:
+        totals[:, components] = np.matmul(gamma[..., components].transpose(0, 2, 1), own)
+    return totals
+
+
 def marginal_parameters(mixture: Mixture, center: FloatArray) -> FloatArray:
     """Natural parameters of every component for ``marginal_features``.
 
@@ -137,8 +178,8 @@ def marginal_parameters(mixture: Mixture, center: FloatArray) -> FloatArray:
     ----------
     mixture : Mixture
         Weights, means and variances.
-    center : ndarray of shape (d,)
-        The c that is subtracted from descriptors.
+    center : ndarray of shape (d,) or (K, d)
+        The c that is subtracted from descriptors, for all components or for each.
 
     Returns
     -------
@@ -155,14 +196,15 @@ def marginal_parameters(mixture: Mixture, center: FloatArray) -> FloatArray:
 
 
 def marginal_posteriors(
-    phi: FloatArray, eta: FloatArray, assignment: Assignment | None = None
+    features: FeaturesOf, eta: FloatArray, assignment: Assignment | None = None
 ) -> tuple[FloatArray, FloatArray]:
     """Log-likelihoods of what is observed, and posteriors given it.
 
     Parameters
     ----------
-    phi : ndarray of shape (n_sets, size, 1 + 3 d)
-        Features. There is a product for each set, so that no set changes the bits of another.
+    features : list of (slice or ndarray of int, ndarray of shape (n_sets, size, 1 + 3 d))
+        From ``features_by_center``. There is a product for each set, so that no set changes the
+        bits of another.
     eta : ndarray of shape (K, 1 + 3 d)
         Parameters.
     assignment : Assignment, default=None
@@ -175,7 +217,10 @@ def marginal_posteriors(
     gamma : ndarray of shape (n_sets, size, K)
         Posteriors; the weights for a descriptor without any value.
     """
+    (_, phi), *others = features
     joint = np.matmul(phi, eta.T)
+    for components, own in others:
+        joint[..., components] = np.matmul(own, eta[components].T)
     top = joint.max(axis=-1, keepdims=True)
     if is_hard(assignment):
         gamma = np.zeros_like(joint)
@@ -201,8 +246,8 @@ def marginal_sums(
         Descriptors.
     mixture : Mixture
         Parameters.
-    center : ndarray of shape (d,)
-        Subtracted from the descriptors.
+    center : ndarray of shape (d,) or (K, d)
+        Subtracted from the descriptors, for all components or for each.
     weights : ndarray of shape (n,), default=None
         How often each descriptor counts; None means once.
 
@@ -213,12 +258,12 @@ def marginal_sums(
     totals : ndarray of shape (K, 1 + 3 d)
         [S0 | S1 | S2 | N].
     """
-    phi = marginal_features(x, center)[None]
-    log_likelihood, gamma = marginal_posteriors(phi, marginal_parameters(mixture, center))
+    features = _in_sets(features_by_center(x, center, len(mixture.weights)), 1)
+    log_likelihood, gamma = marginal_posteriors(features, marginal_parameters(mixture, center))
     if weights is not None:
         log_likelihood = log_likelihood * weights
         gamma *= weights[:, None]
-    return float(log_likelihood.sum()), gamma[0].T @ phi[0]
+    return float(log_likelihood.sum()), _weighted_sums(gamma, features)[0]
 
 
 def marginal_set_statistics(
@@ -229,7 +274,7 @@ def marginal_set_statistics(
     weights: FloatArray | None = None,
     n_jobs: int | None = 1,
 ) -> FloatArray:
-    """Statistics of each set, about ``mixture.center(descriptors.dtype)``.
+    """Statistics of each set, about ``mixture.centers(descriptors.dtype)``.
 
     Parameters
     ----------
@@ -251,17 +296,17 @@ def marginal_set_statistics(
     totals : ndarray of shape (n_sets, K, 1 + 3 d), float64
         [S0 | S1 | S2 | N] of each set.
     """
-    center = mixture.center(descriptors.dtype)
-    eta = marginal_parameters(mixture, center)
+    centers = mixture.centers(descriptors.dtype)
+    eta = marginal_parameters(mixture, centers)
 
     def of_piece(piece: tuple[slice, slice]) -> tuple[slice, FloatArray]:
         sets, rows = piece
-        phi = marginal_features(descriptors[rows], center)
-        phi = phi.reshape(sets.stop - sets.start, -1, eta.shape[1])
-        _, gamma = marginal_posteriors(phi, eta, assignment)
+        features = features_by_center(descriptors[rows], centers, len(eta))
+        features = _in_sets(features, sets.stop - sets.start)
+        _, gamma = marginal_posteriors(features, eta, assignment)
         if weights is not None:
             gamma *= weights[rows].reshape(*gamma.shape[:2], 1)
-        return sets, np.matmul(gamma.transpose(0, 2, 1), phi)
+        return sets, _weighted_sums(gamma, features)
 
     totals = np.zeros((len(offsets) - 1, *eta.shape))
     rows = int(np.clip(_CHUNK_BYTES // (8 * (len(eta) + 2 * eta.shape[1])), 256, 8192))
@@ -342,7 +387,7 @@ def settled(batch: Statistics, mixture: Mixture) -> Statistics:
     Statistics
         The batch itself where nothing is missing.
     """
-    d = len(batch.center)
+    d = mixture.means.shape[1]
     if batch.totals.shape[1] == n_moments(d):  # nothing is missing
         return batch
     totals = batch.totals.copy()

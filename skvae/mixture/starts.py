@@ -14,16 +14,13 @@ from skvae.data.weighted_blocks import WeightedSource
 from skvae.mixture.magnitudes import squarable
 from skvae.mixture.missing import filled, has_missing, partition_statistics
 from skvae.mixture.statistics import Statistics, hard_statistics
-from skvae.mixture.variances import varying
+from skvae.mixture.variances import leads, varying
 
 __all__ = ["START_METHODS", "given_start", "start"]
 
 # Descriptors per component that a k-means start looks at, and its least number.
 _START_ROWS_PER_COMPONENT = 200
 _START_ROWS = 20_000
-# Of the variance of all features. Patches and principal components stay far below it, on whose own
-# scales k-means is worth more than on equal ones.
-_LEADING_SHARE = 0.99
 # Its square, and that of its inverse, are floats.
 _FARTHEST = 1e150
 
@@ -189,6 +186,6 @@ def _comparable(
         variances = np.average(centred**2, axis=0, weights=weights)
     variances = varying(variances, mean, dtype)
     centred[:, variances == 0] = 0  # of rounding at most
-    if variances.max() <= _LEADING_SHARE * variances.sum():
+    if not leads(variances):
         return centred
     return centred / np.sqrt(np.where(variances > 0, variances, 1))

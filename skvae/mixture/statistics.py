@@ -11,7 +11,7 @@ Statistics add. EM sums them over all descriptors; a Fisher vector is those of o
 expectation, whitened.
 
 Descriptors are centred before they are squared: without that, float32 loses the variance of data
-that lie far from zero. ``Mixture.center`` says where.
+that lie far from zero. ``Mixture.centers`` says where.
 """
 
 from dataclasses import dataclass
@@ -29,6 +29,7 @@ __all__ = [
     "Statistics",
     "equal_runs",
     "float32_nats",
+    "group_by_center",
     "hard_statistics",
     "in_double",
     "log_joints_at_means",
@@ -44,6 +45,9 @@ _CONSTANT_NATS = 8
 # How many times nearer most components have to be to their median than to their mean for it to be
 # the center.
 _FAR = 1e3
+# Squared distance from the center, in variances, from which on float64 loses more than 1e-6 of a
+# component's second moments.
+_FAR_OUT = 1e9
 
 
 def float32_nats(d: int) -> int:
@@ -76,6 +80,40 @@ class Mixture(NamedTuple):
             center = median if _FAR * self._usual_distance(median) < distance else center
         return center.astype(dtype).astype(np.float64)
 
+    def centers(self, dtype: DTypeLike) -> FloatArray:
+        """What to subtract for each component: one center, and others where some lie far out.
+
+        About a center a million standard deviations away, float64 keeps three digits of a
+        component's second moments. Such components are taken together with those near them.
+
+        Parameters
+        ----------
+        dtype : dtype
+            As for :meth:`center`.
+
+        Returns
+        -------
+        centers : ndarray of shape (d,) or (K, d)
+            The second where they are not all the same.
+        """
+        center = self.center(dtype)
+        far = self._are_far_out(center)
+        if not far.any():
+            return center
+        if far.all():  # between groups, near none of them
+            center = self.means[0].astype(dtype).astype(np.float64)
+            far = self._are_far_out(center)
+            far[0] = False
+        centers = np.repeat(center[None], len(far), axis=0)
+        if far.any():
+            centers[far] = Mixture(*(parameter[far] for parameter in self)).centers(dtype)
+        return centers
+
+    def _are_far_out(self, center: FloatArray) -> Array:
+        ratios = (self.means - center) ** 2 / self.covariances
+        are_far: Array = ratios.max(axis=1) > _FAR_OUT
+        return are_far
+
     def _usual_distance(self, center: FloatArray) -> float:
         """Of most components from a center, in standard deviations."""
         squares = (self.means - center) ** 2 / self.covariances
@@ -95,8 +133,9 @@ class Statistics:
         Number of descriptors summed over, or the sum of their weights.
     log_likelihood : float
         Sum of their log-likelihoods, in nats.
-    center : ndarray of shape (d,)
-        What was subtracted from every descriptor; must be equal in both summands.
+    center : ndarray of shape (d,) or (K, d)
+        What was subtracted from every descriptor, or for each component; must be equal in both
+        summands.
     """
 
     totals: FloatArray
@@ -126,6 +165,42 @@ class Statistics:
     __rmul__ = __mul__
 
 
+def group_by_center(
+    centers: FloatArray, n_components: int
+) -> tuple[FloatArray, list[tuple[IntArray, FloatArray]]]:
+    """The center of most components, and those that have others.
+
+    Parameters
+    ----------
+    centers : ndarray of shape (d,) or (K, d)
+        From ``Mixture.centers``.
+    n_components : int
+        K.
+
+    Returns
+    -------
+    center : ndarray of shape (d,)
+    others : list of (ndarray of int, ndarray of shape (d,))
+        Components, and their center.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.mixture.statistics import group_by_center
+    >>> group_by_center(np.array([[0.0], [9.0], [0.0]]), 3)
+    (array([0.]), [(array([1]), array([9.]))])
+    """
+    if centers.ndim == 1:
+        return centers, []
+    found, group, counts = np.unique(centers, axis=0, return_inverse=True, return_counts=True)
+    most = int(counts.argmax())
+    group = group.reshape(n_components)  # numpy 2.0.0 alone gives it an axis more
+    others: list[tuple[IntArray, FloatArray]] = [
+        (np.flatnonzero(group == i), found[i]) for i in range(len(found)) if i != most
+    ]
+    return found[most], others
+
+
 def natural_parameters(mixture: Mixture, center: FloatArray) -> FloatArray:
     r"""Natural parameters of every component for :math:`\phi(x - c) = [1, x - c, (x - c)^2]`.
 
@@ -133,8 +208,8 @@ def natural_parameters(mixture: Mixture, center: FloatArray) -> FloatArray:
     ----------
     mixture : Mixture
         Weights, means and variances.
-    center : ndarray of shape (d,)
-        The c that is subtracted from descriptors.
+    center : ndarray of shape (d,) or (K, d)
+        The c that is subtracted from descriptors, for all components or for each.
 
     Returns
     -------

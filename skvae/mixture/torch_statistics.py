@@ -16,6 +16,7 @@ from skvae.mixture.statistics import (
     Statistics,
     equal_runs,
     float32_nats,
+    group_by_center,
     in_double,
     log_joints_at_means,
     natural_parameters,
@@ -76,33 +77,45 @@ class _Kernel:
     """E-step of a mixture on the device and in the dtype of some descriptors.
 
     As in ``skvae.mixture.expectation``, float32 is multiplied in float32 where that loses nothing
-    that counts; ``order`` has the components in double last.
+    that counts; ``order`` has the components in double last, and of these those with other
+    centers, of which each center has a part.
     """
 
     def __init__(
         self,
         mixture: Mixture,
-        center: FloatArray,
+        centers: FloatArray,
         like: torch.Tensor,
         assignment: Assignment | None = None,
     ) -> None:
         self.assignment, device = assignment, like.device
-        eta = natural_parameters(mixture, center)
+        eta = natural_parameters(mixture, centers)
         dtype = np.float64 if is_hard(assignment) else _NUMPY[like.dtype]
-        double = in_double(eta, mixture, dtype)
-        order = np.argsort(double, kind="stable")
-        n_single = len(eta) - double.sum()
+        center, others = group_by_center(centers, len(eta))
+        double, elsewhere = in_double(eta, mixture, dtype), np.zeros(len(eta), bool)
+        for components, _ in others:
+            elsewhere[components] = True
+        single, double = (np.flatnonzero(a & ~elsewhere) for a in (~double, double))
+        order = np.concatenate([single, double, *(components for components, _ in others)])
         self.order = torch.as_tensor(order).to(device)
-        self.exact = _Part(eta[order], center, torch.float64, device)
-        self.parts = [
-            _Part(eta[ks], center, dtype, device)
-            for ks, dtype in ((order[:n_single], torch.float32), (order[n_single:], torch.float64))
-            if len(ks)
-        ]
-        highest = log_joints_at_means(eta, mixture.covariances)[order[:n_single]]
+
+        far = [(components, own, torch.float64) for components, own in others]
+        usual = order[: len(single) + len(double)]
+        self.exact = self._parts(eta, [(usual, center, torch.float64), *far], device)
+        both = [(single, center, torch.float32), (double, center, torch.float64)]
+        self.parts = self._parts(eta, [*both, *far], device)
+        highest = log_joints_at_means(eta, mixture.covariances)[single]
         self.normalizers = torch.as_tensor(highest).to(device)
         self.rows = chunk_rows(len(eta), like.element_size())
         self.shape = eta.shape
+
+    @staticmethod
+    def _parts(
+        eta: FloatArray,
+        groups: list[tuple[IntArray, FloatArray, torch.dtype]],
+        device: torch.device,
+    ) -> list[_Part]:
+        return [_Part(eta[ks], center, dtype, device) for ks, center, dtype in groups if len(ks)]
 
     def e_step(
         self, x: torch.Tensor, weights: torch.Tensor | None = None
@@ -133,15 +146,16 @@ class _Kernel:
             joint = torch.cat([log_joint.to(joint.dtype) for log_joint in log_joints], dim=1)
         rows = self._coarse(joint, peak) if len(self.normalizers) else ()
         if len(rows):
-            exact = self.exact.features(x[rows]) @ self.exact.eta.T
-            top = exact.amax(dim=1, keepdim=True)
-            peak[rows] = top + self.exact.offset
-            joint[rows] = (exact - top).to(joint.dtype)
+            exact = torch.cat(
+                [part.features(x[rows]) @ part.eta.T + part.offset for part in self.exact], dim=1
+            )
+            peak[rows] = exact.amax(dim=1, keepdim=True)
+            joint[rows] = (exact - peak[rows]).to(joint.dtype)
         return peak, joint
 
     def _coarse(self, joint: torch.Tensor, peak: torch.Tensor) -> torch.Tensor:
         """Rows whose log-joints float32 rounds too coarsely."""
-        most = float32_nats(len(self.exact.center))
+        most = float32_nats(len(self.exact[0].center))
         rows = torch.nonzero(~(peak[:, 0] >= self.normalizers.max() - most))[:, 0]
         near, peak = joint[rows], peak[rows]
         near = (near - near.amax(dim=1, keepdim=True))[:, : len(self.normalizers)]
@@ -172,8 +186,8 @@ def accumulate(
         Descriptors, on the device to work on.
     mixture : Mixture
         Current parameters.
-    center : ndarray of shape (d,)
-        Subtracted from the descriptors.
+    center : ndarray of shape (d,) or (K, d)
+        Subtracted from the descriptors, for all components or for each.
 
     Returns
     -------
@@ -217,11 +231,11 @@ def set_statistics(
     device : torch.device
         Where to work.
     """
-    center = mixture.center(descriptors.dtype)
+    centers = mixture.centers(descriptors.dtype)
     X = torch.from_numpy(np.require(descriptors, requirements=["C", "W"])).to(device)
     w = None if weights is None else torch.as_tensor(weights[:, None]).to(device, X.dtype)
     kind = MarginalKernel if has_missing(X) else _Kernel
-    kernels = [kind(mixture, center, x, assignment) for x in (X, X[:0].double())]
+    kernels = [kind(mixture, centers, x, assignment) for x in (X, X[:0].double())]
     totals = torch.zeros((len(offsets) - 1, *kernels[0].shape), dtype=torch.float64, device=device)
     with _full_precision():
         for sets, (start, n_sets, size) in equal_runs(np.diff(offsets)):

@@ -11,8 +11,11 @@ from skvae.mixture.moments import split_totals
 if TYPE_CHECKING:
     from skvae.mixture.statistics import Mixture, Statistics
 
-__all__ = ["begin_to_vary", "floor_of", "total_variances", "varying"]
+__all__ = ["begin_to_vary", "floor_of", "leads", "total_variances", "varying"]
 
+# Of the variance of all features. Patches and principal components stay far below it, on whose own
+# scales k-means is worth more than on equal ones.
+_LEADING_SHARE = 0.99
 # Least variance of a feature, whose inverse is finite with a floor far below it too.
 _LEAST_VARIANCE = 1e-290
 # Least share of the largest variance: a few roundings of float64.
@@ -38,6 +41,24 @@ def varying(variances: FloatArray, center: FloatArray, dtype: DTypeLike) -> Floa
     # What a rotation leaves of a direction without variance is rounding of the others.
     least = max(_LEAST_SHARE * variances.max(), _LEAST_VARIANCE)
     return np.where(variances > np.maximum(_rounding(center, dtype), least), variances, 0.0)
+
+
+def leads(variances: FloatArray) -> bool:
+    """Whether one feature has nearly all of the variance, so that distances are those in it.
+
+    Parameters
+    ----------
+    variances : ndarray of shape (d,)
+        Of the features.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.mixture.variances import leads
+    >>> leads(np.array([1.0, 1000.0])), leads(np.array([1.0, 10.0]))
+    (True, False)
+    """
+    return bool(variances.max() > _LEADING_SHARE * variances.sum())
 
 
 def _rounding(center: FloatArray, dtype: DTypeLike) -> FloatArray:
@@ -112,13 +133,13 @@ def begin_to_vary(
     """
     if variances.all():
         return mixture, variances
-    _, s1, s2, n = split_totals(batch.totals.sum(axis=0) / batch.n_descriptors, len(batch.center))
-    if len(n) > 1:  # values are missing
-        s1, s2 = (s / np.where(n > 0, n, np.inf) for s in (s1, s2))
+    _, s1, s2, n = split_totals(batch.totals / batch.n_descriptors, len(variances))
     value = mixture.weights @ mixture.means
     mu = value - batch.center
-    shown = s2 - 2 * mu * s1 + mu**2
-    cancelled = 16 * np.finfo(dtype).eps * (s2 + mu**2)
+    in_all = n.sum(axis=0)
+    share = 1 / np.where(in_all > 0, in_all, np.inf)  # of 1 where no value is missing
+    shown = share * (s2 - 2 * mu * s1 + mu**2 * n).sum(axis=0)
+    cancelled = 16 * np.finfo(dtype).eps * share * (s2 + mu**2 * n).sum(axis=0)
     shown = varying(np.where(shown > cancelled, shown, 0), value, dtype)
     covariances = np.where((variances == 0) & (shown > 0), shown, mixture.covariances)
     return mixture._replace(covariances=covariances), np.where(variances > 0, variances, shown)

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from skvae._typing import FloatArray, IntArray
-from skvae.mixture.kernel import Kernel, Part
+from skvae.mixture.kernel import Kernel, Moved, Part
 from skvae.mixture.moments import fill_features
 from skvae.mixture.statistics import float32_nats
 
@@ -30,8 +30,8 @@ class _Part:
     shapes are the set's own: neither its neighbours nor its place change a bit.
     """
 
-    def __init__(self, part: Part, joint: FloatArray) -> None:
-        self.eta, self.center, self.offset = part
+    def __init__(self, part: Part | Moved, joint: FloatArray) -> None:
+        self.eta, self.center, self.offset = part.eta, part.center, part.offset
         self.joint = joint  # (k, rows)
         self.phi = np.empty((joint.shape[1], self.eta.shape[1]), joint.dtype)
 
@@ -73,6 +73,12 @@ class Workspace:
         single, *double = kernel.parts
         self.parts = [_Part(single, self.joint[: len(single.eta)])]
         self.parts += [_Part(part, np.empty((len(part.eta), rows))) for part in double]
+        # Their rows of the last part's joints, over what that part says of them.
+        last, first = self.parts[-1].joint, len(kernel.eta) - len(self.parts[-1].joint)
+        self.moved = [
+            _Part(moved, last[moved.rows.start - first : moved.rows.stop - first])
+            for moved in kernel.moved
+        ]
 
     def e_step(
         self, x: FloatArray, runs: list[Run], weights: FloatArray | None = None
@@ -121,18 +127,23 @@ class Workspace:
             joint /= total
             self.parts[1].joint[:, : len(x)] = joint[kernel.n_single :]
             if weights is not None:
-                for part in self.parts:
-                    part.phi[: len(x)] *= weights
+                self._multiply_features(weights)
+        # The narrower of joint and phi is divided.
+        elif weights is not None:
+            self._multiply_features(weights / total[:, None])
+        elif len(joint) <= self.parts[0].phi.shape[1]:
+            joint /= total
         else:
-            # The narrower of joint and phi is divided.
-            phi = self.parts[0].phi[: len(x)]
-            if weights is not None:
-                phi *= weights / total[:, None]
-            elif len(joint) <= phi.shape[1]:
-                joint /= total
-            else:
-                phi /= total[:, None]
+            self._divide_features(total[:, None])
         return peak, total
+
+    def _multiply_features(self, factors: FloatArray) -> None:
+        for part in (*self.parts, *self.moved):
+            part.phi[: len(factors)] *= factors
+
+    def _divide_features(self, divisors: FloatArray) -> None:
+        for part in (*self.parts, *self.moved):
+            part.phi[: len(divisors)] /= divisors
 
     def _log_joints(self, x: FloatArray, runs: list[Run]) -> tuple[FloatArray, bool]:
         """Fill ``joint`` with log-joints less the largest of each descriptor.
@@ -141,7 +152,10 @@ class Workspace:
         """
         kernel = self.kernel
         joint = self.joint[:, : len(x)]
-        tops = [np.maximum.reduce(part.log_joints(x, runs), axis=0) for part in self.parts]
+        joints = [part.log_joints(x, runs) for part in self.parts]
+        for moved in self.moved:
+            moved.log_joints(x, runs)
+        tops = [np.maximum.reduce(of_part, axis=0) for of_part in joints]
         peaks = [top + part.offset for top, part in zip(tops, self.parts, strict=True)]
         peak: FloatArray
         if len(self.parts) == 1:
@@ -187,6 +201,9 @@ class Workspace:
         phi = np.empty((len(x), kernel.eta.shape[1]))
         fill_features(x, kernel.center, phi)
         joints: FloatArray = np.matmul(kernel.eta, phi[:, :, None])[:, :, 0]
+        for moved in kernel.moved:
+            fill_features(x, moved.center, phi)
+            joints[:, moved.rows] = np.matmul(kernel.eta[moved.rows], phi[:, :, None])[:, :, 0]
         return joints.T
 
     @property
@@ -198,10 +215,12 @@ class Workspace:
         """Statistics of the sets of a run: (n_sets, K, 1 + 2 d)."""
         kernel = self.kernel
         parts = [part.totals(run) for part in self.parts]
-        if len(parts) == 1:
+        if len(parts) == 1 and not self.moved:
             return parts[0]
         totals = np.empty((run[1], *kernel.eta.shape))
         totals[:, kernel.order] = np.concatenate(parts, axis=1)
+        for moved, part in zip(kernel.moved, self.moved, strict=True):
+            totals[:, moved.components] = part.totals(run)
         return totals
 
     def single_totals(
@@ -222,7 +241,11 @@ class Workspace:
         gamma /= gamma.sum(axis=1, keepdims=True)
         if weights is not None:
             gamma *= weights[rows]
-        return gamma[:, :, None] * phi[:, None, :]
+        totals: FloatArray = gamma[:, :, None] * phi[:, None, :]
+        for moved in kernel.moved:
+            fill_features(x[rows].astype(np.float64), moved.center, phi)
+            totals[:, moved.components] = gamma[:, moved.components, None] * phi[:, None, :]
+        return totals
 
     def hard_totals(
         self, x: FloatArray, sizes: IntArray, weights: FloatArray | None = None
@@ -243,4 +266,10 @@ class Workspace:
         shape = (len(x), len(sizes) * len(kernel.eta))
         assigned = csr_array((value, column, np.arange(len(x) + 1)), shape=shape)
         totals: FloatArray = assigned.T @ phi
-        return totals.reshape(len(sizes), *kernel.eta.shape)
+        totals = totals.reshape(len(sizes), *kernel.eta.shape)
+        for moved in kernel.moved:
+            own = np.add.outer(np.arange(len(sizes)) * len(kernel.eta), moved.components)
+            fill_features(x, moved.center, phi)
+            of_own: FloatArray = assigned[:, own.ravel()].T @ phi
+            totals[:, moved.components] = of_own.reshape(*own.shape, -1)
+        return totals

@@ -142,7 +142,9 @@ def _as_vector(y: Any) -> np.ndarray:
         y = np.where(np.ma.getmaskarray(y), np.array(None, object), y.data)
     elif isinstance(y, list | tuple):  # numpy would make text of numbers beside text
         y = np.array(y, dtype=object)
-    elif hasattr(y, "to_numpy"):
+    elif (values := _with_gaps(y)) is not None:
+        y = np.array(values, dtype=object)
+    elif hasattr(y, "to_numpy") and not hasattr(y, "to_pylist"):
         y = y.to_numpy()
     labels = np.asarray(y)
     if labels.ndim == 2 and labels.shape[1] == 1:
@@ -157,6 +159,17 @@ def _as_vector(y: Any) -> np.ndarray:
             f"{labels.shape} instead."
         )
     return labels
+
+
+def _with_gaps(y: Any) -> list[Any] | None:
+    """Labels of a column with missing values, of which numpy would make other ones: 1.0 of 1."""
+    if hasattr(y, "to_pylist"):  # pyarrow
+        return list(y.to_pylist())
+    if hasattr(y, "null_count") and not hasattr(y, "columns"):  # polars
+        return list(y.to_list()) if y.null_count() else None
+    if hasattr(y, "isna") and getattr(y, "ndim", 0) == 1 and y.isna().any():  # pandas
+        return list(y.tolist())
+    return None
 
 
 def _is_missing(value: Any) -> bool:

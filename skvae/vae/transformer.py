@@ -801,15 +801,21 @@ class _Fitted(Listener):
 
 
 class _Tasks(Listener):
-    """Tells scikit-learn's callbacks of the epochs."""
+    """Tells scikit-learn's callbacks of the epochs; what they set of torch ends with each call."""
 
     def __init__(self, tasks: FitTasks):
         self._tasks = tasks
 
     def fit_began(self, start: Start) -> None:
-        self._tasks.begin(start.epochs_left(self._tasks.n_epochs))
+        from skvae.compute.torch_runtime import kept_runtime
+
+        with kept_runtime():
+            self._tasks.begin(start.epochs_left(self._tasks.n_epochs))
 
     def epoch_ended(self, epoch: Epoch) -> None:
+        from skvae.compute.torch_runtime import kept_runtime
+
         if epoch.fitted is not None:
             fitted = epoch.fitted
-            epoch.stop = self._tasks.end_epoch(lambda: vars(fitted()), epoch.stop)
+            with kept_runtime():
+                epoch.stop = self._tasks.end_epoch(lambda: vars(fitted()), epoch.stop)

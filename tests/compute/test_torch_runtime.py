@@ -7,7 +7,7 @@ import torch
 from elsewhere import in_thread, printed_by_a_fork
 
 from skvae.compute import torch_runtime as runtime
-from skvae.compute.torch_runtime import scoped_runtime
+from skvae.compute.torch_runtime import kept_runtime, scoped_runtime
 
 SMALLEST = torch.tensor([2.0**-126], dtype=torch.float32)
 
@@ -45,6 +45,36 @@ def test_they_are_restored_after_an_error(restore):
     assert torch.get_num_threads() == 2
     assert not flushes()
     assert np.float32(2.0**-126) * np.float32(0.5) > 0
+
+
+@pytest.mark.parametrize(
+    ("set_there", "get"),
+    [
+        (lambda: torch.set_grad_enabled(False), torch.is_grad_enabled),
+        (lambda: torch.set_default_dtype(torch.float64), torch.get_default_dtype),
+        (lambda: torch.set_default_device("meta"), torch.get_default_device),
+        (lambda: torch.set_num_threads(3), torch.get_num_threads),
+        (lambda: torch.set_flush_denormal(True), flushes),
+        (
+            lambda: torch.set_float32_matmul_precision("medium"),
+            torch.get_float32_matmul_precision,
+        ),
+        (
+            lambda: torch.use_deterministic_algorithms(True, warn_only=True),
+            torch.is_deterministic_algorithms_warn_only_enabled,
+        ),
+        (
+            lambda: torch.set_autocast_enabled("cpu", True),
+            lambda: torch.is_autocast_enabled("cpu"),
+        ),
+    ],
+)
+def test_what_somebody_s_code_sets_ends_with_its_context(restore, set_there, get):
+    before = get()
+    with pytest.raises(KeyError), kept_runtime():
+        set_there()
+        raise KeyError
+    assert get() == before
 
 
 def test_n_jobs_is_the_number_of_threads(restore):

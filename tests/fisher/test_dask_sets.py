@@ -328,5 +328,28 @@ def test_weights_of_a_bag_lie_in_its_partitions(rng):
 def test_weights_of_another_number_of_lazy_sets_are_refused(rng):
     X = rng.normal(size=(10, 12, 2))
     fitted = FisherVectorEncoder(2, random_state=0).fit(X)
+    lazy = da.from_array(X, chunks=4)
+    with pytest.raises(ValueError, match=r"\(10,\), one for every set; got \(9,\)"):
+        fitted.transform(lazy, sample_weight=np.ones(9))
     with pytest.raises(ValueError, match="of 9 sets, but there are 10"):
-        fitted.transform(da.from_array(X, chunks=4), sample_weight=np.ones(9))
+        fitted.transform(lazy, sample_weight=da.ones(9, chunks=3))
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (-np.ones(10), "negative weight"),
+        ([np.full(12, np.nan)] * 10, "contains NaN"),
+        (["a"] * 10, "sample_weight"),
+        ([np.ones(11)] * 10, "Set 0 has 12 descriptors, but 11 weights"),
+        (np.ones((10, 12, 2)), "sample_weight"),
+        (da.ones((10, 11), chunks=5), r"pass \(10,\).*or \(10, 12\)"),
+        (da.ones((10, 12, 1), chunks=5), r"pass \(10,\).*or \(10, 12\)"),
+        (da.ones(10, chunks=5, dtype="M8[s]"), "weights are numbers"),
+    ],
+)
+def test_weights_of_lazy_sets_are_refused_before_anything_is_computed(rng, weights, message):
+    X = rng.normal(size=(10, 12, 2))
+    fitted = FisherVectorEncoder(2, random_state=0).fit(X)
+    with pytest.raises(ValueError, match=message):
+        fitted.transform(da.from_array(X, chunks=4), sample_weight=weights)

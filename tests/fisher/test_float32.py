@@ -1,5 +1,6 @@
 """Float32 is right wherever float64 is: on data unlike grey patches, against long double."""
 
+import itertools
 import warnings
 
 import numpy as np
@@ -10,6 +11,7 @@ from exact import fisher_vector, log_joints, posteriors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reiterable import Blocks
+from sklearn.cluster import KMeans
 
 from skvae import BagOfVisualWordsEncoder, DiagonalGaussianMixture, FisherVectorEncoder, VLADEncoder
 from skvae.fisher.encoding import normalize, signed_power, whiten
@@ -189,6 +191,28 @@ def test_rounding_errors_alone_have_no_direction(rng, dtype, offset, norm):
         assert encoder.transform(X + dtype(1)).any()
 
 
+@pytest.mark.parametrize("units", [1, np.array([1, 1e-6, 1e6, 1e3])])
+@pytest.mark.parametrize("n", [300, 30_000])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_where_em_has_ended_no_gradient_is_left(rng, dtype, n, units):
+    means = 10.0 * np.array([[0] * 4, [1] * 4, [2] * 4])
+    X = ((means[rng.integers(3, size=n)] + rng.normal(size=(n, 4))) * units).astype(dtype)
+    start = {"means_init": means * units, "precisions_init": np.ones((3, 4)) / units**2}
+    mixture = DiagonalGaussianMixture(3, weights_init=np.full(3, 1 / 3), **start).fit(X)
+    encoder = FisherVectorEncoder(mixture=mixture).fit(X[None])
+    assert not encoder.encode(X).any()
+    assert np.linalg.norm(encoder.encode(X[: n // 2])) == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("n", [400, 40_000])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_word_of_all_has_no_residual_however_little_they_differ(rng, dtype, n):
+    X = (rng.normal(size=(1, n, 3)) * 1e-5 + 3).astype(dtype)
+    encoder = VLADEncoder(1, random_state=0).fit(X)
+    assert not encoder.transform(X).any()
+    assert encoder.transform(X + dtype(1e-4)).any()
+
+
 def test_a_word_without_residual_is_zero_beside_others(rng):
     X = rng.normal(size=(6, 3)) + 100
     vlad = VLADEncoder(6, norm="intra", random_state=0).fit(X[None])
@@ -213,8 +237,60 @@ def test_a_component_far_out_takes_no_digits_from_the_others(rng, statistics, dt
     assert np.allclose(found, gamma.astype(float), atol=1e-5)
 
     ((_, totals),) = statistics(x, np.array([0, 40]), mixture)
-    vector = whiten(totals.astype(float), np.array([40]), mixture, mixture.center(dtype))
+    vector = whiten(totals.astype(float), np.array([40]), mixture, mixture.centers(dtype))
     assert np.allclose(vector[0], fisher_vector(x, mixture, gamma), atol=1e-5)
+
+
+def far_out(rng, distance, d=4):
+    """A mixture with a component, and with a pair of them, far out; descriptors of all of them."""
+    means = rng.normal(size=(7, d))
+    means[2] += distance
+    means[4:6] -= 3 * distance
+    mixture = Mixture(np.full(7, 1 / 7), means, rng.uniform(0.05, 0.2, (7, d)))
+    return mixture, means[np.arange(70) % 7] + 0.3 * rng.normal(size=(70, d))
+
+
+@pytest.mark.parametrize("distance", [1e3, 1e6, 1e9, 1e12])
+@pytest.mark.parametrize("holes", [False, True])
+@pytest.mark.parametrize("statistics", [by_numpy, by_torch])
+def test_gradients_of_components_far_out_are_those_of_long_double(rng, statistics, holes, distance):
+    mixture, x = far_out(rng, distance)
+    if holes:
+        x[::5, 1] = np.nan
+    offsets = np.array([0, 1, 3, 40, 70])
+    totals = np.concatenate([t for _, t in statistics(x, offsets, mixture)])
+    found = whiten(totals, np.diff(offsets), mixture, mixture.centers(float))
+    for i, (first, last) in enumerate(itertools.pairwise(offsets)):
+        own = x[first:last]
+        exact = fisher_vector(own, mixture, posteriors(own, mixture)[1])
+        assert np.allclose(found[i], exact, atol=1e-6)
+
+
+@pytest.mark.parametrize("distance", [1e6, 1e9, 1e12])
+def test_residuals_of_words_far_out_are_those_of_long_double(rng, distance):
+    mixture, x = far_out(rng, distance)
+    vocabulary = KMeans(7, init=mixture.means, n_init=1, max_iter=1).fit(mixture.means)
+    encoder = VLADEncoder(vocabulary=vocabulary, power=1, norm=None).fit(x[None])
+    words = vocabulary.cluster_centers_
+    residuals = x[:, None].astype(np.longdouble) - words
+    nearest = (residuals**2).sum(axis=2).argmin(axis=1)
+    exact = np.stack([residuals[nearest == k, k].sum(axis=0) for k in range(7)])
+    assert np.allclose(encoder.encode(x), exact.ravel().astype(float), atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_em_finds_the_variances_of_components_far_out(rng, dtype):
+    mixture, x = far_out(rng, 1e6)
+    x = np.round(16 * x).astype(dtype) / 16  # what float32 holds
+    start = {"means_init": mixture.means, "precisions_init": 1 / mixture.covariances}
+    model = DiagonalGaussianMixture(7, variance_floor=1e-30, max_iter=2, tol=0, **start)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(x)
+    for k in (2, 4, 5):
+        gamma = model.predict_proba(x)[:, k].astype(float)
+        spread = gamma @ (x.astype(float) - model.means_[k]) ** 2 / gamma.sum()
+        assert np.allclose(model.covariances_[k], spread, rtol=0.3)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

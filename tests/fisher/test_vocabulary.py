@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 from checks import parametrize_with_checks
@@ -8,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skvae import BagOfVisualWordsEncoder, FisherVectorEncoder, ImagePatches, VLADEncoder
 
@@ -30,6 +33,22 @@ def test_scikit_learn_conventions(estimator, check):
 @pytest.fixture
 def sets(rng):
     return [rng.normal(size=(t, 4)) + i % 3 + 50 for i, t in enumerate(rng.integers(5, 90, 30))]
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_a_column_in_whose_units_alone_words_differ_is_named(sets, kind):
+    wide = [s * [1, 1, 1e4, 1] for s in sets]
+    with pytest.warns(
+        UserWarning, match=r"Column 2 of the descriptors has (9|100).*StandardScaler"
+    ):
+        kind(3, random_state=0).fit(wide)
+    fitted = kind(3, random_state=0).fit(sets)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        kind(3, random_state=0).fit(sets)
+        kind(3, reducer=StandardScaler(), random_state=0).fit(wide)
+        kind(3, random_state=0).fit([s[:, 2:3] for s in wide])
+        kind(vocabulary=fitted.vocabulary_).fit(wide)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

@@ -3,7 +3,13 @@ import pytest
 from mixtures import random_mixture
 from scipy.stats import norm
 
-from skvae.mixture.statistics import Statistics, hard_statistics, natural_parameters
+from skvae.mixture.statistics import (
+    Mixture,
+    Statistics,
+    group_by_center,
+    hard_statistics,
+    natural_parameters,
+)
 
 
 @pytest.fixture
@@ -18,6 +24,27 @@ def test_natural_parameters_give_the_log_joint(rng, mixture):
         X[:, None], mixture.means, np.sqrt(mixture.covariances)
     ).sum(axis=2)
     assert np.allclose(phi @ natural_parameters(mixture, c).T, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_components_that_are_near_each_other_have_one_center(rng, dtype):
+    mixture = Mixture(np.full(6, 1 / 6), rng.normal(size=(6, 3)), np.full((6, 3), 1e-6))
+    assert mixture.centers(dtype).shape == (3,)
+    assert np.array_equal(mixture.centers(dtype), mixture.center(dtype))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("sizes", [[5, 1], [3, 3], [1, 1, 1], [4, 2, 2]])
+def test_groups_of_components_far_apart_have_a_center_each(rng, dtype, sizes):
+    group = np.repeat(np.arange(len(sizes)), sizes)
+    means = rng.normal(size=(len(group), 3)) + 1e7 * group[:, None]
+    mixture = Mixture(np.full(len(group), 1 / len(group)), means, np.ones(means.shape))
+    centers = mixture.centers(dtype)
+    assert np.abs(means - centers).max() < 10
+    assert np.array_equal(centers, centers.astype(dtype))
+    _, others = group_by_center(centers, len(group))
+    assert sorted(len(components) for components, _ in others) == sorted(sizes)[:-1]
+    assert all(len(set(group[components])) == 1 for components, _ in others)
 
 
 def test_statistics_about_different_centers_do_not_add():

@@ -32,6 +32,29 @@ def test_labels_become_places(labels, container):
     assert class_numbers.dtype == np.int64
 
 
+def arrow(labels):
+    return pytest.importorskip("pyarrow").array(labels)
+
+
+@pytest.mark.parametrize("labels", [[3, None, 1, 1], ["b", None, "a", "a"], [True, None, False]])
+@pytest.mark.parametrize(
+    "column",
+    [
+        list,
+        pl.Series,
+        arrow,
+        lambda labels: pd.Series(labels, dtype=object),
+        lambda labels: pd.Series(labels, dtype=object).convert_dtypes(),  # Int64, string, boolean
+    ],
+)
+def test_labels_of_a_column_with_gaps_stay_what_they_are(labels, column):
+    classes = known_classes(column(labels))
+    known = [label for label in labels if label is not None]
+    assert classes.tolist() == sorted(set(known))
+    assert classes.dtype == np.array(known).dtype
+    assert encode_labels(column(labels), classes)[1] == -1
+
+
 @pytest.mark.parametrize(
     "y",
     [
