@@ -10,7 +10,8 @@ digits. It takes about half a minute.
 # Fit
 # ---
 # For grey levels, say ``likelihood="bernoulli"``; other numbers have a Gaussian likelihood by
-# default.
+# default. ``binarize="dynamic"`` draws every pixel black or white anew in each epoch, so that
+# scores are log-densities.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -25,7 +26,9 @@ X, y = load_digits(return_X_y=True)
 X = X / 16
 X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
 
-vae = VAETransformer(10, likelihood="bernoulli", max_iter=150, random_state=0).fit(X_train)
+vae = VAETransformer(
+    10, likelihood="bernoulli", binarize="dynamic", max_iter=150, random_state=0
+).fit(X_train)
 print(f"likelihood: {vae.likelihood_}")
 print(f"ELBO of test images: {vae.score(X_test):.2f} nats")
 print(f"importance-weighted bound: {vae.score_samples(X_test, n_importance=50).mean():.2f} nats")
@@ -39,6 +42,7 @@ axes[0].plot(vae.history_["elbo"], color="black")
 axes[0].set(xlabel="epoch", ylabel="ELBO (nats)")
 axes[1].bar(np.arange(10), np.sort(vae.kl_per_dimension_)[::-1], color="0.5")
 axes[1].set(xlabel="latent dimension, sorted", ylabel="KL (nats)")
+plt.show()
 
 # %%
 # Features in a Pipeline

@@ -32,8 +32,8 @@ for warm_up in (0.0, 0.4, 1.0):
     model = make_pipeline(vae, KNeighborsClassifier()).fit(X_train, y_train)
     fits[warm_up] = vae
     print(
-        f"warm_up={warm_up}: {vae.n_active_} of 32 active, ELBO {vae.score(X_test):.2f} nats, "
-        f"test error {1 - model.score(X_test, y_test):.1%}"
+        f"warm_up={warm_up}: {vae.n_active_} of 32 active, ELBO of the last epoch "
+        f"{vae.history_['elbo'][-1]:.2f} nats, test error {1 - model.score(X_test, y_test):.1%}"
     )
 
 # %%
@@ -54,8 +54,8 @@ axes[1].set(xlabel="dimension, sorted", ylabel="KL (nats)", title="After trainin
 axes[1].legend()
 
 # %%
-# When they fall silent
-# ---------------------
+# When dimensions collapse
+# ------------------------
 # ``kl_curves_`` holds the same by epoch. Without a warm-up most dimensions are given up at once;
 # with one that never ends, they all carry something until the KL term has grown.
 figure, axes = plt.subplots(1, 3, figsize=(13, 3.6), layout="constrained")

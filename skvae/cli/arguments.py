@@ -4,10 +4,18 @@ import argparse
 import math
 from typing import TypeAlias
 
-__all__ = ["Commands", "above_zero", "positive", "seed", "workers"]
+__all__ = ["Commands", "Help", "above_zero", "positive", "seed", "workers"]
 
 # What a command adds its parser to; its class has no public name.
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Lines of texts as they are, and beside each option its default, where it has one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        has_default = action.default not in (None, False, [])
+        return super()._get_help_string(action) if has_default else action.help
 
 
 def above_zero(text: str) -> float:

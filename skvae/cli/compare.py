@@ -3,7 +3,7 @@
 import argparse
 import os
 import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +11,8 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from skvae import datasets, recipes
-from skvae.cli.arguments import Commands, positive, seed, workers
+from skvae.cli.arguments import Commands, Help, positive, seed, workers
+from skvae.cli.feature_list import list_of_features
 from skvae.cli.table_file import add_table_options, read_table
 from skvae.comparison.compare import compare_features
 from skvae.comparison.kept import forget_rows
@@ -29,11 +30,7 @@ Compare features by the test errors of the same classifiers.
 --data FILE --target COLUMN compares features of your own table: columns are numbers or categories,
 and may have holes. scikit-learn's imputer and encoder make numbers of them, as the output says.
 
-features of images:
-{images}
-
-features of a table:
-{tables}
+{features}
 
 A row of a table is one point, and no set of descriptors: fv has nothing to aggregate there. Where
 many rows share a key, skvae.TableSets makes sets of them.
@@ -54,20 +51,14 @@ class _Rows(NamedTuple):
     y_test: np.ndarray | None
 
 
-class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Defaults beside each option, and lines of the description as they are."""
-
-
 def add_command(commands: Commands) -> None:
     """Add the command to the subparsers of ``skvae``."""
     parser = commands.add_parser(
         "compare",
         help="compare features by the test errors of the same classifiers",
-        description=_DESCRIPTION.format(
-            images=_listed(recipes.FEATURE_TEXTS), tables=_listed(TABLE_FEATURE_TEXTS)
-        ),
+        description=_DESCRIPTION.format(features=list_of_features()),
         epilog=_EPILOG,
-        formatter_class=_Help,
+        formatter_class=Help,
     )
     parser.set_defaults(run=_compare)
     add = parser.add_argument
@@ -76,18 +67,18 @@ def add_command(commands: Commands) -> None:
         "--dataset", choices=datasets.DATASETS, default="digits", help="images and labels"
     )
     add_table_options(parser, source)
-    add("--folds", type=positive, default=5, metavar="N", help="of cross-validation, of a table")
-    for option, of_images, of_tables in (
-        ("--features", recipes.FEATURE_TEXTS, TABLE_FEATURE_TEXTS),
-        ("--classifiers", CLASSIFIERS, TABLE_CLASSIFIERS),
+    add("--folds", type=positive, default=5, metavar="N", help="of the cross-validation of a table")
+    for option, of_images, of_tables, but in (
+        ("--features", recipes.FEATURE_TEXTS, TABLE_FEATURE_TEXTS, " that read no labels"),
+        ("--classifiers", CLASSIFIERS, TABLE_CLASSIFIERS, ""),
     ):
         names = list(dict.fromkeys([*of_images, *of_tables]))
-        text = f"from {', '.join(names)}; without it, all that read no labels"
+        text = f"from {', '.join(names)} (default: all{but})"
         add(option, nargs="+", choices=names, default=argparse.SUPPRESS, metavar="NAME", help=text)
     add("--n-train", type=positive, metavar="N", help="training images, drawn by class")
     add("--n-seeds", type=positive, default=1, metavar="N", help="repetitions")
-    add("--random-state", type=seed, default=0, metavar="SEED", help="first seed")
-    add("--n-jobs", type=workers, metavar="N", help="processes at a time")
+    add("--random-state", type=seed, default=0, metavar="SEED", help="first random seed")
+    add("--n-jobs", type=workers, metavar="N", help="processes at a time; -1: all cores")
     add("--data-home", metavar="DIR", help="folder of data sets, else $SKVAE_DATA_HOME")
     add(
         "--output",
@@ -178,22 +169,18 @@ def _chosen(arguments: argparse.Namespace, option: str, known: Collection[str]) 
     return names
 
 
-def _listed(texts: Mapping[str, str]) -> str:
-    return "\n".join(f"  {name:<16}{text}" for name, text in texts.items())
-
-
 def _table(arguments: argparse.Namespace) -> _Rows:
     """The rows of the user's file."""
     if arguments.n_train is not None:
         raise ValueError("--n-train is of --dataset: a table is divided into --folds.")
-    X, y = read_table(
+    table = read_table(
         arguments.data,
         arguments.target,
         drop=arguments.drop,
         categorical=arguments.categorical,
     )
 
-    return _Rows(X, y, None, None)
+    return _Rows(table.X, table.y, None, None)
 
 
 def _images(arguments: argparse.Namespace) -> _Rows:

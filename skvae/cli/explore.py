@@ -5,7 +5,7 @@ import argparse
 import numpy as np
 
 from skvae import datasets
-from skvae.cli.arguments import Commands, above_zero, positive
+from skvae.cli.arguments import Commands, Help, above_zero, positive
 from skvae.data.writable import check_writable
 from skvae.persistence import load_estimator
 
@@ -16,17 +16,26 @@ Write a page in which the decoder's output follows the hand over the latent spac
 VAETransformer, or of a Pipeline with one: one file, no network. A skops file is read without
 running anything in it; a joblib or pickle file runs the code inside it, so that --allow-pickle has
 to say that you trust it."""
+_EPILOG = """\
+examples:
+  skvae explore vae.skops --dataset digits
+  skvae explore vae.joblib --allow-pickle --table --output page.html
+"""
 
 
 def add_command(commands: Commands) -> None:
     """Add the command to the subparsers of ``skvae``."""
     parser = commands.add_parser(
-        "explore", help="a page that decodes the latent space live", description=_DESCRIPTION
+        "explore",
+        help="a page that decodes the latent space live",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=Help,
     )
     parser.set_defaults(run=_explore)
     add = parser.add_argument
     add("model", metavar="MODEL", help="file of a fitted estimator: skops, joblib or pickle")
-    add("--output", default="explorer.html", metavar="FILE", help="page (default: explorer.html)")
+    add("--output", default="explorer.html", metavar="FILE", help="page")
     add("--allow-pickle", action="store_true", help="read joblib and pickle files, which run code")
     add("--dataset", choices=datasets.DATASETS, help="whose test images the page marks")
     add(

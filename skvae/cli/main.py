@@ -61,7 +61,11 @@ def _complete(parser: argparse.ArgumentParser) -> None:
 
 
 def _make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="skvae", description=sys.modules["skvae"].__doc__)
+    parser = argparse.ArgumentParser(
+        prog="skvae",
+        description=sys.modules["skvae"].__doc__,
+        epilog="skvae COMMAND --help has the options of a command, and examples.",
+    )
     parser.add_argument("--version", action="version", version=f"skvae {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in _COMMANDS:

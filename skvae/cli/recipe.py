@@ -7,12 +7,24 @@ from sklearn.base import BaseEstimator
 
 from skvae import recipes
 from skvae._sklearn import written_out
-from skvae.cli.arguments import Commands
-from skvae.cli.table_file import add_table_options, call_that_reads, read_table
+from skvae.cli.arguments import Commands, Help
+from skvae.cli.feature_list import list_of_features
+from skvae.cli.table_file import add_table_options, read_table
 from skvae.table_recipes import TABLE_FEATURES
 
 __all__ = ["add_command"]
 
+_DESCRIPTION = """\
+Print a program with the pipeline behind a feature's name: it reads the data, and computes the
+features.
+
+{features}
+"""
+_EPILOG = """\
+examples:
+  skvae recipe fv > features.py && python features.py
+  skvae recipe vae --data patients.csv --target outcome --drop id
+"""
 _PROGRAM = '''\
 """The features {name} of {dataset}."""
 
@@ -20,7 +32,7 @@ _PROGRAM = '''\
 
 from skvae import {names}
 
-data = datasets.{loader}()
+data = datasets.{loader}({data_home})
 X, y = data.data[: data.n_train] / data.max_value, data.target[: data.n_train]
 
 features = {pipeline}
@@ -47,15 +59,21 @@ def add_command(commands: Commands) -> None:
     parser = commands.add_parser(
         "recipe",
         help="print a program with the pipeline behind a feature's name",
-        epilog="examples: skvae recipe fv --dataset digits > features.py && python features.py; "
-        "skvae recipe vae --data patients.csv --target outcome",
+        description=_DESCRIPTION.format(features=list_of_features()),
+        epilog=_EPILOG,
+        formatter_class=Help,
     )
     parser.set_defaults(run=_print_recipe)
     names = list(dict.fromkeys([*recipes.FEATURES, *TABLE_FEATURES]))
-    parser.add_argument("name", choices=names)
+    parser.add_argument("name", choices=names, metavar="NAME", help="of the features")
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--dataset", choices=recipes.PROFILES, default="digits")
+    source.add_argument(
+        "--dataset", choices=recipes.PROFILES, default="digits", help="images and labels"
+    )
     add_table_options(parser, source)
+    parser.add_argument(
+        "--data-home", metavar="DIR", help="folder of data sets, else $SKVAE_DATA_HOME"
+    )
 
 
 def _print_recipe(arguments: argparse.Namespace) -> int:
@@ -68,6 +86,7 @@ def _print_recipe(arguments: argparse.Namespace) -> int:
 def _of_images(arguments: argparse.Namespace) -> str:
     pipeline = recipes.make(arguments.name, arguments.dataset)
     imports, names = _imports(pipeline)
+    home = arguments.data_home
 
     return _PROGRAM.format(
         name=arguments.name,
@@ -75,14 +94,15 @@ def _of_images(arguments: argparse.Namespace) -> str:
         imports="\n".join(imports),
         names=", ".join([*names, "datasets"]),
         loader=f"load_{arguments.dataset.replace('-', '_')}",
+        data_home="" if home is None else f"data_home={home!r}",
         pipeline=written_out(pipeline),
     )
 
 
 def _of_table(arguments: argparse.Namespace) -> str:
     path, target, drop = arguments.data, arguments.target, arguments.drop
-    X, _ = read_table(path, target, drop=drop, categorical=arguments.categorical)
-    pipeline = recipes.make_for_table(arguments.name, X)
+    table = read_table(path, target, drop=drop, categorical=arguments.categorical)
+    pipeline = recipes.make_for_table(arguments.name, table.X)
     imports, names = _imports(pipeline)
     ours = [f"\nfrom skvae import {', '.join(names)}"] if names else []
 
@@ -90,7 +110,7 @@ def _of_table(arguments: argparse.Namespace) -> str:
         name=arguments.name,
         path=path,
         imports="\n".join(["import pandas as pd", *imports, *ours]),
-        call=call_that_reads(path),
+        call=table.call,
         target=target,
         left_out=[target, *drop],
         pipeline=written_out(pipeline),

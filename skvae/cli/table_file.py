@@ -12,9 +12,10 @@ import numpy as np
 from skvae._warnings import warn
 from skvae.data.tables import kind_of
 
-__all__ = ["Table", "add_table_options", "call_that_reads", "read_table"]
+__all__ = ["Table", "add_table_options", "read_table"]
 
 _PARQUET = (".parquet", ".pq")
+_WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".ods")
 _SEPARATORS = ",;\t|"
 # Of a target that is numbers: more of them are measurements, not classes.
 _MAX_NUMBERS = 30
@@ -33,10 +34,13 @@ class Table(NamedTuple):
         Columns of numbers, and of text, bools or a categorical dtype.
     y : ndarray of shape (n,)
         Labels: strings, numbers or bools.
+    call : str
+        Of pandas, imported as ``pd``: it reads the whole file as it was read here.
     """
 
     X: Any
     y: np.ndarray
+    call: str
 
 
 def add_table_options(parser: argparse.ArgumentParser, source: Any) -> None:
@@ -93,7 +97,7 @@ def read_table(
     """
     if target is None:
         raise ValueError("--data needs --target COLUMN, which has the classes.")
-    frame = _read(path)
+    frame, call = _read(path)
     for option, names in (
         ("--target", [target]),
         ("--drop", drop),
@@ -110,50 +114,49 @@ def read_table(
         _check_column(X[name], declared=name in categorical)
     names = [name for name in categorical if name in X.columns]
 
-    return Table(X.astype(dict.fromkeys(names, "category")), y)
+    return Table(X.astype(dict.fromkeys(names, "category")), y, call)
 
 
-def call_that_reads(path: str) -> str:
-    """A call of pandas, imported as ``pd``, that reads the file as :func:`read_table` does."""
-    if path.endswith(_PARQUET):
-        named = _index_is_named(_pandas().read_parquet(path))
-        return f"pd.read_parquet({path!r})" + (".reset_index()" if named else "")
-    options = [f"{name}={value!r}" for name, value in _csv_options(path).items()]
-
-    return f"pd.read_csv({', '.join([repr(path), *options])})"
-
-
-def _read(path: str) -> Any:
-    pd = _pandas()
+def _read(path: str) -> tuple[Any, str]:
+    """The whole table, and the call that reads it."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"--data {path}: there is no such file.")
+    if path.lower().endswith(_WORKBOOKS):
+        raise ValueError(f"--data {path} is a workbook: save its sheet as CSV, in UTF-8.")
     try:
-        if path.endswith(_PARQUET):
-            frame = pd.read_parquet(path)
-            frame = frame.reset_index() if _index_is_named(frame) else frame
-        else:
-            options = _csv_options(path)
-            frame = pd.read_csv(path, **options, low_memory=False)
-            if "index_col" in options:
-                warn(f"--data {path}: the first column, without a name, counts rows: left out.")
+        frame, call = _read_parquet(path) if path.endswith(_PARQUET) else _read_csv(path)
     except ImportError as error:
         raise ImportError(f"--data {path} needs pyarrow: pip install pyarrow.") from error
     except Exception as error:  # each engine has errors of its own
         kind = "Parquet file" if path.endswith(_PARQUET) else "CSV file"
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         if isinstance(error, UnicodeDecodeError):
-            reason += ". Save it in UTF-8"
+            reason = "it is not in UTF-8. Save it in that encoding"
         raise ValueError(f"--data {path} is no {kind} that pandas can read: {reason}") from error
     frame.columns = [str(name) for name in frame.columns]
     if not len(frame):
         raise ValueError(f"--data {path} has no rows.")
     _check_unique(frame.columns, path)
 
-    return frame
+    return frame, call
 
 
-def _index_is_named(frame: Any) -> bool:
-    return any(name is not None for name in frame.index.names)
+def _read_parquet(path: str) -> tuple[Any, str]:
+    frame, call = _pandas().read_parquet(path), f"pd.read_parquet({path!r})"
+    if all(name is None for name in frame.index.names):
+        return frame, call
+
+    return frame.reset_index(), f"{call}.reset_index()"
+
+
+def _read_csv(path: str) -> tuple[Any, str]:
+    options = _csv_options(path)
+    frame = _pandas().read_csv(path, **options, low_memory=False)
+    if "index_col" in options:
+        warn(f"--data {path}: the first column, without a name, counts rows: left out.")
+    written = [f"{name}={value!r}" for name, value in options.items()]
+
+    return frame, f"pd.read_csv({', '.join([repr(path), *written])})"
 
 
 def _csv_options(path: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from skvae import datasets
 from skvae.callbacks import Lines, Pictures, TensorBoard
 from skvae.callbacks.tensorboard import require_tensorboard
-from skvae.cli.arguments import positive, seed
+from skvae.cli.arguments import Help, positive, seed
 from skvae.cli.train_folder import MODEL, claim
 from skvae.cli.train_listeners import Bar, Iterations, Told
 from skvae.compute.devices import require_torch, resolve_device
@@ -27,6 +27,11 @@ __all__ = ["add_command"]
 _DESCRIPTION = """\
 Train a variational autoencoder on images thresholded at 0.5 by RMSProp, a batch at a time, and
 write its figures, its images and itself into a folder. An interrupted run goes on with --resume."""
+_EPILOG = """\
+examples:
+  skvae train --dataset digits --n-iterations 5000 --logdir digits
+  skvae train --latent-dim 2 --logdir plane --resume
+"""
 
 # What warnings of a fit mean to whoever calls it by this command.
 _IN_OTHER_WORDS: dict[type[Warning], str] = {
@@ -43,7 +48,8 @@ def add_command(commands: Any) -> None:
         "train",
         help="train a variational autoencoder on images, with pictures and logs",
         description=_DESCRIPTION,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        epilog=_EPILOG,
+        formatter_class=Help,
     )
     parser.set_defaults(run=_train)
     add = parser.add_argument

@@ -32,6 +32,11 @@ def test_every_data_set_of_a_recipe_has_a_loader(capsys):
         assert hasattr(datasets, line.removeprefix("data = datasets.").removesuffix("()"))
 
 
+def test_a_recipe_reads_from_the_folder_that_was_given(capsys):
+    main.main(["recipe", "pca", "--dataset", "mnist", "--data-home", "sets"])
+    assert "datasets.load_mnist(data_home='sets')" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("name", TABLE_FEATURES)
 def test_a_recipe_for_a_table_is_a_program_that_makes_its_pipeline(
     name, tmp_path, monkeypatch, capsys

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skvae.cli.table_file import call_that_reads, read_table
+from skvae.cli.table_file import read_table
 
 _TABLE = pd.DataFrame(
     {
@@ -32,23 +32,23 @@ def write(tmp_path):
 def test_numbers_categories_and_holes_are_read_whatever_divides_columns(separator, tmp_path):
     path = str(tmp_path / "table.csv")
     _TABLE.to_csv(path, sep=separator, index=False)
-    X, y = read_table(path, "Survived", drop=["zip"])
+    X, y, call = read_table(path, "Survived", drop=["zip"])
 
     assert y.tolist() == ["no", "yes", "no", "yes"]
     assert list(X.columns) == ["age", "town, old"]
     np.testing.assert_array_equal(X.age, _TABLE.age)
     assert X["town, old"].isna().tolist() == [False, False, True, False]
-    pd.testing.assert_frame_equal(eval(call_that_reads(path), {"pd": pd})[X.columns], X)
+    pd.testing.assert_frame_equal(eval(call, {"pd": pd})[X.columns], X)
 
 
 def test_a_parquet_file_is_read(tmp_path):
     pytest.importorskip("pyarrow")
     path = str(tmp_path / "table.parquet")
     _TABLE.to_parquet(path)
-    X, _ = read_table(path, "Survived")
+    X, _, call = read_table(path, "Survived")
 
     assert list(X.columns) == ["age", "town, old", "zip"]
-    assert "read_parquet" in call_that_reads(path)
+    assert "read_parquet" in call
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path):
@@ -61,7 +61,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path):
 def test_columns_of_codes_become_categories_when_asked(tmp_path):
     path = str(tmp_path / "table.csv")
     _TABLE.to_csv(path, index=False)
-    X, _ = read_table(path, "Survived", categorical=["zip"])
+    X, *_ = read_table(path, "Survived", categorical=["zip"])
 
     assert isinstance(X.zip.dtype, pd.CategoricalDtype)
     assert X.age.dtype == float
@@ -114,6 +114,32 @@ def test_what_cannot_be_compared_is_an_error_that_says_why(text, options, messag
         read_table(write(text), **options)
 
 
+@pytest.mark.parametrize("name", ["table.xlsx", "Table.ODS"])
+def test_a_workbook_is_to_be_saved_as_csv(name, tmp_path):
+    (tmp_path / name).write_bytes(b"PK\x03\x04")
+    with pytest.raises(ValueError, match="is a workbook: save its sheet as CSV, in UTF-8"):
+        read_table(str(tmp_path / name), "y")
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
+def test_a_csv_in_another_encoding_is_to_be_saved_in_utf_8(encoding, tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("größe,y\n1,u\n2,v\n", encoding)
+    with pytest.raises(ValueError, match="is not in UTF-8. Save it in that encoding"):
+        read_table(str(path), "y")
+
+
+def test_a_file_is_read_once(tmp_path, monkeypatch):
+    pytest.importorskip("pyarrow")
+    path = str(tmp_path / "table.parquet")
+    _TABLE.to_parquet(path)
+    read, calls = pd.read_parquet, []
+    monkeypatch.setattr(pd, "read_parquet", lambda path: calls.append(path) or read(path))
+    read_table(path, "Survived")
+
+    assert calls == [path]
+
+
 def test_a_picture_is_no_csv_file(tmp_path):
     path = tmp_path / "picture.csv"
     path.write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\xff\xfe\x00")
@@ -151,30 +177,30 @@ def test_dates_and_lists_of_a_parquet_file_are_named(tmp_path):
 
 def test_decimal_commas_are_numbers_where_something_else_divides_columns(write):
     path = write("size;n;town;y\n1,5;1;a,1;u\n2;2;b;v\n-0,25;;c;u\n")
-    X, _ = read_table(path, "y")
+    X, _, call = read_table(path, "y")
 
     assert X["size"].tolist() == [1.5, 2, -0.25] and X["town"].tolist() == ["a,1", "b", "c"]
-    pd.testing.assert_frame_equal(eval(call_that_reads(path), {"pd": pd})[X.columns], X)
+    pd.testing.assert_frame_equal(eval(call, {"pd": pd})[X.columns], X)
 
 
 def test_a_first_column_that_counts_rows_is_left_out_with_a_warning(tmp_path):
     path = str(tmp_path / "table.csv")
     _TABLE.to_csv(path)
     with pytest.warns(UserWarning, match="the first column, without a name, counts rows"):
-        X, _ = read_table(path, "Survived")
+        X, _, call = read_table(path, "Survived")
 
     assert list(X.columns) == ["age", "town, old", "zip"]
-    pd.testing.assert_frame_equal(eval(call_that_reads(path), {"pd": pd})[X.columns], X)
+    pd.testing.assert_frame_equal(eval(call, {"pd": pd})[X.columns], X)
 
 
 def test_an_index_with_a_name_is_a_column(tmp_path):
     pytest.importorskip("pyarrow")
     path = str(tmp_path / "table.parquet")
     _TABLE.set_index("zip").to_parquet(path)
-    X, _ = read_table(path, "Survived")
+    X, _, call = read_table(path, "Survived")
 
     assert X["zip"].tolist() == [1, 2, 2, 1]
-    assert list(eval(call_that_reads(path), {"pd": pd}).columns[:1]) == ["zip"]
+    assert list(eval(call, {"pd": pd}).columns[:1]) == ["zip"]
 
 
 def test_two_columns_of_one_name_are_named(write):
@@ -205,7 +231,7 @@ def test_columns_of_numbers_and_dates_do_not_become_categories(values, message, 
 
 
 def test_few_different_values_are_categories_whatever_they_look_like(write):
-    X, _ = read_table(write("children,y\n0,u\n1,v\n2,u\n3+,v\n"), "y")
+    X, *_ = read_table(write("children,y\n0,u\n1,v\n2,u\n3+,v\n"), "y")
     assert X["children"].tolist() == ["0", "1", "2", "3+"]
 
 

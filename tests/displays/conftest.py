@@ -1,20 +1,22 @@
 """Small models, fitted once; figures are closed after each test."""
 
 import pytest
+from missing import skip_files_without
 from sklearn.decomposition import PCA
 
 from skvae import FisherVectorEncoder, ImagePatches, VAETransformer
 from skvae.comparison.records import Row
 from skvae.comparison.results import FeatureComparison
 
-matplotlib = pytest.importorskip("matplotlib", reason="needs the extra 'plot'")
-matplotlib.use("Agg")
+pytest_pycollect_makemodule = skip_files_without("matplotlib", "needs the extra 'plot'")
 
 
 @pytest.fixture(autouse=True)
 def closed_figures():
+    import matplotlib
     import matplotlib.pyplot as plt
 
+    matplotlib.use("Agg")
     yield
     plt.close("all")
 

@@ -3,13 +3,16 @@
 from contextlib import contextmanager
 
 import pytest
+from missing import skip_files_without
 
-torch = pytest.importorskip("torch", reason="needs torch")
+pytest_pycollect_makemodule = skip_files_without("torch", "needs torch")
 
 
 @pytest.fixture(autouse=True)
 def one_thread():
     """Several threads of torch wait for each other, a hundred times too long on busy cores."""
+    import torch
+
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
