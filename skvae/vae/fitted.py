@@ -13,11 +13,12 @@ from skvae.data.row_facts import facts_of
 from skvae.data.rows import PreparedRows, output_dtype
 from skvae.vae.columns import Columns
 from skvae.vae.conditions import Conditions
-from skvae.vae.descriptions import Likelihood, likelihood_of
+from skvae.vae.descriptions import likelihood_of
 from skvae.vae.latent import LatentPrior
 from skvae.vae.missing import log_jacobians
 from skvae.vae.numpy_model import NumpyModel
 from skvae.vae.overflow import check_answer
+from skvae.vae.part_types import Likelihood
 from skvae.vae.scaling import Scaling
 from skvae.vae.seeds import FEATURES, stream_seed
 from skvae.vae.support import check_support, within_support

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from skvae.vae.descriptions import LIKELIHOODS, NETWORKS, PRIORS, Network, likelihood_of, prior_of
+from skvae.vae.descriptions import LIKELIHOODS, NETWORKS, PRIORS, likelihood_of, prior_of
+from skvae.vae.part_types import Network
 
 __all__ = ["check_options", "check_unchanged"]
 

@@ -44,7 +44,14 @@ from skvae.vae.attributes import (
     without_learned,
 )
 from skvae.vae.columns import Columns
-from skvae.vae.descriptions import LIKELIHOODS, NETWORKS, PRIORS, Likelihood, Network
+from skvae.vae.descriptions import (
+    LIKELIHOODS,
+    NETWORKS,
+    PRIORS,
+    LikelihoodName,
+    NetworkName,
+    PriorName,
+)
 from skvae.vae.epochs import Arrays, Epoch, Fit, Listener, Start
 from skvae.vae.fit_data import (
     Given,
@@ -56,19 +63,11 @@ from skvae.vae.fit_data import (
 from skvae.vae.fitted import N_REFINEMENT, FittedVAE
 from skvae.vae.imputation import ImputationMixin
 from skvae.vae.options import check_options
+from skvae.vae.part_types import Likelihood, Network
 from skvae.vae.specification import Specification
 
 __all__ = ["VAETransformer", "fit_told"]
 
-LikelihoodName: TypeAlias = Literal[
-    "auto",
-    "bernoulli",
-    "gaussian",
-    "gaussian_diag",
-    "poisson",
-    "negative_binomial",
-    "categorical",
-]
 # A name, what describes the columns, and which ones.
 ColumnLikelihoods: TypeAlias = Sequence[tuple[str, Any, Any]]
 
@@ -426,7 +425,7 @@ class VAETransformer(
         self,
         n_components: int = 32,
         *,
-        network: Literal["mlp", "conv"] | Network | tuple[Callable[..., Any], ...] = "mlp",
+        network: NetworkName | Network | tuple[Callable[..., Any], ...] = "mlp",
         image_shape: Sequence[int] | None = None,
         hidden_layer_sizes: int | Sequence[int] | IntArray = (200, 200),
         activation: Literal["relu", "tanh"] = "relu",
@@ -435,7 +434,7 @@ class VAETransformer(
         conditional: Literal["prior", "decoder"] | None = None,
         conditions: Any = None,
         label_weight: float = 0.0,
-        prior: Literal["normal", "mixture"] | Callable[..., Any] = "normal",
+        prior: PriorName | Callable[..., Any] = "normal",
         n_prior_components: int = 10,
         variational: bool = True,
         beta: float = 1.0,
