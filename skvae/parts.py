@@ -6,8 +6,8 @@ The descriptions need no torch, which the bases of modules import when they are 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from skvae.vae.descriptions import Likelihood, Network, NetworkSizes
 from skvae.vae.numpy_networks import Linear, mlp_layers
+from skvae.vae.part_types import Likelihood, Network, NetworkSizes
 
 if TYPE_CHECKING:
     from skvae.vae.nn.prior_bases import GaussianMixturePrior, Prior

@@ -19,6 +19,7 @@ __all__ = [
     "circle",
     "defining",
     "estimator_parameters",
+    "having",
     "import_graph",
     "imports_at_top",
     "inherited_private_reads",
@@ -243,6 +244,18 @@ def defining(sources, classes):
         for module, source in sources.items()
         for node in source.tree.body
         if isinstance(node, ast.ClassDef) and node.name in classes
+    }
+
+
+def having(sources, methods):
+    """Names of the classes that define all of some methods themselves, protocols left out."""
+    return {
+        node.name
+        for source in sources.values()
+        if all(f"def {name}(" in source.text for name in methods)  # parsing takes a second
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.ClassDef) and "Protocol" not in map(_name_of, node.bases)
+        if methods <= {part.name for part in node.body if isinstance(part, ast.FunctionDef)}
     }
 
 

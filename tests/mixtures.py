@@ -4,7 +4,7 @@ import numpy as np
 
 from skvae.mixture.statistics import Mixture
 
-__all__ = ["assert_same_mixture", "blobs", "random_mixture"]
+__all__ = ["assert_same_mixture", "blobs", "random_mixture", "with_holes"]
 
 
 def random_mixture(rng, n_components=4, d=3):
@@ -16,6 +16,11 @@ def random_mixture(rng, n_components=4, d=3):
 
 def blobs(rng, n=2000, d=4):
     return rng.normal(size=(n, d)) + 3 * rng.integers(0, 3, size=(n, 1))
+
+
+def with_holes(rng, X, share=0.3):
+    """X without a share of its values."""
+    return np.where(rng.random(X.shape) < share, np.nan, X).astype(X.dtype)
 
 
 def assert_same_mixture(a, b, rtol=1e-10):

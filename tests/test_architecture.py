@@ -172,7 +172,7 @@ def test_a_gradient_is_named_where_it_is_described_and_converted_and_by_a_vocabu
     sources = {m: s for m, s in SOURCES.items() if room_of(m) == "fisher"}
     allowed = {"fisher.layout", "fisher.conventions", "fisher.vocabulary"}
     if name == "weights":  # those of descriptors, an argument
-        allowed |= {"fisher.set_encoder", "fisher.descriptor_sets"}
+        allowed |= {"fisher.sources", "fisher.descriptor_sets"}
     assert naming(sources, name) <= allowed
 
 

@@ -79,3 +79,11 @@ def test_concepts_are_drawn(name):
     assert (
         len(re.findall(r"!\[[^]]{20,}\]\(concepts/", (ROOT / f"docs/{name}.md").read_text())) >= 2
     )
+
+
+def test_docstrings_say_their_noun():
+    without = re.compile(r'"""(?:The s|S)ame (?:of|for|as)\b.*')
+    texts = {path: path.read_text("utf-8") for path in ROOT.glob("skvae/**/*.py")}
+    assert not {
+        path.name: found for path, text in texts.items() if (found := without.findall(text))
+    }

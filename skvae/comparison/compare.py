@@ -4,11 +4,12 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import joblib
@@ -132,14 +133,8 @@ def compare_features(
     >>> [(row.feature, row.n_dims) for row in comparison.rows]
     [('raw', 64), ('pca', 20)]
     """
-    table = dataset == "table"
-    arrays = check_training(X_train, y_train, table=table)
-    if X_test is None and y_test is None:
-        check_folds(arrays["y_train"], cv)
-        n_folds, n_test = cv, len(arrays["y_train"])
-    else:
-        arrays |= check_test(X_test, y_test, arrays, table=table)
-        n_folds, n_test = None, len(arrays["y_test"])
+    table, ours = dataset == "table", not isinstance(features, Mapping)
+    arrays, n_folds = _check_data(X_train, y_train, X_test, y_test, cv, table=table)
     seeds = _check_seeds(random_state, n_seeds)
     candidates = _check_classifiers(classifiers, TABLE_CLASSIFIERS if table else CLASSIFIERS)
     n_jobs = n_workers(n_jobs)
@@ -151,6 +146,7 @@ def compare_features(
             features, dataset, arrays["X_train"], seed, n_threads
         ).items()
     ]
+    n_test = len(arrays["y_test" if n_folds is None else "y_train"])
     settings = {
         "n_train": len(arrays["y_train"]),
         "n_test": n_test,
@@ -163,26 +159,12 @@ def compare_features(
         "n_jobs": n_jobs,
         "n_threads": n_threads,
     }
-    ours = not isinstance(features, Mapping)
+    common = {"classifiers": candidates, "n_threads": n_threads, "n_folds": n_folds}
+    common |= {"numbered": ours, "verbose": verbose}
     labelled = recipes.LABELLED if ours else set(features)
     start, n_picked_up = time.perf_counter(), 0
     with shared_arrays(arrays) as folder:
-        cells = [
-            Cell(
-                feature=name,
-                transformer=transformer,
-                labelled=name in labelled,
-                numbered=ours,
-                classifiers=candidates,
-                seed=seed,
-                n_threads=n_threads,
-                data=folder,
-                output=folder / f"{index}.jsonl",
-                n_folds=n_folds,
-                verbose=verbose,
-            )
-            for index, (name, seed, transformer) in enumerate(transformers)
-        ]
+        cells = _cells(transformers, labelled, folder, common)
         if checkpoint is not None:
             cells = _kept(cells, arrays, checkpoint)
             n_picked_up = _pick_up(cells, checkpoint, verbose)
@@ -194,6 +176,39 @@ def compare_features(
     settings |= {"n_picked_up": n_picked_up, "seconds": time.perf_counter() - start}
 
     return FeatureComparison(rows, n_test, settings | _environment(), interrupted)
+
+
+def _check_data(
+    X_train: Any, y_train: Any, X_test: Any, y_test: Any, cv: int, *, table: bool
+) -> tuple[dict[str, Any], int | None]:
+    """Arrays by their names, and the folds where there are no test rows."""
+    arrays = check_training(X_train, y_train, table=table)
+    if X_test is None and y_test is None:
+        check_folds(arrays["y_train"], cv)
+        return arrays, cv
+
+    return arrays | check_test(X_test, y_test, arrays, table=table), None
+
+
+def _cells(
+    transformers: Iterable[tuple[str, int, Any]],
+    labelled: Collection[str],
+    folder: Path,
+    common: dict[str, Any],
+) -> list[Cell]:
+    """A cell for each feature and seed, whose rows go to files of the folder."""
+    return [
+        Cell(
+            feature=name,
+            transformer=transformer,
+            labelled=name in labelled,
+            seed=seed,
+            data=folder,
+            output=folder / f"{index}.jsonl",
+            **common,
+        )
+        for index, (name, seed, transformer) in enumerate(transformers)
+    ]
 
 
 def _check_seeds(random_state: int, n_seeds: int) -> range:

@@ -184,18 +184,11 @@ def _run_classifier(
         notes = fit_recording(classifier, feature.train, y)
     with _timed() as predict_time:
         predicted = classifier.predict(feature.test)
-    mistakes = np.flatnonzero(predicted != parts.y_test)
-    error = len(mistakes) / len(parts.y_test)
-    low, high = wilson_interval(error, len(parts.y_test))
-    cell.report(f"{name}: {error:.2%} test error, {chosen}")
     if unconverged:
         notes.append(f"selection: not converged at {'; '.join(unconverged)}")
-
-    return Row(
+    row = Row(
         **common,
-        test_error=error,
-        error_low=low,
-        error_high=high,
+        **_errors(predicted, parts),
         validation_error=validation_error,
         chosen=chosen,
         selection_seconds=selection_time.seconds,
@@ -203,9 +196,25 @@ def _run_classifier(
         predict_seconds=predict_time.seconds,
         peak_memory_mb=_peak_memory_mb(),
         notes=(*feature.notes, *notes),
-        mistakes=tuple(parts.test_rows[mistakes].tolist()),
-        mistaken_for=tuple(predicted[mistakes].tolist()),
     )
+    cell.report(f"{name}: {row.test_error:.2%} test error, {chosen}")
+
+    return row
+
+
+def _errors(predicted: np.ndarray, parts: Parts) -> dict[str, Any]:
+    """What a record says of the mistakes among the test rows."""
+    mistakes = np.flatnonzero(predicted != parts.y_test)
+    error = len(mistakes) / len(parts.y_test)
+    low, high = wilson_interval(error, len(parts.y_test))
+
+    return {
+        "test_error": error,
+        "error_low": low,
+        "error_high": high,
+        "mistakes": tuple(parts.test_rows[mistakes].tolist()),
+        "mistaken_for": tuple(predicted[mistakes].tolist()),
+    }
 
 
 class _Timer:

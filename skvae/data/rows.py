@@ -1,7 +1,7 @@
 """Rows of numbers wherever they lie: one protocol, and one pass that validates and describes."""
 
 from collections.abc import Callable
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from scipy.sparse import issparse
@@ -32,6 +32,7 @@ _DTYPES = [np.float64, np.float32, np.uint8]
 
 Look = Callable[[np.ndarray], None]
 ToMatrix = Callable[[Any], np.ndarray]
+AnyRows = TypeVar("AnyRows", np.ndarray, SparseRows)
 
 
 @runtime_checkable
@@ -216,48 +217,56 @@ def validate_rows(
         which sparse rows do not say.
     """
     if to_matrix is not None:
-        if (n_dims := len(np.shape(X))) != 2:
-            raise ValueError(
-                f"Expected 2D array, got {n_dims}D array instead: X must be a table with the "
-                "columns of fit."
-            )
-        validate_data(estimator, X, skip_check_array=True, reset=reset)
-        matrix = to_matrix(X)
-        if look is not None:
-            for block in row_blocks(matrix):
-                look(block)
-        return matrix
+        return _looked_at(_validate_table(estimator, X, reset, to_matrix), look)
     if yields_blocks(X, type(estimator).__name__):
         return _validate_blocks(estimator, X, reset, look)
     if isinstance(X, np.ndarray) and memory_map_of(X) is not None:
-        mapped = MappedRows(
-            validate_data(estimator, numbers(X), ensure_all_finite=False, reset=reset)
-        )
-        first_row = 0
-        for block in row_blocks(mapped):
-            with placed(block, first_row):
-                assert_all_finite(
-                    block, allow_nan=True, estimator_name=type(estimator).__name__, input_name="X"
-                )
-            first_row += len(block)
-            if look is not None:
-                look(block)
-        return mapped
+        return _validate_map(estimator, X, reset, look)
     # Of sparse rows it is said where what is not finite lies.
     finite = {"ensure_all_finite": False} if issparse(X) else MISSING_ALLOWED
-    rows: Any = validate_numbers(
+    found: Any = validate_numbers(
         estimator, X, kept=_DTYPES, reset=reset, accept_sparse="csr", **finite
     )
-    if issparse(rows):
-        check_finite(rows)
-        rows = SparseRows(rows)
+    if issparse(found):
+        check_finite(found)
+        return _looked_at(SparseRows(found), look)
+    array: np.ndarray = found
+
+    return _looked_at(array, look)
+
+
+def _looked_at(rows: AnyRows, look: Look | None) -> AnyRows:
+    """The rows, once all of them have been shown."""
     if look is not None:
         for block in row_blocks(rows):
             look(block)
 
-    validated: np.ndarray | SparseRows = rows
+    return rows
 
-    return validated
+
+def _validate_table(estimator: Any, X: Any, reset: bool, to_matrix: ToMatrix) -> np.ndarray:
+    if (n_dims := len(np.shape(X))) != 2:
+        raise ValueError(
+            f"Expected 2D array, got {n_dims}D array instead: X must be a table with the "
+            "columns of fit."
+        )
+    validate_data(estimator, X, skip_check_array=True, reset=reset)
+
+    return to_matrix(X)
+
+
+def _validate_map(estimator: Any, X: np.ndarray, reset: bool, look: Look | None) -> MappedRows:
+    name = type(estimator).__name__
+    rows = MappedRows(validate_data(estimator, numbers(X), ensure_all_finite=False, reset=reset))
+    first_row = 0
+    for block in row_blocks(rows):
+        with placed(block, first_row):
+            assert_all_finite(block, allow_nan=True, estimator_name=name, input_name="X")
+        first_row += len(block)
+        if look is not None:
+            look(block)
+
+    return rows
 
 
 def _validate_blocks(estimator: Any, X: Any, reset: bool, look: Look | None) -> IteratedRows:

@@ -43,8 +43,9 @@ from skvae.fisher.decoding import DecodingMixin
 from skvae.fisher.energy import energies
 from skvae.fisher.layout import GRADIENTS
 from skvae.fisher.parts import fitted_model
-from skvae.fisher.set_encoder import SetEncoder, Spatial
+from skvae.fisher.set_encoder import SetEncoder
 from skvae.fisher.sets import PackedSets, Sets, single_sets
+from skvae.fisher.spatial import Spatial
 from skvae.mixture.assignment import Assignment
 from skvae.mixture.estimator import DiagonalGaussianMixture, with_parameters
 from skvae.mixture.statistics import Mixture

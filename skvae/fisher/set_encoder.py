@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import replace
 from numbers import Integral, Real
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import TransformerMixin
@@ -26,10 +26,9 @@ from skvae._sklearn import (
 from skvae._typing import ArrayLike, BlocksLike, Constraints, FloatArray, Names, SetsLike
 from skvae.compute.sizes import N_JOBS, check_memory
 from skvae.compute.threads import single_threaded
-from skvae.data.blocks import lazy_blocks
-from skvae.data.containers import MISSING_ALLOWED, check_numbers, is_dask, validate_numbers
+from skvae.data.containers import is_dask, validate_numbers
 from skvae.data.repeats import order_if_repeated
-from skvae.data.weights import check_weights, moderate, repeated_rows
+from skvae.data.weights import moderate, repeated_rows
 from skvae.fisher.codec import Codec
 from skvae.fisher.coordinates import Move
 from skvae.fisher.dask_sets import head_of_array, lazy_vectors
@@ -37,14 +36,13 @@ from skvae.fisher.interpretation import InterpretationMixin
 from skvae.fisher.parts import check_learns, fitted_clone, is_fitted, naming_missing_values
 from skvae.fisher.reduction import Reduction
 from skvae.fisher.set_input import SetInputMixin
-from skvae.fisher.sets import PackedSets, Sets, check_positions
-from skvae.fisher.spatial import check_placed, pyramid_size
+from skvae.fisher.sets import PackedSets, Sets
+from skvae.fisher.sources import read_one_set
+from skvae.fisher.spatial import check_placed, check_spatial, levels_of, pyramid_size
 from skvae.fisher.vectors import SetVectors
 from skvae.mixture.magnitudes import cast, squarable
 
-__all__ = ["SetEncoder", "Spatial"]
-
-Spatial: TypeAlias = str | tuple[int | str, ...] | list[int | str] | None
+__all__ = ["SetEncoder"]
 
 
 class SetEncoder(SetInputMixin, InterpretationMixin, TransformerMixin, Estimator):
@@ -311,13 +309,7 @@ class SetEncoder(SetInputMixin, InterpretationMixin, TransformerMixin, Estimator
         self._learn_model(local, move, sample.weights)
 
     def _check_options(self) -> None:
-        if not isinstance(self.spatial, (str, type(None))) and not (
-            self.spatial and all(g == "xy" or (_is_whole(g) and g > 0) for g in self.spatial)
-        ):
-            raise ValueError(
-                f"spatial={self.spatial!r} must be 'xy', None or a tuple of positive integers, the "
-                "cells per side of each level of a pyramid, with or without 'xy' among them."
-            )
+        check_spatial(self.spatial)
         check_memory(8 * pyramid_size(self._levels), f"spatial={self.spatial!r}")
         if self._n_model_components > self.max_descriptors:
             raise ValueError(
@@ -327,9 +319,7 @@ class SetEncoder(SetInputMixin, InterpretationMixin, TransformerMixin, Estimator
 
     @property
     def _levels(self) -> tuple[int, ...]:
-        if self.spatial is None:
-            return (1,)
-        return tuple(int(g) for g in self.spatial if _is_whole(g)) or (1,)
+        return levels_of(self.spatial)
 
     @property
     def _is_placed(self) -> bool:
@@ -460,33 +450,15 @@ class SetEncoder(SetInputMixin, InterpretationMixin, TransformerMixin, Estimator
         self, descriptors: BlocksLike, positions: Any, weights: Any = None
     ) -> tuple[Any, PackedSets]:
         """Blocks of the descriptors of one set, and what it has beside them."""
-        lazy = lazy_blocks(descriptors)
-        head = check_numbers(
-            descriptors if lazy is None else lazy.head,
-            "descriptors",
-            ensure_min_samples=0,
-            **MISSING_ALLOWED,
-        )
-        if head.shape[1] != self._n_local:
+        if self._is_placed and positions is None:
+            positions = getattr(self.extractor_, "positions_", None)
+        if self._is_placed and positions is None:
             raise ValueError(
-                f"descriptors have {head.shape[1]} features; this encoder was fitted on "
-                f"{self._n_local}."
+                f"spatial={self.spatial!r} needs positions of the descriptors, for the "
+                "extractor has no positions_ of its own."
             )
-        blocks: Any = [head] if lazy is None else lazy
-        if not self._is_placed:
-            positions = None
-        else:
-            if positions is None:
-                positions = getattr(self.extractor_, "positions_", None)
-            if positions is None:
-                raise ValueError(
-                    f"spatial={self.spatial!r} needs positions of the descriptors, for the "
-                    "extractor has no positions_ of its own."
-                )
-            positions = check_positions(positions, sum(map(len, blocks)), self._n_positions)
-        if weights is not None:
-            weights = check_weights(weights, sum(map(len, blocks)), "weights", "descriptor")
-        return blocks, PackedSets.one(head, positions, weights)
+        n_positions = self._n_positions if self._is_placed else None
+        return read_one_set(descriptors, positions, weights, self._n_local, n_positions)
 
     @property
     def _n_features_out(self) -> int:
@@ -506,7 +478,3 @@ class SetEncoder(SetInputMixin, InterpretationMixin, TransformerMixin, Estimator
         """
         check_is_fitted(self)
         return self._codec().feature_names()
-
-
-def _is_whole(number: object) -> bool:
-    return isinstance(number, Integral) and not isinstance(number, bool)

@@ -5,18 +5,20 @@ from typing import Any
 import numpy as np
 
 from skvae._typing import Array, IntArray
+from skvae.data.blocks import lazy_blocks
 from skvae.data.containers import MISSING_ALLOWED, check_numbers, float_type, is_frame
 from skvae.data.maps import memory_map_of
 from skvae.data.sequences import inner_ndim, is_table, outer_ndim, sequence_of
 from skvae.data.tables import column_names
+from skvae.data.weights import check_weights
 from skvae.fisher.items import ItemsOfSequence
 from skvae.fisher.mapped_sets import MappedSets
 from skvae.fisher.packing import check_sets, concatenate_sets, type_of_sets
 from skvae.fisher.sequence_sets import SequenceSets
-from skvae.fisher.sets import PackedSets
+from skvae.fisher.sets import PackedSets, check_positions
 from skvae.mixture.missing import has_missing
 
-__all__ = ["is_table_in_memory", "read_items", "read_sets", "sequence_of_sets"]
+__all__ = ["is_table_in_memory", "read_items", "read_one_set", "read_sets", "sequence_of_sets"]
 
 
 def sequence_of_sets(X: Any, reader: str) -> Any:
@@ -165,6 +167,53 @@ def read_items(items: ItemsOfSequence, width: int | None = None) -> tuple[Sequen
         if not np.any(source.sizes):
             raise ValueError("X holds no descriptors: every set is empty.")
     return source, np.empty((0, source.width), source.dtype)
+
+
+def read_one_set(
+    descriptors: Any, positions: Any, weights: Any, width: int, n_positions: int | None
+) -> tuple[Any, PackedSets]:
+    """Validate a single set, which may come in blocks.
+
+    Parameters
+    ----------
+    descriptors : array-like or iterable of blocks, of shape (n, d)
+        A block of a memory map or an iterable is in memory at a time.
+    positions : array-like of shape (n, p) or None
+        Where they lie.
+    weights : array-like of shape (n,) or None
+        How much each counts.
+    width : int
+        The d that is wanted.
+    n_positions : int or None
+        The p that is wanted; None ignores positions.
+
+    Returns
+    -------
+    blocks : iterable of ndarray of shape (n_i, d)
+    beside : PackedSets
+        One set of the first descriptors, or of all in memory, with the positions and weights of
+        all.
+
+    Raises
+    ------
+    ValueError
+        If descriptors have another d, or positions or weights do not match.
+    """
+    lazy = lazy_blocks(descriptors)
+    in_memory = descriptors if lazy is None else lazy.head
+    head = check_numbers(in_memory, "descriptors", ensure_min_samples=0, **MISSING_ALLOWED)
+    if head.shape[1] != width:
+        raise ValueError(
+            f"descriptors have {head.shape[1]} features; this encoder was fitted on {width}."
+        )
+    blocks: Any = [head] if lazy is None else lazy
+    if n_positions is None:
+        positions = None
+    else:
+        positions = check_positions(positions, sum(map(len, blocks)), n_positions)
+    if weights is not None:
+        weights = check_weights(weights, sum(map(len, blocks)), "weights", "descriptor")
+    return blocks, PackedSets.one(head, positions, weights)
 
 
 def _check_levels(X: Any) -> None:

@@ -2,13 +2,56 @@
 
 from functools import cache, reduce
 from math import lcm
-from typing import Any
+from numbers import Integral
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from skvae._typing import FloatArray, IntArray
 
-__all__ = ["cells_of", "check_placed", "n_cells", "pyramid", "pyramid_size", "sort_by_cell"]
+__all__ = [
+    "Spatial",
+    "cells_of",
+    "check_placed",
+    "check_spatial",
+    "levels_of",
+    "n_cells",
+    "pyramid",
+    "pyramid_size",
+    "sort_by_cell",
+]
+
+# "xy", the levels of a pyramid, or both: the parameter of encoders.
+Spatial: TypeAlias = str | tuple[int | str, ...] | list[int | str] | None
+
+
+def check_spatial(spatial: Any) -> None:
+    """Raise an error unless a parameter ``spatial`` is one."""
+    if not isinstance(spatial, (str, type(None))) and not (
+        spatial and all(g == "xy" or (_is_whole(g) and g > 0) for g in spatial)
+    ):
+        raise ValueError(
+            f"spatial={spatial!r} must be 'xy', None or a tuple of positive integers, the "
+            "cells per side of each level of a pyramid, with or without 'xy' among them."
+        )
+
+
+def levels_of(spatial: Spatial) -> tuple[int, ...]:
+    """Cells per side of each level of the pyramid, one of one cell where there is none.
+
+    Examples
+    --------
+    >>> from skvae.fisher.spatial import levels_of
+    >>> levels_of((1, 3, "xy")), levels_of("xy")
+    ((1, 3), (1,))
+    """
+    if spatial is None:
+        return (1,)
+    return tuple(int(g) for g in spatial if _is_whole(g)) or (1,)
+
+
+def _is_whole(number: object) -> bool:
+    return isinstance(number, Integral) and not isinstance(number, bool)
 
 
 def n_cells(levels: tuple[int, ...]) -> int:

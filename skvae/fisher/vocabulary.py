@@ -13,7 +13,8 @@ from skvae.data.weights import repeated_rows
 from skvae.fisher.codec import Codec
 from skvae.fisher.coordinates import Move
 from skvae.fisher.parts import fitted_model
-from skvae.fisher.set_encoder import SetEncoder, Spatial
+from skvae.fisher.set_encoder import SetEncoder
+from skvae.fisher.spatial import Spatial
 from skvae.fisher.words import check_near, has_far_words, learn, usual_distance, warn_of_units
 from skvae.mixture.assignment import Assignment
 from skvae.mixture.missing import filled

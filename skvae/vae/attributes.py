@@ -26,6 +26,7 @@ __all__ = [
     "learned",
     "names_of",
     "optimizer_of",
+    "parameter_of_fit",
     "settled_of",
     "start_of",
     "with_optimizer",
@@ -54,6 +55,11 @@ def settled_of(attributes: Attributes) -> Settled | None:
     units = attributes["mean_"], attributes["scale_"]
 
     return Settled(attributes["_architecture"], *units, attributes["_settled"])
+
+
+def parameter_of_fit(attributes: Attributes, name: str) -> Any:
+    """A parameter as it was in the fit, or as it is where there was none."""
+    return attributes.get("_settled", attributes)[name]
 
 
 def start_of(attributes: Attributes, optimizer: Arrays | None = None) -> Start:

@@ -112,7 +112,7 @@ class Categories:
             than the categories, such as text where those are numbers.
         """
         numbers: dict[Any, int] = {}
-        codes = np.array([numbers.setdefault(value, len(numbers)) for value in values])
+        places = np.array([numbers.setdefault(value, len(numbers)) for value in values])
         rows = np.full((len(numbers), len(self.values)), np.nan)
         known = np.array([not is_missing(value) for value in numbers], bool)
         if known.any():
@@ -125,7 +125,7 @@ class Categories:
             except (TypeError, ValueError) as error:
                 raise ValueError(f"The categories of column {name!r} of X: {error}") from error
 
-        x: np.ndarray = rows[codes]
+        x: np.ndarray = rows[places]
 
         return x
 

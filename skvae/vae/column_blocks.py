@@ -8,12 +8,8 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import OneHotEncoder
 
-from skvae.vae.descriptions import (
-    LIKELIHOODS,
-    Likelihood,
-    is_categorical,
-    likelihood_of_column,
-)
+from skvae.vae.descriptions import LIKELIHOODS, is_categorical, likelihood_of_column
+from skvae.vae.part_types import Likelihood
 
 __all__ = ["ColumnBlock", "named_blocks", "places_of"]
 

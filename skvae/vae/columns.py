@@ -24,13 +24,13 @@ from skvae.vae.column_blocks import ColumnBlock, named_blocks
 from skvae.vae.conditions import Conditions
 from skvae.vae.descriptions import (
     Blocks,
-    Likelihood,
     automatic_likelihood,
     is_categorical,
     likelihood_of,
     likelihood_of_column,
 )
 from skvae.vae.options import check_unchanged
+from skvae.vae.part_types import Likelihood
 
 __all__ = ["Columns", "columns_of"]
 

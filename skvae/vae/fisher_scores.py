@@ -14,7 +14,7 @@ from skvae._refit import fitted_aside
 from skvae._sklearn import fit_context
 from skvae._typing import Constraints, FloatArray, Names
 from skvae.data.rows import PreparedRows, evenly_spaced, output_dtype, read_rows, validate_rows
-from skvae.vae.fitted import settled
+from skvae.vae.attributes import parameter_of_fit
 from skvae.vae.transformer import VAETransformer
 
 __all__ = ["FisherScores"]
@@ -138,7 +138,7 @@ class FisherScores(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator)
             If the model is a plain autoencoder, has no linear layer at the encoder's end or cannot
             be fitted, or float32 cannot hold a row. The fit before stays.
         """
-        if not settled(vars(self.vae), "variational"):
+        if not parameter_of_fit(vars(self.vae), "variational"):
             raise ValueError(
                 "vae has variational=False, a plain autoencoder without the KL term whose gradient "
                 "the scores are. Use variational=True."

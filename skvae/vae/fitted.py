@@ -13,11 +13,12 @@ from skvae.data.row_facts import facts_of
 from skvae.data.rows import PreparedRows, output_dtype
 from skvae.vae.columns import Columns
 from skvae.vae.conditions import Conditions
-from skvae.vae.descriptions import Likelihood, likelihood_of
+from skvae.vae.descriptions import likelihood_of
 from skvae.vae.latent import LatentPrior
 from skvae.vae.missing import log_jacobians
 from skvae.vae.numpy_model import NumpyModel
-from skvae.vae.overflow import check_answer
+from skvae.vae.overflow import cast, check_answer
+from skvae.vae.part_types import Likelihood
 from skvae.vae.scaling import Scaling
 from skvae.vae.seeds import FEATURES, stream_seed
 from skvae.vae.support import check_support, within_support
@@ -25,7 +26,7 @@ from skvae.vae.support import check_support, within_support
 if TYPE_CHECKING:
     from skvae.vae.nn.trained import TorchModel
 
-__all__ = ["N_REFINEMENT", "FittedVAE", "Inference", "cast", "settled"]
+__all__ = ["N_REFINEMENT", "FittedVAE", "Inference"]
 
 # Draws per row by which the true posterior, and p(x|y) of a predicted class, are estimated.
 N_REFINEMENT = 50
@@ -39,17 +40,6 @@ class Inference(Protocol):
 
     def decode(self, Z: np.ndarray, finish: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """What ``finish`` makes of E[x] for rows of the decoder's input, tile by tile."""
-
-
-def settled(attributes: Mapping[str, Any], name: str) -> Any:
-    """A parameter as it was in the fit, or as it is where there was none."""
-    return attributes.get("_settled", attributes)[name]
-
-
-def cast(x: np.ndarray, dtype: Any) -> np.ndarray:
-    """Numbers in another type; what it cannot hold becomes infinite."""
-    with np.errstate(over="ignore"):
-        return x.astype(dtype, copy=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -281,8 +271,8 @@ class FittedVAE:
         elif self.labels_in_decoder:
             assert self.n_classes is not None and y is not None
             Z = np.hstack([Z, np.eye(self.n_classes)[y]])
-        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
-            return Z.astype(np.float32, copy=False)
+
+        return cast(Z, np.float32)
 
     def draw(self, Z: np.ndarray, y: np.ndarray | None, seed: int) -> np.ndarray:
         """One draw of x for each latent point and class, in the user's units, (n, n_features)."""

@@ -12,19 +12,21 @@ from skvae.compute.sizes import check_memory
 from skvae.data.containers import numbers
 from skvae.data.rows import output_dtype, validate_rows
 from skvae.data.weights import check_weights, moderate
+from skvae.vae.attributes import parameter_of_fit
 from skvae.vae.classification import log_class_probabilities
 from skvae.vae.conditions import between
-from skvae.vae.fitted import N_REFINEMENT, FittedVAE, cast, settled
+from skvae.vae.fitted import N_REFINEMENT, FittedVAE
 from skvae.vae.labels import encode_labels
-from skvae.vae.overflow import check_answer
+from skvae.vae.overflow import cast, check_answer
 from skvae.vae.seeds import SAMPLE, stream_seed
+from skvae.vae.told import told_classes, told_conditions, told_to_draw
 
 __all__ = ["GenerativeMixin", "is_generative"]
 
 
 def is_generative(self: Any) -> Literal[True]:
     """True for models with a density, an AttributeError for others."""
-    if not settled(vars(self), "variational"):
+    if not parameter_of_fit(vars(self), "variational"):
         raise AttributeError(
             "variational=False is a plain autoencoder, which has no density: score, "
             "score_samples, sample and impute need variational=True."
@@ -35,7 +37,7 @@ def is_generative(self: Any) -> Literal[True]:
 def _has_classes(self: Any) -> Literal[True]:
     attributes = vars(self)
     is_told = "_settled" not in attributes and attributes["conditions"] is not None
-    if settled(attributes, "conditional") is None or is_told:
+    if parameter_of_fit(attributes, "conditional") is None or is_told:
         raise AttributeError(
             "conditional=None, or one of conditions=, knows no classes to predict; put a "
             "classifier behind the features instead."
@@ -90,12 +92,10 @@ class GenerativeMixin:
         told: np.ndarray | None = None
         values: list[np.ndarray] = []
         if fitted.conditions is not None:
-            told, values = self._conditions(None, y, len(Z))
+            told, values = told_conditions(fitted.conditions, None, y, len(Z))
         elif fitted.labels_in_decoder and y is not None:
-            told = self._class_numbers(y, len(Z))
-
+            told = told_classes(y, self.classes_, len(Z))
         Z = Z[:, :d]
-
         decoded = fitted.decode(Z, told, Z.dtype)
 
         return fitted.to_given(
@@ -164,7 +164,7 @@ class GenerativeMixin:
         """
         if n_steps < 2:
             raise ValueError(f"n_steps must be at least 2, the two ends, got {n_steps}.")
-        conditional = settled(vars(self), "conditional")
+        conditional = parameter_of_fit(vars(self), "conditional")
         fitted = self.fitted_
         is_told = conditional is not None or fitted.conditions is not None
         if X_b is None and (y_b is None or not is_told):
@@ -178,12 +178,11 @@ class GenerativeMixin:
             b, told_b, values_b = self._latent(X_b, self._rows(X_b), y_b)
             check_consistent_length(rows, b)
         elif fitted.conditions is not None:
-            b, (told_b, values_b) = a, self._conditions(X_a, y_b, len(rows))
+            b, (told_b, values_b) = a, told_conditions(fitted.conditions, X_a, y_b, len(rows))
         else:
-            b, told_b, values_b = a, self._class_numbers(y_b, len(rows)), []
+            b, told_b, values_b = a, told_classes(y_b, self.classes_, len(rows)), []
             if conditional == "prior":
-                own = self._found(rows) if y_a is None else self._class_numbers(y_a, len(rows))
-                b = fitted.mixture_prior().move(a, own, told_b)
+                b = fitted.mixture_prior().move(a, self._classes_of(rows, y_a), told_b)
         ends = fitted.decoder_input(a, told_a), fitted.decoder_input(b, told_b)
         t = np.linspace(0, 1, n_steps, dtype=np.float32)[:, None]
         path = (1 - t) * ends[0][:, None] + t * ends[1][:, None]  # (n, n_steps, inputs)
@@ -311,7 +310,8 @@ class GenerativeMixin:
         if random_state is not None:
             seed = int(check_random_state(random_state).randint(2**31 - 1))
         rng = np.random.default_rng(seed)
-        told, values = self._to_draw(n_samples, y, rng)
+        classes = self.classes_ if fitted.n_classes else None
+        told, values = told_to_draw(fitted, classes, n_samples, y, rng)
         Z = fitted.draw_latent(n_samples if told is None else len(told), told, rng)
         if draw:
             return fitted.to_given(fitted.draw(Z, told, seed), conditions=values)
@@ -383,25 +383,13 @@ class GenerativeMixin:
         fitted = self.fitted_
         Z = fitted.encode(rows)
         if fitted.conditions is not None:
-            return Z, *self._conditions(X, y, len(rows))
-        if not fitted.labels_in_decoder:
-            return Z, None, []
+            return Z, *told_conditions(fitted.conditions, X, y, len(rows))
 
-        return Z, self._found(rows) if y is None else self._class_numbers(y, len(rows)), []
+        return Z, self._classes_of(rows, y) if fitted.labels_in_decoder else None, []
 
-    def _conditions(
-        self, X: Any, y: Any = None, n_samples: int | None = None
-    ) -> tuple[np.ndarray | None, list[np.ndarray]]:
-        """Conditions for the decoder, and their values: those of the table y, or of X without."""
-        conditions = self.fitted_.conditions
-        if conditions is None:
-            return None, []
-        if X is None or y is not None:
-            values = conditions.of_table(y, n_samples)
-            return conditions.to_matrix(values, "y"), values
-        values = conditions.of_rows(X)
-
-        return conditions.to_matrix(values), values
+    def _classes_of(self, rows: Any, y: Any) -> np.ndarray:
+        """Class numbers of admitted rows, those that are found where y is None."""
+        return self._found(rows) if y is None else told_classes(y, self.classes_, len(rows))
 
     def _log_proba(self, X: Any) -> np.ndarray:
         return log_class_probabilities(self.fitted_, X, N_REFINEMENT)
@@ -412,40 +400,9 @@ class GenerativeMixin:
 
         return found
 
-    def _to_draw(
-        self, n_samples: int, y: Any, rng: np.random.Generator
-    ) -> tuple[np.ndarray | None, list[np.ndarray]]:
-        """Classes or conditions of rows to generate, and the values of conditions."""
-        fitted = self.fitted_
-        if fitted.conditions is not None:
-            return self._conditions(None, y, None if n_samples == 1 else n_samples)
-        if fitted.n_classes is None:
-            if y is not None:
-                raise ValueError("sample(y=...) needs a fit with conditional=.")
-
-            return None, []
-        if y is None:
-            return rng.choice(fitted.n_classes, n_samples, p=fitted.class_frequencies), []
-
-        n_samples = len(y) if np.ndim(y) and n_samples == 1 else n_samples
-
-        return self._class_numbers(y, n_samples), []
-
-    def _class_numbers(self, y: Any, n_samples: int) -> np.ndarray:
-        """Class numbers of a label for all rows, or of one for each, (n_samples,)."""
-        class_numbers = encode_labels([y] if np.ndim(y) == 0 else y, self.classes_)
-        if np.ndim(y) == 0:
-            class_numbers = class_numbers.repeat(n_samples)
-        if len(class_numbers) != n_samples:
-            raise ValueError(f"y has {len(class_numbers)} labels, but n_samples={n_samples}.")
-        if (class_numbers < 0).any():
-            raise ValueError("y must hold labels of classes; -1 means unlabelled.")
-
-        return class_numbers
-
     def _row_scores(self, X: Any, y: Any, n_importance: int | None) -> np.ndarray:
         rows, fitted = self._rows(X, scored=True), self.fitted_
-        told, _ = self._conditions(X)
+        told, _ = told_conditions(fitted.conditions, X)
         if fitted.n_classes is not None and y is not None:
             told = encode_labels(y, self.classes_)
             check_consistent_length(rows, told)

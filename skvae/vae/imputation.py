@@ -13,6 +13,7 @@ from skvae.data.frames import with_values_of
 from skvae.vae.generative import GenerativeMixin, is_generative
 from skvae.vae.labels import encode_labels
 from skvae.vae.seeds import IMPUTE, stream_seed
+from skvae.vae.told import told_conditions
 
 __all__ = ["ImputationMixin"]
 
@@ -95,7 +96,7 @@ class ImputationMixin(GenerativeMixin):
         seed = stream_seed(fitted.seed, IMPUTE)
         if random_state is not None:
             seed = int(check_random_state(random_state).randint(2**31 - 1))
-        numbers, values = self._conditions(X)
+        numbers, values = told_conditions(fitted.conditions, X)
         if fitted.n_classes is not None and y is not None:
             labels = np.full(len(rows), y) if np.ndim(y) == 0 else y
             numbers = encode_labels(labels, self.classes_)

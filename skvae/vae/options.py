@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from skvae.vae.descriptions import LIKELIHOODS, NETWORKS, PRIORS, Network, likelihood_of, prior_of
+from skvae.vae.descriptions import LIKELIHOODS, NETWORKS, PRIORS, likelihood_of, prior_of
+from skvae.vae.part_types import Network
 
 __all__ = ["check_options", "check_unchanged"]
 
@@ -27,6 +28,7 @@ def check_options(parameters: Mapping[str, Any]) -> None:
     p = SimpleNamespace(**parameters)
     _check_network(p)
     _check_units(p)
+    _check_prior(p)
     _check_objective(p)
 
 
@@ -71,7 +73,7 @@ def _check_units(p: SimpleNamespace) -> None:
         )
 
 
-def _check_objective(p: SimpleNamespace) -> None:
+def _check_prior(p: SimpleNamespace) -> None:
     prior = prior_of(p.prior)
     if p.conditions is not None and p.conditional != "decoder":
         raise ValueError(
@@ -93,6 +95,9 @@ def _check_objective(p: SimpleNamespace) -> None:
             raise ValueError(
                 f"{name}={value!r} is learned through the KL term, which {without} leaves out."
             )
+
+
+def _check_objective(p: SimpleNamespace) -> None:
     for name, value, idle in (
         ("free_bits", p.free_bits, 0),
         ("n_importance", p.n_importance, 1),

@@ -1,18 +1,33 @@
-"""Finite values that float32 cannot compute with: refused by their column and size."""
+"""Finite values that are too large to compute with: made infinite, or refused by their column."""
 
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from skvae.data.row_facts import RowFacts
 from skvae.vae.scaling import Scaling
 
-__all__ = ["check_answer", "check_moments", "check_reach"]
+__all__ = ["cast", "check_answer", "check_moments", "check_reach"]
 
 # Where gradients still have a square in float32: in standard deviations, whose noise may be a
 # thousandth, or as a likelihood sees values that are not standardised.
 _FARTHEST_STANDARDISED = 1e6
 _FARTHEST = 1e15
+
+
+def cast(x: np.ndarray, dtype: DTypeLike) -> np.ndarray:
+    """Numbers in another type; what it cannot hold becomes infinite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.vae.overflow import cast
+    >>> cast(np.array([1.5, 1e300]), np.float32)
+    array([1.5, inf], dtype=float32)
+    """
+    with np.errstate(over="ignore"):
+        return x.astype(dtype, copy=False)
 
 
 def check_moments(facts: RowFacts, names: np.ndarray | None) -> None:

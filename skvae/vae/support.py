@@ -8,7 +8,7 @@ import numpy as np
 from skvae._warnings import warn
 from skvae.data.row_facts import RowFacts, facts_of
 from skvae.data.rows import PreparedRows
-from skvae.vae.descriptions import Likelihood
+from skvae.vae.part_types import Likelihood
 from skvae.vae.value_ranges import in_unit_interval
 
 __all__ = ["check_support", "within_support"]

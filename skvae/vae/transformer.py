@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Sequence
 from copy import copy
-from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, Literal, Self, TypeAlias
@@ -36,39 +35,30 @@ from skvae.vae.attributes import (
     described,
     fitted_value,
     learned,
-    names_of,
     optimizer_of,
-    settled_of,
     start_of,
     with_optimizer,
     without_learned,
 )
 from skvae.vae.columns import Columns
-from skvae.vae.descriptions import LIKELIHOODS, NETWORKS, PRIORS, Likelihood, Network
-from skvae.vae.epochs import Arrays, Epoch, Fit, Listener, Start
-from skvae.vae.fit_data import (
-    Given,
-    check_validation,
-    table_of_fit,
-    training_data,
-    validation_data,
+from skvae.vae.descriptions import (
+    LIKELIHOODS,
+    NETWORKS,
+    PRIORS,
+    LikelihoodName,
+    NetworkName,
+    PriorName,
 )
+from skvae.vae.epochs import Arrays, Epoch, Fit, Listener, Start
+from skvae.vae.fit_data import Given
+from skvae.vae.fit_plan import plan_fit
 from skvae.vae.fitted import N_REFINEMENT, FittedVAE
 from skvae.vae.imputation import ImputationMixin
-from skvae.vae.options import check_options
-from skvae.vae.specification import Specification
+from skvae.vae.part_types import Likelihood, Network
+from skvae.vae.told import told_conditions
 
 __all__ = ["VAETransformer", "fit_told"]
 
-LikelihoodName: TypeAlias = Literal[
-    "auto",
-    "bernoulli",
-    "gaussian",
-    "gaussian_diag",
-    "poisson",
-    "negative_binomial",
-    "categorical",
-]
 # A name, what describes the columns, and which ones.
 ColumnLikelihoods: TypeAlias = Sequence[tuple[str, Any, Any]]
 
@@ -426,7 +416,7 @@ class VAETransformer(
         self,
         n_components: int = 32,
         *,
-        network: Literal["mlp", "conv"] | Network | tuple[Callable[..., Any], ...] = "mlp",
+        network: NetworkName | Network | tuple[Callable[..., Any], ...] = "mlp",
         image_shape: Sequence[int] | None = None,
         hidden_layer_sizes: int | Sequence[int] | IntArray = (200, 200),
         activation: Literal["relu", "tanh"] = "relu",
@@ -435,7 +425,7 @@ class VAETransformer(
         conditional: Literal["prior", "decoder"] | None = None,
         conditions: Any = None,
         label_weight: float = 0.0,
-        prior: Literal["normal", "mixture"] | Callable[..., Any] = "normal",
+        prior: PriorName | Callable[..., Any] = "normal",
         n_prior_components: int = 10,
         variational: bool = True,
         beta: float = 1.0,
@@ -636,7 +626,8 @@ class VAETransformer(
         fitted = self.fitted_
         rows = self._rows(X)
         if self.output == "refined":
-            Z = fitted.draw_posterior(rows, N_REFINEMENT, self._conditions(X)[0])
+            told, _ = told_conditions(fitted.conditions, X)
+            Z = fitted.draw_posterior(rows, N_REFINEMENT, told)
         elif self.output == "sample":
             Z = fitted.draw_posterior(rows)
         else:
@@ -734,38 +725,19 @@ def _train(
     from skvae.vae.training.ranks import ranks_in_use
 
     before = vars(aside)
-    given, columns = table_of_fit(before, parameters, given)
-    conditions = None if columns is None else columns.conditions
-    if columns is not None:
-        parameters = parameters | {"likelihood": columns.likelihood}
-    check_options(parameters)
-    if conditions is not None:  # which stand in the place of labels
-        parameters = parameters | {"conditional": None}
-    check_validation(parameters, own_validation)
-    to_matrix = None
-    if columns is not None:
-        to_matrix = partial(columns.to_matrix, learning="columns_" in before)
-    read = partial(read_rows, aside, unit=parameters["max_value"], to_matrix=to_matrix)
-    data = training_data(read, before, parameters, given, classes, conditions)
-    names = names_of(vars(aside), columns)
-    specification = Specification.of(
+    plan = plan_fit(
+        partial(read_rows, aside),
+        before,
         parameters,
-        data.facts,
-        data.labels,
-        settled=settled_of(before),
-        names=names,
+        given,
+        own_validation,
+        classes=classes,
         n_steps=n_steps,
-        holds_out=own_validation.X is None,
-        n_conditions=0 if conditions is None else conditions.width,
     )
-    validation = validation_data(
-        read, specification, data.labels, own_validation, names, conditions
-    )
-    data = replace(data, validation=validation)
-    start = start_of(before, optimizer)
-    ranks = ranks_in_use()
-    checkpoint = checkpoint_file(parameters, specification, data, start, ranks)
-    aside.__dict__.update(decided(parameters, specification, data.labels, columns))
+    specification, data = plan.specification, plan.data
+    start, ranks = start_of(before, optimizer), ranks_in_use()
+    checkpoint = checkpoint_file(plan.parameters, specification, data, start, ranks)
+    aside.__dict__.update(decided(plan.parameters, specification, data.labels, plan.columns))
     report = EpochReport(specification.n_epochs, parameters["verbose"])
     with scoped_runtime(parameters["n_jobs"]):
         fit = train_vae(

@@ -1,11 +1,15 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from architecture import having, read_package
 from reiterable import Blocks
 from scipy.sparse import coo_matrix, csc_array, csr_array
 from torch.utils.data import DataLoader, TensorDataset
 
+import skvae
 from skvae import VAETransformer
 from skvae.data import maps
 from skvae.data.iterables import BlockPasses, IteratedRows
@@ -133,6 +137,13 @@ def test_every_source_gives_the_same_rows_by_one_protocol(tmp_path, number):
         rows[40:]
         again = rows.anew()
         assert np.array_equal(again[:], NUMBERS) and np.array_equal(rows[45:], NUMBERS[45:])
+
+
+def test_no_source_is_missing_here(tmp_path):
+    package = read_package(Path(skvae.__file__).parent)
+    tried = {type(rows).__name__ for rows in sources(tmp_path)}
+    others = {"DaskRows"}  # images for an extractor
+    assert tried == having(package, {"__len__", "__getitem__", "part"}) - others
 
 
 def test_only_what_is_read_forward_is_sequential(tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from mixtures import random_mixture
+from mixtures import random_mixture, with_holes
 from reiterable import Blocks
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
@@ -27,10 +27,6 @@ ENCODERS = [FisherVectorEncoder, VLADEncoder, BagOfVisualWordsEncoder]
 @pytest.fixture
 def mixture(rng):
     return random_mixture(rng, K, D)
-
-
-def with_holes(rng, X, share=0.3):
-    return np.where(rng.random(X.shape) < share, np.nan, X).astype(X.dtype)
 
 
 def ragged(rng, dtype=np.float64):

@@ -2,11 +2,14 @@
 
 from collections import UserList
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from architecture import having, read_package
 
+import skvae
 from skvae.data.image_sequence import ImageSequence
 from skvae.fisher import sets as sets_
 from skvae.fisher.annotated_sets import AnnotatedSets, SetWeights
@@ -124,6 +127,13 @@ def sets():
 @pytest.fixture(params=SOURCES)
 def source(request, sets, tmp_path):
     return SOURCES[request.param](sets, tmp_path)
+
+
+def test_no_source_is_missing_here(sets, tmp_path):
+    sources = read_package(Path(skvae.__file__).parent)
+    asked_for = {"__len__", "batches", "part", "pull", "sample"}
+    tried = {type(make(sets, tmp_path)).__name__ for make in SOURCES.values()}
+    assert tried == having(sources, asked_for)
 
 
 def assert_are(packed, expected):

@@ -8,7 +8,12 @@ import torch
 from reiterable import Blocks
 
 from skvae import VLADEncoder
-from skvae.fisher.sources import is_table_in_memory, read_sets, sequence_of_sets
+from skvae.fisher.sources import (
+    is_table_in_memory,
+    read_one_set,
+    read_sets,
+    sequence_of_sets,
+)
 
 ONE_SET = [[1.0, 2.0], [3.0, 5.0], [4.0, 4.0]]
 
@@ -171,3 +176,28 @@ def test_a_fit_needs_a_descriptor_and_a_reader_with_a_width_does_not():
         read_sets([np.empty((0, 2))], "VLADEncoder")
     source, head = read_sets([[], []], "VLADEncoder", width=2)
     assert len(source) == 2 and head.shape == source.pull().descriptors.shape == (0, 2)
+
+
+def test_one_set_may_come_in_blocks_and_has_beside_it_what_all_of_them_have():
+    X, places, weights = np.arange(8.0).reshape(4, 2), np.zeros((4, 2)), np.arange(1.0, 5)
+    for given in (X, Blocks(X[:1], X[1:])):
+        blocks, beside = read_one_set(given, places, weights, 2, 2)
+        assert np.array_equal(np.concatenate(list(blocks)), X)
+        assert len(beside) == 1
+        assert len(beside.positions) == len(beside.weights) == 4
+        assert read_one_set(given, None, None, 2, None)[1].positions is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"width": 3}, "descriptors have 2 features; this encoder was fitted on 3"),
+        ({"positions": np.zeros((3, 2))}, "positions"),
+        ({"weights": [1.0, -1.0, 1.0, 1.0]}, "weights"),
+    ],
+)
+def test_what_does_not_belong_to_one_set_is_refused(change, message):
+    given = {"positions": None, "weights": None, "width": 2}
+    given |= {"n_positions": 2 if "positions" in change else None} | change
+    with pytest.raises(ValueError, match=message):
+        read_one_set(np.ones((4, 2)), **given)

@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from skvae.fisher.spatial import cells_of, n_cells, pyramid, sort_by_cell
+from skvae.fisher.spatial import (
+    cells_of,
+    check_spatial,
+    levels_of,
+    n_cells,
+    pyramid,
+    sort_by_cell,
+)
 
 
 def test_cells_are_numbered_row_by_row():
@@ -33,3 +40,18 @@ def test_sorting_keeps_sets_together_and_orders_cells(rng):
             found = order[fine_offsets[3 * i + c] : fine_offsets[3 * i + c + 1]]
             own = np.arange(offsets[i], offsets[i + 1])
             assert found.tolist() == own[cells[own] == c].tolist()
+
+
+@pytest.mark.parametrize(
+    ("spatial", "levels"),
+    [(None, (1,)), ("xy", (1,)), ((1, 2), (1, 2)), ([np.int64(3), "xy"], (3,)), (("xy",), (1,))],
+)
+def test_levels_are_the_numbers_of_the_parameter(spatial, levels):
+    check_spatial(spatial)
+    assert levels_of(spatial) == levels
+
+
+@pytest.mark.parametrize("spatial", [(), (0,), (1, -2), (True,), (1.0,), ("x",)])
+def test_what_is_no_pyramid_is_refused(spatial):
+    with pytest.raises(ValueError, match="must be 'xy', None or a tuple of positive integers"):
+        check_spatial(spatial)

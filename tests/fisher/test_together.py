@@ -4,6 +4,7 @@ from collections import UserList
 
 import numpy as np
 import pytest
+from mixtures import with_holes
 from sklearn.decomposition import IncrementalPCA
 
 from skvae import (
@@ -26,12 +27,8 @@ def weighted(rng):
     return sets, weights, [np.repeat(s, w, axis=0) for s, w in zip(sets, weights, strict=True)]
 
 
-def with_holes(rng, X):
-    return np.where(rng.random(X.shape) < 0.2, np.nan, X)
-
-
 def test_a_weighted_row_with_holes_is_that_row_so_often(rng):
-    X = with_holes(rng, rng.normal(size=(300, 4)) + 3 * np.arange(300)[:, None] % 2)
+    X = with_holes(rng, rng.normal(size=(300, 4)) + 3 * np.arange(300)[:, None] % 2, 0.2)
     weights = rng.integers(0, 4, 300)
     a = DiagonalGaussianMixture(2, random_state=0).fit(X, sample_weight=weights)
     b = DiagonalGaussianMixture(2, random_state=0).fit(np.repeat(X, weights, axis=0))
@@ -42,7 +39,7 @@ def test_a_weighted_row_with_holes_is_that_row_so_often(rng):
 @pytest.mark.parametrize("cls", ENCODERS)
 def test_weighted_descriptors_with_holes_are_these_so_often(rng, cls, weighted):
     sets, weights, _ = weighted
-    sets = [with_holes(rng, s) for s in sets]
+    sets = [with_holes(rng, s, 0.2) for s in sets]
     repeated = [np.repeat(s, w, axis=0) for s, w in zip(sets, weights, strict=True)]
     found = cls(2, random_state=0).fit_transform(sets, sample_weight=weights)
     np.testing.assert_allclose(found, cls(2, random_state=0).fit_transform(repeated), rtol=1e-6)
@@ -53,7 +50,7 @@ def test_contributions_of_weighted_descriptors_and_of_holes_sum_to_the_decision(
     sets, weights, _ = weighted
     for X, options in (
         (sets, {"sample_weight": weights}),
-        ([with_holes(rng, s) for s in sets], {}),
+        ([with_holes(rng, s, 0.2) for s in sets], {}),
     ):
         encoder = cls(2, random_state=0).fit(X)
         F = encoder.transform(X, **options)

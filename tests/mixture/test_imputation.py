@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from exact import posteriors
-from mixtures import random_mixture
+from mixtures import random_mixture, with_holes
 
 from skvae.mixture import from_parameters
 from skvae.mixture.statistics import Mixture
@@ -12,10 +12,6 @@ K, D = 4, 3
 @pytest.fixture
 def mixture(rng):
     return random_mixture(rng, K, D)
-
-
-def with_holes(rng, X):
-    return np.where(rng.random(X.shape) < 0.3, np.nan, X).astype(X.dtype)
 
 
 def gammas(X, mixture):

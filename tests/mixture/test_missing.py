@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from exact import log_joints
-from mixtures import blobs, random_mixture
+from mixtures import blobs, random_mixture, with_holes
 
 from skvae import DiagonalGaussianMixture
 from skvae.data.blocks import ArrayBlocks
@@ -36,10 +36,6 @@ def no_warnings():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         yield
-
-
-def with_holes(rng, X, share=0.3):
-    return np.where(rng.random(X.shape) < share, np.nan, X).astype(X.dtype)
 
 
 def observed_log_joints(x, mixture):

@@ -1,4 +1,5 @@
 import pickle
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -8,14 +9,15 @@ from skvae.vae.descriptions import (
     LIKELIHOODS,
     NETWORKS,
     PRIORS,
-    Likelihood,
-    Network,
-    NetworkSizes,
+    LikelihoodName,
+    NetworkName,
+    PriorName,
     likelihood_of,
     network_of,
     prior_of,
 )
 from skvae.vae.nn import likelihoods, networks, priors
+from skvae.vae.part_types import Likelihood, Network, NetworkSizes
 
 
 @pytest.mark.parametrize(
@@ -28,6 +30,12 @@ from skvae.vae.nn import likelihoods, networks, priors
 )
 def test_each_description_has_modules(descriptions, modules):
     assert descriptions.keys() == modules.keys()
+
+
+def test_types_of_parameters_are_the_names_that_there_are():
+    assert get_args(LikelihoodName) == ("auto", *LIKELIHOODS)
+    assert get_args(NetworkName) == tuple(NETWORKS)
+    assert get_args(PriorName) == tuple(PRIORS)
 
 
 @pytest.mark.parametrize("name", LIKELIHOODS)

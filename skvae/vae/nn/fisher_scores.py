@@ -1,9 +1,9 @@
 r"""Fisher scores of a trained model: rows by how they would change its weights.
 
 The evidence lower bound is E log p(x|z) - KL(q(z|x) || p(z)). The gradient of the first term is led
-by what the decoder cannot explain, which is mostly noise; that of the second says how a row's code
-and the features that made it sit in the prior. So the score here is the gradient of the KL term
-with respect to the last layer of the encoder, whose output is :math:`W h(x) + b`:
+by what the decoder cannot explain, which is mostly noise; that of the second says how the latent
+point of a row and the features that made it sit in the prior. So the score here is the gradient of
+the KL term with respect to the last layer of the encoder, whose output is :math:`W h(x) + b`:
 
 .. math::
     U(x) = -\frac{\partial\, KL}{\partial\, \text{output}} \otimes [h(x), 1],

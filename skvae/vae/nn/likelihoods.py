@@ -20,11 +20,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from skvae.vae.descriptions import Blocks, Likelihood, is_categorical, likelihood_of
+from skvae.vae.descriptions import Blocks, is_categorical, likelihood_of
 from skvae.vae.nn.block_likelihood import BlockLikelihood
 from skvae.vae.nn.categorical import Categorical
 from skvae.vae.nn.negative_binomial import NegativeBinomial
 from skvae.vae.nn.written_out import check_written_out, is_written_out, offers_per_feature
+from skvae.vae.part_types import Likelihood
 
 __all__ = [
     "MODULES",

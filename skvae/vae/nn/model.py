@@ -12,14 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from skvae.vae.descriptions import (
-    Likelihood,
-    Network,
-    NetworkSizes,
-    is_own_likelihood,
-    network_of,
-    prior_of,
-)
+from skvae.vae.descriptions import is_own_likelihood, network_of, prior_of
 from skvae.vae.nn.block_likelihood import BlockLikelihood
 from skvae.vae.nn.draws import ModuleDraws, float32_by_default
 from skvae.vae.nn.likelihoods import build_likelihood
@@ -29,6 +22,7 @@ from skvae.vae.nn.posteriors import DiagonalNormal
 from skvae.vae.nn.principal_start import NOISE, carries, principal_maps, start_as
 from skvae.vae.nn.prior_bases import log_marginal
 from skvae.vae.nn.priors import build_prior
+from skvae.vae.part_types import Likelihood, Network, NetworkSizes
 
 __all__ = ["VAE", "load_arrays", "to_arrays"]
 

@@ -8,8 +8,9 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-from skvae.vae.descriptions import Network, NetworkSizes, network_of
+from skvae.vae.descriptions import network_of
 from skvae.vae.numpy_networks import Layer
+from skvae.vae.part_types import Network, NetworkSizes
 
 __all__ = [
     "ACTIVATIONS",

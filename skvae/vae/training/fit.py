@@ -3,20 +3,16 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
-from torch.nn.utils import clip_grad_norm_
 
 from skvae.compute.torch_products import library_of
 from skvae.data.archive import damage_of
-from skvae.data.row_facts import facts_of
 from skvae.data.rows import PreparedRows
 from skvae.vae.descriptions import likelihood_of
 from skvae.vae.epochs import Arrays, Fit, Listener, Progress, Start
 from skvae.vae.examples import Examples, FitData
-from skvae.vae.labels import Labels
 from skvae.vae.missing import mean_log_jacobian
 from skvae.vae.nn.draws import fixed_draws
 from skvae.vae.nn.inference import posterior_summary, row_scores
@@ -26,14 +22,11 @@ from skvae.vae.nn.objectives import Objective, elbo_terms
 from skvae.vae.seeds import INIT, MODULES_IN_USE, ORDER, stream_seed
 from skvae.vae.specification import Specification
 from skvae.vae.training.batches import Batches, training_rows
+from skvae.vae.training.beginning import begin_model, begin_optimizer, begin_stopper
 from skvae.vae.training.checkpoints import Checkpoint, CheckpointFile
 from skvae.vae.training.listeners import EarlyStopping, KLCurves, Records, Units, Validation
 from skvae.vae.training.loop import library_for, noise_of, train
 from skvae.vae.training.optimizers import (
-    OPTIMIZERS,
-    Optimizer,
-    flatten,
-    load_state,
     state_to_arrays,
 )
 from skvae.vae.training.outcome import count_active, warn_if_worse, warn_of_collapse
@@ -100,12 +93,12 @@ def train_vae(
     mean = data.facts.mean if held_out is None else None
     held_out = held_out or data.validation
     with nullcontext() if start.path is None else damage_of(start.path):
-        model = _model(specification, training, mean, data.labels, start).to(device)
+        model = begin_model(specification, training, mean, data.labels, start).to(device)
         if training.has_missing or (held_out is not None and held_out.has_missing):
             check_marginalises(model.likelihood)
         model.marginalises = training.has_missing
-        optimizer = _optimizer(specification, model, start, ranks)
-        stopper = _stopper(specification, start)
+        optimizer = begin_optimizer(specification, model, start, ranks)
+        stopper = begin_stopper(specification, start)
     products = ranks.of_first(
         lambda: library_for(model, specification.batch_size, start.products).name
     )
@@ -143,86 +136,6 @@ def split(
     n = specification.holdout.n_rows
 
     return examples.part(np.sort(order[n:])), examples.part(np.sort(order[:n]))
-
-
-def _model(
-    specification: Specification,
-    training: Examples,
-    mean: np.ndarray | None,
-    labels: Labels | None,
-    start: Start,
-) -> VAE:
-    """A model with the weights that the fit starts from."""
-    model = VAE(**specification.architecture)
-    if start.epochs_before == 0:
-        model.draw_parameters(torch.Generator().manual_seed(stream_seed(start.seed, INIT)))
-    if start.parameters is not None:
-        if start.best is not None:
-            _load(model, start.best)
-        _load(model, start.parameters)
-    elif model.begins_at_mean:
-        if mean is None:
-            mean = facts_of(training.rows, moments=True, weights=training.weights).mean
-        assert mean is not None
-        # A column whose values are all held out has the mean 0, or NaN.
-        model.start_at(torch.from_numpy(np.nan_to_num(mean)))
-        if model.begins_at_components:
-            some = training.spread(_SUMMARY_ROWS)
-            x = torch.from_numpy(specification.scaling.to_network(some.rows[:]))
-            model.start_at_components(x, some.weights)
-    if labels is not None:
-        model.set_class_frequencies(labels.frequencies)
-
-    return model
-
-
-def _load(model: VAE, arrays: Arrays) -> None:
-    """Put arrays into a model that has such ones, and finite."""
-    wanted = {name: (a.shape, a.dtype) for name, a in to_arrays(model).items()}
-    if {name: (a.shape, a.dtype) for name, a in arrays.items()} != wanted:
-        raise ValueError("its weights are not those of this model")
-    if not all(np.isfinite(a).all() for a in arrays.values()):
-        raise ValueError("a weight is infinite or NaN")
-    load_arrays(model, arrays)
-
-
-def _optimizer(specification: Specification, model: VAE, start: Start, ranks: Ranks) -> Optimizer:
-    rate = specification.schedule.learning_rate_init
-    optimizer: Optimizer = OPTIMIZERS[specification.optimizer](_groups(model), lr=rate)
-    if start.optimizer is not None:
-        load_state(optimizer, start.optimizer)
-    if ranks.size > 1:
-        optimizer.before.append(partial(ranks.total_gradients, optimizer))
-    if specification.max_grad_norm is not None:
-        parameters = list(model.parameters())
-        optimizer.before.append(partial(clip_grad_norm_, parameters, specification.max_grad_norm))
-
-    return optimizer
-
-
-def _groups(model: VAE) -> list[dict[str, Any]]:
-    """All parameters, those of parts that learn at another rate than the networks by themselves."""
-    groups: list[dict[str, Any]] = []
-    apart: set[torch.nn.Parameter] = set()
-    for part in model.modules():
-        if hasattr(part, "lr_ratio"):
-            own = [theta for theta in part.parameters() if theta not in apart]
-            apart.update(own)
-            groups += [{"params": [flatten(own)], "lr_ratio": part.lr_ratio}] if own else []
-    others = [theta for theta in model.parameters() if theta not in apart]
-
-    return [{"params": [flatten(others)]}, *groups]
-
-
-def _stopper(specification: Specification, start: Start) -> EarlyStopping | None:
-    holdout = specification.holdout
-    if holdout is None:
-        return None
-    stopper = EarlyStopping(holdout.n_iter_no_change, holdout.tol)
-    if start.stopper is not None:
-        stopper.restore(start.stopper, start.best)
-
-    return stopper
 
 
 def _own_listeners(

@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from skvae.vae.descriptions import NetworkSizes
 from skvae.vae.nn.networks import build_networks, convolutional, initialize, least_rows, mlp
+from skvae.vae.part_types import NetworkSizes
 
 SIZES = NetworkSizes(6, 4, (), "relu")
 

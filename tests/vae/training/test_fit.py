@@ -18,7 +18,7 @@ from small import same_weights
 
 from skvae import VAETransformer
 from skvae.exceptions import FitInterruptedWarning, PosteriorCollapseWarning
-from skvae.vae.training import fit
+from skvae.vae.training import beginning, fit
 from skvae.vae.training.fused import FusedStep
 from skvae.vae.training.optimizers import OPTIMIZERS
 
@@ -475,7 +475,7 @@ def test_steps_follow_gradients_of_bounded_length(monkeypatch, optimizer, by_han
             gradients = [p.grad.ravel() for g in self.param_groups for p in g["params"]]
             lengths.append(torch.cat(gradients).norm().item())
 
-    monkeypatch.setitem(fit.OPTIMIZERS, optimizer, lambda params, lr: Spy(params, lr=lr))
+    monkeypatch.setitem(beginning.OPTIMIZERS, optimizer, lambda params, lr: Spy(params, lr=lr))
     if not by_hand:
         monkeypatch.setattr(FusedStep, "supports", lambda *parts: False)
     options = {"optimizer": optimizer, "max_iter": 1}
