@@ -125,6 +125,24 @@ class InductiveClassifier(ClassifierMixin, BaseEstimator):
 
         return labels
 
+    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Share of rows that are classified right.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Rows.
+        y : array-like of shape (n,)
+            Their classes.
+        sample_weight : array-like of shape (n,), default=None
+            How often each row counts; None means once.
+
+        Returns
+        -------
+        accuracy : float
+        """
+        return float(super().score(X, y, sample_weight))
+
     @available_if(_scores)
     def decision_function(self, X: Any) -> FloatArray:
         """Scores of each class by the classifier.
