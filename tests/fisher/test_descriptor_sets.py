@@ -199,3 +199,12 @@ def test_other_estimators_refuse_them(descriptors):
         DiagonalGaussianMixture().fit(X)
     with pytest.raises(TypeError, match="for encoders without extractor"):
         FisherVectorEncoder(extractor=ImagePatches()).fit(X)
+
+
+@pytest.mark.parametrize("beside", ["positions", "weights"])
+def test_what_can_be_read_once_is_refused_beside_sets_too(descriptors, beside):
+    once = (
+        np.zeros((len(s), 2))[:, 0 if beside == "weights" else slice(None)] for s in descriptors
+    )
+    with pytest.raises(TypeError, match=rf"{beside} is a generator, which .* list\({beside}\)"):
+        DescriptorSets(descriptors, **{beside: once})
