@@ -150,10 +150,13 @@ def _positions(given: Sequence[ArrayLike], descriptors: list[Array]) -> list[Any
             f"positions are of {len(given)} sets, but there are {len(descriptors)} sets."
         )
     arrays = [
-        check_numbers(p, f"positions of set {i}", ensure_min_samples=0) for i, p in enumerate(given)
+        check_numbers(p, f"positions of set {i}", ensure_min_samples=0, ensure_min_features=0)
+        for i, p in enumerate(given)
     ]
     _check_matching(descriptors, arrays, "positions")
     n_dims = arrays[0].shape[1]
+    if n_dims == 0:
+        raise ValueError("positions have no dimension: they are arrays (n_i, p), p at least 1.")
     for i, found in enumerate(arrays):
         if found.shape[1] != n_dims:
             raise ValueError(

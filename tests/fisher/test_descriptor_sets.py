@@ -183,6 +183,8 @@ def test_positions_outside_of_the_unit_square_are_named(descriptors):
     positions[3][2] = 640, 480
     with pytest.raises(ValueError, match=r"positions of set 3 reach from 0 to 640; .* \[-1, 1\]"):
         DescriptorSets(descriptors, positions=positions)
+    with pytest.raises(ValueError, match="positions have no dimension"):
+        DescriptorSets(descriptors, positions=[np.zeros((len(s), 0)) for s in descriptors])
     positions[3] = np.zeros((4, 3))
     with pytest.raises(ValueError, match="positions of set 3 have 3 dimensions, those of set 0 2"):
         DescriptorSets(descriptors, positions=positions)
