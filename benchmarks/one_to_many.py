@@ -29,6 +29,7 @@ from sklearn.preprocessing import (
     QuantileTransformer,
     StandardScaler,
 )
+from supervectors import Supervectors
 
 from skvae import FisherVectorEncoder, TableSets
 
@@ -139,6 +140,10 @@ def fisher(table, key, n_components, **options):
     return FisherVectorEncoder(n_components, extractor=sets, random_state=0)
 
 
+def adapted_mixtures(table, key, n_components):
+    return Supervectors(fisher(table, key, n_components))
+
+
 def scaled(scaler):
     return {"numeric": make_pipeline(scaler, SimpleImputer(add_indicator=True))}
 
@@ -166,6 +171,7 @@ FEATURES = {"aggregates": Aggregates}
 for k in (8, 16, 32, 64, 128):
     FEATURES[f"FV {k}"] = partial(fisher, n_components=k)
     FEATURES[f"FV {k}, aggregates"] = partial(fisher_and_aggregates, n_components=k)
+    FEATURES[f"adapted mixtures {k}"] = partial(adapted_mixtures, n_components=k)
     for name, options in ENCODINGS.items():
         FEATURES[f"FV {k}, {name}"] = partial(fisher, n_components=k, **options)
 

@@ -21,6 +21,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import LinearSVC
+from supervectors import Supervectors
 
 from skvae import FisherVectorEncoder, SeriesWindows
 
@@ -63,6 +64,11 @@ def frames(panel, normalize, seed, n_components=8):
     return classified(fv)
 
 
+def adapted_to_frames(panel, normalize, seed):
+    encoder, classifier = frames(panel, normalize, seed)
+    return make_pipeline(Supervectors(encoder), classifier)
+
+
 def with_deltas(panel):
     """Series with the changes of their channels as further channels."""
     return [np.concatenate([x, np.gradient(x, axis=1)]) for x in panel]
@@ -74,6 +80,11 @@ def frames_and_deltas(panel, normalize, seed):
 
 def one_width(panel, normalize, seed):
     return classified(encoder(widths_of(panel)[-2], len(panel[0]), normalize, seed))
+
+
+def adapted_to_windows(panel, normalize, seed):
+    encoder, classifier = one_width(panel, normalize, seed)
+    return make_pipeline(Supervectors(encoder), classifier)
 
 
 def one_vocabulary(panel, normalize, seed):
@@ -109,6 +120,8 @@ FEATURES = {
     "FV of frames, K = 16": (partial(frames, n_components=16), False),
     "FV of frames and deltas": (frames_and_deltas, False),
     "FV of one width": (one_width, True),
+    "adapted mixtures of frames": (adapted_to_frames, False),
+    "adapted mixtures of one width": (adapted_to_windows, True),
     "FV of three widths, one vocabulary": (one_vocabulary, True),
     "FV of three widths, side by side": (side_by_side, True),
     "MiniRocket": (mini_rocket, False),

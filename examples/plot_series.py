@@ -111,5 +111,5 @@ plt.show()
 #
 # Where it loses
 # --------------
-# On long series of one channel MiniRocket is better, by two to nine points on three panels of an
+# On long series of one channel MiniRocket is better, by two to nine points on four panels of an
 # archive (:doc:`/series`).

@@ -11,9 +11,40 @@ from skvae._typing import Array, IntArray
 from skvae.data.containers import check_numbers
 from skvae.data.maps import rows_per_block
 
-__all__ = ["BlockPasses", "IteratedRows", "Recut", "check_block", "yields_blocks"]
+__all__ = [
+    "BlockPasses",
+    "IteratedRows",
+    "Recut",
+    "check_block",
+    "refuse_single_pass",
+    "yields_blocks",
+]
 
 _ANEW = "Pass an object whose __iter__ starts anew, or call partial_fit for every block."
+
+
+def refuse_single_pass(given: Any, name: str, reader: str, instead: str) -> None:
+    """Raise an error for what can be read only once, such as a generator.
+
+    Parameters
+    ----------
+    given : object
+        What the user gave.
+    name, reader : str
+        Of the argument, and who is to read it, for the message.
+    instead : str
+        What to do about it.
+
+    Raises
+    ------
+    TypeError
+        If it is an iterator.
+    """
+    if hasattr(given, "__next__"):
+        raise TypeError(
+            f"{name} is a {type(given).__name__}, which can be read once, but {reader} reads it "
+            f"several times. {instead}"
+        )
 
 
 def yields_blocks(X: Any, reader: str, instead: str = _ANEW) -> bool:
@@ -41,11 +72,7 @@ def yields_blocks(X: Any, reader: str, instead: str = _ANEW) -> bool:
     >>> yields_blocks([[1, 2], [3, 4]], "EM"), yields_blocks({1, 2}, "EM")
     (False, True)
     """
-    if hasattr(X, "__next__"):
-        raise TypeError(
-            f"X is a {type(X).__name__}, which can be read once, but {reader} reads the data "
-            f"several times. {instead}"
-        )
+    refuse_single_pass(X, "X", reader, instead)
     if "Random" in type(getattr(X, "sampler", None)).__name__:
         raise ValueError(
             f"X is a {type(X).__name__} that shuffles, so that no result could be told from "

@@ -203,13 +203,19 @@ def check_kinds(
 
 def _kinds(keys: Iterable[Hashable]) -> dict[str, Hashable]:
     """Kinds of keys, each with an example."""
-    examples = {type(key): key for key in keys if key is not None}
+    examples = {(type(key), _has_zone(key)): key for key in keys if key is not None}
     return {_kind(key): key for key in examples.values()}
+
+
+def _has_zone(key: Any) -> bool:
+    return isinstance(key, datetime) and key.tzinfo is not None
 
 
 def _kind(key: Any) -> str:
     if isinstance(key, tuple):
         return f"tuples of {', '.join(map(_kind, key))}"
+    if _has_zone(key):
+        return "times with a time zone"
     kinds = {Number: "numbers", str: "text", datetime: "times", date: "dates"}
     for cls, kind in kinds.items():
         if isinstance(key, cls):

@@ -16,6 +16,7 @@ from skvae.data.blocks import (
     random_rows,
 )
 from skvae.data.containers import is_dask
+from skvae.data.iterables import refuse_single_pass
 from skvae.data.weights import WeightedRows, are_whole, check_weights, far_unit
 
 __all__ = [
@@ -79,11 +80,8 @@ class _Weights:
     """
 
     def __init__(self, given: Any) -> None:
-        if hasattr(given, "__next__"):
-            raise TypeError(
-                f"sample_weight is a {type(given).__name__}, which can be read once, but EM reads "
-                "it several times. Pass an array, or an object whose __iter__ starts anew."
-            )
+        anew = "Pass an array, or an object whose __iter__ starts anew."
+        refuse_single_pass(given, "sample_weight", "EM", anew)
         if is_dask(given):
             given = given.compute()
         if isinstance(given, (list, tuple)):

@@ -9,6 +9,7 @@ import numpy as np
 from skvae._typing import FloatArray, IntArray
 from skvae.data.blocks import random_rows
 from skvae.data.containers import is_dask
+from skvae.data.iterables import refuse_single_pass
 from skvae.data.sequences import inner_ndim
 from skvae.data.weights import are_whole, check_weights
 from skvae.fisher.sets import PackedSets, Sets, joined
@@ -64,7 +65,10 @@ class SetWeights:
         ------
         ValueError
             If there are not as many, or weights are negative, not finite or all zero.
+        TypeError
+            If they can be read only once.
         """
+        refuse_single_pass(given, name, "an encoder", f"Pass a list of its elements, list({name}).")
         if is_dask(given):
             given = given.compute()
         if hasattr(given, "__iter__") and not hasattr(given, "__array__"):

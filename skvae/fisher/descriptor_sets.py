@@ -7,6 +7,7 @@ import numpy as np
 
 from skvae._typing import Array, ArrayLike, SetsLike
 from skvae.data.containers import check_numbers
+from skvae.data.iterables import refuse_single_pass
 from skvae.data.sequences import is_table, sequence_of
 from skvae.fisher.annotated_sets import AnnotatedSets, SetWeights, check_sizes
 from skvae.fisher.packing import check_sets
@@ -40,6 +41,8 @@ class DescriptorSets:
     ValueError
         If positions or weights do not match the descriptors, positions lie outside of [-1, 1], or
         weights are negative, not finite or all zero.
+    TypeError
+        If any of them can be read only once.
 
     See Also
     --------
@@ -139,15 +142,21 @@ def _is_list(key: Any) -> bool:
 
 
 def _positions(given: Sequence[ArrayLike], descriptors: list[Array]) -> list[Any]:
+    refuse_single_pass(
+        given, "positions", "DescriptorSets", "Pass a list of its elements, list(positions)."
+    )
     if len(given) != len(descriptors):
         raise ValueError(
             f"positions are of {len(given)} sets, but there are {len(descriptors)} sets."
         )
     arrays = [
-        check_numbers(p, f"positions of set {i}", ensure_min_samples=0) for i, p in enumerate(given)
+        check_numbers(p, f"positions of set {i}", ensure_min_samples=0, ensure_min_features=0)
+        for i, p in enumerate(given)
     ]
     _check_matching(descriptors, arrays, "positions")
     n_dims = arrays[0].shape[1]
+    if n_dims == 0:
+        raise ValueError("positions have no dimension: they are arrays (n_i, p), p at least 1.")
     for i, found in enumerate(arrays):
         if found.shape[1] != n_dims:
             raise ValueError(

@@ -1,6 +1,6 @@
 """Fisher vectors of sets of local descriptors, as a scikit-learn transformer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
@@ -31,6 +31,7 @@ from skvae.compute.devices import gpu_or_none
 from skvae.compute.parallel import map_ordered
 from skvae.compute.threads import single_threaded
 from skvae.data.weights import moderate
+from skvae.fisher.adapted_mixtures import adapted_mixture
 from skvae.fisher.annotated_sets import random_sets
 from skvae.fisher.codec import Codec
 from skvae.fisher.component_changes import (
@@ -46,6 +47,7 @@ from skvae.fisher.parts import fitted_model
 from skvae.fisher.set_encoder import SetEncoder
 from skvae.fisher.sets import PackedSets, Sets, single_sets
 from skvae.fisher.spatial import Spatial
+from skvae.mixture.adaptation import check_relevance
 from skvae.mixture.assignment import Assignment
 from skvae.mixture.estimator import DiagonalGaussianMixture, with_parameters
 from skvae.mixture.statistics import Mixture
@@ -340,6 +342,59 @@ class FisherVectorEncoder(DecodingMixin, SetEncoder):
         one = PackedSets.one(np.concatenate(list(blocks)), beside.positions)
         with single_threaded():
             return energies(self._codec(), self._reduction().apply(one))
+
+    def adapted_mixtures(
+        self, X: SetsLike, relevance: float = 16, sample_weight: Iterable[Any] | None = None
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """The mixture after each set, by ``DiagonalGaussianMixture.adapt``.
+
+        Side by side in a row, these parameters are the supervector of a speaker or the prototypes
+        of a slide.
+
+        Parameters
+        ----------
+        X : array, sequence, dask array or bag
+            Sets of descriptors (see Notes), or rows for the extractor.
+        relevance : float, default=16
+            How many descriptors of a component count as much as its prior.
+        sample_weight : sequence of n_sets array-like of shape (n_i,), default=None
+            How often each descriptor counts; here 2 for all is twice as many descriptors.
+
+        Returns
+        -------
+        weights : ndarray of shape (n_sets, K), float64
+            Those of ``mixture_`` for an empty set, like the others.
+        means, covariances : ndarray of shape (n_sets, K, d), float64
+            Means and variances over reduced descriptors, with positions where those are appended.
+            Power, norm and pyramid play no part.
+
+        Raises
+        ------
+        ValueError
+            If ``relevance`` is no positive number, or as of ``transform``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skvae import FisherVectorEncoder
+        >>> rng = np.random.default_rng(0)
+        >>> X = [rng.normal(size=(n, 3)) for n in (20, 35, 50)]
+        >>> weights, means, variances = FisherVectorEncoder(4).fit(X).adapted_mixtures(X)
+        >>> means.shape
+        (3, 4, 3)
+        """
+        check_is_fitted(self)
+        relevance = check_relevance(relevance)
+        source = self._source_of(X, sample_weight)
+        of_sets = replace(self._vectors(), codec=of_whole_sets(self._codec()))
+        with single_threaded():
+            found = map_ordered(
+                lambda one: adapted_mixture(of_sets, one, relevance),
+                single_sets(source, of_sets.batches(source)),
+                self.n_jobs,
+            )
+            weights, means, covariances = map(np.stack, zip(*found, strict=True))
+        return weights, means, covariances
 
     def component_changes(self, X: SetsLike) -> Any:
         """What each set would change of the mixture, for reading.

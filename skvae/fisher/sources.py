@@ -51,6 +51,11 @@ def sequence_of_sets(X: Any, reader: str) -> Any:
     if not isinstance(X, (list, tuple)) and isinstance(found, list):
         return [s for block in found for s in _sets_of_block(block)]
     if isinstance(found, (list, tuple)) and inner_ndim(found) > 3:
+        if isinstance(found[0], tuple) and any(inner_ndim(part) < 2 for part in found[0][1:]):
+            raise ValueError(
+                f"X holds tuples of {len(found[0])} things, such as sets with their labels: pass "
+                "sets alone, [one[0] for one in X], and labels as y."
+            )
         raise ValueError(
             "X holds arrays of more than two dimensions, but a set has two. Blocks of sets are "
             "opened by [s for block in X for s in block]; of sets that are padded to one length, "

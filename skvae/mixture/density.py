@@ -1,8 +1,9 @@
 """What a fitted mixture says of descriptors: likelihoods, posteriors, samples."""
 
 from collections.abc import Callable
+from copy import copy
 from numbers import Integral
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -23,6 +24,7 @@ from skvae.compute.threads import single_threaded
 from skvae.data.blocks import ArrayBlocks, Blocks, RowBlocks, lazy_blocks
 from skvae.data.containers import MISSING_ALLOWED, validate_numbers
 from skvae.data.weighted_blocks import WeightedSource, weighted_blocks
+from skvae.mixture.adaptation import adapted, check_relevance
 from skvae.mixture.em import total_statistics
 from skvae.mixture.expectation import log_posteriors
 from skvae.mixture.imputation import conditional_draws, conditional_means
@@ -208,6 +210,69 @@ class MixtureDensityMixin:
             lambda x, _, gamma: conditional_draws(x, gamma, mixture, int(draws), rng), X
         )
         return np.moveaxis(drawn, 1, 0)
+
+    def adapt(
+        self, X: BlocksLike, relevance: float = 16, *, sample_weight: BlocksLike | None = None
+    ) -> Self:
+        r"""The mixture after a set of descriptors, of which it is the prior.
+
+        With :math:`n_k` the sum of the posteriors of component k and :math:`E_k` the mean over
+        descriptors weighted by them, :math:`\alpha_k = n_k / (n_k + r)` and
+
+        .. math::
+            w'_k &\propto \alpha_k n_k / T + (1 - \alpha_k) w_k \\
+            \mu'_k &= \alpha_k E_k[x] + (1 - \alpha_k) \mu_k \\
+            \sigma'^2_k &= \alpha_k E_k[x^2] + (1 - \alpha_k)(\sigma_k^2 + \mu_k^2) - \mu'^2_k
+
+        Parameters
+        ----------
+        X : array-like, iterable of blocks or dask array of shape (n_samples, n_features)
+            Descriptors of the set; NaN is missing.
+        relevance : float, default=16
+            r, how many descriptors of a component count as much as its prior. The more, the less
+            the mixture moves.
+        sample_weight : array-like or iterable of blocks, of shape (n_samples,), default=None
+            As of ``fit``.
+
+        Returns
+        -------
+        adapted : DiagonalGaussianMixture
+            With ``weights_``, ``means_`` and ``covariances_`` of its own; all else, such as the
+            history of the fit, is that of this mixture, which stays as it is.
+
+        Raises
+        ------
+        ValueError
+            If ``relevance`` is no positive number, or X or the weights are none of ``score``.
+
+        See Also
+        --------
+        FisherVectorEncoder.adapted_mixtures : Of many sets at once.
+
+        References
+        ----------
+        D. A. Reynolds, T. F. Quatieri and R. B. Dunn, "Speaker verification using adapted Gaussian
+        mixture models", Digital Signal Processing 10, 2000.
+
+        Examples
+        --------
+        >>> from skvae.mixture import from_parameters
+        >>> mixture = from_parameters([1.0], [[0.0]], [[1.0]])
+        >>> adapted = mixture.adapt([[2.0], [4.0]], relevance=2)
+        >>> adapted.means_, adapted.covariances_
+        (array([[1.5]]), array([[3.25]]))
+        """
+        check_is_fitted(self)
+        relevance = check_relevance(relevance)
+        data = self._read_weighted(X, sample_weight, reset=False)
+        mixture = self._mixture()
+        with single_threaded():
+            total = total_statistics(self._placed(data), mixture, self.n_jobs)
+        other = copy(self)
+        other.weights_, other.means_, other.covariances_ = adapted(
+            total.totals, mixture, total.center, relevance
+        )
+        return other
 
     def sample(self, n_samples: int = 1) -> tuple[FloatArray, IntArray]:
         """Draw descriptors from the mixture.

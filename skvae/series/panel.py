@@ -78,6 +78,10 @@ def check_channels(panel: Sequence[Array], n_channels: int | None = None) -> Non
             "[x.T for x in X]."
         )
     found = next(iter(numbers))
+    if found == 0:
+        raise ValueError(
+            "Series of X have no channel: arrays are (length,) or (n_channels, length)."
+        )
     if n_channels not in (None, found):
         raise ValueError(
             f"Series of X have {found} channels; the fit has seen {n_channels}. Arrays are "

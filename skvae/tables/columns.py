@@ -1,6 +1,7 @@
 """Columns of a table to descriptors: numbers and categories, each by a transformer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -65,7 +66,8 @@ class ColumnEncoder:
         parts = []
         if self.numbers:
             values = _numbers(table, rows, self.numbers)
-            parts.append(_transformed(self.numeric, values))
+            with _naming_missing_values(values, self.numbers, self.numeric):
+                parts.append(_transformed(self.numeric, values))
         if self.categories:
             values = _categories(table, rows, self.categories)
             parts.append(_transformed(self.categorical, values))
@@ -97,7 +99,7 @@ def kinds_of(table: Any, columns: Sequence[Any]) -> dict[Any, ColumnKind]:
     ValueError
         If there is no such column, or it holds what is no descriptor.
     """
-    return {name: kind_of(column_of(table, name, "table", "columns has"), name) for name in columns}
+    return {name: kind_of(column_of(table, name, "table", "columns:"), name) for name in columns}
 
 
 def fit_columns(
@@ -136,7 +138,9 @@ def fit_columns(
     categorical = _one_hot() if categorical is None else clone(categorical)
     with plain_outputs():
         if numbers:
-            numeric.fit(_with_values(_numbers(table, rows, numbers), numbers))
+            values = _with_values(_numbers(table, rows, numbers), numbers)
+            with _naming_missing_values(values, numbers, numeric):
+                numeric.fit(values)
         if others:
             _fit_categories(categorical, _categories(table, rows, others), others)
     encoder = ColumnEncoder(numbers, others, numeric, categorical)
@@ -163,6 +167,22 @@ def _numbers(table: Any, rows: IntArray, names: list[Any]) -> FloatArray:
 
 def _categories(table: Any, rows: IntArray, names: list[Any]) -> Array:
     return np.stack([categories(table[name], rows) for name in names], axis=1)
+
+
+@contextmanager
+def _naming_missing_values(values: FloatArray, names: list[Any], numeric: Any) -> Iterator[None]:
+    """Say of an error about missing values which column has them, and what to do."""
+    try:
+        yield
+    except ValueError as error:
+        missing = np.isnan(values).any(axis=0)
+        if not missing.any():
+            raise
+        raise ValueError(
+            f"Column {names[int(np.argmax(missing))]!r} of table has missing values (NaN), which "
+            f"numeric={numeric!r} does not take. Impute them before it, "
+            f"numeric=make_pipeline(SimpleImputer(), {numeric!r}) for instance."
+        ) from error
 
 
 def _fit_categories(categorical: Any, values: Array, names: list[Any]) -> None:

@@ -80,7 +80,7 @@ def sets_from_table(table: Any, *, by: Any, columns: Sequence[Any] | None = None
 
 
 def _numbers(table: Any, name: Any, rows: IntArray) -> FloatArray:
-    column = column_of(table, name, "table", "columns has")
+    column = column_of(table, name, "table", "columns:")
     if kind_of(column, name) == "category":
         raise ValueError(
             f"Column {name!r} of table holds categories, no numbers: leave it out of columns, or "

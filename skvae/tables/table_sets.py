@@ -150,7 +150,7 @@ class TableSets(TransformerMixin, Estimator):
         ------
         ValueError
             If the key or a column is not there, no key of X has rows, a column has no value in any
-            of these or holds what is no descriptor.
+            of these or holds what is no descriptor, or ``numeric`` does not take missing values.
         TypeError
             If ``table`` is none, or keys cannot be hashed.
         """
@@ -181,7 +181,13 @@ class TableSets(TransformerMixin, Estimator):
 
     def _keys_of_table(self) -> Array:
         name = "key" if self.table_key is None else "table_key"
-        return column_keys(self.table, getattr(self, name), "table", name)
+        keys = column_keys(self.table, getattr(self, name), "table", name)
+        if _n_columns(self.key) != _n_columns(getattr(self, name)):
+            raise ValueError(
+                f"table_key={self.table_key!r} must name as many columns as key={self.key!r}, in "
+                "the same order: lists of one length, or one name each."
+            )
+        return keys
 
     def read(self, X: Any) -> Array:
         """Keys of a main table: how an encoder reads what it passes on to ``sets``.
@@ -274,6 +280,11 @@ class TableSets(TransformerMixin, Estimator):
     def descriptor_names_(self) -> Names:
         """Names of the dimensions of a descriptor."""
         return np.array(self._encoder.names(), object)
+
+
+def _n_columns(key: Any) -> int | None:
+    """Columns that make tuples of keys; None for a single one, whose values are keys."""
+    return len(key) if isinstance(key, list) else None
 
 
 def _warn_of_unknown(n_all: int, n_known: int, n_keys: int) -> None:

@@ -1,6 +1,6 @@
 """Keys find their rows, whatever they are."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 import numpy as np
 import pandas as pd
@@ -108,6 +108,11 @@ def test_an_empty_main_table_is_an_error():
         ([("a", 1)], [("a", "1")], "tuples of text, numbers, .* tuples of text, text"),
         ([b"a"], ["a"], "of type bytes, .* text"),
         ([date(2026, 1, 1)], [datetime(2026, 1, 1)], "dates, .* times"),
+        (
+            [datetime(2026, 1, 1)],
+            [datetime(2026, 1, 1, tzinfo=UTC)],
+            "times, such .* times with a time zone",
+        ),
     ],
 )
 def test_kinds_of_keys_that_never_meet_are_named(keys, known, message):
@@ -117,7 +122,14 @@ def test_kinds_of_keys_that_never_meet_are_named(keys, known, message):
 
 @pytest.mark.parametrize(
     ("keys", "known"),
-    [([1], [1.0]), ([np.int8(1)], [True]), (["a", 1], ["b"]), ([None], ["a"]), (["a"], [])],
+    [
+        ([1], [1.0]),
+        ([np.int8(1)], [True]),
+        (["a", 1], ["b"]),
+        ([datetime(2026, 1, 1)], [datetime(2025, 1, 1), datetime(2025, 1, 1, tzinfo=UTC)]),
+        ([None], ["a"]),
+        (["a"], []),
+    ],
 )
 def test_kinds_of_keys_that_may_meet_are_let_be(keys, known):
     check_kinds(keys, known)

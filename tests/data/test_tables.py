@@ -47,7 +47,7 @@ def table(request):
     ids=["integers", "holes", "floats", "decimals", "times", "zones", "dates", "durations"],
 )
 def test_numbers_and_times_are_float64(table, values, kind, expected):
-    column = column_of(table({"x": values}), "x", "table", "columns has")
+    column = column_of(table({"x": values}), "x", "table", "columns:")
     assert kind_of(column, "x") == kind
     found = floats(column, ALL, "x")
     assert found.dtype == np.float64

@@ -183,6 +183,8 @@ def test_positions_outside_of_the_unit_square_are_named(descriptors):
     positions[3][2] = 640, 480
     with pytest.raises(ValueError, match=r"positions of set 3 reach from 0 to 640; .* \[-1, 1\]"):
         DescriptorSets(descriptors, positions=positions)
+    with pytest.raises(ValueError, match="positions have no dimension"):
+        DescriptorSets(descriptors, positions=[np.zeros((len(s), 0)) for s in descriptors])
     positions[3] = np.zeros((4, 3))
     with pytest.raises(ValueError, match="positions of set 3 have 3 dimensions, those of set 0 2"):
         DescriptorSets(descriptors, positions=positions)
@@ -199,3 +201,12 @@ def test_other_estimators_refuse_them(descriptors):
         DiagonalGaussianMixture().fit(X)
     with pytest.raises(TypeError, match="for encoders without extractor"):
         FisherVectorEncoder(extractor=ImagePatches()).fit(X)
+
+
+@pytest.mark.parametrize("beside", ["positions", "weights"])
+def test_what_can_be_read_once_is_refused_beside_sets_too(descriptors, beside):
+    once = (
+        np.zeros((len(s), 2))[:, 0 if beside == "weights" else slice(None)] for s in descriptors
+    )
+    with pytest.raises(TypeError, match=rf"{beside} is a generator, which .* list\({beside}\)"):
+        DescriptorSets(descriptors, **{beside: once})

@@ -489,6 +489,17 @@ def test_gradients_and_posteriors_that_are_none_are_refused_after_the_fit_too(rn
 
 
 @each_encoder
+@pytest.mark.parametrize("method", ["fit", "fit_transform", "partial_fit", "transform"])
+def test_weights_that_can_be_read_once_are_refused_and_the_fit_stays(rng, encoder, method):
+    X = [rng.normal(size=(n, 2)) for n in (5, 8)]
+    fitted = encoder(2, random_state=0).fit(X)
+    before = fitted.transform(X)
+    with pytest.raises(TypeError, match=r"sample_weight is a generator.*list\(sample_weight\)"):
+        getattr(fitted, method)(X, sample_weight=(np.full(len(s), 2.0) for s in X))
+    np.testing.assert_array_equal(fitted.transform(X), before)
+
+
+@each_encoder
 def test_positions_stay_appended_as_in_the_fit(rng, encoder):
     X = placed_sets(rng)
     fitted = encoder(2, spatial="xy", xy_weight=2.0, power=1, random_state=0).fit(X)

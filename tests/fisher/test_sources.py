@@ -142,6 +142,7 @@ PADDED = np.array([ONE_SET, [*ONE_SET[:2], [np.nan, np.nan]]])
             "yields a list of 2 things, such as sets with their labels",
         ),
         (Blocks((RAGGED[0], 1)), ValueError, "yields a tuple of 2 things"),
+        ([(RAGGED[0], 1)], ValueError, r"sets with their labels: pass .*\[one\[0\] for one in X\]"),
         (loader(EVEN, shuffle=True), ValueError, "is a DataLoader that shuffles, .*shuffle=False"),
         ((PADDED, [3, 2]), ValueError, r"\[x\[:n\] for x, n in zip\(X, lengths\)\]"),
         ([PADDED, PADDED], ValueError, r"\[s for block in X for s in block\]"),

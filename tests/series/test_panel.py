@@ -117,6 +117,8 @@ def with_nan(n):
         ([1.0, 2.0], r"single series.*\[X\]"),
         (np.ones(5), r"single series.*\[X\]"),
         (np.ones((2, 2, 2, 2)), "4 dimensions"),
+        ([np.empty((0, 9))], "have no channel"),
+        (np.empty((3, 0, 9)), "have no channel"),
         ([np.ones((2, 3)), np.ones((2, 2, 2))], r"Series 1 of X has shape \(2, 2, 2\)"),
         (
             [np.ones((2, 3)), np.ones((3, 3))],

@@ -89,7 +89,7 @@ def test_what_is_no_number_is_named(column, message):
     ("options", "message"),
     [
         ({"by": "key"}, "by 'key' is no column of table"),
-        ({"by": "k", "columns": ["y"]}, "columns has 'y' is no column of table"),
+        ({"by": "k", "columns": ["y"]}, "columns: 'y' is no column of table"),
         ({"by": ["k", "n", "x", "flag"]}, "columns is empty"),
         ({"by": "k", "columns": []}, "columns is empty"),
         ({"by": []}, "by is empty"),

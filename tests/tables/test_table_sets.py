@@ -11,6 +11,7 @@ import sklearn
 from containers_of_tables import TABLES
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
+from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -262,9 +263,11 @@ def test_output_of_frames_changes_no_set(table, main):
     [
         ({"key": "kye"}, "key 'kye' is no column of X, which has 'own', 'key'"),
         ({"table_key": "kye"}, "table_key 'kye' is no column of table, which has 'key', 'metres'"),
-        ({"columns": ["metres", "grams"]}, "columns has 'grams' is no column of table"),
+        ({"columns": ["metres", "grams"]}, "columns: 'grams' is no column of table"),
         ({"columns": []}, "columns is empty"),
         ({"table_key": []}, "table_key is empty: name the column of table"),
+        ({"table_key": ["key", "metres"]}, "table_key=.* must name as many columns as key='key'"),
+        ({"key": ["key"], "table_key": ["key", "metres"]}, "as many columns as key=.'key'."),
         ({"numeric": "quantiles"}, "The 'numeric' parameter of TableSets"),
         ({"unknown": "raise"}, "The 'unknown' parameter of TableSets"),
     ],
@@ -276,6 +279,18 @@ def test_what_is_not_there_is_named_and_loses_no_fit(options, message, table, ma
         extractor.set_params(**options).fit(main)
     extractor.set_params(key="key")
     assert all(map(np.array_equal, extractor.transform(main), before))
+
+
+def test_numbers_that_are_missing_are_named_where_their_transformer_does_not_take_them(table, main):
+    observed = table.assign(metres=np.arange(len(table), dtype=float))
+    holes = observed.assign(metres=observed.metres.where(observed.metres % 7 != 0))
+    extractor = TableSets(holes, key="key", columns=["metres"], numeric=PCA(1))
+    message = "'metres' of table has missing values.*numeric=PCA.*SimpleImputer"
+    with pytest.raises(ValueError, match=message):
+        extractor.fit(main)
+    fitted = extractor.set_params(table=observed).fit(main).set_table(holes)
+    with pytest.raises(ValueError, match=message):
+        fitted.transform(main)
 
 
 def test_keys_of_another_kind_are_named(table, main):
