@@ -32,6 +32,8 @@ MAX_FEATURES = 100
 # Standard deviations of the prior that the hand can reach.
 _REACH = 3.5
 _MIN_PIXELS = 64
+# Percentiles of grey levels that are black and white where no range is known.
+_USUAL = (1, 99)
 # By which the ends of what is shown are known.
 _N_ROWS = 256
 
@@ -264,7 +266,8 @@ def _output(
     rows = rows if inverse is None else inverse(rows)
     if shape is not None:
         shares = fitted.likelihood.scaled and not before
-        ends = [0, fitted.scaling.max_value] if shares else [rows.min(), rows.max()]
+        # One pixel of one row far out would take the contrast of all.
+        ends = [0, fitted.scaling.max_value] if shares else np.percentile(rows, _USUAL).tolist()
         return {"image": shape, "ends": ends}
     numbered = [f"x{i}" for i in range(rows.shape[1])]
     named = vae if inverse is None else before[0]

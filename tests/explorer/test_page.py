@@ -212,6 +212,15 @@ def test_what_a_parameter_became_after_the_fit_is_not_shown(page):
     assert page(model) == before
 
 
+def test_grey_levels_without_a_range_are_black_and_white_at_usual_values(page, digits):
+    model = vae(max_iter=20).fit(digits[0])
+    low, high = content_of(page(model))["ends"]
+    rows = model.sample(256)
+
+    assert rows.min() < low < np.quantile(rows, 0.1)
+    assert np.quantile(rows, 0.9) < high < rows.max()
+
+
 def test_a_pipeline_sends_points_through_its_first_steps(page, digits):
     X = digits[0]
     pipeline = make_pipeline(PCA(30), vae()).fit(X * 16)
