@@ -35,7 +35,7 @@ from sklearn.semi_supervised import LabelSpreading
 from squared_hinge import SquaredHingeClassifier
 
 from skvae import FisherVectorEncoder, ImagePatches
-from skvae.recipes import neighbor_graph
+from skvae.recipes import InductiveClassifier, neighbor_graph
 
 NAME = "few-labels"
 DRAWS = 10
@@ -155,22 +155,28 @@ def some_labels(y, n, draw):
     return labels
 
 
-def spread(A, B, graph, links, labels):
-    """Predictions for training and test images: scikit-learn's, over graphs that are made once."""
-    model = LabelSpreading(lambda X, Y: graph if X is Y else links, alpha=0.99, max_iter=STEPS)
+def spreading(graph, links):
+    """scikit-learn's, over graphs that are made once."""
+    return LabelSpreading(lambda X, Y: graph if X is Y else links, alpha=0.99, max_iter=STEPS)
+
+
+def fitted(model, A, labels):
     with warnings.catch_warnings():  # a tenth of the steps to convergence, and as good
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(A, labels)
+        return model.fit(A, labels)
+
+
+def spread(A, B, graph, links, labels):
+    """Predictions for training and test images by their neighbours."""
+    model = fitted(spreading(graph, links), A, labels)
     return model.transduction_, model.predict(B)
 
 
 def spread_then_linear(A, B, graph, links, labels):
     """Predictions of a linear classifier of all training images, by the labels that were spread."""
-    found, _ = spread(A, B, graph, links, labels)
-    known = labels >= 0
-    found[known] = labels[known]  # in ten of which spreading may err
-    model = SquaredHingeClassifier(1.0, tol=1e-3).fit(A.astype(np.float32), found)
-    return model.predict(A.astype(np.float32)), model.predict(B.astype(np.float32))
+    linear = SquaredHingeClassifier(1.0, tol=1e-3)
+    model = fitted(InductiveClassifier(spreading(graph, links), linear), A, labels)
+    return model.predict(A), model.predict(B)
 
 
 def labelled_alone(A, B, graph, links, labels):

@@ -54,12 +54,8 @@ class GaussianCopula:
         """Log-density of each cell, and where it lies in its column: from 0 to 1, both ends."""
         x = table[self.numbers].to_numpy(float)
         tail = norm(self.means, 3 * self.scales)
-        kernel = [
-            density(c) for density, c in zip([d.pdf for d in self.densities], x.T, strict=True)
-        ]
-        below = [
-            density(c) for density, c in zip([d.cdf for d in self.densities], x.T, strict=True)
-        ]
+        kernel = [density.pdf(c) for density, c in zip(self.densities, x.T, strict=True)]
+        below = [density.cdf(c) for density, c in zip(self.densities, x.T, strict=True)]
         p = (1 - self.wide) * np.array(kernel).T + self.wide * tail.pdf(x)
         u = (1 - self.wide) * np.array(below).T + self.wide * tail.cdf(x)
         of_categories = [self._of_category(table, i) for i in range(len(self.categories))]
