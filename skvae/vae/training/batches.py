@@ -299,7 +299,7 @@ class Batches:
         self._seed, self._epochs_before = seed, epochs_before
         self._rank, self._n_ranks, self._visits = rank, n_ranks, visits
         self.steps_per_epoch = steps_per_epoch or math.ceil(len(x) / batch_size)
-        self._place: torch.Tensor | None = None
+        self._places: dict[tuple[str | int, ...], torch.Tensor] = {}
         self.rows_per_epoch = self.steps_per_epoch * batch_size
 
     def seed_of(self, stream: int, epoch: int) -> int:
@@ -307,7 +307,7 @@ class Batches:
         return stream_seed(self._seed, stream, self._epochs_before + epoch)
 
     def of_epoch(self, epoch: int) -> Iterator[Batch]:
-        """The batches of epoch 0, 1, ..., the rows of each where those of the last one lay."""
+        """The batches of epoch 0, 1, ..., each where the one before it lay, if of its size."""
         generator = torch.Generator(self.x.device).manual_seed(self.seed_of(EPOCH, epoch))
         first_step = epoch * self.steps_per_epoch
         for rows in islice(self._orders(epoch, generator, first_step), self.steps_per_epoch):
@@ -337,10 +337,10 @@ class Batches:
 
     def _batch(self, rows: torch.Tensor, generator: torch.Generator) -> Batch:
         n, own = len(rows), share(len(rows), self._rank, self._n_ranks)
-        shape = self._noise.n_importance, n, self._noise.n_components
-        make = torch.zeros if self._noise.is_zero else torch.empty
-        noise = make(shape, dtype=self.x.dtype, device=self.x.device)
-        if not self._noise.is_zero:
+        noise = self._place("noise", self._noise.n_importance, n, self._noise.n_components)
+        if self._noise.is_zero:
+            noise.zero_()
+        else:
             noise.normal_(generator=generator)
         rows = rows[own]
         x = self._rows(rows)
@@ -357,7 +357,14 @@ class Batches:
     def _rows(self, rows: torch.Tensor) -> torch.Tensor:
         if not isinstance(self.x, torch.Tensor):
             return self.x[rows]
-        if self._place is None or len(self._place) != len(rows):
-            self._place = self.x.new_empty(len(rows), self.x.shape[1])
 
-        return torch.index_select(self.x, 0, rows, out=self._place)
+        return torch.index_select(self.x, 0, rows, out=self._place("x", len(rows), self.x.shape[1]))
+
+    def _place(self, name: str, *shape: int) -> torch.Tensor:
+        """Where all tensors of a name and shape lie, one after the other."""
+        found = self._places.get((name, *shape))
+        if found is None:
+            found = torch.empty(shape, dtype=self.x.dtype, device=self.x.device)
+            self._places[name, *shape] = found
+
+        return found

@@ -40,8 +40,9 @@ class GraphedStep:
     def __init__(self, step: Step, optimizer: torch.optim.Optimizer):
         self._step = step
         self._inputs: list[torch.Tensor | None] | None = None
-        self._replay: Callable[[], None] | None = None
-        self._sums: torch.Tensor | None = None
+        self._beta: float | None = None
+        # For steps whose sums are wanted, and for others: what takes the step, and the sums.
+        self._graphs: dict[bool, tuple[Callable[[], None], torch.Tensor | None]] = {}
         self._n_warm_ups, self._is_possible = _N_WARM_UPS, True
         for group in optimizer.param_groups:
             group["lr"] = group["params"][0].new_tensor(group["lr"])
@@ -65,30 +66,48 @@ class GraphedStep:
         wanted: bool = True,
     ) -> torch.Tensor | None:
         """Take one step; arguments and returns are those of the step."""
-        inputs = [x, noise, y, None if beta is None else x.new_full((), beta), u]
         if self._inputs is None:
-            self._inputs = [None if new is None else new.clone() for new in inputs]
-        if not self._is_possible or self._inputs[0] is None or x.shape != self._inputs[0].shape:
-            return self._step(*inputs, wanted)
-        for old, new in zip(self._inputs, inputs, strict=True):
-            if old is not None and new is not None:
-                old.copy_(new)
+            self._inputs = [x, noise, y, None if beta is None else x.new_full((), beta), u]
+            self._beta, self._shape = beta, x.shape
+        if not self._is_possible or x.shape != self._shape:
+            own = None if beta is None else x.new_full((), beta)
+            return self._step(x, noise, y, own, u, wanted)
+        self._take(x, noise, y, beta, u)
         if self._n_warm_ups:
             self._n_warm_ups -= 1
             return _on_another_stream(self._step, self._inputs)
-        if self._replay is None:
+        if wanted not in self._graphs:
             try:
-                self._replay, self._sums = _capture(self._step, self._inputs)
+                self._graphs[wanted] = _capture(self._step, self._inputs, wanted)
             except RuntimeError as error:
                 self._is_possible = False
                 warn(
                     f"Training goes on step by step, slower: no CUDA graph of it ({error}).",
                     RuntimeWarning,
                 )
-                return self._step(*inputs, wanted)
-        self._replay()
+                return self._step(*self._inputs, wanted)
+        replay, sums = self._graphs[wanted]
+        replay()
 
-        return self._sums if wanted else None
+        return sums
+
+    def _take(
+        self,
+        x: torch.Tensor,
+        noise: torch.Tensor,
+        y: torch.Tensor | None,
+        beta: float | None,
+        u: torch.Tensor | None,
+    ) -> None:
+        """Have the inputs of the graphs say what those of this step do."""
+        assert self._inputs is not None
+        for old, new in zip(self._inputs, [x, noise, y, None, u], strict=True):
+            if old is not None and new is not None and old.data_ptr() != new.data_ptr():
+                old.copy_(new)
+        weight = self._inputs[3]
+        if weight is not None and beta is not None and beta != self._beta:
+            weight.fill_(beta)
+            self._beta = beta
 
 
 def _on_another_stream(step: Step, inputs: list[torch.Tensor | None]) -> torch.Tensor | None:
@@ -102,11 +121,11 @@ def _on_another_stream(step: Step, inputs: list[torch.Tensor | None]) -> torch.T
 
 
 def _capture(
-    step: Step, inputs: list[torch.Tensor | None]
+    step: Step, inputs: list[torch.Tensor | None], wanted: bool
 ) -> tuple[Callable[[], None], torch.Tensor | None]:
     """What takes the step again, and the tensor that then has its sums; no step is taken yet."""
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
-        sums = step(*inputs)
+        sums = step(*inputs, wanted)
 
     return graph.replay, sums

@@ -185,6 +185,8 @@ class FusedStep:
                 sums = penalty - reconstruction, reconstruction, kl
         d_output = torch.cat([d_z, d_std.mul_(raw_scale.sigmoid())], dim=1)
         encoder.backward(d_output)
+        decoder.finish()
+        encoder.finish()
         for theta, gradient in zip(self._behind_prior, late, strict=True):
             gradient_of(theta).add_(gradient)
         self._update()

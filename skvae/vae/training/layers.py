@@ -39,9 +39,11 @@ class NetworkAtWork:
     def __init__(
         self, network: nn.Module, n_rows: int, library: Library, *, wants_input: bool
     ) -> None:
+        layers = _modules(network)
+        self._aside = _stream_aside(layers)
         self._layers = [
-            _at_work(layer, n_rows, library, wants_input or number > 0)
-            for number, layer in enumerate(_modules(network))
+            _at_work(layer, n_rows, library, wants_input or number > 0, self._aside)
+            for number, layer in enumerate(layers)
         ]
         self._reversed = self._layers[::-1]
 
@@ -55,13 +57,18 @@ class NetworkAtWork:
     def backward(self, d_output: torch.Tensor) -> Any:
         """Set the gradients of all parameters; the gradient of the input, or None.
 
-        ``d_output`` is written over.
+        ``d_output`` is written over. The gradients are there once :meth:`finish` has been called.
         """
         d_h: Any = d_output
         for layer in self._reversed:
             d_h = layer.backward(d_h)
 
         return d_h
+
+    def finish(self) -> None:
+        """Have what comes next wait for the gradients, which on a GPU are taken aside."""
+        if self._aside is not None:
+            torch.cuda.current_stream().wait_stream(self._aside)
 
 
 def writes_gradients(network: nn.Module) -> bool:
@@ -83,6 +90,19 @@ def gradient_of(theta: torch.Tensor) -> torch.Tensor:
 def _modules(network: nn.Module) -> list[nn.Module]:
     """The layers of a network, one after the other."""
     return list(network) if type(network) is nn.Sequential else [network]
+
+
+def _stream_aside(layers: list[nn.Module]) -> torch.cuda.Stream | None:
+    """A stream for the gradients of linear layers on a GPU.
+
+    There is none where layers state their own, since these may overwrite what they gave to the next
+    layer, which then reads it still.
+    """
+    devices = {layer.weight.device for layer in layers if type(layer) is nn.Linear}
+    device = next(iter(devices), torch.device("cpu"))
+    are_own = any(type(layer) not in (nn.Linear, *_ACTIVATIONS) for layer in layers)
+
+    return None if are_own or device.type != "cuda" else torch.cuda.Stream(device)
 
 
 def _is_known(layer: nn.Module) -> bool:
@@ -119,12 +139,36 @@ class _LinearAtWork:
         return self._linear(h, self._matrix, self._bias, self._output)
 
     def backward(self, d_output: torch.Tensor) -> Any:
+        self._set_gradients(d_output)
+
+        return self._gradient_of_input(d_output)
+
+    def _set_gradients(self, d_output: torch.Tensor) -> None:
         self._product(d_output.t(), self._h, self._d_weight)
         torch.sum(d_output, dim=0, out=self._d_bias)
+
+    def _gradient_of_input(self, d_output: torch.Tensor) -> Any:
         if not self._wants_input:
             return None
 
         return self._product(d_output, self._weight, self._d_input)
+
+
+class _LinearAside(_LinearAtWork):
+    """On a GPU: its own gradients are taken aside, while the way back goes on."""
+
+    def __init__(self, *arguments: Any, aside: torch.cuda.Stream) -> None:
+        super().__init__(*arguments)
+        self._aside = aside
+
+    def backward(self, d_output: torch.Tensor) -> Any:
+        there = torch.cuda.current_stream().record_event()
+        d_input = self._gradient_of_input(d_output)
+        self._aside.wait_event(there)
+        with torch.cuda.stream(self._aside):
+            self._set_gradients(d_output)
+
+        return d_input
 
 
 class _Activation(NamedTuple):
@@ -163,7 +207,15 @@ class _OwnAtWork:
         return self._layer.backward(self._kept, d_output)
 
 
-def _at_work(layer: nn.Module, n_rows: int, library: Library, wants_input: bool) -> _Layer:
+def _at_work(
+    layer: nn.Module,
+    n_rows: int,
+    library: Library,
+    wants_input: bool,
+    aside: torch.cuda.Stream | None,
+) -> _Layer:
+    if type(layer) is nn.Linear and aside is not None:
+        return _LinearAside(layer, n_rows, library, wants_input, aside=aside)
     if type(layer) is nn.Linear:
         return _LinearAtWork(layer, n_rows, library, wants_input)
     activation = _ACTIVATIONS.get(type(layer))
@@ -171,7 +223,9 @@ def _at_work(layer: nn.Module, n_rows: int, library: Library, wants_input: bool)
     return _OwnAtWork(layer) if activation is None else _ActivationAtWork(activation)
 
 
+_RELU_CHAIN_RULE = torch.ops.aten.threshold_backward.grad_input
+
 _ACTIVATIONS: dict[type[nn.Module], _Activation] = {
-    nn.ReLU: _Activation(torch.relu_, lambda d_h, h: d_h.mul_(h.sign())),
+    nn.ReLU: _Activation(torch.relu_, lambda d_h, h: _RELU_CHAIN_RULE(d_h, h, 0, grad_input=d_h)),
     nn.Tanh: _Activation(torch.tanh_, lambda d_h, h: d_h.addcmul_(d_h * h, h, value=-1)),
 }

@@ -31,30 +31,39 @@ NETWORKS = {
 }
 
 
-def with_gradients(name):
+def with_gradients(name, device):
     network, generator = NETWORKS[name](), torch.Generator().manual_seed(0)
     for theta in network.parameters():
         nn.init.normal_(theta, generator=generator)
+    network.to(device)
+    for theta in network.parameters():
         theta.grad = torch.full_like(theta, torch.nan)
     return network
 
 
-@pytest.mark.parametrize("library", sorted(libraries()))
+@pytest.mark.parametrize(
+    ("library", "device"),
+    [
+        *((library, "cpu") for library in sorted(libraries())),
+        pytest.param("torch", "cuda", marks=pytest.mark.gpu),
+    ],
+)
 @pytest.mark.parametrize("wants_input", [True, False])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_gradients_are_those_of_autograd_batch_after_batch(name, wants_input, library):
-    network = with_gradients(name)
+def test_gradients_are_those_of_autograd_batch_after_batch(name, wants_input, library, device):
+    network = with_gradients(name, device)
     at_work = NetworkAtWork(network, 6, library_of(library), wants_input=wants_input)
     for seed in range(3):
-        h = torch.randn(6, 5, generator=torch.Generator().manual_seed(seed))
+        h = torch.randn(6, 5, generator=torch.Generator().manual_seed(seed)).to(device)
         asked = h.clone().requires_grad_()
         output = network(asked)
-        weight = torch.linspace(-1, 1, output.numel()).view_as(output)
+        weight = torch.linspace(-1, 1, output.numel(), device=device).view_as(output)
         wanted = torch.autograd.grad((output * weight).sum(), [asked, *network.parameters()])
         with torch.no_grad():
             found = at_work.forward(h.clone())
             torch.testing.assert_close(found, output.detach(), rtol=1e-4, atol=1e-4)
             d_h = at_work.backward(weight.clone())
+            at_work.finish()
         gradients = [theta.grad for theta in network.parameters()]
         for a, b in zip(gradients, wanted[1:], strict=True):
             torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
