@@ -84,6 +84,50 @@ def test_a_vae_answers_alike(method, vae, digits):
     np.testing.assert_allclose(there, here, rtol=1e-3, atol=1e-3)
 
 
+def with_holes(X, rng):
+    return np.where(rng.random(X.shape) < 0.1, np.nan, X)
+
+
+def mixed_columns(X, rng):
+    kinds = np.eye(4)[rng.integers(4, size=len(X))]
+    return np.hstack([with_holes(X[:, 20:30], rng), kinds, rng.poisson(4 * X[:, 30:33])])
+
+
+COLUMNS = [
+    ("measures", "gaussian_diag", slice(0, 10)),
+    ("kind", "categorical", slice(10, 14)),
+    ("counts", "negative_binomial", slice(14, 17)),
+]
+
+
+@pytest.mark.parametrize(
+    ("make", "options"),
+    [
+        (with_holes, {"likelihood": "bernoulli"}),
+        (with_holes, {"likelihood": "gaussian_diag", "n_importance": 3}),
+        (mixed_columns, {"likelihood": COLUMNS}),
+        (lambda X, rng: rng.poisson(4 * X), {"likelihood": "negative_binomial"}),
+        (lambda X, rng: X, {"likelihood": "gaussian", "conditional": "decoder"}),
+        (lambda X, rng: X, {"likelihood": "gaussian", "prior": "mixture", "output": "refined"}),
+    ],
+)
+def test_other_models_learn_and_answer_alike(make, options, digits, rng):
+    X, y = make(digits[0], rng), digits[1]
+    y = y if options.get("conditional") else None
+    weights = rng.random(len(X))
+    models = [
+        VAETransformer(5, max_iter=3, random_state=0, device=d, **options).fit(
+            X, y, sample_weight=weights
+        )
+        for d in (None, "cuda")
+    ]
+    here, there = (model.set_params(device=None).score(X) for model in models)
+    assert there == pytest.approx(here, rel=0.05, abs=0.1)
+    for method in ("transform", "score_samples"):
+        here, there = here_and_there(models[0], lambda vae, m=method: getattr(vae, m)(X))
+        np.testing.assert_allclose(there, here, rtol=2e-3, atol=2e-3)
+
+
 def test_latent_points_are_decoded_alike(vae, rng):
     z = rng.normal(size=(200, 5))
     here, there = here_and_there(vae, lambda vae: vae.inverse_transform(z))
