@@ -41,9 +41,25 @@ def test_numbers_categories_and_holes_are_read_whatever_divides_columns(separato
     pd.testing.assert_frame_equal(eval(call, {"pd": pd})[X.columns], X)
 
 
-def test_a_parquet_file_is_read(tmp_path):
+@pytest.mark.parametrize("separator", [",", ";", "\t", ":"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_first_line_says_what_divides_columns(separator, mark, tmp_path):
+    path = tmp_path / "table.csv"
+    text = _TABLE.to_csv(sep=separator, index=False, decimal="," if separator == ";" else ".")
+    lines = [f"{mark}sep={separator}", *text.splitlines(), ""]
+    path.write_bytes("\r\n".join(lines).encode())
+    X, y, call = read_table(str(path), "Survived")
+
+    assert y.tolist() == ["no", "yes", "no", "yes"]
+    assert list(X.columns) == ["age", "town, old", "zip"]
+    np.testing.assert_array_equal(X.age, _TABLE.age)
+    pd.testing.assert_frame_equal(eval(call, {"pd": pd})[X.columns], X)
+
+
+@pytest.mark.parametrize("name", ["table.parquet", "TABLE.PQ"])
+def test_a_parquet_file_is_read(name, tmp_path):
     pytest.importorskip("pyarrow")
-    path = str(tmp_path / "table.parquet")
+    path = str(tmp_path / name)
     _TABLE.to_parquet(path)
     X, _, call = read_table(path, "Survived")
 
@@ -107,6 +123,7 @@ def test_a_target_with_fractions_is_refused(write):
         ("age,sex\n", {"target": "sex"}, "has no rows"),
         ("", {"target": "sex"}, "is no CSV file that pandas can read: No columns"),
         ("a,b\n1,2\n1,2,3,4\n", {"target": "b"}, "is no CSV file that pandas can read: "),
+        ("a,a,b\n1,2,u\n", {"target": "b"}, r"^--data \S+ has two columns 'a'"),
     ],
 )
 def test_what_cannot_be_compared_is_an_error_that_says_why(text, options, message, write):
@@ -127,6 +144,11 @@ def test_a_csv_in_another_encoding_is_to_be_saved_in_utf_8(encoding, tmp_path):
     path.write_text("größe,y\n1,u\n2,v\n", encoding)
     with pytest.raises(ValueError, match="is not in UTF-8. Save it in that encoding"):
         read_table(str(path), "y")
+
+
+def test_a_folder_is_no_table(tmp_path):
+    with pytest.raises(IsADirectoryError, match="is a folder: .* skvae.ImagePatches"):
+        read_table(str(tmp_path), "y")
 
 
 def test_a_file_is_read_once(tmp_path, monkeypatch):
