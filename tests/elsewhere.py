@@ -69,8 +69,8 @@ def printed_by_a_fork(code, **environment):
     with TemporaryDirectory() as folder:
         process = forked(code, folder, **environment)
         process.join(120)
-        assert process.exitcode == 0, Path(folder, "err").read_text()
-        return Path(folder, "out").read_text()
+        assert process.exitcode == 0, Path(folder, "err").read_text("utf-8")
+        return Path(folder, "out").read_text("utf-8")
 
 
 def _run(code, folder, out, err, environment):

@@ -52,7 +52,7 @@ def wait_for(condition, seconds=60):
 def alive(pid):
     """Whether a process computes: one that was killed may stay a zombie for a while."""
     try:
-        with open(f"/proc/{pid}/stat") as file:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
             return file.read().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
@@ -69,7 +69,7 @@ def test_killed_it_leaves_no_worker_and_no_copy_and_goes_on_from_its_rows(tmp_pa
     first = subprocess.Popen(command, stderr=subprocess.DEVNULL, **options)
     wait_for(lambda: list(tmp_path.glob("*.busy")))
     (kept,) = (tmp_path / "kept").glob("*.jsonl")
-    row = json.loads(kept.read_text())
+    row = json.loads(kept.read_text("utf-8"))
     assert list(temporary.glob("skvae-compare-*/X_train.npy"))
     first.send_signal(signal.SIGKILL)
     first.wait()
