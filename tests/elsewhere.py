@@ -79,6 +79,7 @@ def _run(code, folder, out, err, environment):
     os.chdir(folder)
     for name, number in ((out, 1), (err, 2)):
         os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT), number)
-    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # the server's knew another file
+    # The server's own stream knows another file.
+    sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
     np.random.seed()  # forks have one state, which new processes have not
     exec(code, {"__name__": "__main__"})
