@@ -1,6 +1,7 @@
 """A comparison that is killed leaves nothing behind, and the next one goes on from its rows."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -8,6 +9,8 @@ import sys
 import time
 
 import pytest
+
+from skvae.comparison import processes
 
 _SCRIPT = """
 import os, sys, time
@@ -84,3 +87,16 @@ def test_killed_it_leaves_no_worker_and_no_copy_and_goes_on_from_its_rows(tmp_pa
     assert "1 rows are those that an earlier run had finished" in second.stdout
     assert "1 rows of an earlier run are picked up" in second.stderr
     assert "[pca, seed 0]" not in second.stderr
+
+
+def test_a_pipe_that_broke_before_it_was_watched_tells_that_the_parent_has_ended(monkeypatch):
+    class Broken:
+        def poll(self, timeout):
+            raise BrokenPipeError  # by Windows
+
+    ended = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    monkeypatch.setattr(multiprocessing, "active_children", list)
+    processes._end_with_parent(Broken())
+
+    assert ended == [1]
