@@ -161,3 +161,22 @@ def test_pages_fit_a_phone(name, site, browser):
     width = page.evaluate("document.documentElement.scrollWidth")
     page.close()
     assert width <= 390
+
+
+BROKEN_NAMES = """
+[...document.querySelectorAll("article :is(h1, h2, h3, th) code .pre")].filter((name) => {
+  const text = document.createRange();
+  text.selectNode(name.firstChild);
+  return text.getClientRects().length > 1;
+}).map((name) => name.textContent)
+"""
+
+
+@pytest.mark.parametrize("name", ["cores", "vae", "vae-speed", "auto_examples/plot_grid_search"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_heading_and_no_head_of_a_column_breaks_a_name(name, width, site, browser):
+    page = browser.new_page(viewport={"width": width, "height": 844})
+    page.goto((site / f"{name}.html").as_uri())
+    broken = page.evaluate(BROKEN_NAMES)
+    page.close()
+    assert not broken

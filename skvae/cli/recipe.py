@@ -123,10 +123,12 @@ def _of_table(arguments: argparse.Namespace) -> str:
 
 def _imports(pipeline: BaseEstimator) -> tuple[list[str], list[str]]:
     """Lines that import the classes of a pipeline, and the names of this package's own."""
-    public = sorted({_home_of(type(part)) for part in _parts(pipeline)})
-    lines = [f"from {home} import {name}" for home, name in public if home != "skvae"]
+    homes: dict[str, list[str]] = {}
+    for home, name in sorted({_home_of(type(part)) for part in _parts(pipeline)}):
+        homes.setdefault(home, []).append(name)
+    ours = homes.pop("skvae", [])
 
-    return lines, [name for home, name in public if home == "skvae"]
+    return [f"from {home} import {', '.join(names)}" for home, names in homes.items()], ours
 
 
 def _parts(value: object) -> Iterator[BaseEstimator]:
