@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import shlex
 from collections import Counter
 from collections.abc import Collection, Sequence
 from difflib import get_close_matches
@@ -20,8 +21,10 @@ _WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".ods")
 _SEPARATORS = ",;\t|"
 # Of a target that is numbers: more of them are measurements, not classes.
 _MAX_NUMBERS = 30
-# How a date begins that is not written as ISO 8601 wants it: 16.05.2016, 5/16/16.
-_DATE = r"\s*\d{1,2}(?:[.-]\d{1,2}[.-]\d{4}|/\d{1,2}/\d{2,4})\b"
+# How a date or time begins that is not written as ISO 8601 wants it: 16.05.2016, 5/16/16, 9:30.
+_DATE = r"\s*\d{1,2}(?:[.-]\d{1,2}[.-]\d{4}|/\d{1,2}/\d{2,4}|:\d{2})\b"
+# Numbers that are not read as such: 1.876,50, 5%, $ 20.
+_NUMBER = r"\s*[$€£¥]?\s*[+-]?[\d.,' ]*\d\s*[%$€£¥]?\s*"
 # Rows that tell how a CSV is written.
 _HEAD = 1000
 
@@ -261,7 +264,7 @@ def _labels(column: Any, path: str, *, declared: bool) -> np.ndarray:
             raise ValueError(
                 f"--target {column.name} is a measurement, of {different:,} different numbers: "
                 "this command compares classifiers. Make classes of it, by pandas.qcut for "
-                f"example, or say --categorical {column.name} if its numbers are names of classes."
+                f"example, or say --categorical {shlex.quote(column.name)} if it names classes."
             )
     if is_number or pd.api.types.is_bool_dtype(column):
         values: np.ndarray = column.to_numpy()
@@ -276,7 +279,7 @@ def _labels(column: Any, path: str, *, declared: bool) -> np.ndarray:
 def _check_column(column: Any, *, declared: bool) -> None:
     """Raise if a column says nothing that the recipes can read, or is not what it looks like."""
     pd = _pandas()
-    advice = f"leave it out by --drop {column.name}"
+    advice = f"leave it out by --drop {shlex.quote(column.name)}"
     if column.isna().all():
         raise ValueError(f"Column {column.name} has no value in any row: {advice}.")
     if column.dtype.kind in "mM":
@@ -314,16 +317,16 @@ def _check_values(values: Any, advice: str) -> None:
     if values.nunique() <= _MAX_NUMBERS:
         return
     numbers = pd.to_numeric(values, errors="coerce").notna()
-    written = values.str.fullmatch(r"\s*[+-]?[\d.,' ]*\d\s*%?\s*")
+    written = values.str.fullmatch(_NUMBER)
     dates = pd.to_datetime(values, errors="coerce", format="ISO8601", utc=True).notna()
     dates |= values.str.match(_DATE)
     for looks, what, remedy in (
-        (dates, "dates", "make numbers of them, such as days"),
+        (dates, "dates or times", "make numbers of them, such as days"),
         (numbers | written, "numbers", "mend them"),
     ):
         if looks.mean() > 0.5:
             odd = values[~numbers].iloc[0]
             raise ValueError(
                 f"Column {values.name} holds {what} written as text, such as {odd!r}: {remedy}, "
-                f"{advice}, or say --categorical {values.name} if they are names."
+                f"{advice}, or say --categorical {shlex.quote(values.name)} if they are names."
             )

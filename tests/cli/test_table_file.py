@@ -235,12 +235,30 @@ def test_two_columns_of_one_name_are_named(write):
     [
         ([f"{i},000" for i in range(40)], "holds numbers written as text, such as '0,000'"),
         ([f"{i}%" for i in range(40)], "holds numbers written as text, such as '0%'"),
+        ([f"$ {i}" for i in range(40)], r"holds numbers written as text, such as '\$ 0'"),
+        (
+            [f"{i}.000,50 €" for i in range(40)],
+            "holds numbers written as text, such as '0.000,50 €'",
+        ),
         ([*range(39), "?"], "holds numbers written as text, such as '?'"),
-        ([f"2026-01-{i:02}" for i in range(1, 32)], "holds dates written as text, such as '2026"),
-        ([f"{i:02}.01.2026" for i in range(1, 32)], "holds dates written as text, such as '01.01"),
-        ([f"1/{i}/26 09:30" for i in range(1, 32)], "holds dates written as text, such as '1/1/"),
+        (
+            [f"2026-01-{i:02}" for i in range(1, 32)],
+            "holds dates or times written as text, such as '2026",
+        ),
+        (
+            [f"{i:02}.01.2026" for i in range(1, 32)],
+            "holds dates or times written as text, such as '01.01",
+        ),
+        ([f"9:{i:02}" for i in range(40)], "holds dates or times written as text, such as '9:00"),
+        (
+            [f"1/{i}/26 09:30" for i in range(1, 32)],
+            "holds dates or times written as text, such as '1/1/",
+        ),
     ],
-    ids=["thousands", "percent", "a mark for missing ones", "dates", "with points", "with slashes"],
+    ids=[
+        *("thousands", "percent", "dollars", "euros", "a mark for missing ones"),
+        *("dates", "with points", "times", "with slashes"),
+    ],
 )
 def test_columns_of_numbers_and_dates_do_not_become_categories(values, message, tmp_path):
     path = str(tmp_path / "table.csv")
@@ -269,3 +287,11 @@ def test_bytes_and_dates_of_a_parquet_file_are_named(tmp_path):
         pd.DataFrame({"x": [value] * 2, "y": ["u", "v"]}).to_parquet(path)
         with pytest.raises(ValueError, match=f"{message}.*--drop x"):
             read_table(path, "y")
+
+
+def test_what_is_to_be_dropped_is_written_as_a_shell_reads_it(write):
+    path = write("a,y,\n1,u,\n2,v,\n")
+    with pytest.raises(
+        ValueError, match="no value in any row: leave it out by --drop 'Unnamed: 2'"
+    ):
+        read_table(path, "y")
