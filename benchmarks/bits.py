@@ -714,7 +714,7 @@ def differences(before, now):
 
 def compare(path, names):
     """Print the fits that differ from the sheet in a file; 1 if there are any, else 0."""
-    before = dict(map(parsed, Path(path).read_text().splitlines()))
+    before = dict(map(parsed, Path(path).read_text("utf-8").splitlines()))
     n_compared = n_different = 0
     for name, now in map(parsed, sheet(names)):
         if name not in before or "unavailable" in before[name] | now:

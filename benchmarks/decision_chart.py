@@ -66,9 +66,9 @@ def box(x, y, width, lines, kind):
     parts = [f'<rect class="{kind}" x="{x}" y="{y}" width="{width}" height="{height}" rx="6"/>']
     for i, line in enumerate(lines):
         text, address = line if isinstance(line, tuple) else (line, None)
-        shown = escape(text).replace("    ", "\N{NO-BREAK SPACE}" * 2)
-        place = f'x="{x + PAD}" y="{y + PAD + LINE * i + 10}"'
-        element = f"<text {place}>{shown}</text>"
+        indent = 13 if text.startswith("    ") else 0
+        place = f'x="{x + PAD + indent}" y="{y + PAD + LINE * i + 10}"'
+        element = f"<text {place}>{escape(text.lstrip())}</text>"
         parts.append(f'<a href="{address}">{element}</a>' if address else element)
     return "".join(parts), height
 

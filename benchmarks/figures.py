@@ -19,7 +19,7 @@ class Figures:
         print(f"{name}: {value}", flush=True)
         self.found[name] = value
         if self.path is not None:
-            Path(self.path).write_text(json.dumps(self.found, indent=2))
+            Path(self.path).write_text(json.dumps(self.found, indent=2), encoding="utf-8")
 
 
 def device_and_figures(description, devices):

@@ -40,7 +40,7 @@ def fit_map(path, n, mixture, n_iter, device):
 def own_gigabytes():
     """Main memory of this process but for pages of files, where the system tells; else nan."""
     status = Path("/proc/self/status")
-    lines = status.read_text().splitlines() if status.exists() else []
+    lines = status.read_text("utf-8").splitlines() if status.exists() else []
     kilobytes = [int(line.split()[1]) for line in lines if line.startswith("RssAnon")]
     return kilobytes[0] / 1e6 if kilobytes else float("nan")
 

@@ -143,14 +143,14 @@ def dask_bag(path):
 
 def memory(name):
     """MB of this process, by the name of a field."""
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text("utf-8").splitlines()
     fields = dict(line.split(":", 1) for line in lines)
     return int(fields[name].split()[0]) / 1024
 
 
 def watched(send, function, args):
     """Run a function; the kernel keeps the peak of all memory, a thread looks at the anonymous."""
-    Path("/proc/self/clear_refs").write_text("5")  # forget the peak of the imports
+    Path("/proc/self/clear_refs").write_bytes(b"5")  # forget the peak of the imports
     resident, anonymous = memory("VmRSS"), memory("RssAnon")
     peak, running = anonymous, True
 

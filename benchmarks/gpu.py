@@ -47,14 +47,16 @@ def machine(device):
 
 def tests():
     """The command that runs all tests with the marker ``gpu``, and no other file."""
-    files = [p for p in (ROOT / "tests").rglob("test_*.py") if "pytest.mark.gpu" in p.read_text()]
+    files = [
+        p for p in (ROOT / "tests").rglob("test_*.py") if "pytest.mark.gpu" in p.read_text("utf-8")
+    ]
     options = ["-m", "gpu", "-q", "-p", "no:cacheprovider", "--maxfail=30"]
     return ["-m", "pytest", *options, *map(str, sorted(files))]
 
 
 def run(command, log, seconds):
     """How a part ended, "passed" or why not."""
-    with open(log, "w") as file:
+    with open(log, "w", encoding="utf-8") as file:
         process = subprocess.Popen(
             [sys.executable, *command],
             stdout=file,
@@ -81,9 +83,9 @@ def part(name, device, folder):
     command = tests() if name == "tests" else [str(HERE / f"{name}.py"), *options]
     record.unlink(missing_ok=True)
     outcome = run(command, log, PARTS[name])
-    figures = json.loads(record.read_text()) if record.exists() else {}
+    figures = json.loads(record.read_text("utf-8")) if record.exists() else {}
     if name == "tests":
-        figures["pytest"] = log.read_text().rstrip().rpartition("\n")[2].strip("= ")
+        figures["pytest"] = log.read_text("utf-8").rstrip().rpartition("\n")[2].strip("= ")
     return outcome, figures
 
 

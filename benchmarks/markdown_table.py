@@ -20,7 +20,7 @@ def read(folders):
     """One comparison of all features."""
     rows, n_test, names = {}, None, {f.name for f in fields(Row)}
     for folder in folders:
-        content = json.loads((Path(folder) / "results.json").read_text())
+        content = json.loads((Path(folder) / "results.json").read_text("utf-8"))
         n_test = content["n_test"]
         found = [Row(**{k: v for k, v in row.items() if k in names}) for row in content["rows"]]
         rows |= {

@@ -38,7 +38,7 @@ def allocated(function):
 
 
 def private_megabytes():
-    with open("/proc/self/smaps_rollup") as file:
+    with open("/proc/self/smaps_rollup", encoding="utf-8") as file:
         sizes = [line.split()[1] for line in file if line.startswith("Private_")]
     return sum(map(int, sizes)) / 1e3
 

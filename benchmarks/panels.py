@@ -33,7 +33,7 @@ def read_panel(name, part):
     if path.suffix == ".txt":
         table = np.loadtxt(path)
         return list(table[:, None, 1:]), table[:, 0]
-    return _read_ts(path.read_text().splitlines())
+    return _read_ts(path.read_text("utf-8").splitlines())
 
 
 def _read_ts(lines):

@@ -19,6 +19,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 from skimage import data, io
 from skimage.transform import rescale
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+
+from skvae import FisherVectorEncoder, ImagePatches, read_image
 
 folder = TemporaryDirectory()
 rng = np.random.default_rng(0)
@@ -44,12 +50,6 @@ print(len(paths), "files, the first of them", paths[0].relative_to(folder.name))
 # X is the list of names, for the pipeline as for cross-validation. ``scales`` cuts patches from
 # each image at its own size and at smaller ones, so that near and far pictures of one thing have
 # some patches in common.
-from sklearn.decomposition import PCA  # noqa: E402
-from sklearn.linear_model import LogisticRegression  # noqa: E402
-from sklearn.model_selection import StratifiedKFold, cross_val_predict  # noqa: E402
-from sklearn.pipeline import make_pipeline  # noqa: E402
-
-from skvae import FisherVectorEncoder, ImagePatches, read_image  # noqa: E402
 
 folds = StratifiedKFold(3, shuffle=True, random_state=0)
 for scales in ((1,), (1, 0.7, 0.5)):

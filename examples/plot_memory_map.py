@@ -20,7 +20,7 @@ import numpy as np
 from skvae import DiagonalGaussianMixture
 
 rng = np.random.default_rng(0)
-folder = tempfile.TemporaryDirectory()
+folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)  # Windows keeps mapped files
 path = Path(folder.name) / "descriptors.npy"
 centers = rng.normal(scale=2, size=(40, 8))
 X = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(100_000, 8))

@@ -66,7 +66,7 @@ def read_package(folder):
     """Sources of a package's files, by module."""
     folder = Path(folder)
     paths = sorted(folder.rglob("*.py"))
-    return {_module_of(p.relative_to(folder)): Source(p, p.read_text()) for p in paths}
+    return {_module_of(p.relative_to(folder)): Source(p, p.read_text("utf-8")) for p in paths}
 
 
 def _module_of(path):

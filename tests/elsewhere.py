@@ -69,8 +69,8 @@ def printed_by_a_fork(code, **environment):
     with TemporaryDirectory() as folder:
         process = forked(code, folder, **environment)
         process.join(120)
-        assert process.exitcode == 0, Path(folder, "err").read_text()
-        return Path(folder, "out").read_text()
+        assert process.exitcode == 0, Path(folder, "err").read_text("utf-8")
+        return Path(folder, "out").read_text("utf-8")
 
 
 def _run(code, folder, out, err, environment):
@@ -79,5 +79,7 @@ def _run(code, folder, out, err, environment):
     os.chdir(folder)
     for name, number in ((out, 1), (err, 2)):
         os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT), number)
+    # The server's own stream knows another file.
+    sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
     np.random.seed()  # forks have one state, which new processes have not
     exec(code, {"__name__": "__main__"})

@@ -5,7 +5,7 @@ import re
 
 def resident(folder):
     """Bytes of arrays in a folder that are mapped into this process at present."""
-    with open("/proc/self/smaps") as smaps:
+    with open("/proc/self/smaps", encoding="utf-8") as smaps:
         entries = re.findall(
             rf"{re.escape(str(folder))}/\S+\.npy\n(?:\w+:.*\n)*?Rss:\s+(\d+) kB", smaps.read()
         )

@@ -15,7 +15,7 @@ DOCS = ROOT / "docs"
 
 
 def blocks_of(name, folder=DOCS):
-    text = (folder / name).read_text()
+    text = (folder / name).read_text("utf-8")
     return [dedent(b) for b in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)]
 
 
@@ -47,7 +47,7 @@ def test_the_code_of_the_readme_prints_what_it_says(capsys):
 
     exec(pipelines, {"__name__": "readme"})
     printed = [float(line) for line in capsys.readouterr().out.split()]
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "README.md").read_text("utf-8")
     said = re.search(r"prints (0\.\d+), the second about five and (0\.\d+)", text).groups()
 
     # Other processors round in other ways, which may move a few of the 1,797 images.
@@ -64,8 +64,8 @@ def code_of(name):
 
 def test_the_chinese_readme_has_the_same_code():
     fence = re.compile(r"```\w+\n(.*?)```", flags=re.DOTALL)
-    assert fence.findall((ROOT / "README.zh-CN.md").read_text()) == fence.findall(
-        (ROOT / "README.md").read_text()
+    assert fence.findall((ROOT / "README.zh-CN.md").read_text("utf-8")) == fence.findall(
+        (ROOT / "README.md").read_text("utf-8")
     )
 
 

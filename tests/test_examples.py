@@ -24,7 +24,7 @@ def test_example_runs(path, capsys, monkeypatch):
     if path.stem == "plot_cluster":
         pytest.importorskip("dask.array", reason="needs the extra 'dask'")
     monkeypatch.setattr(sys, "argv", [path.name])
-    code = compile(shorter(path.read_text()), path, "exec")
+    code = compile(shorter(path.read_text("utf-8")), path, "exec")
     try:
         exec(code, {"__name__": "__main__", "__file__": str(path)})
         figures = plt.get_fignums()

@@ -25,7 +25,7 @@ def test_unknown_name():
 def documented_names():
     """Of the API reference, such as ``fisher.convert_layout``."""
     names, module = [], ""
-    for line in (ROOT / "docs" / "api.rst").read_text().splitlines():
+    for line in (ROOT / "docs" / "api.rst").read_text("utf-8").splitlines():
         if line.startswith(".. currentmodule:: skvae"):
             module = line.partition("skvae")[2].lstrip(".")
         elif re.fullmatch(r"   [\w.]+", line):

@@ -36,7 +36,7 @@ def site(tmp_path_factory):
     shutil.copy(ROOT / "CHANGELOG.md", folder)
     process = forked(BUILD, folder)
     process.join(300)
-    assert process.exitcode == 0, (folder / "err").read_text()
+    assert process.exitcode == 0, (folder / "err").read_text("utf-8")
     return folder / "html"
 
 
@@ -46,7 +46,7 @@ class Page(HTMLParser):
     def __init__(self, path):
         super().__init__()
         self.anchors, self.links, self.text = set(), [], ""
-        self.feed(path.read_text())
+        self.feed(path.read_text("utf-8"))
 
     def handle_data(self, data):
         self.text += data
@@ -87,7 +87,7 @@ def test_no_page_shows_its_markup(markup, site, pages):
 
 def test_no_initial_of_an_author_begins_a_list(site):
     pages = (site / "generated").glob("*.html")
-    assert not [path.stem for path in pages if 'class="upperalpha' in path.read_text()]
+    assert not [path.stem for path in pages if 'class="upperalpha' in path.read_text("utf-8")]
 
 
 def test_every_public_name_has_a_page(site):
@@ -122,7 +122,7 @@ def test_search_finds_pages_in_a_browser(site, browser):
 
 def test_the_table_of_contents_has_tutorials_how_to_explanation_and_reference(site):
     kinds = ["tutorials.html", "guide.html", "explanation.html", "reference.html"]
-    header = (site / "index.html").read_text().partition("</header>")[0]
+    header = (site / "index.html").read_text("utf-8").partition("</header>")[0]
     found = re.findall(r'class="nav-link nav-internal" href="([^"]+)"', header)
     assert list(dict.fromkeys(found)) == kinds
 
@@ -137,7 +137,7 @@ def test_a_class_has_a_table_of_its_methods_and_a_link_to_its_source(site):
 
 
 def test_the_chart_leads_to_pages(site):
-    chart = (site / "index.html").read_text().partition('<svg class="chart"')[2]
+    chart = (site / "index.html").read_text("utf-8").partition('<svg class="chart"')[2]
     targets = re.findall(r'<a href="([^"#]+)', chart.partition("</svg>")[0])
     assert len(set(targets)) >= 6 and all((site / target).exists() for target in targets)
 
@@ -161,3 +161,22 @@ def test_pages_fit_a_phone(name, site, browser):
     width = page.evaluate("document.documentElement.scrollWidth")
     page.close()
     assert width <= 390
+
+
+BROKEN_NAMES = """
+[...document.querySelectorAll("article :is(h1, h2, h3, th) code .pre")].filter((name) => {
+  const text = document.createRange();
+  text.selectNode(name.firstChild);
+  return text.getClientRects().length > 1;
+}).map((name) => name.textContent)
+"""
+
+
+@pytest.mark.parametrize("name", ["cores", "vae", "vae-speed", "auto_examples/plot_grid_search"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_heading_and_no_head_of_a_column_breaks_a_name(name, width, site, browser):
+    page = browser.new_page(viewport={"width": width, "height": 844})
+    page.goto((site / f"{name}.html").as_uri())
+    broken = page.evaluate(BROKEN_NAMES)
+    page.close()
+    assert not broken

@@ -68,7 +68,7 @@ def tutorials():
 @pytest.mark.parametrize("name", tutorials())
 def test_a_tutorial_ends_with_what_to_try_and_where_it_loses(name):
     headings = re.findall(
-        r"^# (.+)\n# -+$", (ROOT / f"examples/{name}.py").read_text(), re.MULTILINE
+        r"^# (.+)\n# -+$", (ROOT / f"examples/{name}.py").read_text("utf-8"), re.MULTILINE
     )
     assert "What to try next" in headings
     assert {"Where it loses", "Where it fails"} & set(headings)
@@ -77,7 +77,8 @@ def test_a_tutorial_ends_with_what_to_try_and_where_it_loses(name):
 @pytest.mark.parametrize("name", ["what-is-a-fisher-vector", "what-is-a-vae", "index"])
 def test_concepts_are_drawn(name):
     assert (
-        len(re.findall(r"!\[[^]]{20,}\]\(concepts/", (ROOT / f"docs/{name}.md").read_text())) >= 2
+        len(re.findall(r"!\[[^]]{20,}\]\(concepts/", (ROOT / f"docs/{name}.md").read_text("utf-8")))
+        >= 2
     )
 
 

@@ -12,7 +12,7 @@ __all__ = ["attach_stub"]
 
 def attach_stub(package, filename):
     """``__getattr__``, ``__dir__`` and ``__all__`` of a package whose stub says what it has."""
-    stub = ast.parse(Path(filename).with_suffix(".pyi").read_text())
+    stub = ast.parse(Path(filename).with_suffix(".pyi").read_text("utf-8"))
     imports = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
     homes = {alias.name: node.module for node in imports for alias in node.names}
 

@@ -4,7 +4,7 @@ import argparse
 import math
 from typing import TypeAlias
 
-__all__ = ["Commands", "Help", "above_zero", "positive", "seed", "workers"]
+__all__ = ["Commands", "Help", "above_zero", "positive", "seed", "two_or_more", "workers"]
 
 # What a command adds its parser to; its class has no public name.
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -44,11 +44,18 @@ def positive(text: str) -> int:
     argparse.ArgumentTypeError
         If the text is no such number.
     """
-    number = _whole(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return _at_least(1, text)
 
-    return number
+
+def two_or_more(text: str) -> int:
+    """A whole number of at least 2.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If the text is no such number.
+    """
+    return _at_least(2, text)
 
 
 def seed(text: str) -> int:
@@ -77,6 +84,14 @@ def workers(text: str) -> int:
     number = _whole(text)
     if number == 0:
         raise argparse.ArgumentTypeError("0 is no number of workers: -1 takes all cores")
+
+    return number
+
+
+def _at_least(least: int, text: str) -> int:
+    number = _whole(text)
+    if number < least:
+        raise argparse.ArgumentTypeError(f"{text} is less than {least}")
 
     return number
 

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from skvae import datasets, recipes
-from skvae.cli.arguments import Commands, Help, positive, seed, workers
+from skvae.cli.arguments import Commands, Help, positive, seed, two_or_more, workers
 from skvae.cli.feature_list import list_of_features
 from skvae.cli.table_file import add_table_options, read_table
 from skvae.comparison.compare import compare_features
@@ -67,7 +67,13 @@ def add_command(commands: Commands) -> None:
         "--dataset", choices=datasets.DATASETS, default="digits", help="images and labels"
     )
     add_table_options(parser, source)
-    add("--folds", type=positive, default=5, metavar="N", help="of the cross-validation of a table")
+    add(
+        "--folds",
+        type=two_or_more,
+        default=5,
+        metavar="N",
+        help="of the cross-validation of a table",
+    )
     for option, of_images, of_tables, but in (
         ("--features", recipes.FEATURE_TEXTS, TABLE_FEATURE_TEXTS, " that read no labels"),
         ("--classifiers", CLASSIFIERS, TABLE_CLASSIFIERS, ""),

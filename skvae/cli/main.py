@@ -1,6 +1,7 @@
 """The command line: the parser of ``skvae``, and how its errors end."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -28,6 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         0, 1 if something failed, 130 after Ctrl-C.
     """
     argv = sys.argv[1:] if argv is None else argv
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of columns may be of any script
+        sys.stdout.reconfigure(errors="backslashreplace")
     parser = _make_parser()
     try:
         _complete(parser)

@@ -1,6 +1,8 @@
 """``skvae recipe``."""
 
 import argparse
+import io
+import sys
 from collections.abc import Iterator
 
 from sklearn.base import BaseEstimator
@@ -40,7 +42,7 @@ F = features.fit_transform(X, y)
 print(F.shape)
 '''
 _PROGRAM_OF_TABLE = '''\
-"""The features {name} of {path}."""
+"""The features {name} of a table."""
 
 {imports}
 
@@ -78,7 +80,10 @@ def add_command(commands: Commands) -> None:
 
 def _print_recipe(arguments: argparse.Namespace) -> int:
     program = _of_images if arguments.data is None else _of_table
-    print(program(arguments), end="")
+    text = program(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
+        sys.stdout.reconfigure(encoding="utf-8")  # in a file, that of Python's programs
+    print(text, end="")
 
     return 0
 
@@ -108,7 +113,6 @@ def _of_table(arguments: argparse.Namespace) -> str:
 
     return _PROGRAM_OF_TABLE.format(
         name=arguments.name,
-        path=path,
         imports="\n".join(["import pandas as pd", *imports, *ours]),
         call=table.call,
         target=target,
@@ -119,10 +123,12 @@ def _of_table(arguments: argparse.Namespace) -> str:
 
 def _imports(pipeline: BaseEstimator) -> tuple[list[str], list[str]]:
     """Lines that import the classes of a pipeline, and the names of this package's own."""
-    public = sorted({_home_of(type(part)) for part in _parts(pipeline)})
-    lines = [f"from {home} import {name}" for home, name in public if home != "skvae"]
+    homes: dict[str, list[str]] = {}
+    for home, name in sorted({_home_of(type(part)) for part in _parts(pipeline)}):
+        homes.setdefault(home, []).append(name)
+    ours = homes.pop("skvae", [])
 
-    return lines, [name for home, name in public if home == "skvae"]
+    return [f"from {home} import {', '.join(names)}" for home, names in homes.items()], ours
 
 
 def _parts(value: object) -> Iterator[BaseEstimator]:

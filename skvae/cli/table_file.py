@@ -1,6 +1,8 @@
 """A user's table, read from a file: rows to classify and their labels."""
 
 import argparse
+import re
+import shlex
 from collections import Counter
 from collections.abc import Collection, Sequence
 from difflib import get_close_matches
@@ -19,8 +21,10 @@ _WORKBOOKS = (".xlsx", ".xls", ".xlsm", ".ods")
 _SEPARATORS = ",;\t|"
 # Of a target that is numbers: more of them are measurements, not classes.
 _MAX_NUMBERS = 30
-# How a date begins that is not written as ISO 8601 wants it: 16.05.2016, 5/16/16.
-_DATE = r"\s*\d{1,2}(?:[.-]\d{1,2}[.-]\d{4}|/\d{1,2}/\d{2,4})\b"
+# How a date or time begins that is not written as ISO 8601 wants it: 16.05.2016, 5/16/16, 9:30.
+_DATE = r"\s*\d{1,2}(?:[.-]\d{1,2}[.-]\d{4}|/\d{1,2}/\d{2,4}|:\d{2})\b"
+# Numbers that are not read as such: 1.876,50, 5%, $ 20.
+_NUMBER = r"\s*[$€£¥]?\s*[+-]?[\d.,' ]*\d\s*[%$€£¥]?\s*"
 # Rows that tell how a CSV is written.
 _HEAD = 1000
 
@@ -74,7 +78,7 @@ def read_table(
     ----------
     path : str
         A file that ends in .parquet or .pq, or a CSV, perhaps compressed, with commas, semicolons,
-        tabs or bars.
+        tabs or bars. A first line such as ``sep=;``, which Excel writes, says what divides columns.
     target : str
         Column of the labels.
     drop : collection of str
@@ -119,16 +123,22 @@ def read_table(
 
 def _read(path: str) -> tuple[Any, str]:
     """The whole table, and the call that reads it."""
+    if Path(path).is_dir():
+        raise IsADirectoryError(
+            f"--data {path} is a folder: name a CSV or Parquet file. Images of a folder become "
+            "features in Python, by skvae.ImagePatches."
+        )
     if not Path(path).is_file():
         raise FileNotFoundError(f"--data {path}: there is no such file.")
     if path.lower().endswith(_WORKBOOKS):
         raise ValueError(f"--data {path} is a workbook: save its sheet as CSV, in UTF-8.")
+    is_parquet = path.lower().endswith(_PARQUET)
     try:
-        frame, call = _read_parquet(path) if path.endswith(_PARQUET) else _read_csv(path)
+        frame, call, names = _read_parquet(path) if is_parquet else _read_csv(path)
     except ImportError as error:
         raise ImportError(f"--data {path} needs pyarrow: pip install pyarrow.") from error
     except Exception as error:  # each engine has errors of its own
-        kind = "Parquet file" if path.endswith(_PARQUET) else "CSV file"
+        kind = "Parquet file" if is_parquet else "CSV file"
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         if isinstance(error, UnicodeDecodeError):
             reason = "it is not in UTF-8. Save it in that encoding"
@@ -136,36 +146,41 @@ def _read(path: str) -> tuple[Any, str]:
     frame.columns = [str(name) for name in frame.columns]
     if not len(frame):
         raise ValueError(f"--data {path} has no rows.")
-    _check_unique(frame.columns, path)
+    _check_unique(names, path)
 
     return frame, call
 
 
-def _read_parquet(path: str) -> tuple[Any, str]:
+def _read_parquet(path: str) -> tuple[Any, str, list[str]]:
+    """The table, the call that reads it, and the names of its columns."""
     frame, call = _pandas().read_parquet(path), f"pd.read_parquet({path!r})"
-    if all(name is None for name in frame.index.names):
-        return frame, call
+    if any(name is not None for name in frame.index.names):
+        frame, call = frame.reset_index(), f"{call}.reset_index()"
 
-    return frame.reset_index(), f"{call}.reset_index()"
+    return frame, call, list(map(str, frame.columns))
 
 
-def _read_csv(path: str) -> tuple[Any, str]:
-    options = _csv_options(path)
-    frame = _pandas().read_csv(path, **options, low_memory=False)
+def _read_csv(path: str) -> tuple[Any, str, list[str]]:
+    """The table, the call that reads it, and the names that the file has, twice or not."""
+    pd, options = _pandas(), _csv_options(path)
+    header = pd.read_csv(path, **options, header=None, nrows=1, dtype=str)
+    frame = pd.read_csv(path, **options, low_memory=False)
     if "index_col" in options:
         warn(f"--data {path}: the first column, without a name, counts rows: left out.")
     written = [f"{name}={value!r}" for name, value in options.items()]
+    names = list(header.iloc[0].dropna())
 
-    return frame, f"pd.read_csv({', '.join([repr(path), *written])})"
+    return frame, f"pd.read_csv({', '.join([repr(path), *written])})", names
 
 
 def _csv_options(path: str) -> dict[str, Any]:
     """Of ``pandas.read_csv``: what divides columns, decimals, and a first one that counts rows."""
-    pd, separator = _pandas(), _separator(path)
-    header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str)
-    _check_unique(header.iloc[0].dropna(), path)
+    declared = _declared_separator(path)
+    separator = declared or _separator(path)
     options: dict[str, Any] = {} if separator == "," else {"sep": separator}
-    head = pd.read_csv(path, sep=separator, nrows=_HEAD)
+    if declared:
+        options["skiprows"] = 1
+    head = _pandas().read_csv(path, **options, nrows=_HEAD)
     if separator != "," and any(_has_decimal_commas(head[name]) for name in head):
         options["decimal"] = ","
     if len(head) and str(head.columns[0]).startswith("Unnamed: ") and _counts(head.iloc[:, 0]):
@@ -208,6 +223,14 @@ def _pandas() -> Any:
     return pandas
 
 
+def _declared_separator(path: str) -> str | None:
+    """What a first line ``sep=;`` says, which Excel writes and reads."""
+    whole = _pandas().read_csv(path, sep="\x1f", header=None, nrows=1, dtype=str)
+    said = re.fullmatch("sep=(.)", str(whole.iat[0, 0]))
+
+    return said[1] if said else None
+
+
 def _separator(path: str) -> str:
     """What divides the first line into the most columns."""
     pd = _pandas()
@@ -241,7 +264,7 @@ def _labels(column: Any, path: str, *, declared: bool) -> np.ndarray:
             raise ValueError(
                 f"--target {column.name} is a measurement, of {different:,} different numbers: "
                 "this command compares classifiers. Make classes of it, by pandas.qcut for "
-                f"example, or say --categorical {column.name} if its numbers are names of classes."
+                f"example, or say --categorical {shlex.quote(column.name)} if it names classes."
             )
     if is_number or pd.api.types.is_bool_dtype(column):
         values: np.ndarray = column.to_numpy()
@@ -256,7 +279,7 @@ def _labels(column: Any, path: str, *, declared: bool) -> np.ndarray:
 def _check_column(column: Any, *, declared: bool) -> None:
     """Raise if a column says nothing that the recipes can read, or is not what it looks like."""
     pd = _pandas()
-    advice = f"leave it out by --drop {column.name}"
+    advice = f"leave it out by --drop {shlex.quote(column.name)}"
     if column.isna().all():
         raise ValueError(f"Column {column.name} has no value in any row: {advice}.")
     if column.dtype.kind in "mM":
@@ -294,16 +317,16 @@ def _check_values(values: Any, advice: str) -> None:
     if values.nunique() <= _MAX_NUMBERS:
         return
     numbers = pd.to_numeric(values, errors="coerce").notna()
-    written = values.str.fullmatch(r"\s*[+-]?[\d.,' ]*\d\s*%?\s*")
+    written = values.str.fullmatch(_NUMBER)
     dates = pd.to_datetime(values, errors="coerce", format="ISO8601", utc=True).notna()
     dates |= values.str.match(_DATE)
     for looks, what, remedy in (
-        (dates, "dates", "make numbers of them, such as days"),
+        (dates, "dates or times", "make numbers of them, such as days"),
         (numbers | written, "numbers", "mend them"),
     ):
         if looks.mean() > 0.5:
             odd = values[~numbers].iloc[0]
             raise ValueError(
                 f"Column {values.name} holds {what} written as text, such as {odd!r}: {remedy}, "
-                f"{advice}, or say --categorical {values.name} if they are names."
+                f"{advice}, or say --categorical {shlex.quote(values.name)} if they are names."
             )

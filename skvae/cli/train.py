@@ -26,7 +26,8 @@ __all__ = ["add_command"]
 
 _DESCRIPTION = """\
 Train a variational autoencoder on images thresholded at 0.5 by RMSProp, a batch at a time, and
-write its figures, its images and itself into a folder. An interrupted run goes on with --resume."""
+write its figures, its images and itself into a folder. An interrupted run goes on with --resume.
+It needs pip install "skvae[train]"."""
 _EPILOG = """\
 examples:
   skvae train --dataset digits --n-iterations 5000 --logdir digits

@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
 from multiprocessing.connection import Connection
 
 from joblib.externals.loky.process_executor import ProcessPoolExecutor
@@ -60,7 +61,8 @@ def _begin(alive: Connection) -> None:
 
 def _end_with_parent(alive: Connection) -> None:
     """Wait for the parent to end, then end this process and those that it started."""
-    alive.poll(None)
+    with suppress(OSError):  # on Windows, if the parent ended before this began
+        alive.poll(None)
     for child in multiprocessing.active_children():
         child.kill()
     os._exit(1)

@@ -232,7 +232,7 @@ def _peak_memory_mb() -> float | None:
     """Peak resident memory of this process; None where the system does not tell."""
     status = Path("/proc/self/status")
     if status.exists():  # getrusage would count what the parent held before the exec
-        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        lines = dict(line.split(":", 1) for line in status.read_text("utf-8").splitlines())
         return int(lines["VmHWM"].split()[0]) / 1024 if "VmHWM" in lines else None
     try:
         import resource

@@ -93,7 +93,7 @@ def replacing(path: PathLike, mode: str = "wb", **options: Any) -> Iterator[IO[A
 def _prepare(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
-        with open(path, "a"):  # one that may only be read is not to be replaced
+        with open(path, "ab"):  # one that may only be read is not to be replaced
             pass
 
 

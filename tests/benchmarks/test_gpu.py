@@ -32,7 +32,7 @@ def gpu():
 )
 def test_a_part_says_how_it_ended(gpu, code, seconds, outcome, tmp_path):
     assert gpu["run"](["-c", code], tmp_path / "log.txt", seconds) == outcome
-    assert ((tmp_path / "log.txt").read_text() == "fine\n") == (outcome == "passed")
+    assert ((tmp_path / "log.txt").read_text("utf-8") == "fine\n") == (outcome == "passed")
 
 
 def test_only_files_with_tests_for_a_gpu_are_collected(gpu):

@@ -225,7 +225,6 @@ def test_a_table_brings_its_own_features_and_classifiers(table, monkeypatch):
         (["--features", "fv"], "--features fv is not for a table: choose from raw, pca"),
         (["--n-train", "5"], "--n-train is of --dataset"),
         (["--folds", "60"], "60 folds need 60 rows of every class"),
-        (["--folds", "1"], "cv=1 must be an integer of at least 2"),
     ],
 )
 def test_what_a_table_cannot_be_given_is_an_error(table, options, message, capsys):

@@ -1,6 +1,7 @@
 """The command line as a whole."""
 
 import argparse
+import io
 import os
 import runpy
 import subprocess
@@ -19,6 +20,7 @@ from skvae.cli import main
         (["compare", "--classifiers", "forest"], "svm"),
         (["compare", "--dataset", "imagenet"], "fashion-mnist"),
         (["compare", "--n-seeds", "0"], "0 is less than 1"),
+        (["compare", "--folds", "1"], "1 is less than 2"),
         (["compare", "--n-jobs", "0"], "-1 takes all cores"),
         (["compare", "--random-state", "-1"], "-1 is not within 0 to 4294967295"),
         (["explore", "model", "--max-value", "0"], "0 is not above 0"),
@@ -43,6 +45,18 @@ def test_python_runs_the_package_as_the_command(monkeypatch, capsys):
 
     assert exit_.value.code == 0
     assert capsys.readouterr().out == f"skvae {__version__}\n"
+
+
+@pytest.mark.slow
+def test_an_output_that_lacks_letters_gets_their_numbers(tmp_path, monkeypatch):
+    path = tmp_path / "table.csv"
+    path.write_text("größe,λ,y\n" + "1,2,u\n2,1,v\n" * 10, "utf-8")
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "latin-1"))
+    options = ["--target", "y", "--features", "raw", "--classifiers", "linear", "--quiet"]
+
+    assert main.main(["compare", "--data", str(path), *options]) == 0
+    sys.stdout.flush()
+    assert "größe, \\u03bb.".encode("latin-1") in sys.stdout.buffer.getvalue()
 
 
 def test_the_folder_of_data_sets_is_named_alike_everywhere():
@@ -73,7 +87,7 @@ def completed(line, folder):
     subprocess.run(
         [sys.executable, "-c", program], env={**os.environ, **environment}, timeout=60, check=True
     )
-    return answer.read_text().split()
+    return answer.read_text("utf-8").split()
 
 
 @pytest.mark.slow

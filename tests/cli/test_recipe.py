@@ -1,3 +1,7 @@
+import io
+import os
+import sys
+
 import pandas as pd
 import pytest
 from sklearn.pipeline import Pipeline
@@ -57,6 +61,18 @@ def test_a_recipe_for_a_table_is_a_program_that_makes_its_pipeline(
     exec(program, {})
 
     assert repr(fitted[0]) == repr(recipes.make_for_table(name, table[["age", "sex"]]))
+
+
+def test_a_program_in_a_file_is_one_for_python_whatever_the_names(tmp_path, monkeypatch):
+    path = tmp_path / ("größe.csv" if os.name == "nt" else r"C:\Users\größe.csv")
+    path.write_text("größe,λ,y\n1,2,u\n2,1,v\n", "utf-8")
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "latin-1"))
+    assert main.main(["recipe", "raw", "--data", str(path), "--target", "λ"]) == 0
+    sys.stdout.flush()
+    program = sys.stdout.buffer.getvalue()
+
+    compile(program, "features.py", "exec")
+    assert "['λ']".encode() in program
 
 
 def test_a_feature_of_sets_is_refused_for_a_table(tmp_path, capsys):

@@ -41,9 +41,25 @@ def test_numbers_categories_and_holes_are_read_whatever_divides_columns(separato
     pd.testing.assert_frame_equal(eval(call, {"pd": pd})[X.columns], X)
 
 
-def test_a_parquet_file_is_read(tmp_path):
+@pytest.mark.parametrize("separator", [",", ";", "\t", ":"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_first_line_says_what_divides_columns(separator, mark, tmp_path):
+    path = tmp_path / "table.csv"
+    text = _TABLE.to_csv(sep=separator, index=False, decimal="," if separator == ";" else ".")
+    lines = [f"{mark}sep={separator}", *text.splitlines(), ""]
+    path.write_bytes("\r\n".join(lines).encode())
+    X, y, call = read_table(str(path), "Survived")
+
+    assert y.tolist() == ["no", "yes", "no", "yes"]
+    assert list(X.columns) == ["age", "town, old", "zip"]
+    np.testing.assert_array_equal(X.age, _TABLE.age)
+    pd.testing.assert_frame_equal(eval(call, {"pd": pd})[X.columns], X)
+
+
+@pytest.mark.parametrize("name", ["table.parquet", "TABLE.PQ"])
+def test_a_parquet_file_is_read(name, tmp_path):
     pytest.importorskip("pyarrow")
-    path = str(tmp_path / "table.parquet")
+    path = str(tmp_path / name)
     _TABLE.to_parquet(path)
     X, _, call = read_table(path, "Survived")
 
@@ -107,6 +123,7 @@ def test_a_target_with_fractions_is_refused(write):
         ("age,sex\n", {"target": "sex"}, "has no rows"),
         ("", {"target": "sex"}, "is no CSV file that pandas can read: No columns"),
         ("a,b\n1,2\n1,2,3,4\n", {"target": "b"}, "is no CSV file that pandas can read: "),
+        ("a,a,b\n1,2,u\n", {"target": "b"}, r"^--data \S+ has two columns 'a'"),
     ],
 )
 def test_what_cannot_be_compared_is_an_error_that_says_why(text, options, message, write):
@@ -127,6 +144,11 @@ def test_a_csv_in_another_encoding_is_to_be_saved_in_utf_8(encoding, tmp_path):
     path.write_text("größe,y\n1,u\n2,v\n", encoding)
     with pytest.raises(ValueError, match="is not in UTF-8. Save it in that encoding"):
         read_table(str(path), "y")
+
+
+def test_a_folder_is_no_table(tmp_path):
+    with pytest.raises(IsADirectoryError, match="is a folder: .* skvae.ImagePatches"):
+        read_table(str(tmp_path), "y")
 
 
 def test_a_file_is_read_once(tmp_path, monkeypatch):
@@ -213,12 +235,30 @@ def test_two_columns_of_one_name_are_named(write):
     [
         ([f"{i},000" for i in range(40)], "holds numbers written as text, such as '0,000'"),
         ([f"{i}%" for i in range(40)], "holds numbers written as text, such as '0%'"),
+        ([f"$ {i}" for i in range(40)], r"holds numbers written as text, such as '\$ 0'"),
+        (
+            [f"{i}.000,50 €" for i in range(40)],
+            "holds numbers written as text, such as '0.000,50 €'",
+        ),
         ([*range(39), "?"], "holds numbers written as text, such as '?'"),
-        ([f"2026-01-{i:02}" for i in range(1, 32)], "holds dates written as text, such as '2026"),
-        ([f"{i:02}.01.2026" for i in range(1, 32)], "holds dates written as text, such as '01.01"),
-        ([f"1/{i}/26 09:30" for i in range(1, 32)], "holds dates written as text, such as '1/1/"),
+        (
+            [f"2026-01-{i:02}" for i in range(1, 32)],
+            "holds dates or times written as text, such as '2026",
+        ),
+        (
+            [f"{i:02}.01.2026" for i in range(1, 32)],
+            "holds dates or times written as text, such as '01.01",
+        ),
+        ([f"9:{i:02}" for i in range(40)], "holds dates or times written as text, such as '9:00"),
+        (
+            [f"1/{i}/26 09:30" for i in range(1, 32)],
+            "holds dates or times written as text, such as '1/1/",
+        ),
     ],
-    ids=["thousands", "percent", "a mark for missing ones", "dates", "with points", "with slashes"],
+    ids=[
+        *("thousands", "percent", "dollars", "euros", "a mark for missing ones"),
+        *("dates", "with points", "times", "with slashes"),
+    ],
 )
 def test_columns_of_numbers_and_dates_do_not_become_categories(values, message, tmp_path):
     path = str(tmp_path / "table.csv")
@@ -247,3 +287,11 @@ def test_bytes_and_dates_of_a_parquet_file_are_named(tmp_path):
         pd.DataFrame({"x": [value] * 2, "y": ["u", "v"]}).to_parquet(path)
         with pytest.raises(ValueError, match=f"{message}.*--drop x"):
             read_table(path, "y")
+
+
+def test_what_is_to_be_dropped_is_written_as_a_shell_reads_it(write):
+    path = write("a,y,\n1,u,\n2,v,\n")
+    with pytest.raises(
+        ValueError, match="no value in any row: leave it out by --drop 'Unnamed: 2'"
+    ):
+        read_table(path, "y")

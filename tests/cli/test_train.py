@@ -223,7 +223,7 @@ sys.exit(main({[*SMALL, *NO_MAPS, *options]}))
 """
     os.mkfifo(folder / "out")
     process = forked(code, folder)
-    with open(folder / "out") as printed:
+    with open(folder / "out", encoding="utf-8") as printed:
         assert printed.readline().startswith("Iteration: 20 ")
         while not checkpoints(folder):
             assert process.is_alive()
@@ -242,7 +242,7 @@ def test_a_closed_pipe_ends_it_quietly(tmp_path):
         process.join()
 
     assert process.exitcode == 1
-    assert (tmp_path / "err").read_text() == ""
+    assert (tmp_path / "err").read_text("utf-8") == ""
     assert len(checkpoints(tmp_path)) == 1
 
 
@@ -252,7 +252,7 @@ def test_ctrl_c_leaves_a_run_that_goes_on(tmp_path):
         os.kill(process.pid, signal.SIGINT)
         printed.read()
         process.join()
-    errors = (tmp_path / "err").read_text()
+    errors = (tmp_path / "err").read_text("utf-8")
 
     assert process.exitcode == 130
     assert "--resume" in errors and "Traceback" not in errors

@@ -422,7 +422,7 @@ def test_a_feature_goes_on_with_the_classifiers_that_are_missing(data, in_proces
     options = {"features": ["raw"], "classifiers": ["linear", "knn"]}
     whole = compare_features(*data, checkpoint=tmp_path, **options)
     (path,) = tmp_path.iterdir()
-    path.write_text(path.read_text().splitlines(keepends=True)[1])
+    path.write_text(path.read_text("utf-8").splitlines(keepends=True)[1])
     again = compare_features(*data, checkpoint=tmp_path, **options)
 
     assert again.settings["n_picked_up"] == 1

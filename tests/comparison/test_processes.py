@@ -1,6 +1,7 @@
 """A comparison that is killed leaves nothing behind, and the next one goes on from its rows."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -8,6 +9,8 @@ import sys
 import time
 
 import pytest
+
+from skvae.comparison import processes
 
 _SCRIPT = """
 import os, sys, time
@@ -52,7 +55,7 @@ def wait_for(condition, seconds=60):
 def alive(pid):
     """Whether a process computes: one that was killed may stay a zombie for a while."""
     try:
-        with open(f"/proc/{pid}/stat") as file:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
             return file.read().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
@@ -69,7 +72,7 @@ def test_killed_it_leaves_no_worker_and_no_copy_and_goes_on_from_its_rows(tmp_pa
     first = subprocess.Popen(command, stderr=subprocess.DEVNULL, **options)
     wait_for(lambda: list(tmp_path.glob("*.busy")))
     (kept,) = (tmp_path / "kept").glob("*.jsonl")
-    row = json.loads(kept.read_text())
+    row = json.loads(kept.read_text("utf-8"))
     assert list(temporary.glob("skvae-compare-*/X_train.npy"))
     first.send_signal(signal.SIGKILL)
     first.wait()
@@ -84,3 +87,16 @@ def test_killed_it_leaves_no_worker_and_no_copy_and_goes_on_from_its_rows(tmp_pa
     assert "1 rows are those that an earlier run had finished" in second.stdout
     assert "1 rows of an earlier run are picked up" in second.stderr
     assert "[pca, seed 0]" not in second.stderr
+
+
+def test_a_pipe_that_broke_before_it_was_watched_tells_that_the_parent_has_ended(monkeypatch):
+    class Broken:
+        def poll(self, timeout):
+            raise BrokenPipeError  # by Windows
+
+    ended = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    monkeypatch.setattr(multiprocessing, "active_children", list)
+    processes._end_with_parent(Broken())
+
+    assert ended == [1]

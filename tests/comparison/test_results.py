@@ -174,7 +174,7 @@ def test_a_full_disk_leaves_the_files_that_were_there(name, comparison, tmp_path
     with pytest.raises(OSError, match=f"^{path} cannot be written: "), full_disk():
         write(path)
 
-    assert path.read_text() == "old"
+    assert path.read_text("utf-8") == "old"
     assert list(tmp_path.iterdir()) == [path]
 
 

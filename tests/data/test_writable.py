@@ -14,7 +14,7 @@ def test_a_place_that_can_be_written_is_left_as_it_is(tmp_path):
     check_writable(tmp_path / "old")
     check_writable(tmp_path / "folder" / "new")
 
-    assert (tmp_path / "old").read_text() == "old"
+    assert (tmp_path / "old").read_text("utf-8") == "old"
     assert not any((tmp_path / "folder").iterdir())
 
 

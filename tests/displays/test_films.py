@@ -117,5 +117,5 @@ def test_a_full_disk_leaves_the_picture_that_was_there(name, tmp_path, vae, full
             noise = np.random.default_rng(0).random((8, 8))
             pictures(path.parent)._save(noise, name)
 
-    assert path.read_text() == "old"
+    assert path.read_text("utf-8") == "old"
     assert list(path.parent.iterdir()) == [path]

@@ -297,5 +297,5 @@ def test_a_full_disk_leaves_the_page_that_was_there(tmp_path, digits, full_disk)
     with pytest.raises(OSError, match=f"^{path} cannot be written: "), full_disk():
         save_explorer(model, path)
 
-    assert path.read_text() == "old"
+    assert path.read_text("utf-8") == "old"
     assert list(tmp_path.iterdir()) == [path]

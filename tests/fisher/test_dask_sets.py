@@ -62,7 +62,7 @@ def test_mixture_on_a_cluster_is_that_in_memory(cluster, blobs, small_starts):
 
 def dies_once(block, flag, count):
     """The block, unless this is its fifth reading: then the process that holds it is killed."""
-    with open(count, "a") as readings:
+    with open(count, "a", encoding="utf-8") as readings:
         readings.write("x")
     if os.path.getsize(count) >= 5:
         try:

@@ -52,7 +52,9 @@ def two_ranks(tmp_path_factory):
     finally:
         for process in processes:
             process.kill()
-    out, warned = ([(folder / f"{to}-{k}").read_text() for k in range(2)] for to in ("out", "err"))
+    out, warned = (
+        [(folder / f"{to}-{k}").read_text("utf-8") for k in range(2)] for to in ("out", "err")
+    )
     found = [pickle.loads((folder / f"{rank}.pickle").read_bytes()) for rank in range(2)]
     codes = [process.exitcode for process in processes]
     return SimpleNamespace(found=found, out=out, warned=warned, codes=codes, folder=folder)
