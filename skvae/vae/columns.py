@@ -339,7 +339,9 @@ def _check_same(blocks: Sequence[ColumnBlock], settled: Columns) -> None:
 
 
 def _check_numbers(likelihood: Any, X: Any) -> None:
-    """Refuse text in a data frame, all of which has one likelihood of numbers."""
+    """Refuse text in a table, all of which has one likelihood of numbers."""
+    if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 2:
+        _check_objects(likelihood, X)
     if not is_data_frame(X):
         return
     for place, name in enumerate(column_names(X)):
@@ -349,6 +351,28 @@ def _check_numbers(likelihood: Any, X: Any) -> None:
                 f"Column {name!r} of X holds categories, which likelihood={likelihood!r} does not "
                 "describe: use likelihood='auto', or blocks of columns."
             )
+
+
+def _check_objects(likelihood: Any, X: Array) -> None:
+    for place, column in enumerate(X.T):
+        text = next((value for value in column if _is_text(value)), None)
+        if text is not None:
+            raise ValueError(
+                f"Column {place} of X holds text such as {text!r}, which likelihood="
+                f"{likelihood!r} does not describe in an array: pass a data frame with "
+                "likelihood='auto', or blocks of columns."
+            )
+
+
+def _is_text(value: Any) -> bool:
+    """Whether it is text that does not stand for a number, as numpy reads those."""
+    if not isinstance(value, str):
+        return False
+    try:
+        float(value)
+    except ValueError:
+        return True
+    return False
 
 
 def _numbers_of(column: Any, name: Any, block: ColumnBlock) -> Array:

@@ -338,6 +338,7 @@ NUMBERS = ["age", "siblings", "score"]
         ),
         (with_(port=table()["port"].astype(object)), "gaussian", "Column 'port' of X holds categ"),
         (table(), "gaussian", "'port'"),
+        (table()[["age", "port"]].to_numpy(object), "auto", "Column 1 of X holds text such as 'C'"),
         (with_(age=np.nan), "auto", "Column 'age' of X has no value"),
         (with_(port=None), "auto", "Column 'port' of X has no value"),
         (with_(age=[np.inf] + [1.0] * (N - 1)), "auto", "Column 'age' of X contains infinity"),
@@ -398,6 +399,7 @@ def test_arrays_and_tables_of_numbers_need_no_columns():
     assert columns_of("auto", np.zeros((3, 2))) is None
     assert columns_of("auto", table()[NUMBERS]) is None
     assert columns_of("gaussian", table()[NUMBERS]) is None
+    assert columns_of("gaussian", np.array([["1.5", 2], [3.0, None]], object)) is None
 
 
 def test_files_of_skops_hold_tables(fitted, tmp_path):
