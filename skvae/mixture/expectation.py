@@ -133,7 +133,7 @@ def accumulate_blocks(
         if weights is None:
             return work.e_step(x, [run]).sum(), work.totals(run)[0]
         unit = power_near(weights)  # float32 holds weights of any size in it
-        log_likelihood = work.e_step(x, [run], (weights / unit).astype(x.dtype)[:, None])
+        log_likelihood = work.e_step(x, [run], (weights / unit)[:, None])
         return weights @ log_likelihood, unit * work.totals(run)[0].astype(np.float64)
 
     totals: FloatArray = np.zeros(())
@@ -255,7 +255,7 @@ def set_statistics(
     kernel = recent_kernel(mixture, dtype, assignment)
     work = Workspace(kernel, len(descriptors))
     if weights is not None:
-        weights = weights.astype(dtype)[:, None]
+        weights = weights[:, None]
     sizes = offsets[1:] - offsets[:-1]
     first = 0
     while first < len(sizes):

@@ -130,7 +130,7 @@ class _Kernel:
         gamma = torch.softmax(joint, dim=1)
         total = -gamma.amax(dim=1, keepdim=True).log()
         if weights is not None:
-            gamma *= weights
+            gamma *= weights.to(gamma.dtype)
         return gamma, phis, peak + total.double()
 
     def _relative(
@@ -203,7 +203,7 @@ def accumulate(
     with _full_precision():
         for first in range(0, max(len(X), 1), kernel.rows):
             rows = slice(first, first + kernel.rows)
-            w = None if weights is None else (weights[rows, None] / unit).to(X.dtype)
+            w = None if weights is None else weights[rows, None] / unit
             gamma, phis, log_p = kernel.e_step(X[rows], w)
             if weights is not None:
                 log_p *= weights[rows, None]
@@ -240,7 +240,7 @@ def set_statistics(
     centers = mixture.centers(dtype)
     X = torch.from_numpy(np.require(descriptors, requirements=["C", "W"])).to(device)
     none = torch.from_numpy(np.empty(0, dtype)).to(device)
-    w = None if weights is None else torch.as_tensor(weights[:, None]).to(none)
+    w = None if weights is None else torch.as_tensor(weights[:, None]).to(device)
     kind = MarginalKernel if has_missing(X) else _Kernel
     kernels = [kind(mixture, centers, like, assignment) for like in (none, none.double())]
     totals = torch.zeros((len(offsets) - 1, *kernels[0].shape), dtype=torch.float64, device=device)

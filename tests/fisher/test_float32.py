@@ -405,3 +405,19 @@ def test_a_reducer_that_takes_float32_alone_is_given_no_other():
     X = descriptors("bits", 0, (10, 30, 6))
     fitted = FisherVectorEncoder(2, reducer=Single(), random_state=0).fit(X)
     assert np.isfinite(fitted.transform(X)).all()
+
+
+@pytest.mark.parametrize("device", [None, torch.device("cpu")])
+@pytest.mark.parametrize("top_k", [None, 1])
+@pytest.mark.parametrize("kind", ["bits", "quantised"])
+def test_one_component_has_no_gradient_of_its_weight_however_descriptors_weigh(
+    rng, monkeypatch, kind, top_k, device
+):
+    X, others = descriptors(kind, 0, (5, 40, 6)), descriptors(kind, 1, (5, 40, 6))
+    weights = rng.uniform(0, 1, (5, 40))
+    fitted = FisherVectorEncoder(1, top_k=top_k, norm="intra", random_state=0).fit(X)
+    monkeypatch.setattr("skvae.fisher.encoder.gpu_or_none", lambda _: device)
+    found = fitted.transform(others, sample_weight=weights)
+    exact = fitted.transform(others.astype(np.float64), sample_weight=weights)
+    assert not found[:, 0].any()
+    assert np.allclose(found, exact, atol=1e-3)
