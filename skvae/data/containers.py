@@ -18,6 +18,7 @@ from skvae.data.places import placed
 __all__ = [
     "MISSING_ALLOWED",
     "array_of",
+    "check_names",
     "check_numbers",
     "float_type",
     "is_dask",
@@ -169,7 +170,8 @@ def numbers(X: Any, name: str = "X") -> Any:
     TypeError
         If a tensor requires gradients, is sparse or nested, or X is no container.
     ValueError
-        If values are masked, or are no numbers but dates, durations, text, records or categories.
+        If values are masked, or are no numbers but dates, durations, text, records or categories,
+        or two columns have one name.
 
     Examples
     --------
@@ -268,7 +270,23 @@ def _check_objects(X: Any, name: str) -> None:
         )
 
 
+def check_names(names: Sequence[Any], name: str) -> None:
+    """Raise a ValueError if two columns of a table have one name.
+
+    Parameters
+    ----------
+    names : sequence
+        Of the columns.
+    name : str
+        Of the table, for errors.
+    """
+    if len(set(names)) < len(names):
+        twice = next(column for i, column in enumerate(names) if column in names[:i])
+        raise ValueError(f"{name} has more than one column of the name {twice!r}: rename them.")
+
+
 def _checked_frame(X: Any, name: str) -> Any:
+    check_names(list(getattr(X, "columns", ())), name)
     for column, kind in zip(getattr(X, "columns", ()), np.ravel(X.dtypes), strict=False):
         if not _is_numeric(kind):
             raise ValueError(

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from skvae._typing import Array, FloatArray, IntArray
-from skvae.data.containers import is_dask
+from skvae.data.containers import check_names, is_dask
 
 __all__ = [
     "ColumnKind",
@@ -77,10 +77,7 @@ def check_table(table: Any, name: str) -> Any:
             f"{name} must be a DataFrame of pandas or polars, or a Table of pyarrow, whose columns "
             f"have names; got {type(table).__name__}."
         )
-    names = column_names(table)
-    twice = [column for column in dict.fromkeys(names) if names.count(column) > 1]
-    if twice:
-        raise ValueError(f"{name} has more than one column of the name {twice[0]!r}: rename them.")
+    check_names(column_names(table), name)
     return table
 
 

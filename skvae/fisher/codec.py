@@ -126,6 +126,7 @@ class Codec:
         n_jobs: int | None = 1,
         *,
         complete: bool = False,
+        dtype: DTypeLike | None = None,
     ) -> tuple[FloatArray, Array]:
         """Statistics of the cells of sets; those of parts of a set add.
 
@@ -143,6 +144,8 @@ class Codec:
             Threads for a large set, as of ``skvae.compute.parallel``.
         complete : bool, default=False
             Whether it is known that no value is missing.
+        dtype : dtype, default=None
+            That descriptors had before they were reduced in float64; None is that of ``local``.
 
         Returns
         -------
@@ -160,7 +163,7 @@ class Codec:
             from skvae.mixture import torch_statistics
 
             compute = partial(torch_statistics.set_statistics, device=self.device)
-        batches = compute(local, offsets, self.mixture, self.assignment, weights)
+        batches = compute(local, offsets, self.mixture, self.assignment, weights, dtype=dtype)
         return cell_statistics(batches, offsets, membership, weights)
 
     def vectors(

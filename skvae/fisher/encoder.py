@@ -74,7 +74,8 @@ class FisherVectorEncoder(DecodingMixin, SetEncoder):
         Makes sets from rows of X (such as ``ImagePatches``), a few rows at a time; or from images
         of any size and names of files, one at a time. None means that X holds sets.
     reducer : transformer, default=None
-        Fitted on local descriptors and applied to them (``PCA(20)``, ``VAETransformer(16)``).
+        Fitted on local descriptors and applied to them (``PCA(20)``, ``VAETransformer(16)``), to
+        float32 ones in float64 where components would feel its rounding.
     mixture : DiagonalGaussianMixture or GaussianMixture, default=None
         A fitted one is used as it is; an unfitted one is cloned and fitted. ``clone`` forgets what
         was fitted, so inside ``GridSearchCV`` wrap it in ``sklearn.frozen.FrozenEstimator``.

@@ -34,7 +34,7 @@ from skvae.fisher.coordinates import Move
 from skvae.fisher.dask_sets import head_of_array, lazy_vectors
 from skvae.fisher.interpretation import InterpretationMixin
 from skvae.fisher.parts import check_learns, fitted_clone, is_fitted, naming_missing_values
-from skvae.fisher.reduction import Reduction
+from skvae.fisher.reduction import Reduction, rounds_coarsely
 from skvae.fisher.set_input import SetInputMixin
 from skvae.fisher.sets import PackedSets, Sets
 from skvae.fisher.sources import read_one_set
@@ -73,9 +73,11 @@ class SetEncoder(SetInputMixin, InterpretationMixin, TransformerMixin, Estimator
     reducer_: Any
     n_features_in_: int
     feature_names_in_: Names
-    # What the fit has settled: positions, their weight where they are appended, and `_AT_ONCE`.
+    # What the fit has settled: positions, their weight where they are appended, the precision that
+    # the reducer works in, and `_AT_ONCE`.
     _n_positions: int = 2
     _xy_weight: float | None = None
+    _reduces_in_double: bool = False
     _settings_of_fit: dict[str, Any] = {}
 
     # Parameters that vectors follow from the next call on, and not from the next fit.
@@ -213,10 +215,12 @@ class SetEncoder(SetInputMixin, InterpretationMixin, TransformerMixin, Estimator
         steps = Steps(self.verbose)
         with naming_missing_values(sample.descriptors, self.reducer):
             self.reducer_ = fitted_clone(self.reducer, sample.descriptors, rng, sample.weights)
+        self._reduces_in_double = False
         local = self._reduction().apply(sample)
         if self.reducer is not None:
             steps.done(f"Reduced them to {local.shape[1]} features")
         self._fit_model(local, rng, sample.weights)
+        self._reduces_in_double = rounds_coarsely(self._reduction(), sample, self._codec().mixture)
         steps.done(f"Fitted the {self._model}")
 
     def _learn_model(
@@ -307,6 +311,7 @@ class SetEncoder(SetInputMixin, InterpretationMixin, TransformerMixin, Estimator
             local = self._reduction().apply(sample)
             move = Move.between(before[rows], local[rows], labels[rows], len(centers))
         self._learn_model(local, move, sample.weights)
+        self._reduces_in_double = rounds_coarsely(self._reduction(), sample, self._codec().mixture)
 
     def _check_options(self) -> None:
         check_spatial(self.spatial)
@@ -336,7 +341,7 @@ class SetEncoder(SetInputMixin, InterpretationMixin, TransformerMixin, Estimator
             self._check_options()
 
     def _reduction(self) -> Reduction:
-        return Reduction(self.reducer_, self._xy_weight, self._n_positions)
+        return Reduction(self.reducer_, self._xy_weight, self._n_positions, self._reduces_in_double)
 
     def _vectors(self) -> SetVectors:
         return SetVectors(self._reduction(), self._codec(), self.n_jobs)

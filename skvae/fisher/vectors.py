@@ -263,7 +263,9 @@ class SetVectors:
         else:
             local = np.empty((0, self.codec.mixture.means.shape[1]), sets.dtype)
         beside = (sets.positions, sets.weights, self.n_jobs)
-        return self.codec.statistics(local, sets.offsets, *beside, complete=complete)
+        return self.codec.statistics(
+            local, sets.offsets, *beside, complete=complete, dtype=sets.dtype
+        )
 
     def _sum_over(
         self, blocks: Iterable[FloatArray], beside: PackedSets

@@ -1,6 +1,7 @@
 """Images to sets of patches, one row per image, and back."""
 
 from collections.abc import Sequence
+from math import prod
 from numbers import Integral
 from typing import Any, Self
 
@@ -171,7 +172,8 @@ class ImagePatches(TransformerMixin, Estimator):
 
     def _check_size(self, size: tuple[int, ...], dtype: np.dtype[Any], name: str) -> None:
         """Raise an error if an image has no patches, or more than fill the memory."""
-        n_patches = sum(map(len, self._grids(size)))
+        # len() ends where numbers of Python do not.
+        n_patches = sum(prod(grid.numbers) for grid in self._grids(size))
         if not n_patches:
             scaled = "" if tuple(self.scales) == (1,) else f" and scales={self.scales!r}"
             raise ValueError(

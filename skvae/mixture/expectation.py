@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from skvae._typing import FloatArray, IntArray
 from skvae.compute.parallel import map_ordered
@@ -132,7 +133,7 @@ def accumulate_blocks(
         if weights is None:
             return work.e_step(x, [run]).sum(), work.totals(run)[0]
         unit = power_near(weights)  # float32 holds weights of any size in it
-        log_likelihood = work.e_step(x, [run], (weights / unit).astype(x.dtype)[:, None])
+        log_likelihood = work.e_step(x, [run], (weights / unit)[:, None])
         return weights @ log_likelihood, unit * work.totals(run)[0].astype(np.float64)
 
     totals: FloatArray = np.zeros(())
@@ -209,6 +210,7 @@ def set_statistics(
     n_jobs: int | None = 1,
     *,
     complete: bool = False,
+    dtype: DTypeLike | None = None,
 ) -> Iterator[tuple[slice, FloatArray]]:
     """Statistics of each set, batch of sets by batch of sets.
 
@@ -232,24 +234,28 @@ def set_statistics(
         Threads that sum a set larger than a batch, as of ``skvae.compute.parallel``.
     complete : bool, default=False
         Whether it is known that no value is missing.
+    dtype : dtype, default=None
+        Of products that lose nothing in it, of float64 descriptors that were computed from
+        float32 ones; None is that of the descriptors.
 
     Yields
     ------
     sets : slice
         The sets of this batch.
     totals : ndarray of shape (n_batch, K, 1 + 2 d) or (n_batch, K, 1 + 3 d)
-        [S0 | S1 | S2] of each set about ``mixture.centers(descriptors.dtype)``: in float32 if
+        [S0 | S1 | S2] of each set about ``mixture.centers(dtype)``: in float32 if
         that is what all of them were summed in, else in float64. Where any value is missing, all
         sets are one batch, and have N as well (``skvae.mixture.missing``).
     """
+    dtype = np.dtype(descriptors.dtype if dtype is None else dtype)
     if not complete and has_missing(descriptors):
         parts = (descriptors, offsets, mixture, assignment, weights, n_jobs)
-        yield slice(0, len(offsets) - 1), marginal_set_statistics(*parts)
+        yield slice(0, len(offsets) - 1), marginal_set_statistics(*parts, dtype=dtype)
         return
-    kernel = recent_kernel(mixture, descriptors.dtype, assignment)
+    kernel = recent_kernel(mixture, dtype, assignment)
     work = Workspace(kernel, len(descriptors))
     if weights is not None:
-        weights = weights.astype(descriptors.dtype)[:, None]
+        weights = weights[:, None]
     sizes = offsets[1:] - offsets[:-1]
     first = 0
     while first < len(sizes):

@@ -19,6 +19,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from skvae._typing import Array, FloatArray, IntArray
 from skvae.compute.parallel import map_ordered
@@ -273,8 +274,10 @@ def marginal_set_statistics(
     assignment: Assignment | None = None,
     weights: FloatArray | None = None,
     n_jobs: int | None = 1,
+    *,
+    dtype: DTypeLike,
 ) -> FloatArray:
-    """Statistics of each set, about ``mixture.centers(descriptors.dtype)``.
+    """Statistics of each set, about ``mixture.centers(dtype)``.
 
     Parameters
     ----------
@@ -290,13 +293,15 @@ def marginal_set_statistics(
         How often each descriptor counts; None means once.
     n_jobs : int or None, default=1
         Threads, as of ``skvae.compute.parallel``.
+    dtype : dtype
+        That says where the centers are.
 
     Returns
     -------
     totals : ndarray of shape (n_sets, K, 1 + 3 d), float64
         [S0 | S1 | S2 | N] of each set.
     """
-    centers = mixture.centers(descriptors.dtype)
+    centers = mixture.centers(dtype)
     eta = marginal_parameters(mixture, centers)
 
     def of_piece(piece: tuple[slice, slice]) -> tuple[slice, FloatArray]:

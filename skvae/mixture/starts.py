@@ -152,6 +152,11 @@ def start(
     Returns
     -------
     Statistics
+
+    Raises
+    ------
+    ValueError
+        If weights leave fewer descriptors than components, all others being nothing beside them.
     """
     size = max(_START_ROWS, _START_ROWS_PER_COMPONENT * n_components)
     weights: FloatArray | None = None
@@ -167,6 +172,12 @@ def start(
         sample = sample if order is None else sample[order]
     else:
         weights = weights / weights.mean()
+    if len(sample) < n_components:
+        raise ValueError(
+            f"n_components={n_components} needs at least as many descriptors, but only "
+            f"{len(sample)} of n_samples={n} have weights that are anything beside the largest. "
+            "Use weights of like size, or fewer components."
+        )
     whole = filled(sample, center, weights)
     mean = np.average(whole, axis=0, weights=weights)
     centred = _comparable(squarable(whole - mean), weights, mean, data.dtype)

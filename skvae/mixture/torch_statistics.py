@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
+from numpy.typing import DTypeLike
 
 from skvae._typing import FloatArray, IntArray
 from skvae.compute.process import SharedSetting
@@ -129,7 +130,7 @@ class _Kernel:
         gamma = torch.softmax(joint, dim=1)
         total = -gamma.amax(dim=1, keepdim=True).log()
         if weights is not None:
-            gamma *= weights
+            gamma *= weights.to(gamma.dtype)
         return gamma, phis, peak + total.double()
 
     def _relative(
@@ -202,7 +203,7 @@ def accumulate(
     with _full_precision():
         for first in range(0, max(len(X), 1), kernel.rows):
             rows = slice(first, first + kernel.rows)
-            w = None if weights is None else (weights[rows, None] / unit).to(X.dtype)
+            w = None if weights is None else weights[rows, None] / unit
             gamma, phis, log_p = kernel.e_step(X[rows], w)
             if weights is not None:
                 log_p *= weights[rows, None]
@@ -219,6 +220,8 @@ def set_statistics(
     assignment: Assignment | None = None,
     weights: FloatArray | None = None,
     device: torch.device | str = "cuda",
+    *,
+    dtype: DTypeLike | None = None,
 ) -> Iterator[tuple[slice, FloatArray]]:
     """Statistics of each set, summed on a device.
 
@@ -230,12 +233,16 @@ def set_statistics(
         In main memory.
     device : torch.device
         Where to work.
+    dtype : dtype, default=None
+        As there.
     """
-    centers = mixture.centers(descriptors.dtype)
+    dtype = np.dtype(descriptors.dtype if dtype is None else dtype)
+    centers = mixture.centers(dtype)
     X = torch.from_numpy(np.require(descriptors, requirements=["C", "W"])).to(device)
-    w = None if weights is None else torch.as_tensor(weights[:, None]).to(device, X.dtype)
+    none = torch.from_numpy(np.empty(0, dtype)).to(device)
+    w = None if weights is None else torch.as_tensor(weights[:, None]).to(device)
     kind = MarginalKernel if has_missing(X) else _Kernel
-    kernels = [kind(mixture, centers, x, assignment) for x in (X, X[:0].double())]
+    kernels = [kind(mixture, centers, like, assignment) for like in (none, none.double())]
     totals = torch.zeros((len(offsets) - 1, *kernels[0].shape), dtype=torch.float64, device=device)
     with _full_precision():
         for sets, (start, n_sets, size) in equal_runs(np.diff(offsets)):

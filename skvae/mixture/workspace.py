@@ -85,7 +85,7 @@ class Workspace:
     ) -> FloatArray:
         """Fill ``joint`` and the parts' features such that ``totals`` are statistics.
 
-        Weights of descriptors, of shape (n, 1), multiply the features.
+        Weights of descriptors, of shape (n, 1) and in float64, multiply the features.
 
         Returns
         -------
@@ -130,7 +130,7 @@ class Workspace:
                 self._multiply_features(weights)
         # The narrower of joint and phi is divided.
         elif weights is not None:
-            self._multiply_features(weights / total[:, None])
+            self._multiply_features(weights.astype(joint.dtype) / total[:, None])
         elif len(joint) <= self.parts[0].phi.shape[1]:
             joint /= total
         else:
@@ -139,7 +139,7 @@ class Workspace:
 
     def _multiply_features(self, factors: FloatArray) -> None:
         for part in (*self.parts, *self.moved):
-            part.phi[: len(factors)] *= factors
+            part.phi[: len(factors)] *= factors.astype(part.phi.dtype, copy=False)
 
     def _divide_features(self, divisors: FloatArray) -> None:
         for part in (*self.parts, *self.moved):
@@ -261,7 +261,7 @@ class Workspace:
             fill_features(x, kernel.center, phi)
         nearest = self.joint[:, : len(x)].argmax(axis=0)
         column = np.repeat(np.arange(len(sizes)), sizes) * len(kernel.eta) + kernel.order[nearest]
-        value = np.ones(len(x)) if weights is None else weights[:, 0].astype(np.float64)
+        value = np.ones(len(x)) if weights is None else weights[:, 0].copy()
         value[np.isnan(self.joint[nearest, np.arange(len(x))])] = np.nan  # which one is unknown
         shape = (len(x), len(sizes) * len(kernel.eta))
         assigned = csr_array((value, column, np.arange(len(x) + 1)), shape=shape)

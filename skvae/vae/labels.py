@@ -101,7 +101,7 @@ def split_labels(y: Any, classes: np.ndarray | None = None) -> tuple[np.ndarray,
     Raises
     ------
     ValueError
-        If y has more than one column, or mixes numbers and text.
+        If y has more than one column, mixes numbers and text, or holds what cannot be sorted.
 
     Examples
     --------
@@ -134,7 +134,8 @@ def some_labels(y: Any, places: np.ndarray) -> np.ndarray:
 
 def _are_signs(values: np.ndarray) -> bool:
     """Whether -1 and 1 are all that there is: two classes, for a single one would tell nothing."""
-    return set(values.tolist()) == {-1, 1}
+    known = values.tolist()
+    return all(value in (-1, 1) for value in known) and -1 in known and 1 in known
 
 
 def _as_vector(y: Any) -> np.ndarray:
@@ -181,6 +182,14 @@ def _of_one_type(labels: list[Any]) -> np.ndarray:
     """An array of the labels' own type, in which every label is what it was."""
     if len({isinstance(label, str) for label in labels}) > 1:
         raise ValueError("y mixes text and numbers: labels have to be all of one kind.")
+    try:
+        distinct = list(set(labels))
+        sorted(distinct + distinct[:1])  # one alone would be compared with none
+    except TypeError as error:
+        raise ValueError(
+            f"y holds labels that cannot be sorted, such as {labels[0]!r}: give numbers or text "
+            "in their place."
+        ) from error
     array = np.array(labels)
     if array.ndim == 1 and array.tolist() == labels:
         return array

@@ -200,7 +200,7 @@ class Specification:
             if n_conditions:
                 architecture["n_conditions"] = n_conditions
             _check_size(architecture)
-            _check_draws(p.n_importance, architecture)
+            _check_draws(p, facts.n_rows, architecture)
         else:
             architecture = settled.architecture
             likelihood = architecture["likelihood"]
@@ -230,6 +230,12 @@ def settled_parameters(parameters: Parameters) -> dict[str, Any]:
     return {name: plain(parameters[name]) for name in (*_UNITS, "variational")}
 
 
+def _batch_size(p: SimpleNamespace, n_rows: int) -> int:
+    """Rows of a step."""
+    size = p.batch_size
+    return int(np.clip(n_rows // 100, *_AUTO_BATCH) if size == "auto" else size)
+
+
 def _planned(
     p: SimpleNamespace,
     architecture: Architecture,
@@ -240,9 +246,7 @@ def _planned(
     is_first: bool,
 ) -> Specification:
     n_rows -= 0 if holdout is None else holdout.n_rows
-    batch_size = p.batch_size
-    if batch_size == "auto":
-        batch_size = int(np.clip(n_rows // 100, *_AUTO_BATCH))
+    batch_size = _batch_size(p, n_rows)
     rate = p.learning_rate_init
     if rate == "auto":
         least, most = _RATED_BATCHES
@@ -361,12 +365,14 @@ def _check_unchanged(
     check_unchanged(changed)
 
 
-def _check_draws(n_importance: int, architecture: Architecture) -> None:
-    """Refuse more draws of a single row than memory can hold at the widest layer."""
+def _check_draws(p: SimpleNamespace, n_rows: int, architecture: Architecture) -> None:
+    """Refuse more draws than memory can hold: of a batch, or of a row at the widest layer."""
     hidden = architecture["hidden_layer_sizes"] or []
+    n_at_once = min(_batch_size(p, n_rows), n_rows) if p.n_importance > 1 else 1
+    of_batch = n_at_once * architecture["n_components"]
     check_memory(
-        4 * n_importance * max(architecture["n_features"], *hidden, 1),
-        f"n_importance={n_importance}",
+        4 * p.n_importance * max(architecture["n_features"], *hidden, of_batch),
+        f"n_importance={p.n_importance}",
     )
 
 

@@ -59,6 +59,9 @@ from skvae.vae.told import told_conditions
 
 __all__ = ["VAETransformer", "fit_told"]
 
+# Weight of a term of the loss, at most: sums of float32 hold it times as many rows and nats.
+_MOST_WEIGHT = 1e12
+
 # A name, what describes the columns, and which ones.
 ColumnLikelihoods: TypeAlias = Sequence[tuple[str, Any, Any]]
 
@@ -383,13 +386,13 @@ class VAETransformer(
         "max_value": [Interval(Real, 1e-30, 1e30, closed="both")],  # as float32 divides by it
         "conditional": [StrOptions({"prior", "decoder"}), None],
         "conditions": ["array-like", str, Integral, slice, callable, None],
-        "label_weight": [Interval(Real, 0, None, closed="left")],
+        "label_weight": [Interval(Real, 0, _MOST_WEIGHT, closed="both")],
         "prior": [StrOptions(set(PRIORS)), callable],
         "n_prior_components": [Interval(Integral, 1, None, closed="left")],
         "variational": ["boolean"],
-        "beta": [Interval(Real, 0, None, closed="left")],
+        "beta": [Interval(Real, 0, _MOST_WEIGHT, closed="both")],
         "warm_up": [Interval(Real, 0, 1, closed="both")],
-        "free_bits": [Interval(Real, 0, None, closed="left")],
+        "free_bits": [Interval(Real, 0, _MOST_WEIGHT, closed="both")],
         "n_importance": [Interval(Integral, 1, None, closed="left")],
         "output": [StrOptions({"mean", "params", "sample", "refined"})],
         "binarize": [StrOptions({"threshold", "dynamic"}), None],

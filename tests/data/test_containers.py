@@ -119,3 +119,10 @@ def test_arrays_share_memory_and_keep_every_type():
     assert array_of(FRAME.astype("Float32")).dtype == np.float32
     with pytest.raises(TypeError, match=r"S is sparse.*toarray\(\)"):
         array_of(csr_array(X), "S")
+
+
+def test_two_columns_of_one_name_are_named():
+    twice = pd.DataFrame(X, columns=["a", "b", "a"])
+    for check in (check_numbers, lambda x: validate_numbers(BaseEstimator(), x, reset=True)):
+        with pytest.raises(ValueError, match="X has more than one column of the name 'a': rename"):
+            check(twice)

@@ -2,6 +2,7 @@
 
 import itertools
 import warnings
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -12,8 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reiterable import Blocks
 from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from skvae import BagOfVisualWordsEncoder, DiagonalGaussianMixture, FisherVectorEncoder, VLADEncoder
+from skvae import (
+    BagOfVisualWordsEncoder,
+    DiagonalGaussianMixture,
+    FisherVectorEncoder,
+    ImagePatches,
+    VLADEncoder,
+)
 from skvae.fisher.encoding import normalize, signed_power, whiten
 from skvae.mixture import expectation, from_parameters, torch_statistics
 from skvae.mixture.expectation import log_posteriors
@@ -308,3 +318,106 @@ def test_blocks_of_rare_components_are_those_of_long_double(rng, dtype):
         assert not found[4].any()  # so few that nobody knows how many
         unit = expected / np.linalg.norm(expected, axis=1, keepdims=True)
         assert np.allclose(found[:4] * 3, unit, atol=1e-3)  # of 9 blocks
+
+
+REDUCERS = {
+    "scaled": StandardScaler(),
+    "PCA": PCA(2),
+    "whitened": PCA(2, whiten=True),
+    "scaled, PCA": make_pipeline(StandardScaler(), PCA(2)),
+}
+
+
+def lengths_of_errors(found, exact):
+    return np.linalg.norm(found - exact, axis=1) / np.maximum(np.linalg.norm(exact, axis=1), 1e-30)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reducer", sorted(REDUCERS))
+@pytest.mark.parametrize("device", [None, torch.device("cpu")])
+@settings(few, max_examples=12)
+@problems
+def test_reduced_descriptors_are_those_of_float64(reducer, device, kind, seed, d, n_components):
+    X = descriptors(kind, seed, (30, 30, d))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        encoder = FisherVectorEncoder(n_components, reducer=REDUCERS[reducer], random_state=0)
+        encoder.fit(X)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("skvae.fisher.encoder.gpu_or_none", lambda _: device)
+        plain = deepcopy(encoder).set_params(power=1, norm=None)
+        some = np.linalg.norm(plain.transform(X), axis=1) > 1e-2  # not rounding alone
+        for vectors, error in ((plain, 1e-4), (encoder, 1e-3)):
+            found, exact = vectors.transform(X), vectors.transform(X.astype(np.float64))
+            assert found.dtype == np.float32
+            assert lengths_of_errors(found, exact)[some].max(initial=0) <= error
+
+
+def blank_patches(rng):
+    """Rows of 8 x 8 pixels, of which some are blank or constant."""
+    X = np.round(np.clip(rng.normal(4, 6, (60, 64)), 0, 16)).astype(np.float32)
+    X[:10], X[10:15], X[:, :24] = 0, 7.3, 0
+    return X
+
+
+@pytest.mark.parametrize("xy_weight", [10, 1.0, 0.1])
+@pytest.mark.parametrize("patch_size", [2, 3])
+def test_positions_beside_blank_patches_are_those_of_float64(rng, xy_weight, patch_size):
+    X = blank_patches(rng)
+    patches = ImagePatches(patch_size=patch_size)
+    encoder = FisherVectorEncoder(
+        16, extractor=patches, spatial="xy", xy_weight=xy_weight, random_state=0
+    ).fit(X)
+    exact = encoder.transform(X.astype(np.float64))
+    assert lengths_of_errors(encoder.transform(X), exact).max() <= 1e-3
+
+
+@pytest.mark.parametrize("encoder", [FisherVectorEncoder, VLADEncoder, BagOfVisualWordsEncoder])
+@pytest.mark.parametrize("reducer", sorted(REDUCERS))
+def test_reduced_descriptors_of_any_container_are_those_of_float64(encoder, reducer):
+    dask_array = pytest.importorskip("dask.array")
+    X = descriptors("offsets", 0, (30, 30, 6))
+    fitted = encoder(4, reducer=REDUCERS[reducer], power=1, norm=None, random_state=0).fit(X)
+    exact = fitted.transform(X.astype(np.float64))
+    lazy = fitted.transform(dask_array.from_array(X, chunks=(7, 30, 6)))
+    ones = np.stack([fitted.encode(Blocks(x[:1], x[1:20], x[20:])) for x in X])
+    for found in (fitted.transform(X), fitted.transform(list(X)), np.asarray(lazy), ones):
+        assert found.dtype == np.float32
+        assert lengths_of_errors(found, exact).max() <= 1e-4
+
+
+@pytest.mark.parametrize("reducer", [None, *sorted(REDUCERS)])
+def test_words_learned_in_float64_are_those_of_float32_descriptors(reducer):
+    X = descriptors("quantised", 0, (30, 30, 6))
+    fitted = VLADEncoder(8, reducer=REDUCERS.get(reducer), random_state=0)
+    exact = fitted.fit(X.astype(np.float64)).transform(X.astype(np.float64))
+    assert lengths_of_errors(fitted.transform(X), exact).max() <= 1e-3
+
+
+class Single(FunctionTransformer):
+    """Takes float32 alone, as networks do."""
+
+    def transform(self, X):
+        return (torch.from_numpy(X) @ torch.ones(X.shape[1], 2)).numpy()
+
+
+def test_a_reducer_that_takes_float32_alone_is_given_no_other():
+    X = descriptors("bits", 0, (10, 30, 6))
+    fitted = FisherVectorEncoder(2, reducer=Single(), random_state=0).fit(X)
+    assert np.isfinite(fitted.transform(X)).all()
+
+
+@pytest.mark.parametrize("device", [None, torch.device("cpu")])
+@pytest.mark.parametrize("top_k", [None, 1])
+@pytest.mark.parametrize("kind", ["bits", "quantised"])
+def test_one_component_has_no_gradient_of_its_weight_however_descriptors_weigh(
+    rng, monkeypatch, kind, top_k, device
+):
+    X, others = descriptors(kind, 0, (5, 40, 6)), descriptors(kind, 1, (5, 40, 6))
+    weights = rng.uniform(0, 1, (5, 40))
+    fitted = FisherVectorEncoder(1, top_k=top_k, norm="intra", random_state=0).fit(X)
+    monkeypatch.setattr("skvae.fisher.encoder.gpu_or_none", lambda _: device)
+    found = fitted.transform(others, sample_weight=weights)
+    exact = fitted.transform(others.astype(np.float64), sample_weight=weights)
+    assert not found[:, 0].any()
+    assert np.allclose(found, exact, atol=1e-3)

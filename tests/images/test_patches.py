@@ -128,7 +128,9 @@ def test_the_size_of_a_patch_comes_first_and_all_else_by_name():
         ImagePatches(3, 2)
 
 
-@pytest.mark.parametrize("absurd", [{"padding": 10**9}, {"padding": np.int64(10**7), "stride": 2}])
+@pytest.mark.parametrize(
+    "absurd", [{"padding": 10**9}, {"padding": 10**18}, {"padding": np.int64(10**7), "stride": 2}]
+)
 def test_patches_that_fill_the_memory_are_refused_at_once(absurd):
     with pytest.raises(ValueError, match=f"padding={absurd['padding']} .* GB of memory"):
         ImagePatches(2, **absurd).fit(np.zeros((1, 16)))

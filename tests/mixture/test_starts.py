@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from skvae.data.blocks import ArrayBlocks
+from skvae.data.weighted_blocks import weighted_blocks
 from skvae.mixture.starts import given_start, start
 
 
@@ -11,6 +12,13 @@ def test_start_separates_far_clusters(rng, method):
     rng = np.random.RandomState(0)
     statistics = start(ArrayBlocks(X), len(X), 3, method, X.mean(axis=0), rng)
     assert sorted(statistics.totals[:, 0]) == [40, 40, 40]
+
+
+def test_descriptors_that_are_nothing_beside_one_do_not_count():
+    X, weights = np.arange(8.0).reshape(4, 2), np.array([1e300, 1e-300, 1e-300, 1e-300])
+    data = weighted_blocks(ArrayBlocks(X), weights)
+    with pytest.raises(ValueError, match="n_components=2 .* only 1 of n_samples=4 have weights"):
+        start(data, 4, 2, "kmeans", np.zeros(2), np.random.RandomState(0))
 
 
 def partition(X, method="kmeans", k=3):

@@ -168,6 +168,13 @@ def test_text_beside_numbers_is_refused():
         known_classes(["a", 1, None])
 
 
+@pytest.mark.parametrize("label", [object(), {"a": 1}, 1j])
+def test_labels_without_an_order_are_refused(label):
+    y = np.array([label, None, label, object()], object)
+    with pytest.raises(ValueError, match="labels that cannot be sorted, such as"):
+        known_classes(y)
+
+
 def test_columns_become_vectors_and_tables_are_refused():
     with pytest.warns(DataConversionWarning, match="column-vector"):
         assert known_classes([[3], [4]]).tolist() == [3, 4]

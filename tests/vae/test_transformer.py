@@ -261,6 +261,8 @@ def test_string_labels():
         {"hidden_layer_sizes": 0},
         {"hidden_layer_sizes": 2.5},
         {"max_value": 1e39},
+        {"beta": 1e300},
+        {"free_bits": 10**18},
         {"warm_up": 1.5},
         {"device": "gpu"},
         {"max_iter": 0},
@@ -282,8 +284,9 @@ def test_unknown_options_are_refused(options):
         ({"hidden_layer_sizes": (10**9, 10)}, "1000000000"),
         ({"prior": "mixture", "n_prior_components": 10**12}, "1000000000000 components"),
         ({"n_importance": 10**12}, "n_importance=1000000000000"),
+        ({"n_importance": 10**9}, "n_importance=1000000000"),
     ],
-    ids=["n_components", "hidden_layer_sizes", "n_prior_components", "n_importance"],
+    ids=["n_components", "hidden_layer_sizes", "n_prior_components", "n_importance", "draws"],
 )
 def test_models_that_no_memory_holds_are_refused_at_once(options, message):
     with pytest.raises(ValueError, match=f"{message}.* GB of memory"):
