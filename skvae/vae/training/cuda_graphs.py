@@ -41,6 +41,7 @@ class GraphedStep:
         self._step = step
         self._inputs: list[torch.Tensor | None] | None = None
         self._beta: float | None = None
+        self._shape: torch.Size | None = None
         # For steps whose sums are wanted, and for others: what takes the step, and the sums.
         self._graphs: dict[bool, tuple[Callable[[], None], torch.Tensor | None]] = {}
         self._n_warm_ups, self._is_possible = _N_WARM_UPS, True
@@ -67,11 +68,10 @@ class GraphedStep:
     ) -> torch.Tensor | None:
         """Take one step; arguments and returns are those of the step."""
         if self._inputs is None:
-            self._inputs = [x, noise, y, None if beta is None else x.new_full((), beta), u]
+            self._inputs = [x, noise, y, _in_tensor(beta, x), u]
             self._beta, self._shape = beta, x.shape
         if not self._is_possible or x.shape != self._shape:
-            own = None if beta is None else x.new_full((), beta)
-            return self._step(x, noise, y, own, u, wanted)
+            return self._step(x, noise, y, _in_tensor(beta, x), u, wanted)
         self._take(x, noise, y, beta, u)
         if self._n_warm_ups:
             self._n_warm_ups -= 1
@@ -108,6 +108,10 @@ class GraphedStep:
         if weight is not None and beta is not None and beta != self._beta:
             weight.fill_(beta)
             self._beta = beta
+
+
+def _in_tensor(beta: float | None, like: torch.Tensor) -> torch.Tensor | None:
+    return None if beta is None else like.new_full((), beta)
 
 
 def _on_another_stream(step: Step, inputs: list[torch.Tensor | None]) -> torch.Tensor | None:

@@ -39,11 +39,10 @@ class NetworkAtWork:
     def __init__(
         self, network: nn.Module, n_rows: int, library: Library, *, wants_input: bool
     ) -> None:
-        layers = _modules(network)
-        self._aside = _stream_aside(layers)
+        self._aside = _stream_aside(network)
         self._layers = [
             _at_work(layer, n_rows, library, wants_input or number > 0, self._aside)
-            for number, layer in enumerate(layers)
+            for number, layer in enumerate(_modules(network))
         ]
         self._reversed = self._layers[::-1]
 
@@ -92,17 +91,17 @@ def _modules(network: nn.Module) -> list[nn.Module]:
     return list(network) if type(network) is nn.Sequential else [network]
 
 
-def _stream_aside(layers: list[nn.Module]) -> torch.cuda.Stream | None:
+def _stream_aside(network: nn.Module) -> torch.cuda.Stream | None:
     """A stream for the gradients of linear layers on a GPU.
 
     There is none where layers state their own, since these may overwrite what they gave to the next
     layer, which then reads it still.
     """
-    devices = {layer.weight.device for layer in layers if type(layer) is nn.Linear}
-    device = next(iter(devices), torch.device("cpu"))
-    are_own = any(type(layer) not in (nn.Linear, *_ACTIVATIONS) for layer in layers)
+    if any(type(layer) not in (nn.Linear, *_ACTIVATIONS) for layer in _modules(network)):
+        return None
+    device = next(network.parameters()).device
 
-    return None if are_own or device.type != "cuda" else torch.cuda.Stream(device)
+    return torch.cuda.Stream(device) if device.type == "cuda" else None
 
 
 def _is_known(layer: nn.Module) -> bool:
