@@ -20,6 +20,7 @@ from torch.nn import functional
 from skvae.compute.torch_runtime import scoped_runtime
 from skvae.vae.nn.model import VAE
 from skvae.vae.schedule import Schedule
+from skvae.vae.training.aside import AT_ONCE, ThreadAside
 from skvae.vae.training.batches import Batches, Noise
 from skvae.vae.training.loop import library_for, train
 from skvae.vae.training.optimizers import OPTIMIZERS, flatten
@@ -102,6 +103,7 @@ class Skvae:
             ),
             Schedule(10**9, RATE, cosine=True, beta=1.0, warm_up=0.0),
             library=library_for(model, setting.batch),
+            aside=AT_ONCE if n_threads is not None else ThreadAside(),
         )
 
     def __call__(self, n_steps):

@@ -220,9 +220,8 @@ def defaults(rows, n_steps, n_threads):
         }
         for cores in ("idle", "busy"):
             if cores == "busy":
-                contenders = {
-                    name: contenders[name] for name in ("skvae", f"skvae, n_jobs={n_threads}")
-                }
+                contenders.pop("eager Adam")
+                contenders.pop("eager RMSprop")
             with spinning(int(cores == "busy")):
                 seconds = in_turns(contenders, n_steps, perf_counter)
             for name in contenders:

@@ -221,9 +221,10 @@ class VAETransformer(
         Threads, inside the methods only. After the fit they share out the rows: None means all
         cores, or as many as BLAS may use (``OMP_NUM_THREADS``), and one in workers of joblib and in
         other threads than the main one; no answer depends on their number. Modules of your own are
-        called by one thread at a time. In a fit they are torch's: None means 1. Their number
-        decides the last bits of a fit. Where others use the same cores, several threads can be
-        slower than one: each step waits for the last of them. A forked process takes one.
+        called by one thread at a time. In a fit None means one, which a second one helps, under the
+        same conditions, for as long as that makes the steps of a perceptron shorter: to the same
+        bits. A number is that of torch's own threads, which decides the last bits of a fit and can
+        be slower than one where others use the same cores. A forked process takes one.
     device : {None, "cpu", "auto", "cuda"}, default=None
         Where to compute. None is the CPU; "auto" a GPU where there is one. Never part of the
         fitted state.
@@ -722,6 +723,7 @@ def _train(
 ) -> Fit:
     """Train from what an estimator has learned, to which what is learned is added."""
     from skvae.compute.torch_runtime import scoped_runtime
+    from skvae.vae.training.aside import second_thread
     from skvae.vae.training.checkpoints import checkpoint_file
     from skvae.vae.training.fit import train_vae
     from skvae.vae.training.listeners import EpochReport
@@ -742,12 +744,14 @@ def _train(
     checkpoint = checkpoint_file(plan.parameters, specification, data, start, ranks)
     aside.__dict__.update(decided(plan.parameters, specification, data.labels, plan.columns))
     report = EpochReport(specification.n_epochs, parameters["verbose"])
-    with scoped_runtime(parameters["n_jobs"]):
+    n_jobs, device = parameters["n_jobs"], resolve_device(parameters["device"])
+    with second_thread(n_jobs, device) as second, scoped_runtime(n_jobs):
         fit = train_vae(
             specification,
             data,
             start,
-            device=resolve_device(parameters["device"]),
+            device=device,
+            aside=second,
             checkpoint=checkpoint,
             listeners=[report, _Fitted(aside), *listeners],
             ranks=ranks,

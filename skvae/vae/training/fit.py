@@ -21,6 +21,7 @@ from skvae.vae.nn.model import VAE, load_arrays, to_arrays
 from skvae.vae.nn.objectives import Objective, elbo_terms
 from skvae.vae.seeds import INIT, MODULES_IN_USE, ORDER, stream_seed
 from skvae.vae.specification import Specification
+from skvae.vae.training.aside import AT_ONCE, Aside
 from skvae.vae.training.batches import Batches, training_rows
 from skvae.vae.training.beginning import begin_model, begin_optimizer, begin_stopper
 from skvae.vae.training.checkpoints import Checkpoint, CheckpointFile
@@ -52,6 +53,7 @@ def train_vae(
     start: Start,
     *,
     device: torch.device,
+    aside: Aside = AT_ONCE,
     checkpoint: CheckpointFile | None = None,
     listeners: Sequence[Listener] = (),
     ranks: Ranks = Ranks(),  # noqa: B008, it never changes
@@ -68,6 +70,8 @@ def train_vae(
         From where.
     device : torch.device
         Where to compute.
+    aside : Aside, default=AT_ONCE
+        On the processor, what may do a part of the steps.
     checkpoint : CheckpointFile or None, default=None
         To go on from, and to write.
     listeners : sequence of Listener
@@ -109,7 +113,8 @@ def train_vae(
     told.append(Agreement(ranks))
     if checkpoint is not None and ranks.is_first:
         told.append(Checkpoint(checkpoint, specification, optimizer, stopper, products))
-    descend = partial(train, model, optimizer, library=library_of(products), ranks=ranks)
+    library = library_of(products)
+    descend = partial(train, model, optimizer, library=library, aside=aside, ranks=ranks)
     result = _run(
         specification, model, descend, training, watched, log_jacobian, start, told, ranks
     )

@@ -28,6 +28,7 @@ from skvae.vae.nn.posteriors import DiagonalNormal
 from skvae.vae.nn.prior_bases import writes_kl_gradient
 from skvae.vae.nn.written_out import add_weighted, is_written_out
 from skvae.vae.numpy_networks import STD_FLOOR
+from skvae.vae.training.aside import AT_ONCE, Aside, StreamAside
 from skvae.vae.training.layers import NetworkAtWork, gradient_of, writes_gradients
 
 __all__ = ["FusedStep"]
@@ -51,6 +52,8 @@ class FusedStep:
         All class numbers that will come.
     library : Library, default=TORCH
         What multiplies; another one than torch's own takes float32 on the processor only.
+    aside : Aside, default=AT_ONCE
+        On the processor, what may do a part of the work.
 
     Notes
     -----
@@ -69,6 +72,7 @@ class FusedStep:
         objective: Objective = Objective(),  # noqa: B008, it is frozen
         y: torch.Tensor | None = None,
         library: Library = TORCH,
+        aside: Aside = AT_ONCE,
     ) -> None:
         self.model, self.objective = model, objective
         self._closed = objective == Objective() and writes_kl_gradient(model.prior, y)
@@ -78,7 +82,9 @@ class FusedStep:
             self._add_kl_gradient = self._add_gradient_alone = model.prior.add_kl_gradient
             if is_written_out(model.prior, "add_gradient_alone", "add_kl_gradient"):
                 self._add_gradient_alone = model.prior.add_gradient_alone
-        self._update = getattr(optimizer, "update", optimizer.step)
+        self._update = optimizer.step
+        if hasattr(optimizer, "update"):
+            self._update = partial(optimizer.update, aside)
         self._of_prior = list(model.prior.parameters())
         self._behind_prior = _behind_prior(model, self._of_prior)
         for theta in model.parameters():
@@ -92,7 +98,7 @@ class FusedStep:
         self._without_autograd = (
             torch.inference_mode if is_closed and on_processor else torch.no_grad
         )
-        self._library = library
+        self._library, self._aside = library, aside
         self._at_work: dict[int, tuple[NetworkAtWork, NetworkAtWork]] = {}
 
     @staticmethod
@@ -142,7 +148,7 @@ class FusedStep:
             Of loss, reconstruction and KL over the rows, in nats, before the step; None if they are
             not wanted.
         """
-        with self._without_autograd():
+        with self._without_autograd(), self._aside:
             return self._step(x, noise, y, beta, u, wanted)
 
     def _step(
@@ -197,14 +203,19 @@ class FusedStep:
         """Encoder and decoder for batches of a size, of which a fit has two or three."""
         found = self._at_work.get(n_rows)
         if found is None:
-            at_work = partial(NetworkAtWork, n_rows=n_rows, library=self._library)
             found = (
-                at_work(self.model.encoder, wants_input=False),
-                at_work(self.model.decoder, wants_input=True),
+                self._network(self.model.encoder, n_rows, wants_input=False),
+                self._network(self.model.decoder, n_rows, wants_input=True),
             )
             self._at_work[n_rows] = found
 
         return found
+
+    def _network(self, network: nn.Module, n_rows: int, *, wants_input: bool) -> NetworkAtWork:
+        device = next(network.parameters()).device
+        aside = StreamAside(device) if device.type == "cuda" else self._aside
+
+        return NetworkAtWork(network, n_rows, self._library, aside, wants_input=wants_input)
 
     def _add_densities(
         self,

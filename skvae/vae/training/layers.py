@@ -5,6 +5,7 @@ before lay, and the transpose of a weight is taken once.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -12,8 +13,12 @@ from torch import nn
 
 from skvae.compute.torch_products import Library
 from skvae.vae.nn.written_out import is_written_out
+from skvae.vae.training.aside import AT_ONCE, Aside
 
 __all__ = ["NetworkAtWork", "gradient_of", "writes_gradients"]
+
+# Products of numbers in a product of matrices whose halves are worth the while of two threads.
+_WORTH_HALVING = 20_000_000
 
 
 class NetworkAtWork:
@@ -28,6 +33,8 @@ class NetworkAtWork:
         Of every batch.
     library : Library
         What multiplies.
+    aside : Aside
+        What may take the gradients of the parameters, beside the way back.
     wants_input : bool
         Whether :meth:`backward` gives the gradient of the input.
 
@@ -37,9 +44,18 @@ class NetworkAtWork:
     """
 
     def __init__(
-        self, network: nn.Module, n_rows: int, library: Library, *, wants_input: bool
+        self,
+        network: nn.Module,
+        n_rows: int,
+        library: Library,
+        aside: Aside = AT_ONCE,
+        *,
+        wants_input: bool,
     ) -> None:
-        self._aside = _stream_aside(network)
+        # Layers that state their own gradients may overwrite what they gave to the next layer,
+        # which then reads it still.
+        is_known = all(type(layer) in (nn.Linear, *_ACTIVATIONS) for layer in _modules(network))
+        self._aside = aside if is_known else AT_ONCE
         self._layers = [
             _at_work(layer, n_rows, library, wants_input or number > 0, self._aside)
             for number, layer in enumerate(_modules(network))
@@ -65,9 +81,8 @@ class NetworkAtWork:
         return d_h
 
     def finish(self) -> None:
-        """Have what comes next wait for the gradients, which on a GPU are taken aside."""
-        if self._aside is not None:
-            torch.cuda.current_stream().wait_stream(self._aside)
+        """Have what comes next wait for the gradients."""
+        self._aside.finish()
 
 
 def writes_gradients(network: nn.Module) -> bool:
@@ -91,19 +106,6 @@ def _modules(network: nn.Module) -> list[nn.Module]:
     return list(network) if type(network) is nn.Sequential else [network]
 
 
-def _stream_aside(network: nn.Module) -> torch.cuda.Stream | None:
-    """A stream for the gradients of linear layers on a GPU.
-
-    There is none where layers state their own, since these may overwrite what they gave to the next
-    layer, which then reads it still.
-    """
-    if any(type(layer) not in (nn.Linear, *_ACTIVATIONS) for layer in _modules(network)):
-        return None
-    device = next(network.parameters()).device
-
-    return torch.cuda.Stream(device) if device.type == "cuda" else None
-
-
 def _is_known(layer: nn.Module) -> bool:
     known = type(layer) in _ACTIVATIONS or (type(layer) is nn.Linear and layer.bias is not None)
 
@@ -120,15 +122,19 @@ class _Layer(Protocol):
 
 
 class _LinearAtWork:
-    def __init__(self, layer: nn.Linear, n_rows: int, library: Library, wants_input: bool) -> None:
+    """A layer whose gradients are taken aside, while the way back goes on."""
+
+    def __init__(
+        self, layer: nn.Linear, n_rows: int, library: Library, wants_input: bool, aside: Aside
+    ) -> None:
         self._weight, self._bias = layer.weight.detach(), layer.bias.detach()
         self._matrix = self._weight.t()
         self._d_weight, self._d_bias = gradient_of(layer.weight), gradient_of(layer.bias)
         self._linear, self._product = library.linear, library.product
-        self._wants_input = wants_input
+        self._wants_input, self._aside = wants_input, aside
+        n_outputs, n_inputs = self._weight.shape
         self._output = self._d_input = None
         if library.writes:
-            n_outputs, n_inputs = layer.weight.shape
             self._output = self._weight.new_empty(n_rows, n_outputs)
             self._d_input = self._weight.new_empty(n_rows, n_inputs) if wants_input else None
 
@@ -138,36 +144,70 @@ class _LinearAtWork:
         return self._linear(h, self._matrix, self._bias, self._output)
 
     def backward(self, d_output: torch.Tensor) -> Any:
-        self._set_gradients(d_output)
+        now, d_input = self._aside.now(), None
+        if self._wants_input:
+            d_input = self._product(d_output, self._weight, self._d_input)
+        self._aside.take(partial(self._set_gradients, d_output), now)
 
-        return self._gradient_of_input(d_output)
+        return d_input
 
     def _set_gradients(self, d_output: torch.Tensor) -> None:
         self._product(d_output.t(), self._h, self._d_weight)
         torch.sum(d_output, dim=0, out=self._d_bias)
 
-    def _gradient_of_input(self, d_output: torch.Tensor) -> Any:
-        if not self._wants_input:
-            return None
 
-        return self._product(d_output, self._weight, self._d_input)
+class _Half(NamedTuple):
+    """Of a layer's work: what it writes of each result."""
+
+    rows: slice  # of output, and of the gradient of the input
+    outputs: slice  # rows of the gradient of the weight
 
 
-class _LinearAside(_LinearAtWork):
-    """On a GPU: its own gradients are taken aside, while the way back goes on."""
+class _LargeLinearAtWork:
+    """A layer whose products are large enough for a half of each to be taken aside."""
 
-    def __init__(self, *arguments: Any, aside: torch.cuda.Stream) -> None:
-        super().__init__(*arguments)
-        self._aside = aside
+    def __init__(
+        self, layer: nn.Linear, n_rows: int, library: Library, wants_input: bool, aside: Aside
+    ) -> None:
+        self._weight, self._bias = layer.weight.detach(), layer.bias.detach()
+        self._matrix = self._weight.t()
+        self._d_weight, self._d_bias = gradient_of(layer.weight), gradient_of(layer.bias)
+        self._linear, self._product, self._aside = library.linear, library.product, aside
+        n_outputs, n_inputs = self._weight.shape
+        self._output = self._weight.new_empty(n_rows, n_outputs)
+        self._d_input = self._weight.new_empty(n_rows, n_inputs) if wants_input else None
+        row, output = n_rows // 2, n_outputs // 2
+        self._first = _Half(slice(row), slice(output))
+        self._second = _Half(slice(row, None), slice(output, None))
+
+    def forward(self, h: torch.Tensor) -> torch.Tensor:
+        self._h = h
+        self._do_both(self._forward)
+
+        return self._output
 
     def backward(self, d_output: torch.Tensor) -> Any:
-        there = torch.cuda.current_stream().record_event()
-        d_input = self._gradient_of_input(d_output)
-        self._aside.wait_event(there)
-        with torch.cuda.stream(self._aside):
-            self._set_gradients(d_output)
+        self._d_output = d_output
+        self._do_both(self._backward)
 
-        return d_input
+        return self._d_input
+
+    def _do_both(self, work: Callable[[_Half], None]) -> None:
+        self._aside.take(partial(work, self._second))
+        work(self._first)
+        self._aside.finish()
+
+    def _forward(self, half: _Half) -> None:
+        rows = half.rows
+        self._linear(self._h[rows], self._matrix, self._bias, self._output[rows])
+
+    def _backward(self, half: _Half) -> None:
+        rows, outputs = half
+        if self._d_input is not None:
+            self._product(self._d_output[rows], self._weight, self._d_input[rows])
+        d_output = self._d_output[:, outputs]
+        self._product(d_output.t(), self._h, self._d_weight[outputs])
+        torch.sum(d_output, dim=0, out=self._d_bias[outputs])
 
 
 class _Activation(NamedTuple):
@@ -211,12 +251,14 @@ def _at_work(
     n_rows: int,
     library: Library,
     wants_input: bool,
-    aside: torch.cuda.Stream | None,
+    aside: Aside,
 ) -> _Layer:
-    if type(layer) is nn.Linear and aside is not None:
-        return _LinearAside(layer, n_rows, library, wants_input, aside=aside)
     if type(layer) is nn.Linear:
-        return _LinearAtWork(layer, n_rows, library, wants_input)
+        size = n_rows * layer.weight.numel()
+        is_large = size >= _WORTH_HALVING and layer.weight.device.type == "cpu"
+        kind: Any = _LargeLinearAtWork if is_large else _LinearAtWork
+        at_work: _Layer = kind(layer, n_rows, library, wants_input, aside)
+        return at_work
     activation = _ACTIVATIONS.get(type(layer))
 
     return _OwnAtWork(layer) if activation is None else _ActivationAtWork(activation)

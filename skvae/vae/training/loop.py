@@ -16,6 +16,7 @@ from skvae.vae.nn.model import VAE
 from skvae.vae.nn.objectives import Objective
 from skvae.vae.schedule import Schedule
 from skvae.vae.seeds import MODULES
+from skvae.vae.training.aside import AT_ONCE, Aside
 from skvae.vae.training.batches import Batches, Noise
 from skvae.vae.training.cuda_graphs import GraphedStep
 from skvae.vae.training.fused import FusedStep
@@ -42,6 +43,7 @@ def train(
     *,
     epochs_done: int = 0,
     library: Library = TORCH,
+    aside: Aside = AT_ONCE,
     ranks: Ranks = Ranks(),  # noqa: B008, it never changes
 ) -> Iterator[Progress]:
     """Train in place, a stretch of steps each time the next progress is asked for.
@@ -64,6 +66,8 @@ def train(
         Epochs of this schedule that are done already.
     library : Library, default=TORCH
         What multiplies where gradients are written out.
+    aside : Aside, default=AT_ONCE
+        What may do a part of such a step.
     ranks : Ranks, default=Ranks()
         The processes that the batches are shared among; records are those of whole batches.
 
@@ -76,7 +80,7 @@ def train(
         and of 10,000 rows.
     """
     device = batches.x.device
-    descend: Step = step_of(model, optimizer, objective, batches.y, library)
+    descend: Step = step_of(model, optimizer, objective, batches.y, library, aside)
     if ranks.size == 1 and GraphedStep.supports(descend, model, device):
         descend = GraphedStep(descend, optimizer)
     seeded = _SeededStep(descend, device) if model.has_user_modules else None
@@ -147,10 +151,11 @@ def step_of(
     objective: Objective,
     y: torch.Tensor | None,
     library: Library = TORCH,
+    aside: Aside = AT_ONCE,
 ) -> Step:
     """What takes a step: with gradients by hand where they are written out, else by autograd."""
     if FusedStep.supports(model, objective, y):
-        return FusedStep(model, optimizer, objective, y, library)
+        return FusedStep(model, optimizer, objective, y, library, aside)
 
     return partial(_step, model, optimizer, objective)
 

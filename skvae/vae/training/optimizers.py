@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch.optim.optimizer import ParamsT
+
+from skvae.vae.training.aside import AT_ONCE, Aside
 
 __all__ = [
     "OPTIMIZERS",
@@ -23,6 +26,10 @@ __all__ = [
 # On a GPU a block of threads of Adam's kernel takes so many numbers of one tensor, and a launch up
 # to 36 tensors: a small network's parameters, whole, would keep a few multiprocessors busy.
 _OF_BLOCK, _N_PIECES = 2**16, 32
+
+# Numbers that are worth the while of two threads, and a multiple of what fits into registers: by
+# halves cut there a vector is computed to the same bits as whole.
+_WORTH_HALVING, _OF_REGISTERS = 2**16, 64
 
 
 @torch.no_grad()
@@ -78,20 +85,29 @@ class Optimizer(torch.optim.Optimizer):
         super().__init__(*args, **kwargs)
         self.before: list[Callable[[], object]] = []
 
-    def update(self) -> None:
+    def update(self, aside: Aside = AT_ONCE) -> None:
         """Take one step along the gradients, while autograd records nothing."""
         for call in self.before:
             call()
         for group in self.param_groups:
             for theta in group["params"]:
-                self._descend(theta, group)
+                first, *others = _parts(theta, theta.grad, *self._begin(theta))
+                for part in others:
+                    aside.take(partial(self._descend, theta, group, *part))
+                self._descend(theta, group, *first)
+        aside.finish()
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]
         """Take one step along the gradients."""
         self.update()
 
-    def _descend(self, theta: Any, group: dict[str, Any]) -> None:
+    def _begin(self, theta: Any) -> list[torch.Tensor]:
+        """Begin a step of a parameter; returns what is kept of it, tensors of its length."""
+        raise NotImplementedError
+
+    def _descend(self, theta: Any, group: dict[str, Any], *part: torch.Tensor) -> None:
+        """Move a part of a parameter, given with those of its gradient and of what is kept."""
         raise NotImplementedError
 
 
@@ -134,16 +150,20 @@ class RMSPropTF1(Optimizer):
     ):
         super().__init__(params, {"lr": lr, "decay": decay, "epsilon": epsilon})
 
-    def _descend(self, theta: Any, group: dict[str, Any]) -> None:
+    def _begin(self, theta: Any) -> list[torch.Tensor]:
         state = self.state[theta]
         if not state:
             state["mean_square"] = torch.ones_like(theta)
-        v = state["mean_square"]
-        v.mul_(group["decay"]).addcmul_(theta.grad, theta.grad, value=1 - group["decay"])
+
+        return [state["mean_square"]]
+
+    def _descend(self, theta: Any, group: dict[str, Any], *part: torch.Tensor) -> None:
+        value, gradient, v = part
+        v.mul_(group["decay"]).addcmul_(gradient, gradient, value=1 - group["decay"])
         root, rate = (v + group["epsilon"]).sqrt_(), group["lr"]
         if isinstance(rate, torch.Tensor):
             root, rate = root.div_(rate), 1.0
-        theta.addcdiv_(theta.grad, root, value=-rate)
+        value.addcdiv_(gradient, root, value=-rate)
 
 
 class Adam(Optimizer, torch.optim.Adam):  # type: ignore[misc]
@@ -174,15 +194,19 @@ class Adam(Optimizer, torch.optim.Adam):  # type: ignore[misc]
     def __init__(self, params: ParamsT, lr: float = 1e-3) -> None:
         super().__init__(params, lr=lr, fused=True)
 
-    def _descend(self, theta: Any, group: dict[str, Any]) -> None:
+    def _begin(self, theta: Any) -> list[torch.Tensor]:
         state = self.state[theta]
         if not state:
             state["step"] = torch.zeros((), dtype=torch.float32, device=theta.device)
             state["exp_avg"] = torch.zeros_like(theta)
             state["exp_avg_sq"] = torch.zeros_like(theta)
         state["step"] += 1
-        tensors = theta, theta.grad, state["exp_avg"], state["exp_avg_sq"]
-        values, gradients, means, squares = map(_pieces, tensors)
+
+        return [state["exp_avg"], state["exp_avg_sq"]]
+
+    def _descend(self, theta: Any, group: dict[str, Any], *part: torch.Tensor) -> None:
+        values, gradients, means, squares = map(_pieces, part)
+        step = self.state[theta]["step"]
         beta1, beta2 = group["betas"]
         torch._fused_adam_(
             values,
@@ -190,7 +214,7 @@ class Adam(Optimizer, torch.optim.Adam):  # type: ignore[misc]
             means,
             squares,
             [],
-            [state["step"]] * len(values),
+            [step] * len(values),
             lr=group["lr"],
             beta1=beta1,
             beta2=beta2,
@@ -199,6 +223,17 @@ class Adam(Optimizer, torch.optim.Adam):  # type: ignore[misc]
             amsgrad=False,
             maximize=False,
         )
+
+
+def _parts(theta: torch.Tensor, *others: torch.Tensor) -> list[tuple[torch.Tensor, ...]]:
+    """A long vector on the processor in halves, with those of others; anything else whole."""
+    n = theta.numel()
+    if theta.device.type != "cpu" or n < _WORTH_HALVING:
+        return [(theta, *others)]
+    middle = n // 2 // _OF_REGISTERS * _OF_REGISTERS
+    tensors = [tensor.detach().view(-1) for tensor in (theta, *others)]
+
+    return [tuple(t[:middle] for t in tensors), tuple(t[middle:] for t in tensors)]
 
 
 def _pieces(tensor: torch.Tensor) -> list[torch.Tensor]:

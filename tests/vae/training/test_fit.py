@@ -470,8 +470,8 @@ def test_steps_follow_gradients_of_bounded_length(monkeypatch, optimizer, by_han
     lengths = []
 
     class Spy(OPTIMIZERS[optimizer]):
-        def update(self):
-            super().update()
+        def update(self, *aside):
+            super().update(*aside)
             gradients = [p.grad.ravel() for g in self.param_groups for p in g["params"]]
             lengths.append(torch.cat(gradients).norm().item())
 

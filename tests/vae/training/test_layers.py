@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from skvae.compute.torch_products import libraries, library_of
+from skvae.vae.training import layers
 from skvae.vae.training.layers import NetworkAtWork, writes_gradients
 
 
@@ -48,9 +49,13 @@ def with_gradients(name, device):
         pytest.param("torch", "cuda", marks=pytest.mark.gpu),
     ],
 )
+@pytest.mark.parametrize("least_large", [0, 10**9])
 @pytest.mark.parametrize("wants_input", [True, False])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_gradients_are_those_of_autograd_batch_after_batch(name, wants_input, library, device):
+def test_gradients_are_those_of_autograd_batch_after_batch(
+    monkeypatch, name, wants_input, least_large, library, device
+):
+    monkeypatch.setattr(layers, "_WORTH_HALVING", least_large)
     network = with_gradients(name, device)
     at_work = NetworkAtWork(network, 6, library_of(library), wants_input=wants_input)
     for seed in range(3):
