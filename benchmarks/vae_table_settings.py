@@ -30,6 +30,9 @@ SETTINGS = {
     "no hidden layer": {"hidden_layer_sizes": ()},
     "20 epochs": {"max_iter": 20},
     "no KL term": {"variational": False},
+    "tanh": {"activation": "tanh"},
+    "learning rate 7e-4": {"learning_rate_init": 7e-4},
+    "refined means": {"output": "refined"},
 }
 
 
