@@ -2,9 +2,10 @@
 Fisher vectors, VAE means and pixels under the same classifiers
 ===============================================================
 
-``skvae compare`` from Python, with one feature of your own beside the named ones. With MNIST in
-``$SKVAE_DATA_HOME`` (or OpenML within reach) run it as ``python mnist_comparison.py mnist``, which
-takes minutes; by default it takes the digits that come with scikit-learn.
+This example does from Python what ``skvae compare`` does, with one feature of your own beside the
+built-in ones. By default it compares features on the digits that come with scikit-learn. For MNIST,
+in ``$SKVAE_DATA_HOME`` or from OpenML, run it as ``python mnist_comparison.py mnist``, which takes
+minutes.
 """
 
 import sys

@@ -2,9 +2,10 @@
 Class means as a prior, and the classifier that comes with them
 ===============================================================
 
-With ``conditional="prior"`` labels say where in latent space a class should lie, and nothing else:
-the encoder works without them. Bayes' rule makes the model a classifier, by the distances of a
-latent point to the class means.
+This example fits a VAE whose prior has a mean for each class. With ``conditional="prior"`` labels
+say where in latent space a class should lie, and nothing else: the encoder works without them. By
+Bayes' rule the model is also a classifier, which compares the distances of a latent point to the
+class means.
 """
 
 # %%
@@ -48,8 +49,8 @@ axes[1].legend()
 # %%
 # Probabilities
 # -------------
-# Ten latent dimensions make a better classifier. These are the images of which it is least certain,
-# with its two guesses.
+# Ten latent dimensions make a better classifier. The picture shows the images about which it is
+# least certain, with its two guesses.
 prior = VAETransformer(
     10, conditional="prior", likelihood="bernoulli", max_iter=60, random_state=0
 ).fit(X_train, y_train)

@@ -2,17 +2,18 @@
 Descriptors on a cluster
 ========================
 
-Expectation maximisation needs nothing of the data but sums, and sums add. So descriptors stay on
-the machines on which they lie, and one small result per block comes back. Here the cluster is two
-threads of this process; with the address of a scheduler the same lines run on a hundred machines.
-The example needs ``pip install "skvae[dask]"``.
+This tutorial fits a mixture and encodes sets on a cluster, for data that lie on several machines.
+Expectation maximisation needs nothing of the data but sums. So descriptors stay on their machines,
+and one small result per block comes back. Here the cluster is two threads of this process; with the
+address of a scheduler the same lines run on a hundred machines. The tutorial needs
+``pip install "skvae[dask]"``.
 """
 
 # %%
 # Blocks that nobody holds together
 # ---------------------------------
-# A dask array is a plan: 40 blocks of 5,000 descriptors, each computed where and when it is needed,
-# as files would be read. Two settings differ only in where a cluster ends and the next begins.
+# A dask array is a plan. This one has 40 blocks of 5,000 descriptors, each of which is computed
+# where and when it is needed, as files would be read.
 import dask
 import dask.array as da
 import matplotlib.pyplot as plt
@@ -58,7 +59,7 @@ print(f"the first {len(first)}: {first.shape}")
 # %%
 # What comes back
 # ---------------
-# An answer of a block has K (1 + 2 D) numbers, whatever the number of its rows.
+# The result of a block has K (1 + 2 D) numbers, whatever the number of its rows.
 rows = np.array([1e3, 1e4, 1e5, 1e6])
 n_components, n_dims = 256, 64
 answer = np.full(len(rows), 8 * n_components * (1 + 2 * n_dims))
@@ -78,14 +79,15 @@ plt.show()
 # %%
 # What to try next
 # ----------------
-# - ``Client("scheduler:8786")`` of a cluster of yours, and ``X.persist()`` where its workers have
-#   room: otherwise every iteration computes or reads the blocks once more.
-# - A search over many models on a cluster: joblib's dask backend (:doc:`/cores`).
-# - Memory and times, measured and calculated: :doc:`/scaling`.
+# - Connect to a cluster of your own by ``Client("scheduler:8786")``, and call ``X.persist()`` if
+#   its workers have room: otherwise every iteration computes or reads the blocks once more.
+# - Search over many models on a cluster, by joblib's dask backend (:doc:`/cores`).
+# - See what memory and time to expect (:doc:`/scaling`).
 #
 # Where it loses
 # --------------
-# On one machine a cluster only costs: threads and memory maps do the same without a scheduler
-# (:doc:`/auto_examples/plot_memory_map`). Small blocks are lost in the millisecond that a task
-# costs; and a ``VAETransformer`` is not fitted in this way, since it takes steps and not sums
-# (``data_parallel`` is its way to several machines).
+# On a single machine a cluster only adds cost: threads and memory maps do the same without a
+# scheduler (:doc:`/auto_examples/plot_memory_map`). Small blocks take less time than the
+# millisecond that dask needs for each task. And a ``VAETransformer`` is not fitted in this way,
+# since its training is a sequence of steps rather than a sum; ``data_parallel`` is its way to
+# several machines.

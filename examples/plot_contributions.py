@@ -2,9 +2,10 @@
 Which members of a set decided
 ==============================
 
-A linear model on Fisher vectors can be read back to the descriptors that its decision is made of:
-``encoder.contributions(X, coef)`` has a number for each, and they sum to the decision less its
-intercept. The example shows them for the patches of an image and for the rows of a table.
+This example shows which members of a set decided about its class. The decision of a linear model on
+Fisher vectors is a sum over descriptors: ``encoder.contributions(X, coef)`` has a number for each,
+and these sum to the decision less its intercept. The descriptors are patches of an image first, and
+then rows of a table.
 """
 
 # %%
@@ -52,8 +53,9 @@ for row, digit in zip(axes, (3, 8), strict=True):
 # %%
 # The rows that decide
 # --------------------
-# The sets are customers, and their members what each has bought. One in a hundred purchases of
-# those who will leave is a return of something dear, which the means of their columns do not show.
+# The sets are customers, and their members are the purchases of each. One in a hundred purchases of
+# those who will leave is the return of something expensive, which the means of their columns do not
+# show.
 rng = np.random.default_rng(0)
 customers = pd.DataFrame({"customer": np.arange(300)})
 leaves = np.arange(300) % 2 == 1
@@ -75,9 +77,9 @@ churn = LogisticRegression(C=10).fit(of_customers.fit_transform(train), leaves[:
 print(f"error {1 - churn.score(of_customers.transform(test), leaves[200:]):.1%}")
 
 # %%
-# Contributions come in the order of the table, so the purchase that gave a customer away has a
-# place in it. The display beside them says what the set looks like: how far, in standard
-# deviations, the means of its components lie from those of all customers.
+# Contributions come in the order of the table, so the purchase that gave a customer away can be
+# found in it. The display beside them describes the set: it shows how far, in standard deviations,
+# the means of its components lie from those of all customers.
 parts = of_customers.contributions(test[leaves[200:]], churn.coef_[0])
 of_needles = needles[100:] % 100
 hits = np.mean([part.argmax() == row for part, row in zip(parts, of_needles, strict=True)])

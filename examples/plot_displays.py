@@ -7,7 +7,8 @@ comparison, on scikit-learn's digits. It runs in about half a minute.
 """
 
 # %%
-# A latent space of two dimensions is drawn as a map, with the class of each image.
+# Displays of a variational autoencoder come first. A latent space of two dimensions is drawn as a
+# map, with the class of each image.
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
@@ -38,8 +39,8 @@ LatentSpaceDisplay.from_estimator(plane, X_test, y_test)
 ManifoldDisplay.from_estimator(plane, n_steps=15)
 
 # %%
-# More dimensions take a projection: principal components, or t-SNE. Here the prior has a mean for
-# each class, which sets the classes apart.
+# A latent space of more dimensions is projected, by principal components or by t-SNE. Here the
+# prior has a mean for each class, which sets the classes apart.
 vae = VAETransformer(
     16, conditional="prior", likelihood="bernoulli", max_iter=150, random_state=0
 ).fit(X_train, y_train)
@@ -49,7 +50,7 @@ axes[0].get_legend().remove()
 LatentSpaceDisplay.from_estimator(vae, X_test, y_test, projection="tsne", ax=axes[1])
 
 # %%
-# Here are samples of each class; the images of a column share their noise.
+# The next display has samples of each class; the images of a column share their noise.
 SamplesDisplay.from_estimator(vae)
 
 # %%
@@ -78,7 +79,8 @@ components = MixtureComponentsDisplay.from_estimator(encoder, ax=axes[0])
 components.plot("places", ax=axes[1])
 
 # %%
-# The squared length of a Fisher vector has shares: by position, by component, and by both.
+# The squared length of a Fisher vector is divided among positions, among components, and among
+# both.
 figure, axes = plt.subplots(1, 3, figsize=(14, 4), layout="compressed")
 energy = FisherEnergyDisplay.from_estimator(encoder, X_test[:1], ax=axes[0])
 energy.plot("components", ax=axes[1])

@@ -2,17 +2,18 @@
 Labels that spread among neighbours
 ===================================
 
-Ten images have a label, or a hundred, and many others have none. :func:`~skvae.recipes.few_labels`
-makes Fisher vectors of all of them, links each to its nearest, and lets labels spread along the
-links with scikit-learn's ``LabelSpreading``; a linear classifier learns from all images, with the
-labels that came, to classify new ones. It works where classes are clusters, and only there.
+This tutorial is for many images of which only ten or a hundred have a label.
+:func:`~skvae.recipes.few_labels` makes Fisher vectors of all images, links each image to its
+nearest neighbours, and lets labels spread along the links with scikit-learn's ``LabelSpreading``. A
+linear classifier then learns from all images, with their given or spread labels, and classifies new
+ones. This works where classes are clusters, and only there.
 """
 
 # %%
 # From 1 to 10 labels a class
 # ---------------------------
-# Features need no labels, so they are made once, for all draws of labels. Beside them, two
-# classifiers that see nothing but the labelled images.
+# Features need no labels, so they are made once, for all draws of labels. For comparison, two
+# classifiers see nothing but the labelled images.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -60,8 +61,9 @@ digit_errors = [test_errors(n, y_train, y_test) for n in per_class]
 # %%
 # Where it fails
 # --------------
-# Which images have more ink than most is a question like any other, but each cluster of digits has
-# images of either kind. Neighbours then say little, whatever the number of labels.
+# Suppose that the two classes are images with more ink than most and images with less. Each cluster
+# of digits has images of both classes. Neighbours then say little about the class, whatever the
+# number of labels.
 ink = X_train.sum(axis=1)
 dark_train, dark_test = ink > np.median(ink), X_test.sum(axis=1) > np.median(ink)
 dark_sizes = [5, 10, 25, 50]
@@ -87,5 +89,5 @@ plt.show()
 # What to try next
 # ----------------
 # - Make the features once and try other graphs: ``n_neighbors`` of ``recipes.neighbor_graph``.
-# - Features of your own, of rows, series or texts, in the place of the Fisher vectors.
-# - MNIST with a hundred labels, and how it fails: :doc:`/few-labels`.
+# - Put features of your own, of rows, series or texts, in the place of the Fisher vectors.
+# - See the errors on MNIST with a hundred labels, and when the method fails (:doc:`/few-labels`).

@@ -2,9 +2,9 @@
 A tour of Fisher vectors
 ========================
 
-An image becomes a set of patches, the set becomes one vector, the vector goes to a linear
-classifier, and it comes back as an image. The tour takes about ten seconds on scikit-learn's
-digits.
+This tutorial shows what a Fisher vector is and does, for readers who are new to them. An image
+becomes a set of patches, and the set becomes one vector. The vector goes to a linear classifier,
+and is turned back into an image. The tour takes about ten seconds on scikit-learn's digits.
 """
 
 # %%
@@ -93,11 +93,11 @@ plt.show()
 # %%
 # What to try next
 # ----------------
-# - Sets of anything else, as a list of arrays: ``FisherVectorEncoder().fit_transform(sets)``.
-# - Which settings matter, and by how much: :doc:`/choosing`.
-# - How the vector comes about, drawn step by step: :doc:`/what-is-a-fisher-vector`.
+# - Encode sets of your own, as a list of arrays: ``FisherVectorEncoder().fit_transform(sets)``.
+# - Read which settings matter, and by how much (:doc:`/choosing`).
+# - See step by step how a vector is computed (:doc:`/what-is-a-fisher-vector`).
 #
 # Where it loses
 # --------------
-# A vector of 64 components has more than a thousand entries, where a posterior mean of a VAE has
-# ten. Nearest neighbours and kernels are the better served by those.
+# A Fisher vector of 64 components has more than a thousand entries, where a posterior mean of a VAE
+# has ten. For nearest neighbours and kernels, such short features are the better choice.

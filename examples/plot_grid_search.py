@@ -2,9 +2,10 @@
 Both halves in one grid search
 ==============================
 
-A step of a Pipeline is a parameter like any other: one ``GridSearchCV`` tunes Fisher vectors, VAE
-means and Fisher vectors in the latent space of a patch VAE against each other. It runs in about
-twenty seconds on one core.
+This example chooses between kinds of features by cross-validation. A step of a Pipeline is a
+parameter like any other, so one ``GridSearchCV`` can compare Fisher vectors, VAE means, and Fisher
+vectors in the latent space of a patch VAE, each with several settings. It runs in about twenty
+seconds on one core.
 """
 
 # %%

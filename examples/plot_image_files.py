@@ -2,16 +2,16 @@
 Image files of any size
 =======================
 
-A folder of photographs has no shape that they share, and often no room in memory. An extractor
-takes the names of the files, reads one at a time, cuts patches at several scales, and a Fisher
-vector makes one row of each file. It runs in ten seconds.
+This tutorial classifies image files. The photographs of a folder differ in shape, and often do not
+fit into memory together. An extractor takes the names of the files, reads one at a time, and cuts
+patches at several scales; a Fisher vector makes one row of each file. It runs in ten seconds.
 """
 
 # %%
 # A folder
 # --------
-# Crops of three textures that ship with scikit-image, every one of another size, and shown from
-# another distance. The folder of a file is its class.
+# The files are crops of three textures that ship with scikit-image. They differ in size, and show
+# their texture from different distances. The folder of a file is its class.
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -47,9 +47,9 @@ print(len(paths), "files, the first of them", paths[0].relative_to(folder.name))
 # %%
 # From files to a classifier
 # --------------------------
-# X is the list of names, for the pipeline as for cross-validation. ``scales`` cuts patches from
-# each image at its own size and at smaller ones, so that near and far pictures of one thing have
-# some patches in common.
+# X is the list of names, both for the pipeline and for cross-validation. ``scales`` cuts patches
+# from each image at its own size and at smaller ones, so that near and far pictures of one thing
+# have some patches in common.
 
 folds = StratifiedKFold(3, shuffle=True, random_state=0)
 for scales in ((1,), (1, 0.7, 0.5)):
@@ -63,7 +63,8 @@ for scales in ((1,), (1, 0.7, 0.5)):
 # %%
 # What was shown to it
 # --------------------
-# ``read_image`` is how files are read by default: as they are meant to be seen, from 0 to 1.
+# By default files are read by ``read_image``: as they are meant to be seen, with values from 0 to
+# 1.
 figure, axes = plt.subplots(3, 8, figsize=(9, 3.8), layout="constrained")
 order = np.concatenate([np.flatnonzero(labels == label)[:8] for label in np.unique(labels)])
 for ax, i in zip(axes.flat, order, strict=True):
@@ -81,16 +82,16 @@ folder.cleanup()
 # What came out
 # -------------
 # Fisher vectors tell the three textures apart whatever the size and the contrast of a picture.
-# Three scales are no better than one here, and take longer: whether they help is a matter of
-# measurement.
+# Three scales are no better than one here, and take longer. Whether they help with your images has
+# to be measured.
 #
 # What to try next
 # ----------------
-# - ``reader=`` is a function of your own from a name to an array: for a crop, a smaller size or
-#   another kind of file (:doc:`/images`).
-# - ``spatial="xy"`` says where a patch lies, which matters for pictures of things, not for
-#   textures.
-# - Keypoints instead of patches: :doc:`/auto_examples/plot_keypoints`.
+# - Pass a function of your own, from a name to an array, as ``reader=``: for a crop, a smaller size
+#   or another kind of file (:doc:`/images`).
+# - Set ``spatial="xy"``, which says where a patch lies. This matters for pictures of things, not
+#   for textures.
+# - Take keypoints instead of patches (:doc:`/auto_examples/plot_keypoints`).
 #
 # Where it loses
 # --------------

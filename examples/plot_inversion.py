@@ -2,6 +2,7 @@
 What a Fisher vector remembers of an image
 ==========================================
 
+This example turns Fisher vectors of digits back into images, to show what they remember.
 ``inverse_transform`` decodes a vector into the mixture of patches that it describes, positions
 included, and puts the expected patch at each place. More components remember more.
 """
@@ -38,8 +39,8 @@ blank = np.mean((X_train.mean(axis=0) - X_test) ** 2)
 print(f"the mean image: error {blank:.4f}")
 
 # %%
-# The vectors have been through power and norm, which ``inverse_transform`` undoes; the length that
-# the norm takes away is replaced by the average one.
+# The vectors have power and L2 normalisation, which ``inverse_transform`` undoes. The length of a
+# vector, which the norm removes, is replaced by the average length.
 figure, axes = plt.subplots(len(rows), 10, figsize=(8, 4.2), layout="constrained")
 for row, (name, images) in zip(axes, rows.items(), strict=True):
     for ax, image in zip(row, images, strict=True):

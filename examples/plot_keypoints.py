@@ -2,17 +2,17 @@
 Fisher vectors of keypoints
 ===========================
 
-A detector finds as many keypoints as an image has, each with a descriptor. A Fisher vector makes
-one row of them, with their positions if ``spatial`` says so. scikit-image's own example of Fisher
-vectors (ORB, 5 keypoints, the same digits enlarged) says 0.67 for its accuracy. It runs in half a
-minute.
+This example classifies images by their keypoints. A detector finds as many keypoints as an image
+has, each with a descriptor, and a Fisher vector makes one row of them, with their positions if
+``spatial`` says so. For comparison, scikit-image's own example of Fisher vectors (ORB, 5 keypoints,
+the same digits enlarged) reports an accuracy of 0.67. It runs in half a minute.
 """
 
 # %%
 # A set of keypoints per image
 # ----------------------------
-# Detectors need room: the digits are enlarged to 48 x 48 pixels. ``ImageKeypoints`` wraps any
-# detector with scikit-image's interface; ``extract`` says where the descriptors lie.
+# Detectors need larger images, so the digits are enlarged to 48 x 48 pixels. ``ImageKeypoints``
+# wraps any detector with scikit-image's interface; ``extract`` says where the descriptors lie.
 import matplotlib.pyplot as plt
 import numpy as np
 from skimage.feature import SIFT
@@ -39,8 +39,8 @@ print(f"{sizes.min()} to {sizes.max()} keypoints of {sets[0].shape[1]} dimension
 # %%
 # What positions add
 # ------------------
-# The first cell of a pyramid is the whole image: its part of the vector is the vector without a
-# pyramid. So two encoders show all four combinations.
+# The first cell of a pyramid is the whole image, so its part of the vector is the vector without a
+# pyramid. Two encoders therefore show all four combinations.
 accuracies = {}
 for title, spatial in {"": (1, 2), " + xy": ("xy", 1, 2)}.items():
     encoder = FisherVectorEncoder(
@@ -56,7 +56,7 @@ for name, accuracy in accuracies.items():
     print(f"{name:17} accuracy {accuracy:.3f}, test error {1 - accuracy:.1%}")
 
 # %%
-# The pictures show the keypoints, and what they are worth.
+# The pictures show the keypoints, and how accurate their Fisher vectors are.
 figure = plt.figure(figsize=(9, 4.6), layout="constrained")
 above, below = figure.subfigures(2, 1, height_ratios=[1, 1.5])
 for ax, image, where in zip(above.subplots(1, 8), X_test, positions, strict=False):

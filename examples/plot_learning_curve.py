@@ -2,8 +2,9 @@
 Fisher vectors against pixels, from few images to many
 ======================================================
 
-This example compares both under a linear classifier when labelled images are few. The encoder sees
-no labels, so it may be fitted on all images; only the classifier has to make do with some.
+This example compares Fisher vectors with pixels under a linear classifier when labelled images are
+few. The encoder sees no labels, so it may be fitted on all images; only the classifier learns from
+the few labelled ones.
 """
 
 # %%
@@ -34,7 +35,7 @@ encoder = FisherVectorEncoder(
 make_pipeline(encoder, LogisticRegression(C=30, max_iter=1000))
 
 # %%
-# The pipeline above is what one would use; here its two halves are fitted to different images.
+# In practice, you would use the pipeline above. Here its two steps are fitted to different images.
 features = {
     "pixels": (X_pool, X_test),
     "Fisher vectors": (encoder.fit_transform(X_pool), encoder.transform(X_test)),
@@ -58,9 +59,9 @@ for name, table in errors.items():
     print(f"{name:14} test error in %:", " ".join(f"{e:5.1f}" for e in table.mean(axis=1)))
 
 # %%
-# The lines are means of five draws of training images, the bands one standard deviation. With
-# fewer than a hundred labels, 800 numbers per image are too many for the classifier, and pixels are
-# ahead; from some hundreds on the Fisher vectors are.
+# The lines are means of five draws of training images, and the bands are one standard deviation
+# wide on either side. With fewer than a hundred labels, 800 numbers per image are too many for the
+# classifier, and pixels are ahead; from some hundreds of labels on, Fisher vectors are ahead.
 figure, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")
 for (name, table), style in zip(errors.items(), ("o--", "s-"), strict=True):
     mean, deviation = table.mean(axis=1), table.std(axis=1)

@@ -2,18 +2,19 @@
 Counts, and which likelihood
 ============================
 
-The likelihood says what kind of numbers the data are: counts have Poisson's. Where several can be
-meant, take the one with the highest score on rows that the model has not seen, since all scores are
-in nats, for the same units of X.
+This tutorial fits a VAE to counts, and shows how to choose its likelihood. The likelihood says what
+kind of numbers the data are; for counts it is Poisson's. Where several are possible, take the one
+with the highest score on rows that the model has not seen, since all scores are in nats, for the
+same units of X.
 """
 
 # %%
 # Counts of words
 # ---------------
-# Four topics have rates of 30 words; a row mixes the topics and is of any length. Poisson's
-# likelihood is made for such counts. A normal one takes them for real numbers, of which equal ones
-# are no coincidence to it, so a little noise is added for it; that costs it nothing, as the
-# density of noise in [0, 1) is 1.
+# The data are generated: each of four topics has rates of 30 words, and a row mixes the topics and
+# is of any length. Poisson's likelihood is made for such counts. A Gaussian likelihood takes them
+# for real numbers, and could reach any density on values that repeat, so a little noise is added
+# for it. This costs the Gaussian nothing, since the density of noise in [0, 1) is 1.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -61,15 +62,15 @@ plt.show()
 # What came out
 # -------------
 # The Poisson likelihood has some ten nats more for each row that the model has not seen, and its
-# rates are a little nearer to the true ones. A mean of the posterior, ``vae.transform(X)``, is then
-# a feature like any other.
+# rates are a little nearer to the true ones. The posterior means, ``vae.transform(X)``, are
+# features like any others.
 #
 # What to try next
 # ----------------
-# - Sparse counts, as ``CountVectorizer`` makes them, are taken as they are (:doc:`/vae`).
-# - For short texts take one hidden layer and a KL annealing over the whole fit: ``warm_up=1.0``.
-# - A likelihood of your own, for shares or for counts that vary more than Poisson's:
-#   :doc:`/own-parts`.
+# - Pass sparse counts, as ``CountVectorizer`` makes them, without making them dense (:doc:`/vae`).
+# - For short texts take one hidden layer, and KL annealing over the whole fit: ``warm_up=1.0``.
+# - Write a likelihood of your own, for instance for shares (:doc:`/own-parts`). For counts that
+#   vary more than Poisson's there is ``likelihood="negative_binomial"``.
 #
 # Where it loses
 # --------------

@@ -2,15 +2,16 @@
 A mixture of more descriptors than memory holds
 ===============================================
 
+This tutorial fits a Gaussian mixture to a file that need not fit into memory.
 ``DiagonalGaussianMixture`` reads a memory map a few megabytes at a time. With ``batch_size`` it
-takes a step after every batch instead of every pass, and needs fewer passes over the file for
+takes a step after every batch instead of after every pass, and needs fewer passes over the file for
 nearly the same likelihood.
 """
 
 # %%
 # A file
 # ------
-# A file of some megabytes stands for one of a terabyte; neither is ever in memory as a whole.
+# Here a file of some megabytes stands for one of a terabyte. Neither is ever in memory as a whole.
 import tempfile
 from pathlib import Path
 
@@ -48,8 +49,8 @@ for n, score in zip(passes, stepwise, strict=True):
     print(f"stepwise, {n} passes: {score:.3f} nats, an error of {error:.3f} against EM")
 
 # %%
-# What came out: one pass in small steps comes further than two passes of EM. Beyond that the two
-# differ by thousandths of a nat.
+# One pass in small steps gets further than two passes of EM. With more passes, the two differ by
+# thousandths of a nat.
 figure, ax = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
 ax.plot(np.arange(1, em.n_iter_ + 1), em.lower_bounds_, "o-", ms=4, label="EM")
 ax.plot(passes, stepwise, "s--", label="stepwise, batches of 1,000")
@@ -62,13 +63,14 @@ folder.cleanup()
 # %%
 # What to try next
 # ----------------
-# - A list of memory maps, or an object that opens a file for each set, is input to
-#   ``FisherVectorEncoder`` as well (:doc:`/scaling`).
-# - ``VAETransformer`` reads memory maps and iterables of blocks too (:doc:`/training`).
-# - Data that can be read only once: :doc:`/auto_examples/plot_streaming`.
+# - Pass a list of memory maps, or an object that opens a file for each set, to
+#   ``FisherVectorEncoder`` (:doc:`/scaling`).
+# - Fit a ``VAETransformer``, which reads memory maps and iterables of blocks too
+#   (:doc:`/training`).
+# - Learn from data that can be read only once (:doc:`/auto_examples/plot_streaming`).
 #
 # Where it loses
 # --------------
-# Stepwise EM needs many batches in a pass: of a file that fits into memory, EM itself is done in
-# the time of a few passes and ends at the higher likelihood. Random batches want a solid-state
-# disk.
+# Stepwise EM needs many batches in a pass. For a file that fits into memory, EM itself is done in
+# the time of a few passes, and ends at the higher likelihood. Random batches are slow without a
+# solid-state disk.

@@ -1,19 +1,19 @@
 """
-Tables with categories and holes
-================================
+Tables with categories and missing values
+=========================================
 
-Rows of a table have numbers beside categories, and some cells are empty. Classifiers want numbers,
-all of them known. :func:`skvae.recipes.make_for_table` makes pipelines for a table's columns:
-"raw" is scikit-learn's scaler, imputer and one-hot encoder, "pca" its principal components, and
-"vae" reads the table as it is. A shell does the comparison in one line:
+This tutorial is for tables that have numbers beside categories, and in which some cells are empty.
+Classifiers want numbers, all of them known. :func:`skvae.recipes.make_for_table` makes pipelines
+for the columns of a table: "raw" is scikit-learn's scaler, imputer and one-hot encoder, "pca" adds
+principal components, and "vae" reads the table as it is. One command does the same comparison:
 ``skvae compare --data wines.csv --target cultivar --report report.html``.
 """
 
 # %%
 # A table
 # -------
-# Wines of three growers: five measurements, of which a tenth are missing, and the colour in words,
-# which is missing for every eighth.
+# The table has wines of three growers. It has five measurements, of which a tenth are missing, and
+# the colour in words, which is missing for every eighth wine.
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -37,8 +37,8 @@ print(table.head())
 # %%
 # Features under the same classifiers
 # -----------------------------------
-# A recipe is an unfitted pipeline, for which the table says no more than what kinds of columns it
-# has: all else is learned in each fold anew.
+# A recipe is an unfitted pipeline. The table only says what kinds of columns there are; everything
+# else is learned anew in each fold.
 classifiers = {
     "linear": LogisticRegression(max_iter=500),
     "nearest neighbours": KNeighborsClassifier(10),
@@ -54,8 +54,8 @@ for name in ["raw", "pca", "vae"]:
 # %%
 # Empty cells
 # -----------
-# A VAE of rows with holes is a model of what belongs into them: ``impute`` fills in what is to be
-# expected from the rest of the row. These cells are known, and were emptied above.
+# A VAE is also a model of the missing values: ``impute`` fills in what is to be expected from the
+# rest of the row. The true values of these cells are known, since they were emptied above.
 vae = recipes.make_for_table("vae", table, random_state=0).named_steps["vae"].fit(table)
 filled = vae.impute(table)
 print(filled.head())
@@ -85,12 +85,13 @@ plt.show()
 # %%
 # What to try next
 # ----------------
-# ``VAETransformer(likelihood=[...])`` has a likelihood for each block of columns, where two kinds,
-# numbers and categories, are too few: counts, say. :ref:`The page on tables <mixed-tables>` puts
-# the features under classifiers on larger tables.
+# If two kinds of columns, numbers and categories, are too few, for instance because some are
+# counts, give each block of columns a likelihood of its own by
+# ``VAETransformer(likelihood=[...])``. :ref:`The page on tables <mixed-tables>` compares the
+# features on larger tables.
 #
 # Where it loses
 # --------------
-# Six columns are few enough for classifiers as they are: under the linear one the three features
-# differ by a single wine, and under nearest neighbours by a few, of which 178 rows prove nothing.
-# What the VAE adds for sure is a density and the filled cells.
+# Six columns are few enough for classifiers as they are. Under the linear classifier the three
+# features differ by a single wine, and under nearest neighbours by a few, which proves nothing with
+# 178 rows. What the VAE certainly adds is a density, and values for the empty cells.

@@ -2,8 +2,9 @@
 Outliers by likelihood
 ======================
 
-``score_samples`` bounds the log-density of each row, which is low for rows unlike those of the
-training. In this tutorial the model is fitted to even digits, and odd ones are the outliers.
+This tutorial finds rows that are unlike the training rows. ``score_samples`` of a VAE is a lower
+bound of the log-density of each row, which is low for such outliers. Here the model is fitted to
+even digits, and odd ones are the outliers.
 """
 
 # %%
@@ -57,15 +58,15 @@ plt.show()
 # -------------
 # The model ranks nearly all odd digits below the even ones, a little better than principal
 # components do, and clearly better than an isolation forest of the pixels. Some odd digits look
-# like an even one to it.
+# like an even one to the model.
 #
 # What to try next
 # ----------------
-# - ``prior="mixture"`` makes the density of the latent space finer.
-# - ``n_importance=1000`` in ``score_samples`` brings the bound nearer to the density, at ten times
-#   the cost of the default, 100.
-# - A threshold: the lowest percentile of the scores of rows known to be normal, which the model was
-#   not fitted to.
+# - Set ``prior="mixture"``, which makes the density of the latent space finer.
+# - Set ``n_importance=1000`` in ``score_samples``, which brings the bound nearer to the density, at
+#   ten times the cost of the default, 100.
+# - Choose a threshold: the lowest percentile of the scores of rows that are known to be normal and
+#   that the model was not fitted to.
 #
 # Where it loses
 # --------------

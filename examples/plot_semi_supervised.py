@@ -2,16 +2,17 @@
 Few labels, and a prior with class means
 ========================================
 
-With class means as the prior, rows of label -1 are unlabelled: they train encoder and decoder all
-the same, and find their class by themselves. Two classifiers that see labelled rows only stand
-beside the model.
+This tutorial learns from many rows of which few have a label. The prior of the VAE has a mean for
+each class, and rows with the label -1 are unlabelled: they train encoder and decoder all the same,
+and find their class by themselves. The model is compared with two classifiers that see only the
+labelled rows.
 """
 
 # %%
 # From 2 to 20 labels a class
 # ---------------------------
-# A few labelled rows among a thousand others hardly count in the likelihood. So they are repeated
-# until they are as many as the rest.
+# A few labelled rows among a thousand others hardly count in the likelihood. They are therefore
+# repeated until they are as many as the rest.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -50,7 +51,7 @@ per_class = [2, 5, 20]
 errors = [test_errors(n, np.random.default_rng(n)) for n in per_class]
 
 # %%
-# What came out: unlabelled images help while labels are few; with 20 a class the SVM of the pixels
+# Unlabelled images help while labels are few. With 20 labels of each class, the SVM of the pixels
 # is ahead.
 names = ["class means as prior", "VAE of all images, nearest neighbour", "pixels, SVM"]
 figure, ax = plt.subplots(figsize=(6.5, 3.8), layout="constrained")
@@ -67,12 +68,12 @@ plt.show()
 # %%
 # What to try next
 # ----------------
-# - ``label_weight=`` makes the labelled rows count more without repeating them.
-# - ``predict_proba`` gives each unlabelled row a probability of every class.
+# - Set ``label_weight=``, which makes the labelled rows count more without repeating them.
+# - Call ``predict_proba``, which gives each unlabelled row a probability for every class.
 # - For images, spread labels over a graph of Fisher vectors, which errs less
 #   (:doc:`/auto_examples/plot_few_labels`).
 #
 # Where it loses
 # --------------
-# With 20 labels of each class the support vector machine, which sees those rows alone, is the best
-# of the three. Clusters that the bound finds need not be the classes.
+# With 20 labels of each class the support vector machine, which sees only the labelled rows, is the
+# best of the three. The clusters that the bound finds need not be the classes.

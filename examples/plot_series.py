@@ -2,17 +2,18 @@
 Series of different lengths
 ===========================
 
-Recordings seldom have one length, and often several channels. :class:`~skvae.SeriesWindows` makes
-a set of windows of each, as many as fit, and a Fisher vector one row of the set. Nothing is padded,
-cut or stretched. It runs in seconds.
+This tutorial classifies series that differ in length and have several channels.
+:class:`~skvae.SeriesWindows` makes a set of windows from each series, as many as fit, and a Fisher
+vector turns the set into one row. Nothing is padded, cut or stretched. The tutorial runs in
+seconds.
 """
 
 # %%
 # A panel
 # -------
-# Two channels, 60 to 200 time points, with a pulse now and then. In a pulse the signal rises fast
-# and decays slowly, or the other way round; the four classes say which kind comes in the first half
-# of a recording, and which in the second.
+# The recordings are generated. They have two channels and 60 to 200 time points, with a pulse now
+# and then. In a pulse the signal rises fast and decays slowly, or the other way round. The four
+# classes say which kind comes in the first half of a recording, and which in the second.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.decomposition import PCA
@@ -47,10 +48,11 @@ print(
 # %%
 # Windows, with their time or without
 # -----------------------------------
-# Windows of eight time points see the shape of a pulse; ``spatial="xy"`` appends the time of their
-# middle, from -1 to 1, without which the two classes in the middle are one. The mean, deviation,
-# least and largest value of each channel, which are the usual features of series that differ in
-# length, tell nothing here. Cross-validation splits the list of recordings.
+# Windows of eight time points see the shape of a pulse. ``spatial="xy"`` appends the time of their
+# middle, from -1 to 1; without it, the two classes that have both kinds of pulses cannot be told
+# apart. The mean, standard deviation, minimum and maximum of each channel, which are the usual
+# features of series that differ in length, are of no use here. Cross-validation splits the list of
+# recordings.
 sets, times = SeriesWindows(8, stride=2).fit(X).extract(X)
 print(
     f"{len(sets[0])} windows of {sets[0].shape[1]} numbers in the first, at {times[0][:3].ravel()}"
@@ -105,9 +107,9 @@ plt.show()
 # What to try next
 # ----------------
 # - Let ``GridSearchCV`` choose ``width`` and ``normalize`` of the windows.
-# - Frames alone, ``SeriesWindows(1)``, suffice where a single moment tells something, as in speech
+# - Try frames alone, ``SeriesWindows(1)``, where a single moment is informative, as in speech
 #   (:doc:`/auto_examples/plot_voices`).
-# - Panels may be data frames, arrays and lists of many layouts: :doc:`/series`.
+# - Pass panels of your own, as data frames, arrays or lists of many layouts (:doc:`/series`).
 #
 # Where it loses
 # --------------

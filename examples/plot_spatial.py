@@ -2,9 +2,9 @@
 Positions of patches: appended, or in pyramids
 ==============================================
 
-A set has no order, so a Fisher vector does not know where a patch lay. There are two ways to tell
-it: append the position to each descriptor (``spatial="xy"``), or give each cell of a grid a vector
-of its own (``spatial=(1, 2)``).
+A set has no order, so a Fisher vector does not know where in the image a patch lies. This example
+compares two ways to add this information: append the position to each descriptor
+(``spatial="xy"``), or give each cell of a grid a vector of its own (``spatial=(1, 2)``).
 """
 
 # %%
@@ -42,8 +42,8 @@ for name, spatial in settings.items():
     print(f"{name:9} {lengths[name]:5} dimensions, test error {errors[name]:.1f}%")
 
 # %%
-# Positions cost two dimensions for each component, and a pyramid takes five vectors instead of one.
-# One of the 450 test images is 0.2%.
+# Positions add two dimensions to each component, and a pyramid takes five vectors instead of one.
+# One of the 450 test images is 0.2%, so small differences say little.
 figure, ax = plt.subplots(figsize=(6.5, 2.6), layout="constrained")
 bars = ax.barh(list(errors), list(errors.values()), color="tab:blue")
 ax.bar_label(bars, [f"{e:.1f}% ({lengths[n]:,})" for n, e in errors.items()], padding=3)

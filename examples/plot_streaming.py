@@ -2,15 +2,15 @@
 Streams of blocks and of sets
 =============================
 
-Fisher vectors and mixtures are made of sums over descriptors. So a set that comes piece by piece
-has a Fisher vector, and a mixture, or a whole encoder, can learn from a stream that is read once
-and never kept.
+This tutorial is for data that arrive as a stream and are not kept. Fisher vectors and mixtures are
+computed from sums over descriptors. So a mixture, or a whole encoder, can learn from a stream that
+is read once, and a set that comes piece by piece still has a Fisher vector.
 """
 
 # %%
 # A stream
 # --------
-# Blocks of 3 x 3 patches of scikit-learn's digits, 500 at a time.
+# The stream has blocks of 500 patches, of 3 x 3 pixels of scikit-learn's digits.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -29,8 +29,8 @@ blocks = np.array_split(stream, len(stream) // 500)
 # %%
 # Learning from each block once
 # -----------------------------
-# ``partial_fit`` takes one step of stepwise EM for each block. EM on all blocks at once stands
-# beside it.
+# ``partial_fit`` takes one step of stepwise EM for each block. For comparison, EM is fitted to all
+# blocks at once.
 mixture = DiagonalGaussianMixture(32, variance_floor=1e-3, random_state=0)
 seen, likelihood = [], []
 for i, block in enumerate(blocks, start=1):
@@ -48,8 +48,9 @@ print(f"EM, {whole.n_iter_} passes: {goal:.2f} nats")
 # %%
 # A vector in pieces
 # ------------------
-# The vector of a union is the mean of the parts' vectors, weighted by their sizes, before power and
-# norm. ``encode`` does that by itself for anything that yields blocks whenever it is iterated over.
+# Before power and norm, the vector of a union is the mean of the vectors of its parts, weighted by
+# their sizes. ``encode`` computes it for any object that yields blocks whenever it is iterated
+# over.
 class Pieces:
     """Some rows at a time, as from a file."""
 
@@ -71,9 +72,9 @@ print(f"largest error, by hand: {np.abs(by_hand - at_once).max():.0e}")
 # %%
 # Sets batch by batch
 # -------------------
-# Encoders learn from sets that come in batches, and a reducer that can learns with them: the
-# mixture moves along as the axes of ``IncrementalPCA`` turn. ``PCA`` and EM on all images at once
-# stand beside it.
+# Encoders learn from sets that come in batches, and so does their reducer if it has a
+# ``partial_fit``: the mixture moves along as the axes of ``IncrementalPCA`` turn. For comparison,
+# ``PCA`` and EM are fitted to all images at once.
 y = load_digits().target
 settings = {"extractor": ImagePatches(patch_size=4), "random_state": 0}
 streamed = FisherVectorEncoder(16, reducer=IncrementalPCA(8), **settings)
@@ -102,12 +103,12 @@ plt.show()
 #
 # What to try next
 # ----------------
-# - ``VAETransformer.partial_fit`` learns from a stream too (:doc:`/training`), and may be the
-#   reducer.
-# - Sets in files, an object that opens one at a time: :doc:`/scaling`.
+# - Use ``VAETransformer.partial_fit``, which learns from a stream too (:doc:`/training`); the VAE
+#   may also be the reducer.
+# - Read sets from files, by an object that opens one at a time (:doc:`/scaling`).
 #
 # Where it loses
 # --------------
-# What can be read again should be: ``fit`` of a memory map or of an iterable of blocks is as small
-# in memory and ends nearer to the optimum. The first batch decides the start; it should hold all
-# kinds of descriptors.
+# Do not treat data as a stream if they can be read again: ``fit`` of a memory map or of an iterable
+# of blocks takes as little memory, and ends nearer to the optimum. The first batch decides the
+# start, so it should hold all kinds of descriptors.

@@ -2,17 +2,18 @@
 One-to-many tables
 ==================
 
-Many data come as two tables: one row for each customer, patient or plane, and another with any
-number of rows for each of them. Classifiers want one row. The usual way is to aggregate: the mean,
-deviation, least, largest and middle value of each column. :class:`~skvae.TableSets` passes all rows
-on instead, and a Fisher vector says how those of one key deviate from those of all.
+This tutorial is for data in two tables: one with a row for each customer, patient or plane, and
+another with any number of rows for each of them. Classifiers want one row. The usual way is to
+aggregate: to take the mean, standard deviation, minimum, maximum and median of each column.
+:class:`~skvae.TableSets` passes all rows on instead, and a Fisher vector says how those of one key
+deviate from those of all keys.
 """
 
 # %%
 # Two tables
 # ----------
-# Digits, as a table of their ink: a row for each pixel that has some, 33 a digit, in no order. The
-# main table has one row for each digit; ``digit`` is the key in both.
+# Here the second table has the ink of digits: a row for each pixel that has some, on average 33 for
+# a digit, in no order. The main table has one row for each digit; ``digit`` is the key in both.
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -36,9 +37,9 @@ print(pixels.head())
 # %%
 # One row for each key
 # --------------------
-# Both are transformers of the main table, so that cross-validation splits digits, not pixels, and
-# learns scales and Gaussians from the training digits alone; ``unknown="ignore"`` says that rows of
-# the others are left out on purpose.
+# Aggregates and Fisher vectors are both transformers of the main table. Cross-validation therefore
+# splits digits rather than pixels, and learns scales and Gaussians from the training digits alone;
+# ``unknown="ignore"`` says that rows of the other digits are left out on purpose.
 aggregates = pixels.groupby("digit").agg(["mean", "std", "min", "max", "median"])
 
 
@@ -67,8 +68,7 @@ for name, model in models.items():
     print(f"{name:28} error {errors[name]:.1f} %")
 
 # %%
-# What came out: aggregates know how far the ink extends, and not where it lies, and a Fisher vector
-# knows both.
+# Aggregates know how far the ink extends, but not where it lies; a Fisher vector knows both.
 figure, (left, right) = plt.subplots(
     1, 2, figsize=(9, 3.2), layout="constrained", width_ratios=[1, 2]
 )
@@ -89,10 +89,10 @@ plt.show()
 # - Put Fisher vectors beside the aggregates, by ``make_union``, and boosted trees after both.
 # - ``encoder.contributions`` says which rows of a key decided
 #   (:doc:`/auto_examples/plot_contributions`).
-# - Text, times, and missing values are columns as well: :doc:`/tables`.
+# - Add columns with text, times and missing values (:doc:`/tables`).
 #
 # Where it loses
 # --------------
-# Where one column tells nearly everything, where there are only a few hundred keys, or where most
-# values are missing, aggregates are enough; :doc:`/tables` has such tables beside one on which
-# Fisher vectors win by far.
+# Aggregates are enough where one column tells nearly everything, where there are only a few hundred
+# keys, or where most values are missing. :doc:`/tables` has such tables beside one on which Fisher
+# vectors are far better.

@@ -2,17 +2,17 @@
 Texts as sets of words
 ======================
 
-A text is a set of words, and each word a vector. The usual row of a text is the mean of its word
-vectors; a Fisher vector says also how they scatter, and among which kinds of words. In this
-tutorial, a linear classifier assigns functions to their module by the first words of their
-documentation.
+This tutorial classifies short texts by the vectors of their words. A text is a set of words, and
+each word is a vector. The usual row of a text is the mean of its word vectors; a Fisher vector also
+says how they scatter, and among which kinds of words. Here a linear classifier assigns functions to
+their module by the first words of their documentation.
 """
 
 # %%
 # Texts that are at hand
 # ----------------------
-# 60 functions and classes from each of five modules of SciPy, and of the documentation of each no
-# more than fifteen words, of three letters or more.
+# The texts are the documentation of 60 functions and classes from each of five modules of SciPy,
+# cut to at most fifteen words of three letters or more.
 import importlib
 import inspect
 import re
@@ -44,8 +44,8 @@ print(f"{len(texts)} texts, the first of them: {texts[0]}")
 # %%
 # A vector for each word
 # ----------------------
-# Words are alike that stand among the same words. So the vectors are singular vectors of a matrix
-# that says how much more often two words occur on one page than chance would have it (positive
+# Words are similar if they occur among the same words. The vectors are therefore singular vectors
+# of a matrix that says how much more often two words occur on one page than by chance (positive
 # pointwise mutual information). No label plays a part. With a language model at hand, take its
 # token embeddings instead: an array of shape (tokens, dimensions) for each text.
 counter = CountVectorizer(token_pattern="[a-z]{3,}", min_df=3, binary=True)
@@ -86,9 +86,9 @@ for name, model in models.items():
 # %%
 # What came out
 # -------------
-# The Fisher vector errs less than the mean, and both together are even with TF-IDF; with 300 texts
-# a difference of two points can be chance. What the classifier reads can be told word by word: the
-# contributions of a text's words sum to its decision.
+# The Fisher vector has a smaller error than the mean, and both together are as good as TF-IDF; with
+# 300 texts a difference of two points can be chance. The decision of the classifier can be
+# explained word by word: it is the sum of the contributions of the words of a text.
 encoder.fit(sets)
 model = LogisticRegression(C=10, max_iter=300).fit(encoder.transform(sets), y)
 chosen = y.index("signal") + 4

@@ -2,8 +2,9 @@
 A tour of the variational autoencoder
 =====================================
 
-The tour shows features, reconstructions, samples, likelihoods and class means, on scikit-learn's
-digits. It takes about half a minute.
+This tutorial shows what a variational autoencoder does, for readers who are new to it: features,
+reconstructions, samples, likelihoods and class means, on scikit-learn's digits. It takes about half
+a minute.
 """
 
 # %%
@@ -35,8 +36,8 @@ print(f"importance-weighted bound: {vae.score_samples(X_test, n_importance=50).m
 print(f"{vae.n_active_} of {vae.n_components} latent dimensions are active")
 
 # %%
-# How it learned. The KL weight rises from zero over two fifths of the steps (KL annealing), so that
-# no latent dimension collapses before the decoder uses it.
+# The next picture shows how the model learned. The KL weight rises from zero over two fifths of the
+# steps (KL annealing), so that no latent dimension collapses before the decoder uses it.
 figure, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
 axes[0].plot(vae.history_["elbo"], color="black")
 axes[0].set(xlabel="epoch", ylabel="ELBO (nats)")
@@ -82,9 +83,9 @@ plt.show()
 # %%
 # What to try next
 # ----------------
-# - Which parameters matter first: :doc:`/vae` lists eight.
-# - A map to walk on, in a browser: :doc:`/explorer`.
-# - How it works, drawn step by step: :doc:`/what-is-a-vae`.
+# - Read which eight parameters matter first (:doc:`/vae`).
+# - Explore the latent space in a browser (:doc:`/explorer`).
+# - See how it works, step by step (:doc:`/what-is-a-vae`).
 #
 # Where it loses
 # --------------

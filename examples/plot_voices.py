@@ -2,17 +2,18 @@
 Voices as sets of frames
 ========================
 
-A recording of sound is a set of short frames, as many as it is long, each described by a few
-numbers. Who speaks shows in how the frames are distributed, whatever is said. A Fisher vector makes
-one row of each recording, and a linear classifier tells the voices apart. It runs in seconds.
+This tutorial recognises speakers from recordings of any length. A recording is a set of short
+frames, each described by a few numbers. The distribution of the frames shows who speaks, whatever
+is said. A Fisher vector makes one row of each recording, and a linear classifier tells the voices
+apart. The tutorial runs in seconds.
 """
 
 # %%
 # Five voices
 # -----------
 # Nothing has to be downloaded: the voices are synthesised. A pulse train passes through the
-# resonances of a vowel, which a longer or shorter vocal tract moves down or up; that is what a
-# listener knows a speaker by. A recording has 3 to 8 vowels in random order, its own pitch, and
+# resonances of a vowel, which a longer or shorter vocal tract moves down or up; by these resonances
+# a listener recognises a speaker. A recording has 3 to 8 vowels in random order, its own pitch, and
 # noise as loud as a third of the voice.
 import matplotlib.pyplot as plt
 import numpy as np
@@ -62,8 +63,8 @@ print(f"{len(sounds)} recordings of {min(lengths):.1f} to {max(lengths):.1f} sec
 # Frames
 # ------
 # Cepstral coefficients are the usual description of speech: the cosine transform of the logarithm
-# of the energy in 24 bands, whose width grows with frequency. Libraries for sound have them ready;
-# here they take ten lines.
+# of the energy in 24 bands, whose width grows with frequency. Audio libraries have functions for
+# them; here they take ten lines.
 edges = 700 * (10 ** (np.linspace(0, 2595 * np.log10(1 + RATE / 1400), 26) / 2595) - 1)
 bins = np.linspace(0, RATE / 2, 129)
 bands = [np.interp(bins, edges[i : i + 3], [0, 1, 0]) for i in range(24)]
@@ -83,8 +84,8 @@ print(f"sets of {min(map(len, X))} to {max(map(len, X))} frames of {X[0].shape[1
 # One row for each recording
 # --------------------------
 # ``X`` is a list of arrays, which the encoder takes as it is. Cross-validation splits recordings,
-# so that a mixture never sees the frames that it is judged on. Beside it stands the usual choice:
-# the mean and the standard deviation of each coefficient.
+# so that a mixture never sees the frames that it is tested on. The usual features, for comparison,
+# are the mean and the standard deviation of each coefficient.
 
 
 def summary(X):
@@ -120,11 +121,11 @@ plt.show()
 # %%
 # What to try next
 # ----------------
-# - Differences from frame to frame are columns too: ``np.gradient(frames, axis=0)`` beside
+# - Add differences from frame to frame as columns: ``np.gradient(frames, axis=0)`` beside
 #   ``frames``.
-# - ``GridSearchCV`` chooses ``n_components`` and ``C``.
-# - ``encoder.contributions`` says which frames decided (:doc:`/attribution`).
-# - Real recordings come in the same way: any function that makes an array of frames of a file does.
+# - Let ``GridSearchCV`` choose ``n_components`` and ``C``.
+# - Ask ``encoder.contributions`` which frames decided (:doc:`/attribution`).
+# - Take real recordings: all you need is a function that makes an array of frames from a file.
 #
 # Where it loses
 # --------------

@@ -2,17 +2,18 @@
 KL annealing, and counting active dimensions
 ============================================
 
-Early in training the decoder makes no use of the latent variables yet, so the cheapest thing for
-the encoder is to say nothing: a dimension that equals the prior costs no KL. Some stay collapsed.
-With ``warm_up`` the KL term starts at zero and rises slowly, which gives each dimension time to be
-of use.
+This example shows posterior collapse, and how KL annealing prevents it. Early in training the
+decoder makes no use of the latent variables yet, so the cheapest choice for the encoder is to say
+nothing: a dimension whose posterior equals the prior costs no KL. Some dimensions stay collapsed.
+With ``warm_up`` the KL term starts at zero and rises slowly, which gives each dimension time to
+become useful.
 """
 
 # %%
 # Three lengths of the annealing
 # ------------------------------
-# All else is equal: the models have 32 latent dimensions and make 60 passes over scikit-learn's
-# digits.
+# The models differ in nothing else: they have 32 latent dimensions and make 60 passes over
+# scikit-learn's digits.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -39,9 +40,9 @@ for warm_up in (0.0, 0.4, 1.0):
 # %%
 # What each dimension carries
 # ---------------------------
-# ``kl_per_dimension_`` is the information in nats that a dimension carries about a row. The rest
-# stands near zero: q(z|x) is the prior whatever x is. ``n_active_`` counts dimensions whose mean
-# varies at all, so that the sum of the KL says more.
+# ``kl_per_dimension_`` is the information in nats that a dimension carries about a row. Collapsed
+# dimensions are near zero: their q(z|x) is the prior whatever x is. ``n_active_`` counts all
+# dimensions whose mean varies noticeably, so the sum of the KL says more.
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
 styles = {0.0: ("0.6", ":"), 0.4: ("tab:blue", "-"), 1.0: ("tab:orange", "--")}
 for warm_up, vae in fits.items():
@@ -56,8 +57,9 @@ axes[1].legend()
 # %%
 # When dimensions collapse
 # ------------------------
-# ``kl_curves_`` holds the same by epoch. Without a warm-up most dimensions are given up at once;
-# with one that never ends, they all carry something until the KL term has grown.
+# ``kl_curves_`` holds the KL of each dimension by epoch. Without annealing most dimensions are
+# given up at once; with an annealing that lasts for the whole fit, they all carry something until
+# the KL term has grown.
 figure, axes = plt.subplots(1, 3, figsize=(13, 3.6), layout="constrained")
 for ax, (warm_up, vae) in zip(axes, fits.items(), strict=True):
     TrainingCurveDisplay.from_estimator(vae, kind="active", vmax=1.0, ax=ax)

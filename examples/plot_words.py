@@ -48,8 +48,8 @@ for name, encoder in encoders.items():
     print(f"{name:13} test error in % with K of {sizes}:", [round(e, 1) for e in errors])
 
 # %%
-# At the same K each is better than the one before, and longer. At the same length they are near one
-# another here: what one has in dimensions, another has in words.
+# At the same K each encoder is better than the one before, and its vectors are longer. At the same
+# length they are about equally good here: what one has in dimensions, another has in words.
 figure, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")
 looks = ("o-", (-4, -12)), ("s--", (-4, -12)), ("^:", (4, 5))
 for (name, (lengths, errors)), (style, beside) in zip(curves.items(), looks, strict=True):
