@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from skvae.data.writable import replacing
+from skvae.data.writable import naming, replacing
 
 __all__ = ["SECONDS", "Row", "append_row", "read_rows", "write_rows"]
 
@@ -82,7 +82,7 @@ class Row:
 
 def append_row(path: Path, row: Row) -> None:
     """Add a row to a file; rows already there outlive the process."""
-    with open(path, "a", encoding="utf-8") as file:
+    with naming(path), open(path, "a", encoding="utf-8") as file:
         file.write(_line(row))
 
 

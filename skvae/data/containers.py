@@ -142,12 +142,16 @@ def array_of(X: Any, name: str = "X") -> Array:
     Returns
     -------
     X : ndarray
-        In the type of the numbers, which are not checked otherwise.
+        In the type of the numbers, float64 of objects; they are not checked otherwise.
     """
     X = numbers(X, name)
     if issparse(X):
         raise TypeError(f"{name} is sparse, but dense data is required: call its toarray().")
-    return np.asarray(X, _type_of(X))
+    if hasattr(X, "iloc") and not all(isinstance(kind, np.dtype) for kind in np.ravel(X.dtypes)):
+        array: Array = X.to_numpy(_type_of(X), na_value=np.nan)
+        return array
+    dtype = _type_of(X)
+    return np.asarray(X, np.float64 if dtype.hasobject else dtype)
 
 
 def numbers(X: Any, name: str = "X") -> Any:
@@ -195,7 +199,14 @@ def numbers(X: Any, name: str = "X") -> Any:
         raise ValueError(f"{name} holds {what}{example}, no numbers: {advice}.")
     if kind in ("O", None):
         _check_objects(X if kind else np.asarray(X[:1]), name)
-    return X
+    return _with_nan(X) if kind == "O" and isinstance(X, np.ndarray) else X
+
+
+def _with_nan(X: Array) -> Array:
+    """Objects with NaN in the place of None and of pandas.NA."""
+    gaps = [x is None or type(x).__name__ == "NAType" for x in X.flat]
+
+    return np.where(np.reshape(gaps, X.shape), np.nan, X) if any(gaps) else X
 
 
 def is_dask(X: Any) -> bool:

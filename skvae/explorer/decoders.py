@@ -14,6 +14,7 @@ from skvae.vae.descriptions import Blocks, is_categorical, likelihood_of
 from skvae.vae.fitted import FittedVAE
 from skvae.vae.nn.model import VAE, load_arrays
 from skvae.vae.nn.networks import ToRows
+from skvae.vae.nn.written_out import has_hooks
 
 __all__ = ["encode_floats", "export_decoder"]
 
@@ -117,6 +118,11 @@ def _softmaxes(blocks: Blocks) -> Layers:
 def _export(module: nn.Module, shape: Shape) -> tuple[Layers, Shape]:
     """The layers of a network, from the shape of a row, and the shape of what it gives."""
     layers: Layers = []
+    if has_hooks(module):
+        raise ValueError(
+            "The decoder holds a module with hooks, or a forward of its own, which the page cannot "
+            "compute: leave them out, or write a class with page_layers()."
+        )
     for layer in _flat(module):
         own = getattr(layer, "page_layers", None)
         if type(layer) not in _LAYERS and own is None:

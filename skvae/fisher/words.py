@@ -8,6 +8,7 @@ from sklearn.metrics import pairwise_distances_argmin_min
 
 from skvae._typing import Array, FloatArray, IntArray
 from skvae._warnings import warn
+from skvae.mixture.magnitudes import squarable
 from skvae.mixture.variances import leads, varying
 
 __all__ = ["Words", "check_near", "has_far_words", "learn", "usual_distance", "warn_of_units"]
@@ -73,7 +74,10 @@ def learn(
     (array([[ 1. ],
            [11.5]]), array([4, 4]))
     """
-    labels, distances = pairwise_distances_argmin_min(local, centers)
+    of_squares = np.result_type(squarable(local), squarable(centers))
+    labels, distances = pairwise_distances_argmin_min(
+        local.astype(of_squares, copy=False), centers.astype(of_squares, copy=False)
+    )
     n, n_words = len(local), len(centers)
     times = np.ones(n) if weights is None else weights
     members = csr_array((times, (labels, np.arange(n))), (n_words, n))
@@ -81,7 +85,7 @@ def learn(
     total = (counts + more)[:, None]
     sums = members @ local.astype(np.float64) - more[:, None] * centers
     moved = centers + sums / np.where(total > 0, total, 1)
-    inertia = float((times * distances**2).sum())
+    inertia = float((times * distances.astype(np.float64) ** 2).sum())
     return Words(moved.astype(centers.dtype), counts + more, labels, inertia)
 
 

@@ -140,7 +140,9 @@ def automatic_likelihood(facts: RowFacts, max_value: float, *, binarized: bool) 
         A key of :data:`LIKELIHOODS`.
     """
     stated = max_value != 1 and in_unit_interval(facts, max_value)
-    if binarized or facts.binary or stated:
+    # Numbers in a unit so large that all of them are near 0 are not the rounding of zeros.
+    spans = facts.high - facts.low > max_value / 2 or not facts.varies
+    if binarized or (facts.binary and spans) or stated:
         return "bernoulli"
     if facts.whole and facts.low >= 0 and facts.varies:
         warn(

@@ -1,5 +1,7 @@
 """Finished rows are found again by what they depend on, and by nothing else."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
@@ -39,6 +41,12 @@ def test_damaged_lines_are_cut_off_so_that_rows_can_follow(damage, rows, tmp_pat
     append_row(path, ROW)
     assert read_rows(path) == [*rows, ROW]
     assert pick_up(tmp_path / "missing") == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+def test_a_full_disk_is_named():
+    with pytest.raises(OSError, match="/dev/full cannot be written"):
+        append_row(Path("/dev/full"), ROW)
 
 
 def test_only_rows_are_forgotten(tmp_path):

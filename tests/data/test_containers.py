@@ -126,3 +126,21 @@ def test_two_columns_of_one_name_are_named():
     for check in (check_numbers, lambda x: validate_numbers(BaseEstimator(), x, reset=True)):
         with pytest.raises(ValueError, match="X has more than one column of the name 'a': rename"):
             check(twice)
+
+
+@pytest.mark.parametrize(
+    "container",
+    [
+        pd.DataFrame([[1.0, np.nan], [3.0, 4.0]]).astype("Float64"),
+        pd.DataFrame([[1, None], [3, 4]], dtype="Int64"),
+        np.array([[1.0, None], [3.0, 4.0]], object),
+        np.array([[1.0, pd.NA], [3.0, 4.0]], object),
+        np.array([[1.0, np.nan], [3.0, 4.0]], object),
+        [[1.0, None], [3.0, 4.0]],
+    ],
+    ids=["Float64", "Int64", "None", "NA", "NaN", "lists"],
+)
+def test_what_is_missing_is_nan_in_every_container(container):
+    missing = np.array([[1, np.nan], [3, 4]])
+    for found in (array_of(container), check_numbers(container, ensure_all_finite="allow-nan")):
+        np.testing.assert_array_equal(found, missing)

@@ -101,6 +101,16 @@ def test_unknown_layers_are_named(seed_before):
     assert torch.equal(torch.get_rng_state(), state)
 
 
+def test_hooks_are_refused():
+    def halved(n_in, n_out):
+        layer = nn.Linear(n_in, n_out)
+        layer.register_forward_hook(lambda layer, rows, output: output / 2)
+        return nn.Sequential(layer)
+
+    with pytest.raises(ValueError, match="hooks"):
+        export_decoder(fit(network=(nn.Linear, halved)).fitted_)
+
+
 def test_grouped_convolutions_are_refused():
     def grouped(n_in, n_out):
         convolution = nn.ConvTranspose2d(2, 2, (1, n_out // 2), groups=2)

@@ -34,3 +34,9 @@ def test_words_far_from_a_batch_stay(rng):
     assert np.array_equal(words.centers[1], centers[1])
     assert words.centers.dtype == np.float32
     assert words.counts.tolist() == [6, 0]
+
+
+def test_inertia_is_finite_where_float32_does_not_hold_its_squares():
+    batch = np.array([[1e25], [-1e25]], np.float32)
+
+    assert np.isclose(learn(np.zeros((1, 1), np.float32), np.ones(1), batch).inertia, 2e50)

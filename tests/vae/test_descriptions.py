@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from skvae.data.row_facts import facts_of
 from skvae.vae.descriptions import (
     LIKELIHOODS,
     NETWORKS,
@@ -12,6 +13,7 @@ from skvae.vae.descriptions import (
     LikelihoodName,
     NetworkName,
     PriorName,
+    automatic_likelihood,
     likelihood_of,
     network_of,
     prior_of,
@@ -82,3 +84,19 @@ def test_means_for_the_page_only_compute(name):
 def test_what_takes_several_columns_has_no_page():
     with pytest.raises(ValueError, match="'categorical': its description has no page_mean"):
         LIKELIHOODS["categorical"].page_expression()
+
+
+@pytest.mark.parametrize(
+    ("X", "name"),
+    [
+        ([[0.0, 1.0], [1.0, 1.0]], "bernoulli"),
+        ([[0.0, 1e-9], [1 - 1e-9, 0.0]], "bernoulli"),
+        ([[0.0, 0.0], [0.0, 0.0]], "bernoulli"),
+        ([[0.5, 1.0], [0.0, 1.0]], "gaussian"),
+        ([[3e-17, 5e-17], [1e-17, 0.0]], "gaussian"),
+        ([[1 + 3e-9, 1.0], [1.0, 1 - 2e-9]], "gaussian"),
+    ],
+)
+def test_values_are_binary_where_they_are_0_and_1_up_to_rounding(X, name):
+    """Fluxes of 1e-17, and what lies near 1 alone, are measurements."""
+    assert automatic_likelihood(facts_of(np.array(X)), 1.0, binarized=False) == name

@@ -6,7 +6,29 @@ import numpy as np
 import torch
 from torch import nn
 
-__all__ = ["add_weighted", "check_written_out", "is_written_out", "offers_per_feature"]
+__all__ = [
+    "add_weighted",
+    "check_written_out",
+    "has_hooks",
+    "is_written_out",
+    "offers_per_feature",
+]
+
+_HOOKS = (
+    "_forward_hooks",
+    "_forward_pre_hooks",
+    "_backward_hooks",
+    "_backward_pre_hooks",
+    "_post_accumulate_grad_hooks",
+)
+
+
+def has_hooks(module: nn.Module) -> bool:
+    """Whether a module, or what it holds, does more than its class says when it is called."""
+    parts = [*module.modules(), *module.parameters()]
+    hooks = any(getattr(part, name, None) for part in parts for name in _HOOKS)
+
+    return hooks or any("forward" in vars(part) for part in module.modules())
 
 
 def is_written_out(module: nn.Module, name: str, *functions: str) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, Self
 import torch
 
 from skvae.compute.parallel import n_threads
+from skvae.compute.process import at_the_end
 from skvae.compute.torch_runtime import scoped_runtime
 
 __all__ = ["AT_ONCE", "Aside", "StreamAside", "ThreadAside", "second_thread"]
@@ -87,7 +88,7 @@ class ThreadAside(Aside):
 
     Notes
     -----
-    The thread works until :meth:`close` is called.
+    The thread works from :meth:`start` until :meth:`close` is called.
     """
 
     def __init__(self) -> None:
@@ -97,20 +98,32 @@ class ThreadAside(Aside):
         self._is_at_work = threading.Lock()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, daemon=True)
+
+    def start(self) -> None:
+        """Begin the thread."""
         self._thread.start()
 
     def close(self) -> None:
         """End the thread."""
         self._tasks.clear()
         self._calls.put(False)
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def __enter__(self) -> Self:
         self._is_on = self._clock.starts()
         return self
 
     def __exit__(self, *error: object) -> None:
+        if error[0] is not None:  # who has the tensors next must find them at rest
+            with at_the_end(self._leave_off):
+                pass
         self._clock.stops()
+
+    def _leave_off(self) -> None:
+        self._tasks.clear()
+        with self._is_at_work:
+            pass
 
     def take(self, task: Task, after: Any = None) -> None:
         if self._is_on:
@@ -202,7 +215,6 @@ def second_thread(n_jobs: int | None, device: torch.device) -> Iterator[Aside]:
         yield AT_ONCE
         return
     aside = ThreadAside()
-    try:
+    with at_the_end(aside.close):
+        aside.start()
         yield aside
-    finally:
-        aside.close()

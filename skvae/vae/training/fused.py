@@ -29,7 +29,7 @@ from skvae.vae.nn.prior_bases import writes_kl_gradient
 from skvae.vae.nn.written_out import add_weighted, is_written_out
 from skvae.vae.numpy_networks import STD_FLOOR
 from skvae.vae.training.aside import AT_ONCE, Aside, StreamAside
-from skvae.vae.training.layers import NetworkAtWork, gradient_of, writes_gradients
+from skvae.vae.training.layers import NetworkAtWork, gradient_of, modules_of, writes_gradients
 
 __all__ = ["FusedStep"]
 
@@ -113,6 +113,7 @@ class FusedStep:
             and writes_gradients(model.encoder)
             and writes_gradients(model.decoder)
             and writes_gradient(model.likelihood)
+            and _each_learns_once(model)
             and (not model.labels_in_decoder or y is None or bool((y >= 0).all()))
         )
 
@@ -302,6 +303,15 @@ def _reconstruction(model: Any) -> tuple[Callable[..., Any], Callable[..., torch
         return both, likelihood.gradient_alone
 
     return both, lambda x, decoded: both(x, decoded)[1]
+
+
+def _each_learns_once(model: Any) -> bool:
+    """Whether no parameter is frozen or held twice: gradients are written, not added up."""
+    layers = [*modules_of(model.encoder), *modules_of(model.decoder)]
+    parts = [*layers, model.likelihood, model.prior]
+    parameters = [theta for part in parts for theta in part.parameters()]
+
+    return len(set(parameters)) == len(parameters) and all(p.requires_grad for p in parameters)
 
 
 def _behind_prior(model: VAE, of_prior: list[nn.Parameter]) -> list[nn.Parameter]:

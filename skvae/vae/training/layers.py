@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from skvae.compute.torch_products import Library
-from skvae.vae.nn.written_out import is_written_out
+from skvae.vae.nn.written_out import has_hooks, is_written_out
 from skvae.vae.training.aside import AT_ONCE, Aside
 
-__all__ = ["NetworkAtWork", "gradient_of", "writes_gradients"]
+__all__ = ["NetworkAtWork", "gradient_of", "modules_of", "writes_gradients"]
 
 # Products of numbers in a product of matrices whose halves are worth the while of two threads.
 _WORTH_HALVING = 20_000_000
@@ -54,11 +54,11 @@ class NetworkAtWork:
     ) -> None:
         # Layers that state their own gradients may overwrite what they gave to the next layer,
         # which then reads it still.
-        is_known = all(type(layer) in (nn.Linear, *_ACTIVATIONS) for layer in _modules(network))
+        is_known = all(type(layer) in (nn.Linear, *_ACTIVATIONS) for layer in modules_of(network))
         self._aside = aside if is_known else AT_ONCE
         self._layers = [
             _at_work(layer, n_rows, library, wants_input or number > 0, self._aside)
-            for number, layer in enumerate(_modules(network))
+            for number, layer in enumerate(modules_of(network))
         ]
         self._reversed = self._layers[::-1]
 
@@ -87,11 +87,13 @@ class NetworkAtWork:
 
 def writes_gradients(network: nn.Module) -> bool:
     """Whether the gradients of all layers are written out."""
-    layers = _modules(network)
+    layers = modules_of(network)
     # An activation overwrites its input, and what follows a network may overwrite its output.
     ends = {type(layer) for layer in (*layers[:1], *layers[-1:])}
 
-    return bool(layers) and all(map(_is_known, layers)) and ends.isdisjoint(_ACTIVATIONS)
+    is_known = bool(layers) and all(map(_is_known, layers)) and ends.isdisjoint(_ACTIVATIONS)
+
+    return is_known and not has_hooks(network)
 
 
 def gradient_of(theta: torch.Tensor) -> torch.Tensor:
@@ -101,15 +103,16 @@ def gradient_of(theta: torch.Tensor) -> torch.Tensor:
     return theta.grad
 
 
-def _modules(network: nn.Module) -> list[nn.Module]:
+def modules_of(network: nn.Module) -> list[nn.Module]:
     """The layers of a network, one after the other."""
     return list(network) if type(network) is nn.Sequential else [network]
 
 
 def _is_known(layer: nn.Module) -> bool:
-    known = type(layer) in _ACTIVATIONS or (type(layer) is nn.Linear and layer.bias is not None)
+    if type(layer) is nn.Linear:
+        return {"weight", "bias"} == {name for name, _ in layer.named_parameters()}
 
-    return known or (
+    return type(layer) in _ACTIVATIONS or (
         is_written_out(layer, "forward_and_kept", "forward")
         and is_written_out(layer, "backward", "forward_and_kept")
     )

@@ -33,6 +33,7 @@ def always_aside(monkeypatch, two_cores):
 @pytest.fixture
 def thread(always_aside):
     aside = ThreadAside()
+    aside.start()
     yield aside
     aside.close()
 
@@ -92,6 +93,23 @@ def test_an_error_aside_is_raised_by_finish(thread):
         begun.wait(10)
         with pytest.raises(ValueError, match="no"):
             thread.finish()
+
+
+def test_a_step_that_is_interrupted_leaves_no_task_at_work(thread):
+    begun, done = threading.Event(), []
+
+    def slow():
+        begun.set()
+        sleep(0.05)
+        done.append("slow")
+
+    with pytest.raises(KeyboardInterrupt), thread:
+        thread.take(slow)
+        thread.take(partial(done.append, "next"))
+        begun.wait(10)
+        raise KeyboardInterrupt
+
+    assert done == ["slow"]
 
 
 def test_the_thread_ends(two_cores):

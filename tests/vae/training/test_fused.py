@@ -329,3 +329,26 @@ def test_other_parts_are_left_to_autograd():
     model = make()
     model.likelihood = Clipped()
     assert not FusedStep.supports(model)
+
+
+def test_a_frozen_parameter_is_left_to_autograd():
+    model = make()
+    model.encoder[0].bias.requires_grad_(False)
+
+    assert not FusedStep.supports(model)
+
+
+@pytest.mark.parametrize(
+    "share",
+    [
+        lambda model: model.encoder.insert(3, model.encoder[2]),
+        lambda model: setattr(model.decoder[2], "weight", model.encoder[2].weight),
+        lambda model: setattr(model.prior, "model", model),
+    ],
+    ids=["in a network", "between networks", "with the prior"],
+)
+def test_a_parameter_in_two_places_is_left_to_autograd(share):
+    model = make(hidden=(7, 7))
+    share(model)
+
+    assert not FusedStep.supports(model)

@@ -82,3 +82,55 @@ def test_networks_of_known_layers_write_their_gradients():
     assert not writes_gradients(nn.Sequential(nn.ReLU(), nn.Linear(3, 2)))
     assert not writes_gradients(nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2)))
     assert not writes_gradients(nn.Sequential(nn.Linear(3, 2, bias=False)))
+
+
+def halved(module, rows, output):
+    return output / 2
+
+
+def with_own_forward(layer):
+    layer.forward = lambda h: h[:, :2]
+    return layer
+
+
+def with_weight_as_buffer(layer):
+    weight = layer.weight.detach()
+    del layer.weight
+    layer.register_buffer("weight", weight)
+    return layer
+
+
+def with_hook(register, *arguments):
+    def change(layer):
+        getattr(layer, register)(*arguments)
+        return layer
+
+    return change
+
+
+def with_hook_of_gradient(layer):
+    layer.weight.register_hook(lambda gradient: gradient / 2)
+    return layer
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        with_hook("register_forward_hook", halved),
+        with_hook("register_forward_pre_hook", lambda layer, rows: (rows[0] / 2,)),
+        with_hook("register_full_backward_hook", lambda layer, d_input, d_output: None),
+        with_hook_of_gradient,
+        with_own_forward,
+        with_weight_as_buffer,
+        nn.utils.spectral_norm,
+    ],
+)
+def test_a_layer_that_does_more_than_its_class_is_left_to_autograd(change):
+    assert not writes_gradients(nn.Sequential(nn.Linear(3, 4), change(nn.Linear(4, 2))))
+
+
+def test_a_network_that_does_more_than_its_layers_is_left_to_autograd():
+    network = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    network.register_forward_hook(halved)
+
+    assert not writes_gradients(network)
