@@ -103,13 +103,20 @@ class Skvae:
             ),
             Schedule(10**9, RATE, cosine=True, beta=1.0, warm_up=0.0),
             library=library_for(model, setting.batch),
-            aside=AT_ONCE if n_threads is not None else ThreadAside(),
+            aside=_begun() if n_threads is None else AT_ONCE,
         )
 
     def __call__(self, n_steps):
         with scoped_runtime(self.n_threads):
             for _ in range(n_steps // SLICE):
                 next(self.progress)
+
+
+def _begun():
+    """A second thread, as ``fit`` has by default, which ends with the process."""
+    aside = ThreadAside()
+    aside.start()
+    return aside
 
 
 def perceptron(layers):
