@@ -105,15 +105,20 @@ def residuals(totals: FloatArray, means: FloatArray) -> FloatArray:
     """
     k, d = means.shape
     out = by_moment(totals[..., : n_moments(d)])
-    _, s1, s2 = split_by_moment(out, k)
     *_, n = split_totals(totals, d)
+    _move_to_means(split_by_moment(out, k), means, n)
+    return out
+
+
+def _move_to_means(sums: tuple[Any, Any, Any], means: FloatArray, n: FloatArray) -> None:
+    """Write the sums about the means over those about the center, of n that have a value."""
+    _, s1, s2 = sums
     r1 = means * n
     np.subtract(s1, r1, out=r1)
     s1 += r1
     s1 *= means
     s2 -= s1
     s1[...] = r1
-    return out
 
 
 def whiten(
@@ -140,12 +145,14 @@ def whiten(
         none: zeros.
     """
     w, mu, variances, inverse_roots = _whitening(mixture, center.tobytes(), totals.dtype)
-    gradients = residuals(totals, mu)
+    k, d = mu.shape
+    gradients = by_moment(totals[..., : n_moments(d)])
+    g_w, _, g_sigma = parts = split_by_moment(gradients, k)
+    s0, _, _, n = split_totals(totals, d)
+    _move_to_means(parts, mu, n)
     some_empty = np.count_nonzero(n_descriptors) < len(n_descriptors)
     shares = 1 / (np.where(n_descriptors == 0, 1, n_descriptors) if some_empty else n_descriptors)
     gradients *= shares[:, None]
-    g_w, _, g_sigma = split_by_moment(gradients, len(w))
-    s0, _, _, n = split_totals(totals, mu.shape[1])
     counted = g_w if n is s0 else (n * shares[:, None, None]).astype(totals.dtype, copy=False)
     g_sigma -= variances * counted
     g_w -= w

@@ -65,8 +65,11 @@ def by_moment(array: FloatArray) -> FloatArray:
     >>> by_moment(np.array([[0, 1, 2], [10, 11, 12]]))
     array([ 0, 10,  1, 11,  2, 12])
     """
-    parts = (part.reshape(*array.shape[:-2], -1) for part in split_moments(array))
-    return np.concatenate(list(parts), axis=-1)
+    *shape, k, width = array.shape
+    out = np.empty((*shape, k * width), array.dtype)
+    for place, part in zip(split_by_moment(out, k), split_moments(array), strict=True):
+        place[...] = part
+    return out
 
 
 def split_by_moment(array: FloatArray, n_components: int) -> tuple[Any, Any, Any]:
