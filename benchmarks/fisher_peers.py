@@ -34,7 +34,7 @@ ENCODED = [  # sets, descriptors of each, dimensions, components
 ]
 ITERATED = [(100_000, 64, 64), (100_000, 64, 256)]
 THREADED = [(32, 12_500, 64, 64), (10_000, 64, 24, 32), (1000, 676, 22, 128)]
-LOOPED = [(500, 64, 24, 32), (200, 128, 64, 64), (100, 676, 22, 128)]
+LOOPED = [(500, 64, 24, 32), (300, 200, 24, 32), (40, 2000, 24, 32), (200, 128, 64, 64)]
 N_ITER = 3
 SPREAD = 0.45  # of the means, in standard deviations: about half the posteriors count
 CHANGES = {  # shift, scale
@@ -259,7 +259,8 @@ def loop_rows(repeats):
         works = {"transform": partial(fv.transform, X), "encode": one_by_one}
         seconds = take_turns({name: partial(clock, w) for name, w in works.items()}, repeats)
         each = [f"{1e6 * seconds[name].min() / n_sets:.0f}" for name in works]
-        yield [f"{n}" for n in (size, d, k)] + each
+        ratio = f"{times_as_long(seconds, 'encode', 'transform'):.1f}"
+        yield [*(f"{n:,}" for n in (size, d, k)), *each, ratio]
 
 
 def accuracy_rows(peers):
@@ -308,7 +309,10 @@ def main():
         ),
         "threads": ([*shape, "two threads x", "two processes x"], threading_rows(repeats)),
         "large": (["N = 100,000, D = 64, K = 64", "ms", "two threads x"], large_rows(repeats)),
-        "loop": (["descriptors", "D", "K", "transform us", "encode us"], loop_rows(repeats)),
+        "loop": (
+            ["descriptors", "D", "K", "transform us", "encode us", "ratio"],
+            loop_rows(repeats),
+        ),
         "accuracy": (["descriptors", "skvae", *PEERS], accuracy_rows(peers)),
     }
     with threadpool_limits(1):

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from skvae.compute.threads import single_threaded
 from skvae.data.containers import MISSING_ALLOWED, check_numbers
-from skvae.fisher.codec import Codec
+from skvae.fisher.codec import recent_codec
 from skvae.fisher.encoding import normalize, signed_power, whiten
 from skvae.fisher.layout import GRADIENTS
 from skvae.mixture.kernel import recent_kernel
@@ -33,7 +33,7 @@ def limits():
 
 
 def codec_of(mixture):
-    return Codec(Mixture(*parameters(mixture)), tuple(GRADIENTS), 0.5, "l2")
+    return recent_codec(Mixture(*parameters(mixture)), tuple(GRADIENTS), 0.5, "l2")
 
 
 def parts(size, d, k):
@@ -46,7 +46,6 @@ def parts(size, d, k):
     totals, counts = codec.statistics(x, np.array([0, size]), None)
     center = codec.mixture.center(x.dtype)
     gradients = whiten(totals[:, 0], counts[0], codec.mixture, center)
-    flat = codec.layout.flatten(gradients)
     return {
         "encode": partial(fv.encode, x),
         "limits of threads": limits,
@@ -63,8 +62,8 @@ def parts(size, d, k):
         "second product": lambda: work.totals(run),
         "whitening": lambda: whiten(totals[:, 0], counts[0], codec.mixture, center),
         "order, power and norm": lambda: (
-            codec.layout.flatten(gradients),
-            normalize(signed_power(flat, 0.5), "l2", None),
+            codec.layout.keep(gradients),
+            normalize(signed_power(gradients, 0.5), "l2", None),
         ),
     }
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from skvae.mixture.moments import join_moments, split_by_moment
 from skvae.mixture.statistics import Mixture
 
-__all__ = ["assert_same_mixture", "blobs", "random_mixture", "with_holes"]
+__all__ = ["assert_same_mixture", "blobs", "by_component", "random_mixture", "with_holes"]
 
 
 def random_mixture(rng, n_components=4, d=3):
@@ -16,6 +17,11 @@ def random_mixture(rng, n_components=4, d=3):
 
 def blobs(rng, n=2000, d=4):
     return rng.normal(size=(n, d)) + 3 * rng.integers(0, 3, size=(n, 1))
+
+
+def by_component(gradients, mixture):
+    """Gradients that lie moment after moment as (n, K, 1 + 2 d)."""
+    return join_moments(*split_by_moment(gradients, len(mixture.weights)))
 
 
 def with_holes(rng, X, share=0.3):

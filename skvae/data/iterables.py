@@ -72,6 +72,8 @@ def yields_blocks(X: Any, reader: str, instead: str = _ANEW) -> bool:
     >>> yields_blocks([[1, 2], [3, 4]], "EM"), yields_blocks({1, 2}, "EM")
     (False, True)
     """
+    if isinstance(X, np.ndarray):
+        return False
     refuse_single_pass(X, "X", reader, instead)
     if "Random" in type(getattr(X, "sampler", None)).__name__:
         raise ValueError(

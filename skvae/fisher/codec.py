@@ -23,15 +23,14 @@ from skvae.fisher.layout import GRADIENTS, Layout
 from skvae.fisher.spatial import cells_of, n_cells, pyramid, sort_by_cell
 from skvae.mixture.assignment import Assignment, is_hard
 from skvae.mixture.expectation import set_statistics
-from skvae.mixture.kernel import recent_centers
+from skvae.mixture.kernel import LEAST_POSTERIOR, recent, recent_centers
 from skvae.mixture.moments import n_moments, split_totals
 from skvae.mixture.statistics import Mixture, group_by_center, in_double, natural_parameters
-from skvae.mixture.workspace import LEAST_POSTERIOR
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Codec"]
+__all__ = ["Codec", "recent_codec"]
 
 # Vectors with no gradient above this, per descriptor and in its own units, are looked at for noise.
 _SHORT = 1e-4
@@ -102,6 +101,10 @@ class Codec:
             return np.float64(n_features) ** (1.0 if self.norm == "l1" else 0.5)
         starts = self.layout.group_starts
         return (np.diff([*starts, n_features]) * len(starts)) ** 0.5
+
+    @cached_property
+    def _largest_mean(self) -> Any:
+        return np.abs(self.mixture.means).max()
 
     @property
     def n_features(self) -> int:
@@ -193,6 +196,7 @@ class Codec:
             gradients = whiten(totals, counts, self.mixture, center)
         else:
             gradients = residuals(totals, (self.mixture.means - center).astype(totals.dtype))
+        gradients = self.layout.keep(gradients)
         vectors, scales = self._normalized(gradients)
         short = self._short(scales, totals, counts)
         if short is not None and totals.dtype != np.float64:
@@ -200,7 +204,7 @@ class Codec:
             again = self.vectors(*exact, dtype)
             vectors[short], scales[short] = (a[:, 0] for a in again)
         elif short is not None:
-            noise = self._noise(totals[short], counts[short], dtype)
+            noise = self.layout.flatten(self._noise(totals[short], counts[short], dtype))
             gradients = np.where(np.abs(gradients[short]) > noise, gradients[short], 0)
             vectors[short], scales[short] = self._normalized(gradients)
         return vectors.reshape(*shape, -1), scales.reshape(*shape, -1)
@@ -224,7 +228,7 @@ class Codec:
         return vectors[:, 0]
 
     def _normalized(self, gradients: FloatArray) -> tuple[FloatArray, FloatArray]:
-        vectors = signed_power(self.layout.flatten(gradients), self.power)
+        vectors = signed_power(gradients, self.power)
         starts = self.layout.group_starts if self.norm == "intra" else None
         return normalize(vectors, self.norm, starts)
 
@@ -236,14 +240,14 @@ class Codec:
         if not self.whitened:
             _, *sums, _ = split_totals(totals, self.mixture.means.shape[1])
             largest = np.maximum(*(s.max(axis=(1, 2)) for s in sums))
-            of_means = self.eps_means * np.abs(self.mixture.means).max() * counts
+            of_means = self.eps_means * self._largest_mean * counts
             unit = np.sqrt(counts * largest) + _errors_in(counts) * of_means / _SHORT
             unit = unit[:, None]
-        longest = (_SHORT * unit) ** self.power * self._norms_of_ones
-        if np.ndim(longest) == 0 and np.minimum.reduce(scales, None, initial=np.inf) > longest:
+        are_short = scales <= (_SHORT * unit) ** self.power * self._norms_of_ones
+        if not np.count_nonzero(are_short):
             return None
-        short: Array = (scales <= longest).any(axis=1)
-        return short if short.any() else None
+        short: Array = are_short.any(axis=1)
+        return short
 
     def _noise(self, totals: FloatArray, counts: Array, dtype: DTypeLike) -> FloatArray:
         center = self.mixture.centers(dtype)
@@ -294,7 +298,11 @@ class Codec:
         return [s.reshape(shape) for s in unwhiten(gradients, self.mixture, center)]
 
 
+# A codec from the numbers of its mixture and the other parameters: that of a model is made once.
+recent_codec = recent(Codec)
+
+
 def _errors_in(counts: Array) -> Array:
     """Rounding errors that add up in sums over so many descriptors, in units of a single one."""
-    errors: Array = np.sqrt(np.clip(counts, 1, _SUMMED))
+    errors: Array = np.sqrt(np.minimum(np.maximum(counts, 1), _SUMMED))
     return errors

@@ -33,7 +33,7 @@ from skvae.compute.threads import single_threaded
 from skvae.data.weights import moderate
 from skvae.fisher.adapted_mixtures import adapted_mixture
 from skvae.fisher.annotated_sets import random_sets
-from skvae.fisher.codec import Codec
+from skvae.fisher.codec import Codec, recent_codec
 from skvae.fisher.component_changes import (
     component_changes,
     frame_of_changes,
@@ -291,10 +291,10 @@ class FisherVectorEncoder(DecodingMixin, SetEncoder):
         m = self.mixture_
         arrays = (np.asarray(a, np.float64) for a in (m.weights_, m.means_, m.covariances_))
         soft = self.top_k is None and self.min_posterior == 0
-        return Codec(
+        return recent_codec(
             Mixture(*arrays),
             tuple(self.gradients),
-            self.power,
+            float(self.power),
             self.norm,
             self._levels,
             None if soft else Assignment(self.top_k, self.min_posterior),

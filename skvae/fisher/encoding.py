@@ -18,7 +18,14 @@ import numpy as np
 
 from skvae._typing import Array, FloatArray
 from skvae.mixture.kernel import recent
-from skvae.mixture.moments import join_moments, n_moments, split_moments, split_totals
+from skvae.mixture.moments import (
+    by_moment,
+    join_moments,
+    n_moments,
+    split_by_moment,
+    split_moments,
+    split_totals,
+)
 from skvae.mixture.statistics import Mixture
 
 __all__ = [
@@ -92,18 +99,26 @@ def residuals(totals: FloatArray, means: FloatArray) -> FloatArray:
 
     Returns
     -------
-    residuals : ndarray of shape (..., K, 1 + 2 d)
-        [sum of gamma | sum of gamma (x - mu) | sum of gamma (x - mu)^2], in the dtype of
+    residuals : ndarray of shape (..., K (1 + 2 d))
+        [sums of gamma | sums of gamma (x - mu) | sums of gamma (x - mu)^2], in the dtype of
         ``totals``, which ``means`` should have too. Missing values have no part in the sums.
     """
-    _, s1, _, n = split_totals(totals, means.shape[1])
-    out = totals[..., : n_moments(means.shape[1])].copy()
-    _, r1, r2 = split_moments(out)
-    r1 -= means * n
-    twice = s1 + r1
-    twice *= means
-    r2 -= twice
+    k, d = means.shape
+    out = by_moment(totals[..., : n_moments(d)])
+    *_, n = split_totals(totals, d)
+    _move_to_means(split_by_moment(out, k), means, n)
     return out
+
+
+def _move_to_means(sums: tuple[Any, Any, Any], means: FloatArray, n: FloatArray) -> None:
+    """Write the sums about the means over those about the center, of n that have a value."""
+    _, s1, s2 = sums
+    r1 = means * n
+    np.subtract(s1, r1, out=r1)
+    s1 += r1
+    s1 *= means
+    s2 -= s1
+    s1[...] = r1
 
 
 def whiten(
@@ -124,24 +139,26 @@ def whiten(
 
     Returns
     -------
-    gradients : ndarray of shape (n_sets, K, 1 + 2 d)
-        In the dtype of ``totals``: [G_w | G_mu | G_sigma] of each component. A dimension without a
-        value in the set has none: zeros.
+    gradients : ndarray of shape (n_sets, K (1 + 2 d))
+        In the dtype of ``totals``: [G_w (K) | G_mu (K d) | G_sigma (K d)], as
+        ``skvae.mixture.moments.by_moment`` lays out. A dimension without a value in the set has
+        none: zeros.
     """
     w, mu, variances, inverse_roots = _whitening(mixture, center.tobytes(), totals.dtype)
-    gradients = residuals(totals, mu)
-    are_empty = n_descriptors == 0
-    some_empty = bool(are_empty.any())
-    shares = 1 / (np.where(are_empty, 1, n_descriptors) if some_empty else n_descriptors)
-    shares = shares[:, None, None]
-    gradients *= shares
-    g_w, _, g_sigma = split_moments(gradients)
-    *_, n = split_totals(totals, mu.shape[1])
-    g_sigma -= variances * (n * shares).astype(totals.dtype, copy=False)
+    k, d = mu.shape
+    gradients = by_moment(totals[..., : n_moments(d)])
+    g_w, _, g_sigma = parts = split_by_moment(gradients, k)
+    s0, _, _, n = split_totals(totals, d)
+    _move_to_means(parts, mu, n)
+    some_empty = np.count_nonzero(n_descriptors) < len(n_descriptors)
+    shares = 1 / (np.where(n_descriptors == 0, 1, n_descriptors) if some_empty else n_descriptors)
+    gradients *= shares[:, None]
+    counted = g_w if n is s0 else (n * shares[:, None, None]).astype(totals.dtype, copy=False)
+    g_sigma -= variances * counted
     g_w -= w
     gradients *= inverse_roots
     if some_empty:
-        gradients[are_empty] = 0
+        gradients[n_descriptors == 0] = 0
     return gradients
 
 
@@ -152,7 +169,8 @@ def _whitening(
     """Weights, means about centers, variances and inverse Fisher roots, in a dtype."""
     centers = np.frombuffer(center).reshape(-1, mixture.means.shape[1])
     w, mu = mixture.weights[:, None], mixture.means - centers
-    parameters = (w, mu, mixture.covariances, 1 / _fisher_roots(w, mixture.covariances))
+    inverse_roots = by_moment(1 / _fisher_roots(w, mixture.covariances))
+    parameters = (w, mu, mixture.covariances, inverse_roots)
     w, mu, variances, inverse_roots = (a.astype(dtype) for a in parameters)
     return w, mu, variances, inverse_roots
 
@@ -279,7 +297,7 @@ def normalize(vectors: FloatArray, norm: str | None, starts: Any) -> tuple[Float
         scales = np.add.reduce(terms, axis=1, keepdims=True)
         if norm == "l2":
             np.sqrt(scales, out=scales)
-        if not np.minimum.reduce(scales, axis=None, initial=1.0) > 0:
+        if np.count_nonzero(scales) < scales.size:
             scales[scales == 0] = 1
     return vectors / expand(scales, starts, vectors.shape[1]), scales
 

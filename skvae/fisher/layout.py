@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skvae._typing import Array, FloatArray, IntArray
-from skvae.mixture.moments import n_moments, split_moments
+from skvae.mixture.moments import by_moment, n_moments, split_by_moment, split_moments
 
 __all__ = ["GRADIENTS", "Gradient", "Layout", "by_gradient"]
 
@@ -132,21 +132,33 @@ class Layout:
             names += [f"{start}k{i}{end}" for i in range(self.n_components) for end in ends]
         return names
 
-    def flatten(self, gradients: FloatArray) -> FloatArray:
-        """Lay gradients of each component out as vectors.
+    @cached_property
+    def _moments(self) -> list[int]:
+        """Those of the gradients that are kept, in their order."""
+        return [gradient.moment for name, gradient in GRADIENTS.items() if name in self.kept]
+
+    def keep(self, gradients: FloatArray) -> FloatArray:
+        """Lay gradients out as vectors.
 
         Parameters
         ----------
-        gradients : ndarray of shape (n, K, 1 + 2 d)
-            As ``encoding.whiten`` returns them.
+        gradients : ndarray of shape (n, K (1 + 2 d))
+            Moment after moment, as ``encoding.whiten`` returns them.
 
         Returns
         -------
         vectors : ndarray of shape (n, n_features)
+            The gradients themselves, where they lie as a vector does.
         """
-        parts = by_gradient(gradients).items()
-        kept = [part.reshape(len(gradients), -1) for name, part in parts if name in self.kept]
+        if self._moments == [0, 1, 2]:
+            return gradients
+        parts = split_by_moment(gradients, self.n_components)
+        kept = [parts[moment].reshape(len(gradients), -1) for moment in self._moments]
         return np.concatenate(kept, axis=1)
+
+    def flatten(self, gradients: FloatArray) -> FloatArray:
+        """Lay gradients of each component, of shape (n, K, 1 + 2 d), out as ``keep`` does."""
+        return self.keep(by_moment(gradients))
 
     def unflatten(self, vectors: FloatArray) -> FloatArray:
         """Undo ``flatten``; gradients that were not kept are zero.

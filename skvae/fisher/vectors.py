@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import starmap
 from pickle import PicklingError
 from typing import Any
 
@@ -92,34 +91,39 @@ class SetVectors:
         tasks = tasks_of(self.batches(source), out, n)
         # Fewer sets than threads: these work on one set after the other.
         n_at_once = self.n_jobs if len(tasks) >= n else 1
-        work = ((source.part(sets), batches, out.dtype) for sets, batches in tasks)
+        work = ((source.part(sets), batches) for sets, batches in tasks)
         keep_freed_memory()
         with single_threaded():
-            parts: Iterator[FloatArray]
             if by_joblib:
                 parallel = Parallel(
                     self.n_jobs, prefer="threads", return_as="generator", verbose=verbose
                 )
-                parts = _sent(parallel(starmap(delayed(self.of_part), work)))
+                of_part = delayed(self.of_part)
+                parts = _sent(parallel(of_part(*one, out.dtype) for one in work))
+                for (sets, _), vectors in zip(tasks, parts, strict=True):
+                    out[sets] = vectors
             else:
-                parts = map_ordered(lambda one: self.of_part(*one), work, n_at_once)
-            for (sets, _), vectors in zip(tasks, parts, strict=True):
-                out[sets] = vectors
+                places = ((out[sets], *one) for (sets, _), one in zip(tasks, work, strict=True))
+                for _ in map_ordered(lambda one: self._fill(*one), places, n_at_once):
+                    pass
         return out
 
     def of_part(self, part: Sets, batches: list[slice], dtype: DTypeLike) -> FloatArray:
-        """Vectors of all sets of a source, batch by batch, in this thread."""
+        """Vectors of all sets of a source, in a worker that may be a process."""
         out = np.empty((len(part), self.codec.n_features), dtype)
-        # The limit is set here as well for workers that are processes.
         with single_threaded():
-            pulled = (part.part(sets).pull() for sets in batches)
-            first = 0
-            for sets in joined_batches(pulled, self._max_sets):
-                vectors, _ = self.of_batch(sets)
-                last = first + len(vectors)
-                out[first:last] = cast(vectors.reshape(len(vectors), -1), dtype)
-                first = last
+            self._fill(out, part, batches)
         return out
+
+    def _fill(self, out: FloatArray, part: Sets, batches: list[slice]) -> None:
+        """Vectors of all sets of a source, batch by batch, in this thread."""
+        pulled = (part.part(sets).pull() for sets in batches)
+        first = 0
+        for sets in joined_batches(pulled, self._max_sets):
+            vectors, _ = self.of_batch(sets)
+            last = first + len(vectors)
+            out[first:last] = cast(vectors.reshape(len(vectors), -1), out.dtype)
+            first = last
 
     def of_batch(self, sets: PackedSets) -> tuple[FloatArray, FloatArray]:
         """Vectors of sets in memory, and what each cell was divided by; never infinite.

@@ -1,7 +1,7 @@
 """Encoders of sets by a vocabulary of visual words: VLAD and bags of words."""
 
 from copy import deepcopy
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.cluster import KMeans
@@ -10,13 +10,14 @@ from skvae._sklearn import HasMethods
 from skvae._typing import Constraints, Device, FloatArray, IntArray, Names, RandomStateLike
 from skvae.compute.devices import gpu_or_none
 from skvae.data.weights import repeated_rows
-from skvae.fisher.codec import Codec
+from skvae.fisher.codec import Codec, recent_codec
 from skvae.fisher.coordinates import Move
 from skvae.fisher.parts import fitted_model
 from skvae.fisher.set_encoder import SetEncoder
 from skvae.fisher.spatial import Spatial
 from skvae.fisher.words import check_near, has_far_words, learn, usual_distance, warn_of_units
 from skvae.mixture.assignment import Assignment
+from skvae.mixture.kernel import recent
 from skvae.mixture.missing import filled
 from skvae.mixture.statistics import Mixture
 
@@ -127,27 +128,41 @@ class _WordsEncoder(SetEncoder):
 
     def _codec(self) -> Codec:
         self._check_settings()
-        given = np.asarray(self.vocabulary_.cluster_centers_)
-        centers = given.astype(np.float64)
-        # Any variance has the same nearest center; that of most centers keeps numbers near one.
-        far = self._far_words
-        variance = usual_distance(centers) ** 2 if far else centers.var(axis=0).max()
-        if variance <= np.finfo(np.float64).tiny:  # its inverse is infinite
-            variance = 1.0
-        n_words = len(centers)
-        words = Mixture(np.full(n_words, 1 / n_words), centers, np.full(centers.shape, variance))
-        return Codec(
-            words,
-            (self._sums,),
-            self.power,
-            self.norm,
-            self._levels,
-            Assignment(top_k=1),
-            whitened=False,
+        return _codec_of_words(
+            _Centers(np.asarray(self.vocabulary_.cluster_centers_)),
+            self._far_words,
+            gradients=(self._sums,),
+            power=float(self.power),
+            norm=self.norm,
+            levels=self._levels,
             prefix=self._prefix,
             device=gpu_or_none(self.device),
-            eps_means=float(np.finfo(given.dtype if given.dtype.kind == "f" else np.float64).eps),
         )
+
+
+class _Centers(NamedTuple):
+    """Of all words, as the vocabulary has them."""
+
+    centers: FloatArray  # (K, d)
+
+
+@recent
+def _codec_of_words(words: _Centers, far: bool, **choices: Any) -> Codec:
+    """The codec of a mixture of which each word is a component."""
+    given = words.centers
+    centers = given.astype(np.float64)
+    # Any variance has the same nearest center; that of most centers keeps numbers near one.
+    variance = usual_distance(centers) ** 2 if far else centers.var(axis=0).max()
+    if variance <= np.finfo(np.float64).tiny:  # its inverse is infinite
+        variance = 1.0
+    n_words = len(centers)
+    return recent_codec(
+        Mixture(np.full(n_words, 1 / n_words), centers, np.full(centers.shape, variance)),
+        assignment=Assignment(top_k=1),
+        whitened=False,
+        eps_means=float(np.finfo(given.dtype if given.dtype.kind == "f" else np.float64).eps),
+        **choices,
+    )
 
 
 class VLADEncoder(_WordsEncoder):

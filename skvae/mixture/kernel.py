@@ -24,15 +24,26 @@ from skvae.mixture.statistics import (
     spreads,
 )
 
-__all__ = ["Kernel", "Moved", "Part", "recent", "recent_centers", "recent_kernel"]
+__all__ = [
+    "LEAST_POSTERIOR",
+    "Kernel",
+    "Moved",
+    "Part",
+    "recent",
+    "recent_centers",
+    "recent_kernel",
+]
 
 # Bytes of posteriors and features worked on at a time: they stay in the cache, and each numpy call
 # is long enough that threads seldom wait for one another in Python.
 _CHUNK_BYTES = 2**22
 # Spread in nats from which on least posteriors would count, times the squares of what lies far out.
 _DISTANT = 1e12
-# Mixtures whose parameters are kept.
+# Values that a function keeps.
 _N_RECENT = 2
+# Least logarithm of a posterior, but for descriptors far from all components.
+_LEAST = -50
+LEAST_POSTERIOR = float(np.exp(_LEAST))
 
 Value = TypeVar("Value")
 
@@ -101,6 +112,7 @@ class Kernel:
         if 0 < n < len(eta):
             per_row += 8 * (len(eta) - n + eta.shape[1])
         self.rows = int(np.clip(_CHUNK_BYTES // per_row, 256, 8192))
+        self.least = np.full(self.rows, _LEAST, self.dtype)  # numpy is slow with one number
         precisions = [(self.eta[:n], self.dtype), (self.eta[n:], np.float64)]
         self.parts = [Part.of(eta, self.center, dtype) for eta, dtype in precisions if len(eta)]
         self.moved = [self._moved(place, 2 + i, *other) for i, other in enumerate(others)]
@@ -121,23 +133,39 @@ class Kernel:
 
 
 def recent(function: Callable[..., Value]) -> Callable[..., Value]:
-    """Let a function of a mixture, and of what can be compared, remember its last few values.
+    """Let a function of arrays, and of what can be compared, remember its last few values.
 
-    Mixtures are compared by their numbers, which takes less time than to work with them once. The
-    function gets a copy of the mixture, which nobody changes.
+    The arrays come as a named tuple, such as a :class:`Mixture`. They are compared by their
+    numbers, which takes less time than to work with them once. The function gets a copy that cannot
+    be written to, and where such a copy is given again it is known without a look at its numbers.
     """
-    kept: list[tuple[tuple[Any, ...], Value]] = []
+    kept: list[tuple[Any, list[Any], Any, Value]] = []
 
-    def remembering(mixture: Mixture, *rest: Any) -> Value:
-        key = rest, [parameter.tobytes() for parameter in mixture]
-        for known, value in tuple(kept):
-            if known == key:
+    def remembering(arrays: Any, *rest: Any, **named: Any) -> Value:
+        known, beside = tuple(kept), (rest, named)
+        for own, _, beside_own, value in known:
+            if own is arrays and beside_own == beside:
                 return value
-        value = function(Mixture(*map(np.copy, mixture)), *rest)
-        kept[:] = [(key, value), *kept[: _N_RECENT - 1]]
+        numbers = [(a.shape, a.dtype, a.tobytes()) for a in arrays]
+        for _, of_own, beside_own, value in known:
+            if of_own == numbers and beside_own == beside:
+                return value
+        own = _unwritable(arrays)
+        value = function(own, *rest, **named)
+        kept[:] = [(own, numbers, beside, value), *kept[: _N_RECENT - 1]]
         return value
 
     return remembering
+
+
+def _unwritable(arrays: Any) -> Any:
+    """Arrays that nobody can write to: themselves, where they are such copies, or copies."""
+    if not any(a.flags.writeable or a.base is not None for a in arrays):
+        return arrays
+    copies = [np.copy(a) for a in arrays]
+    for copy in copies:
+        copy.flags.writeable = False
+    return type(arrays)(*copies)
 
 
 @recent

@@ -105,7 +105,7 @@ def are_finite(vectors: FloatArray, scales: FloatArray, norm: str | None) -> Any
 def all_finite(vectors: FloatArray, scales: FloatArray, norm: str | None) -> bool:
     """Whether ``are_finite`` is true of every set, by one look at the norms where these tell."""
     if norm in ("l1", "l2"):
-        return bool(np.maximum.reduce(scales, axis=None, initial=0) < np.inf)  # NaN is not
+        return bool(np.count_nonzero(scales < np.inf) == scales.size)  # NaN is not
     return bool(are_finite(vectors, scales, norm).all())
 
 
@@ -128,8 +128,10 @@ def cast(vectors: FloatArray, dtype: DTypeLike) -> FloatArray:
     ValueError
         If a value leaves its range.
     """
+    if vectors.dtype == dtype:
+        return vectors
     with np.errstate(over="ignore"):
-        result = vectors.astype(dtype, copy=False)
+        result = vectors.astype(dtype)
     if result.itemsize < vectors.itemsize and not np.isfinite(result).all():
         raise ValueError(
             f"Values up to {np.abs(vectors).max():.3g} do not fit into dtype={str(result.dtype)!r} "

@@ -1,7 +1,8 @@
 r"""The features :math:`\phi(x) = [1, x, x^2]` of a descriptor: where each stands in an array.
 
 Whatever is linear in them lies in memory as they do, along the last axis of 1 + 2 d columns:
-natural parameters, statistics, and the gradients of a Fisher vector before they are laid out.
+natural parameters and statistics. The gradients of a Fisher vector lie moment after moment: what
+belongs to 1 of all components, then what belongs to x, then to x^2.
 
 Statistics of descriptors with missing values have d more columns, N: the sum of posteriors of those
 that have a dimension, which elsewhere is S0 for all of them (``skvae.mixture.missing``).
@@ -15,9 +16,11 @@ from skvae._typing import ArrayLike, FloatArray
 
 __all__ = [
     "add_totals",
+    "by_moment",
     "fill_features",
     "join_moments",
     "n_moments",
+    "split_by_moment",
     "split_moments",
     "split_totals",
 ]
@@ -50,6 +53,44 @@ def split_moments(array: Any) -> tuple[Any, Any, Any]:
     """
     d = array.shape[-1] // 2
     return array[..., :1], array[..., 1 : 1 + d], array[..., 1 + d :]
+
+
+def by_moment(array: FloatArray) -> FloatArray:
+    """What lies component after component, (..., K, 1 + 2 d), moment after moment: a copy.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skvae.mixture.moments import by_moment
+    >>> by_moment(np.array([[0, 1, 2], [10, 11, 12]]))
+    array([ 0, 10,  1, 11,  2, 12])
+    """
+    *shape, k, width = array.shape
+    out = np.empty((*shape, k * width), array.dtype)
+    for place, part in zip(split_by_moment(out, k), split_moments(array), strict=True):
+        place[...] = part
+    return out
+
+
+def split_by_moment(array: FloatArray, n_components: int) -> tuple[Any, Any, Any]:
+    """Parts of what lies moment after moment, as views.
+
+    Parameters
+    ----------
+    array : ndarray of shape (..., K (1 + 2 d))
+        As :func:`by_moment` gives it.
+    n_components : int
+        K.
+
+    Returns
+    -------
+    zeroth : ndarray of shape (..., K, 1)
+    first, second : ndarray of shape (..., K, d)
+    """
+    k, width = n_components, (array.shape[-1] - n_components) // 2
+    shape = (*array.shape[:-1], k, -1)
+    zeroth, first, second = array[..., :k], array[..., k : k + width], array[..., k + width :]
+    return zeroth.reshape(shape), first.reshape(shape), second.reshape(shape)
 
 
 def split_totals(totals: Any, d: int) -> tuple[Any, Any, Any, Any]:
@@ -110,4 +151,4 @@ def fill_features(x: FloatArray, center: FloatArray, phi: FloatArray) -> None:
     one, first, second = split_moments(phi)
     one[:] = 1
     np.subtract(x, center, out=first, casting="same_kind")
-    np.multiply(first, first, out=second)
+    np.square(first, out=second)

@@ -371,10 +371,10 @@ def hard_statistics(
 def equal_runs(sizes: IntArray) -> list[tuple[slice, tuple[int, int, int]]]:
     """(slice of sets, run) for all stretches of consecutive sets of one size."""
     if len(sizes) == 1:
-        return [(slice(0, 1), (0, 1, sizes[0]))]
-    breaks = np.flatnonzero(sizes[1:] != sizes[:-1]) + 1
+        return [(slice(0, 1), (0, 1, int(sizes[0])))]
+    breaks = (np.flatnonzero(sizes[1:] != sizes[:-1]) + 1).tolist()
     begins = np.cumsum(sizes) - sizes
     return [
-        (slice(a, b), (begins[a], b - a, sizes[a]))
+        (slice(a, b), (int(begins[a]), b - a, int(sizes[a])))
         for a, b in zip([0, *breaks], [*breaks, len(sizes)], strict=True)
     ]

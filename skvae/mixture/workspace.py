@@ -3,22 +3,19 @@
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csc_array
 
 from skvae._typing import FloatArray, IntArray
-from skvae.mixture.kernel import Kernel, Moved, Part
+from skvae.mixture.kernel import LEAST_POSTERIOR, Kernel, Moved, Part
 from skvae.mixture.moments import fill_features
 from skvae.mixture.statistics import float32_nats
 
-__all__ = ["LEAST_POSTERIOR", "NEGLIGIBLE_NATS", "Run", "Workspace"]
+__all__ = ["NEGLIGIBLE_NATS", "Run", "Workspace"]
 
 # (start, n_sets, size): consecutive sets of one size.
 Run = tuple[int, int, int]
 # Components this many nats below the best one have posteriors that count for nothing.
 NEGLIGIBLE_NATS = 16
-# Least logarithm of a posterior, but for descriptors far from all components.
-_LEAST = -50
-LEAST_POSTERIOR = float(np.exp(_LEAST))
 # Of two components this close in nats, float64 says which is the nearer one.
 _TIE_NATS = 1e-3
 
@@ -34,6 +31,7 @@ class _Part:
         self.eta, self.center, self.offset = part.eta, part.center, part.offset
         self.joint = joint  # (k, rows)
         self.phi = np.empty((joint.shape[1], self.eta.shape[1]), joint.dtype)
+        self.views: dict[Run, tuple[FloatArray, FloatArray]] = {}  # of the runs of the last chunk
 
     def _views(self, run: Run) -> tuple[FloatArray, FloatArray]:
         """phi (n_sets, size, 1 + 2 d) and joint (n_sets, k, size)"""
@@ -46,14 +44,14 @@ class _Part:
     def log_joints(self, x: FloatArray, runs: list[Run]) -> FloatArray:
         """Log-joints less ``offset``, (k, n)."""
         fill_features(x, self.center, self.phi[: len(x)])
-        for run in runs:
-            phi, joint = self._views(run)
+        self.views = {run: self._views(run) for run in runs}
+        for phi, joint in self.views.values():
             np.matmul(self.eta, phi.transpose(0, 2, 1), out=joint)
         return self.joint[:, : len(x)]
 
     def totals(self, run: Run) -> FloatArray:
         """Statistics of the sets of a run: (n_sets, k, 1 + 2 d)."""
-        phi, joint = self._views(run)
+        phi, joint = self.views[run]
         totals: FloatArray = np.matmul(joint, phi)
         return totals
 
@@ -69,7 +67,6 @@ class Workspace:
         self.kernel = kernel
         rows = min(n, kernel.rows)
         self.joint = np.empty((len(kernel.eta), rows), kernel.dtype)
-        self.least = np.full(rows, _LEAST, kernel.dtype)  # numpy is slow with one number
         single, *double = kernel.parts
         self.parts = [_Part(single, self.joint[: len(single.eta)])]
         self.parts += [_Part(part, np.empty((len(part.eta), rows))) for part in double]
@@ -114,7 +111,7 @@ class Workspace:
         if kernel.hard:
             return peak, None
         # Far components: smaller posteriors times squares would be slow denormal numbers.
-        np.maximum(joint, self.least[: len(x)], out=joint)
+        np.maximum(joint, kernel.least[: len(x)], out=joint)
         np.exp(joint, out=joint)
         if is_far:
             # They add up with the squares of huge descriptors: there they are nothing.
@@ -192,7 +189,7 @@ class Workspace:
             ]
         if kernel.hard:
             tied = np.flatnonzero((joint >= -_TIE_NATS).sum(axis=0) > 1)
-            rows = np.union1d(rows, tied)
+            rows = np.union1d(rows, tied) if tied.size else rows
         return rows
 
     def _exact(self, x: FloatArray) -> FloatArray:
@@ -260,16 +257,16 @@ class Workspace:
             phi = np.empty(phi.shape)
             fill_features(x, kernel.center, phi)
         nearest = self.joint[:, : len(x)].argmax(axis=0)
-        column = np.repeat(np.arange(len(sizes)), sizes) * len(kernel.eta) + kernel.order[nearest]
+        place = np.repeat(np.arange(len(sizes)), sizes) * len(kernel.eta) + kernel.order[nearest]
         value = np.ones(len(x)) if weights is None else weights[:, 0].copy()
         value[np.isnan(self.joint[nearest, np.arange(len(x))])] = np.nan  # which one is unknown
-        shape = (len(x), len(sizes) * len(kernel.eta))
-        assigned = csr_array((value, column, np.arange(len(x) + 1)), shape=shape)
-        totals: FloatArray = assigned.T @ phi
+        shape = (len(sizes) * len(kernel.eta), len(x))
+        assigned = csc_array((value, place, np.arange(len(x) + 1)), shape=shape)
+        totals: FloatArray = assigned @ phi
         totals = totals.reshape(len(sizes), *kernel.eta.shape)
         for moved in kernel.moved:
             own = np.add.outer(np.arange(len(sizes)) * len(kernel.eta), moved.components)
             fill_features(x, moved.center, phi)
-            of_own: FloatArray = assigned[:, own.ravel()].T @ phi
+            of_own: FloatArray = assigned[own.ravel()] @ phi
             totals[:, moved.components] = of_own.reshape(*own.shape, -1)
         return totals

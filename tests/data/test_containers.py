@@ -144,3 +144,20 @@ def test_what_is_missing_is_nan_in_every_container(container):
     missing = np.array([[1, np.nan], [3, 4]])
     for found in (array_of(container), check_numbers(container, ensure_all_finite="allow-nan")):
         np.testing.assert_array_equal(found, missing)
+
+
+def test_what_was_fitted_on_says_what_is_wrong_with_arrays_too():
+    estimator = BaseEstimator()
+    validate_numbers(estimator, X, reset=True)
+    assert validate_numbers(estimator, X, reset=False) is X
+    with pytest.raises(ValueError, match="X has 2 features, but BaseEstimator is expecting 3"):
+        validate_numbers(estimator, X[:, :2], reset=False)
+    with pytest.raises(ValueError, match="minimum of 1 is required"):
+        validate_numbers(estimator, X[:0], reset=False)
+    with pytest.raises(ValueError, match="infinity.* row 0, column 0"):
+        validate_numbers(estimator, np.where(X == 0, np.inf, X), reset=False)
+    large = X * 1e200  # whose squares are infinite
+    assert np.array_equal(validate_numbers(estimator, large, reset=False), large)
+    validate_numbers(estimator, FRAME, reset=True)
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        validate_numbers(estimator, X, reset=False)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from mixtures import random_mixture
+from mixtures import by_component, random_mixture
 from skimage.feature import fisher_vector
 from sklearn.mixture import GaussianMixture
 
@@ -23,7 +23,8 @@ def gradients_of(sets, mixture):
     X = np.concatenate(sets)
     blocks = set_statistics(X, offsets, mixture)
     totals, counts = cell_statistics(blocks, offsets, np.ones((1, 1)))
-    return whiten(totals[:, 0], counts[:, 0], mixture, mixture.center(X.dtype))
+    found = whiten(totals[:, 0], counts[:, 0], mixture, mixture.center(X.dtype))
+    return by_component(found, mixture)
 
 
 def autograd_reference(X, mixture):

@@ -11,6 +11,7 @@ from awkward import KINDS, descriptors
 from exact import fisher_vector, log_joints, posteriors
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mixtures import by_component
 from reiterable import Blocks
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
@@ -84,6 +85,7 @@ def test_vectors_are_those_of_long_double(set_statistics, kind, seed, d, n_compo
     offsets = 30 * np.arange(5)
     totals = np.concatenate([t for _, t in set_statistics(sets.reshape(-1, d), offsets, mixture)])
     found = whiten(totals, np.full(4, 30), mixture, mixture.center(np.float32))
+    found = by_component(found, mixture)
     length = np.linalg.norm(exact, axis=(1, 2))
     assert (np.linalg.norm(found - exact, axis=(1, 2)) <= 1e-4 * length).all()
     error = np.linalg.norm(normalized(found) - normalized(exact), axis=1)
@@ -248,6 +250,7 @@ def test_a_component_far_out_takes_no_digits_from_the_others(rng, statistics, dt
 
     ((_, totals),) = statistics(x, np.array([0, 40]), mixture)
     vector = whiten(totals.astype(float), np.array([40]), mixture, mixture.centers(dtype))
+    vector = by_component(vector, mixture)
     assert np.allclose(vector[0], fisher_vector(x, mixture, gamma), atol=1e-5)
 
 
@@ -270,6 +273,7 @@ def test_gradients_of_components_far_out_are_those_of_long_double(rng, statistic
     offsets = np.array([0, 1, 3, 40, 70])
     totals = np.concatenate([t for _, t in statistics(x, offsets, mixture)])
     found = whiten(totals, np.diff(offsets), mixture, mixture.centers(float))
+    found = by_component(found, mixture)
     for i, (first, last) in enumerate(itertools.pairwise(offsets)):
         own = x[first:last]
         exact = fisher_vector(own, mixture, posteriors(own, mixture)[1])

@@ -1,6 +1,8 @@
 """What all encoders of sets do with their parameters."""
 
+import pickle
 import warnings
+from copy import deepcopy
 from functools import partial
 
 import numpy as np
@@ -537,3 +539,36 @@ def test_parts_give_each_other_arrays_whatever_outputs_the_user_wants(rng, encod
             assert np.array_equal(fitted.transform(X).to_numpy(), expected)
             again = clone(fitted).fit(X)
         assert np.array_equal(again.transform(X), expected)
+
+
+def changed_in_place(encoder):
+    model = getattr(encoder, f"{encoder._model}_")
+    centers = getattr(model, encoder._centers)
+    centers += 0.5
+    return encoder
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda encoder: encoder.set_params(power=1),
+        lambda encoder: encoder.set_params(norm=None),
+        lambda encoder: encoder.set_params(norm="l1"),
+        changed_in_place,
+    ],
+)
+@each_encoder
+def test_what_is_remembered_of_a_fit_is_never_stale(rng, encoder, change):
+    X = rng.normal(size=(6, 20, 3))
+    fitted = encoder(4, random_state=0).fit(X)
+    before = fitted.encode(X[0])
+    other = change(deepcopy(fitted))
+    after = other.encode(X[0])
+    assert not np.array_equal(before, after)
+    assert np.array_equal(fitted.encode(X[0]), before)
+    # As it is where nothing can be remembered: in a copy, among others that were in use since.
+    others = [encoder(k, random_state=0).fit(X) for k in (2, 3, 5)]
+    for one in others:
+        one.encode(X[0])
+    assert np.array_equal(pickle.loads(pickle.dumps(other)).encode(X[0]), after)
+    assert np.array_equal(pickle.loads(pickle.dumps(fitted)).encode(X[0]), before)

@@ -40,3 +40,16 @@ def test_what_is_remembered_is_of_a_copy_that_its_owner_cannot_change(rng):
     function(mixture)
     mixture.means[0] += 1
     assert np.array_equal(function(before).means, before.means)
+
+
+def test_what_is_given_to_a_function_is_known_without_its_numbers(rng):
+    own = recent(lambda mixture: mixture)(random_mixture(rng))
+    assert not any(parameter.flags.writeable for parameter in own)
+    calls = []
+    function = recent(lambda mixture, dtype: calls.append(mixture) or dtype)
+    function(own, "float32")
+    function(own, "float32")
+    assert len(calls) == 1
+    assert calls[0] is own
+    function(own, "float64")
+    assert len(calls) == 2
