@@ -33,6 +33,8 @@ _OURS = (
 _PARAMETERS = (
     "pathlib.PosixPath",
     "pathlib.WindowsPath",
+    "pathlib._local.PosixPath",  # where Python 3.13 has them
+    "pathlib._local.WindowsPath",
     "sklearn.compose._column_transformer.make_column_selector",
 )
 

@@ -96,7 +96,7 @@ def lazy_blocks(X: Any) -> RowBlocks | None:
         return DaskBlocks(X)
     if memory_map_of(X) is not None:
         return ArrayBlocks(X)
-    return IteratedBlocks(X) if yields_blocks(X, "EM") else None
+    return IteratedBlocks(X) if yields_blocks(X, "the model") else None
 
 
 def random_rows(n: int, size: int, rng: np.random.RandomState) -> IntArray:

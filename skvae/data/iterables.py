@@ -41,8 +41,9 @@ def refuse_single_pass(given: Any, name: str, reader: str, instead: str) -> None
         If it is an iterator.
     """
     if hasattr(given, "__next__"):
+        kind = type(given).__name__
         raise TypeError(
-            f"{name} is a {type(given).__name__}, which can be read once, but {reader} reads it "
+            f"{name} is an iterator ({kind}), which can be read once, but {reader} reads it "
             f"several times. {instead}"
         )
 

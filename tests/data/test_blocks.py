@@ -159,7 +159,7 @@ def test_an_iterable_that_does_not_start_anew():
 
 
 def test_what_can_be_read_once():
-    with pytest.raises(TypeError, match="X is a list_iterator.*partial_fit"):
+    with pytest.raises(TypeError, match="X is an iterator .*partial_fit"):
         lazy_blocks(iter([np.ones((3, 2))]))
 
 

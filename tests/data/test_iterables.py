@@ -24,7 +24,7 @@ def test_what_is_an_array_and_what_is_not():
     assert not yields_blocks("a.csv", "EM")
     with pytest.raises(TypeError, match=r"X is a dict.*pass X\.values\(\)"):
         yields_blocks({0: X}, "EM")
-    with pytest.raises(TypeError, match="X is a generator, which can be read once, but EM reads"):
+    with pytest.raises(TypeError, match=r"X is an iterator \(generator\).* but EM reads"):
         yields_blocks((row for row in X), "EM")
 
 

@@ -33,7 +33,7 @@ def test_tables_are_left_to_scikit_learn(X):
 @pytest.mark.parametrize(
     ("X", "error", "message"),
     [
-        ((s for s in SETS), TypeError, r"generator, which can be read once.*list\(X\)"),
+        ((s for s in SETS), TypeError, r"\(generator\), which can be read once.*list\(X\)"),
         (dict(enumerate(SETS)), TypeError, r"dict, which .* as its keys: pass X\.values\(\)"),
         (dict(enumerate(SETS)).items(), ValueError, "pairs, such as keys"),
         (pd.DataFrame(SETS[0]).groupby(0), ValueError, r"pass \[rows for _, rows in X\]"),

@@ -117,5 +117,5 @@ def test_weights_that_do_not_belong_to_the_rows_are_an_error(rows, bad, message)
 
 
 def test_weights_that_can_be_read_once_are_an_error(rows, weights):
-    with pytest.raises(TypeError, match="sample_weight is a generator, which can be read once"):
+    with pytest.raises(TypeError, match=r"sample_weight is an iterator \(generator\)"):
         weighted_blocks(rows, (w for w in weights))

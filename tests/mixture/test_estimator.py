@@ -228,7 +228,7 @@ def test_every_form_knows_the_number_of_features(rng, tmp_path):
 
 
 def test_a_generator_cannot_be_read_again(rng):
-    with pytest.raises(TypeError, match="X is a generator.*partial_fit"):
+    with pytest.raises(TypeError, match="X is an iterator .*partial_fit"):
         DiagonalGaussianMixture(2).fit(block for block in np.split(blobs(rng), 4))
 
 
