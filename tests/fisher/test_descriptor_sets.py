@@ -208,5 +208,5 @@ def test_what_can_be_read_once_is_refused_beside_sets_too(descriptors, beside):
     once = (
         np.zeros((len(s), 2))[:, 0 if beside == "weights" else slice(None)] for s in descriptors
     )
-    with pytest.raises(TypeError, match=rf"{beside} is a generator, which .* list\({beside}\)"):
+    with pytest.raises(TypeError, match=rf"{beside} is an iterator .*, which .* list\({beside}\)"):
         DescriptorSets(descriptors, **{beside: once})

@@ -496,7 +496,7 @@ def test_weights_that_can_be_read_once_are_refused_and_the_fit_stays(rng, encode
     X = [rng.normal(size=(n, 2)) for n in (5, 8)]
     fitted = encoder(2, random_state=0).fit(X)
     before = fitted.transform(X)
-    with pytest.raises(TypeError, match=r"sample_weight is a generator.*list\(sample_weight\)"):
+    with pytest.raises(TypeError, match=r"sample_weight is an iterator .*list\(sample_weight\)"):
         getattr(fitted, method)(X, sample_weight=(np.full(len(s), 2.0) for s in X))
     np.testing.assert_array_equal(fitted.transform(X), before)
 
