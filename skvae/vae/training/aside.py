@@ -210,8 +210,8 @@ def second_thread(n_jobs: int | None, device: torch.device) -> Iterator[Aside]:
         At once on a GPU, and where torch has one thread or ``n_jobs=None`` means one: see
         :func:`skvae.compute.parallel.n_threads`.
     """
-    allowed = min(torch.get_num_threads(), n_threads(None))
-    if n_jobs is not None or device.type != "cpu" or allowed == 1:
+    may_choose = n_jobs is None and device.type == "cpu"
+    if not may_choose or min(torch.get_num_threads(), n_threads(None)) == 1:
         yield AT_ONCE
         return
     aside = ThreadAside()

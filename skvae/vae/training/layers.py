@@ -54,11 +54,12 @@ class NetworkAtWork:
     ) -> None:
         # Layers that state their own gradients may overwrite what they gave to the next layer,
         # which then reads it still.
-        is_known = all(type(layer) in (nn.Linear, *_ACTIVATIONS) for layer in modules_of(network))
+        modules = modules_of(network)
+        is_known = all(type(layer) in (nn.Linear, *_ACTIVATIONS) for layer in modules)
         self._aside = aside if is_known else AT_ONCE
         self._layers = [
             _at_work(layer, n_rows, library, wants_input or number > 0, self._aside)
-            for number, layer in enumerate(modules_of(network))
+            for number, layer in enumerate(modules)
         ]
         self._reversed = self._layers[::-1]
 
@@ -124,22 +125,34 @@ class _Layer(Protocol):
     def backward(self, d_output: torch.Tensor) -> Any: ...
 
 
-class _LinearAtWork:
+class _Linear:
+    """A linear layer, its gradients, and what multiplies."""
+
+    def __init__(self, layer: nn.Linear, library: Library, aside: Aside) -> None:
+        self._weight, self._bias = layer.weight.detach(), layer.bias.detach()
+        self._matrix = self._weight.t()
+        self._d_weight, self._d_bias = gradient_of(layer.weight), gradient_of(layer.bias)
+        self._linear, self._product, self._aside = library.linear, library.product, aside
+
+    def _places(self, n_rows: int, wants_input: bool) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Where the output and the gradient of the input go."""
+        n_outputs, n_inputs = self._weight.shape
+        d_input = self._weight.new_empty(n_rows, n_inputs) if wants_input else None
+
+        return self._weight.new_empty(n_rows, n_outputs), d_input
+
+
+class _LinearAtWork(_Linear):
     """A layer whose gradients are taken aside, while the way back goes on."""
 
     def __init__(
         self, layer: nn.Linear, n_rows: int, library: Library, wants_input: bool, aside: Aside
     ) -> None:
-        self._weight, self._bias = layer.weight.detach(), layer.bias.detach()
-        self._matrix = self._weight.t()
-        self._d_weight, self._d_bias = gradient_of(layer.weight), gradient_of(layer.bias)
-        self._linear, self._product = library.linear, library.product
-        self._wants_input, self._aside = wants_input, aside
-        n_outputs, n_inputs = self._weight.shape
+        super().__init__(layer, library, aside)
+        self._wants_input = wants_input
         self._output = self._d_input = None
         if library.writes:
-            self._output = self._weight.new_empty(n_rows, n_outputs)
-            self._d_input = self._weight.new_empty(n_rows, n_inputs) if wants_input else None
+            self._output, self._d_input = self._places(n_rows, wants_input)
 
     def forward(self, h: torch.Tensor) -> torch.Tensor:
         self._h = h
@@ -166,20 +179,15 @@ class _Half(NamedTuple):
     outputs: slice  # rows of the gradient of the weight
 
 
-class _LargeLinearAtWork:
+class _LargeLinearAtWork(_Linear):
     """A layer whose products are large enough for a half of each to be taken aside."""
 
     def __init__(
         self, layer: nn.Linear, n_rows: int, library: Library, wants_input: bool, aside: Aside
     ) -> None:
-        self._weight, self._bias = layer.weight.detach(), layer.bias.detach()
-        self._matrix = self._weight.t()
-        self._d_weight, self._d_bias = gradient_of(layer.weight), gradient_of(layer.bias)
-        self._linear, self._product, self._aside = library.linear, library.product, aside
-        n_outputs, n_inputs = self._weight.shape
-        self._output = self._weight.new_empty(n_rows, n_outputs)
-        self._d_input = self._weight.new_empty(n_rows, n_inputs) if wants_input else None
-        row, output = n_rows // 2, n_outputs // 2
+        super().__init__(layer, library, aside)
+        self._output, self._d_input = self._places(n_rows, wants_input)
+        row, output = n_rows // 2, len(self._weight) // 2
         self._first = _Half(slice(row), slice(output))
         self._second = _Half(slice(row, None), slice(output, None))
 
