@@ -23,6 +23,7 @@ __all__ = [
     "check_numbers",
     "float_type",
     "is_dask",
+    "is_none",
     "is_frame",
     "numbers",
     "validate_numbers",
@@ -156,10 +157,10 @@ def array_of(X: Any, name: str = "X") -> Array:
     X = numbers(X, name)
     if issparse(X):
         raise TypeError(f"{name} is sparse, but dense data is required: call its toarray().")
-    if hasattr(X, "iloc") and not all(isinstance(kind, np.dtype) for kind in np.ravel(X.dtypes)):
-        array: Array = X.to_numpy(_type_of(X), na_value=np.nan)
-        return array
     dtype = _type_of(X)
+    if hasattr(X, "iloc") and not all(isinstance(kind, np.dtype) for kind in np.ravel(X.dtypes)):
+        array: Array = X.to_numpy(dtype, na_value=np.nan)
+        return array
     return np.asarray(X, np.float64 if dtype.hasobject else dtype)
 
 
@@ -213,9 +214,14 @@ def numbers(X: Any, name: str = "X") -> Any:
 
 def _with_nan(X: Array) -> Array:
     """Objects with NaN in the place of None and of pandas.NA."""
-    gaps = [x is None or type(x).__name__ == "NAType" for x in X.flat]
+    gaps = [is_none(x) for x in X.flat]
 
     return np.where(np.reshape(gaps, X.shape), np.nan, X) if any(gaps) else X
+
+
+def is_none(value: Any) -> bool:
+    """Whether a value is None or pandas.NA, which cannot be asked whether it is anything."""
+    return value is None or type(value).__name__ == "NAType"
 
 
 def is_dask(X: Any) -> bool:

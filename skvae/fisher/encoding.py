@@ -103,22 +103,24 @@ def residuals(totals: FloatArray, means: FloatArray) -> FloatArray:
         [sums of gamma | sums of gamma (x - mu) | sums of gamma (x - mu)^2], in the dtype of
         ``totals``, which ``means`` should have too. Missing values have no part in the sums.
     """
+    return _about_means(totals, means)[0]
+
+
+def _about_means(
+    totals: FloatArray, means: FloatArray
+) -> tuple[FloatArray, tuple[Any, Any, Any], FloatArray | None]:
+    """``residuals``, their three parts as views, and N where values may be missing."""
     k, d = means.shape
     out = by_moment(totals[..., : n_moments(d)])
-    *_, n = split_totals(totals, d)
-    _move_to_means(split_by_moment(out, k), means, n)
-    return out
-
-
-def _move_to_means(sums: tuple[Any, Any, Any], means: FloatArray, n: FloatArray) -> None:
-    """Write the sums about the means over those about the center, of n that have a value."""
-    _, s1, s2 = sums
+    _, s1, s2 = parts = split_by_moment(out, k)
+    s0, _, _, n = split_totals(totals, d)
     r1 = means * n
     np.subtract(s1, r1, out=r1)
     s1 += r1
     s1 *= means
     s2 -= s1
     s1[...] = r1
+    return out, parts, None if n is s0 else n
 
 
 def whiten(
@@ -145,15 +147,11 @@ def whiten(
         none: zeros.
     """
     w, mu, variances, inverse_roots = _whitening(mixture, center.tobytes(), totals.dtype)
-    k, d = mu.shape
-    gradients = by_moment(totals[..., : n_moments(d)])
-    g_w, _, g_sigma = parts = split_by_moment(gradients, k)
-    s0, _, _, n = split_totals(totals, d)
-    _move_to_means(parts, mu, n)
+    gradients, (g_w, _, g_sigma), n = _about_means(totals, mu)
     some_empty = np.count_nonzero(n_descriptors) < len(n_descriptors)
     shares = 1 / (np.where(n_descriptors == 0, 1, n_descriptors) if some_empty else n_descriptors)
     gradients *= shares[:, None]
-    counted = g_w if n is s0 else (n * shares[:, None, None]).astype(totals.dtype, copy=False)
+    counted = g_w if n is None else (n * shares[:, None, None]).astype(totals.dtype, copy=False)
     g_sigma -= variances * counted
     g_w -= w
     gradients *= inverse_roots

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.exceptions import DataConversionWarning
 
 from skvae._warnings import warn
+from skvae.data.containers import is_none
 
 __all__ = [
     "Labels",
@@ -174,8 +175,8 @@ def _with_gaps(y: Any) -> list[Any] | None:
 
 
 def _is_missing(value: Any) -> bool:
-    """Whether a label is None, NaN, NaT or pandas.NA, which is not even true to differ."""
-    return value is None or type(value).__name__ == "NAType" or bool(value != value)  # noqa: PLR0124
+    """Whether a label is None, NaN, NaT or pandas.NA."""
+    return is_none(value) or bool(value != value)  # noqa: PLR0124
 
 
 def _of_one_type(labels: list[Any]) -> np.ndarray:
