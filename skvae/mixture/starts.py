@@ -10,7 +10,7 @@ from sklearn.utils import check_array
 from skvae._typing import ArrayLike, FloatArray
 from skvae.data.blocks import RowBlocks, random_rows
 from skvae.data.repeats import order_if_repeated
-from skvae.data.weighted_blocks import WeightedSource
+from skvae.data.weighted_blocks import WeightedSource, drawn_rows
 from skvae.mixture.magnitudes import squarable
 from skvae.mixture.missing import filled, has_missing, partition_statistics
 from skvae.mixture.statistics import Statistics, hard_statistics
@@ -21,6 +21,11 @@ __all__ = ["START_METHODS", "given_start", "start"]
 # Descriptors per component that a k-means start looks at, and its least number.
 _START_ROWS_PER_COMPONENT = 200
 _START_ROWS = 20_000
+# Those among which k-means++ looks for centers, for which a few of each cluster are enough.
+_SEED_ROWS_PER_COMPONENT = 50
+_SEED_ROWS = 5000
+# Where Lloyd's algorithm leaves off, EM moves the means on.
+_N_LLOYD = 20
 # Its square, and that of its inverse, are floats.
 _FARTHEST = 1e150
 
@@ -102,7 +107,8 @@ def _check_init(
 def _kmeans(
     X: FloatArray, weights: FloatArray | None, n_components: int, rng: np.random.RandomState
 ) -> FloatArray:
-    kmeans = KMeans(n_components, n_init=1, max_iter=50, random_state=rng)
+    first = _kmeans_plusplus(X, weights, n_components, rng)
+    kmeans = KMeans(n_components, init=first, n_init=1, max_iter=_N_LLOYD)
     centers: FloatArray = kmeans.fit(X, sample_weight=weights).cluster_centers_
     return centers
 
@@ -110,8 +116,13 @@ def _kmeans(
 def _kmeans_plusplus(
     X: FloatArray, weights: FloatArray | None, n_components: int, rng: np.random.RandomState
 ) -> FloatArray:
+    size = max(_SEED_ROWS, _SEED_ROWS_PER_COMPONENT * n_components)
+    if weights is None:
+        some = random_rows(len(X), size, rng)
+    else:
+        some, weights = drawn_rows([weights], size, rng)
     centers: FloatArray
-    centers, _ = kmeans_plusplus(X, n_components, sample_weight=weights, random_state=rng)
+    centers, _ = kmeans_plusplus(X[some], n_components, sample_weight=weights, random_state=rng)
     return centers
 
 

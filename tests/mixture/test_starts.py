@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sklearn.cluster import KMeans
 
 from skvae.data.blocks import ArrayBlocks
 from skvae.data.weighted_blocks import weighted_blocks
@@ -19,6 +20,37 @@ def test_descriptors_that_are_nothing_beside_one_do_not_count():
     data = weighted_blocks(ArrayBlocks(X), weights)
     with pytest.raises(ValueError, match="n_components=2 .* only 1 of n_samples=4 have weights"):
         start(data, 4, 2, "kmeans", np.zeros(2), np.random.RandomState(0))
+
+
+def within(statistics):
+    """Sum of squared distances to the means of a partition."""
+    n, s1, s2 = np.split(statistics.totals, [1, 1 + statistics.totals.shape[1] // 2], axis=1)
+    return (s2 - s1**2 / n).sum()
+
+
+@pytest.mark.parametrize("spread", [0.6, 3.0])
+def test_start_of_many_descriptors_is_as_narrow_as_the_partition_of_scikit_learn(rng, spread):
+    means = spread * rng.normal(size=(16, 8))
+    X = means[rng.integers(0, 16, 20_000)] + rng.normal(size=(20_000, 8))
+    ours, theirs = [], []
+    for seed in range(5):
+        random_state = np.random.RandomState(seed)
+        found = start(ArrayBlocks(X), len(X), 16, "kmeans", X.mean(axis=0), random_state)
+        ours.append(within(found))
+        theirs.append(KMeans(16, n_init=1, random_state=seed).fit(X).inertia_)
+    assert np.median(ours) < 1.03 * np.median(theirs)
+
+
+@pytest.mark.parametrize("method", ["kmeans", "k-means++"])
+def test_among_many_descriptors_too_a_weight_of_two_is_the_descriptor_twice(rng, method):
+    X, weights = rng.normal(size=(6000, 2)), rng.integers(0, 3, 6000).astype(float)
+    twice = X.repeat(weights.astype(int), axis=0)
+    sources = [weighted_blocks(ArrayBlocks(X), weights), ArrayBlocks(twice)]
+    first, second = (
+        start(data, len(twice), 5, method, np.zeros(2), np.random.RandomState(0))
+        for data in sources
+    )
+    assert np.array_equal(first.totals, second.totals)
 
 
 def partition(X, method="kmeans", k=3):
