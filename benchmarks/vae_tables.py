@@ -5,7 +5,8 @@
 computed twice. ``--show`` prints the areas under the ROC curve (of one class against the rest where
 there are three), mean ranks, and for each table and classifier a t-test against the VAE whose
 variance is corrected for folds that share training rows (Nadeau and Bengio, 2003), with Holm's
-correction over all of them. FAMD is that of the package ``prince`` (0.23).
+correction over all of them. ``--others`` shows twelve more tables instead, without tests. FAMD is
+that of the package ``prince`` (0.23).
 
 All methods have the same settings on all tables. Embeddings have 16 dimensions, or as many as the
 columns have degrees of freedom.
@@ -17,7 +18,7 @@ import warnings
 
 import numpy as np
 import records
-from mixed_tables import TABLES, read_table
+from mixed_tables import OTHER_TABLES, TABLES, read_table
 from scipy import stats
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -26,6 +27,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from tables import show
 
 from skvae import recipes
 from skvae.comparison.findings import holm
@@ -119,12 +121,18 @@ def corrected_t_test(differences):
     return float(2 * stats.t.sf(abs(d.mean()) / np.sqrt(variance), len(d) - 1))
 
 
-def show(measure):
+def folds_of(measure):
+    """The measure of each fold, by table, classifier and method."""
     kept = {}
     for r in records.read(NAME):
         for classifier in CLASSIFIERS:
             key = r["table"], classifier, r["method"]
             kept.setdefault(key, {})[r["fold"]] = r[classifier][measure]
+    return kept
+
+
+def show_five(measure):
+    kept = folds_of(measure)
     tables = [name for name in TABLES if (name, "linear", "vae") in kept]
     means = {key: np.mean(list(folds.values())) for key, folds in kept.items()}
     pairs = [(t, c, m) for t in tables for c in CLASSIFIERS for m in METHODS if m != "vae"]
@@ -153,22 +161,49 @@ def show(measure):
             print(f"| {classifier} | {method} | {' | '.join(cells)} | {rank:.1f} | {good} |")
     print("\n*: differs from vae (p < 0.05, corrected); as good: tables on which vae is not below")
     for method in METHODS:
-        seconds = [r["seconds"] for r in records.read(NAME) if r["method"] == method]
+        seconds = [
+            r["seconds"]
+            for r in records.read(NAME)
+            if r["method"] == method and r["table"] in tables
+        ]
         if seconds:
             print(f"{method}: {np.mean(seconds):.1f} s a fold")
 
 
+def show_others(measure):
+    """Means of the reductions on the other tables, and on how many the VAE is not below each."""
+    means = {key: np.mean(list(folds.values())) for key, folds in folds_of(measure).items()}
+    tables = [name for name in OTHER_TABLES if (name, "linear", "vae") in means]
+    columns = [(c, m) for c in ("linear", "knn") for m in ("vae", "pca", "famd")]
+    of_tables = [[name, *(f"{100 * means[name, c, m]:.1f}" for c, m in columns)] for name in tables]
+    n_good = [
+        "" if m == "vae" else sum(means[t, c, "vae"] >= means[t, c, m] for t in tables)
+        for c, m in columns
+    ]
+    gains = [
+        ""
+        if m == "vae"
+        else f"{100 * np.median([means[t, c, 'vae'] - means[t, c, m] for t in tables]):+.2f}"
+        for c, m in columns
+    ]
+    last = [["vae not below", *n_good], ["median gain of vae", *gains]]
+    show(["table", *(f"{c}, {m}" for c, m in columns)], of_tables + last)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tables", nargs="*", choices=[*TABLES, []])
+    parser.add_argument("tables", nargs="*", choices=[*TABLES, *OTHER_TABLES, []])
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--show", choices=["auc", "accuracy"])
+    parser.add_argument(
+        "--others", action="store_true", help="show the other tables instead of the five"
+    )
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     for name in arguments.tables:
         run(name, arguments.methods)
     if arguments.show:
-        show(arguments.show)
+        (show_others if arguments.others else show_five)(arguments.show)
 
 
 if __name__ == "__main__":
