@@ -7,7 +7,14 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from skvae import recipes
-from skvae.table_recipes import MAX_CATEGORIES, TABLE_FEATURE_TEXTS, TABLE_FEATURES, kinds_of
+from skvae.table_recipes import (
+    MAX_CATEGORIES,
+    TABLE_FEATURE_TEXTS,
+    TABLE_FEATURES,
+    kinds_of,
+    marked_columns,
+    with_none,
+)
 
 
 @pytest.fixture
@@ -74,6 +81,39 @@ def test_numbers_are_what_has_a_numeric_type(table):
     table = table.astype({"visits": "category"})
 
     assert kinds_of(table) == (["age"], ["city", "member", "visits"])
+
+
+def test_times_and_durations_are_no_numbers(table):
+    table = table.assign(when=pd.Timestamp("2026-01-01"), since=pd.Timedelta(1, "h"))
+
+    assert kinds_of(table)[1] == ["city", "member", "when", "since"]
+
+
+def marked(table):
+    """The same table with pandas' own marks of missing values among text."""
+    categories = table.city.astype("string").astype("category")
+    held = table.city.astype(object).where(table.city.notna(), pd.NaT)
+    return table.assign(city=table.city.astype("string"), b=categories, c=held)
+
+
+def test_none_stands_for_marks_that_an_encoder_does_not_take(table):
+    given = marked(table)
+    assert marked_columns(given) == ["city", "b", "c"]
+    numbers = table[["age", "member"]].convert_dtypes()
+    assert marked_columns(numbers.assign(age=numbers.age.astype("category"))) == []
+    plain = with_none(given)
+    for name in marked_columns(given):
+        assert plain[name].tolist() == [None if pd.isna(city) else city for city in table.city]
+    pd.testing.assert_frame_equal(plain[["age", "member"]], table[["age", "member"]])
+    assert given.city.dtype == "string"
+
+
+@pytest.mark.parametrize("name", ["raw", "pca", "raw+vae"])
+def test_marks_that_an_encoder_does_not_take_are_named(name, table):
+    with pytest.raises(ValueError, match=r"Column 'city' of table has pandas.NA .*astype\({'city'"):
+        recipes.make_for_table(name, marked(table))
+    assert isinstance(recipes.make_for_table("vae", marked(table)), Pipeline)
+    assert isinstance(recipes.make_for_table(name, with_none(marked(table))), Pipeline)
 
 
 def test_two_numbers_are_a_category_to_a_vae(table):

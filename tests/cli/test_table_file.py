@@ -67,6 +67,17 @@ def test_a_parquet_file_is_read(name, tmp_path):
     assert "read_parquet" in call
 
 
+def test_missing_text_of_a_parquet_file_is_none(tmp_path):
+    pytest.importorskip("pyarrow")
+    path = str(tmp_path / "table.parquet")
+    _TABLE.astype({"town, old": "string", "age": "Float64"}).to_parquet(path)
+    X, _, call = read_table(path, "Survived")
+
+    assert X["town, old"].tolist() == ["Bonn", "Rome", None, "Bonn"]
+    assert X.age.dtype == "Float64"
+    pd.testing.assert_frame_equal(eval(call, {"pd": pd})[X.columns], X)
+
+
 def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path):
     path = tmp_path / "table.csv"
     path.write_bytes("\ufeffa,y\n1,u\n2,v\n".encode())
