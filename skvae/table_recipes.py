@@ -136,10 +136,10 @@ def marked_columns(table: Any) -> list[Any]:
 
 
 def _is_marked(column: Any) -> bool:
-    kind = getattr(column.dtype, "categories", column).dtype.kind
-    marks = column[column.isna()].astype(object)
+    missing, values = column.isna(), column.astype(object)
+    is_marked = not all(mark is None or isinstance(mark, float) for mark in values[missing])
 
-    return kind in "OU" and not all(mark is None or isinstance(mark, float) for mark in marks)
+    return is_marked and any(isinstance(value, str) for value in values[~missing])
 
 
 def with_none(table: Any) -> Any:
