@@ -144,7 +144,9 @@ def _read(path: str) -> tuple[Any, str]:
         if isinstance(error, UnicodeDecodeError):
             reason = "it is not in UTF-8. Save it in that encoding"
         raise ValueError(f"--data {path} is no {kind} that pandas can read: {reason}") from error
-    frame.columns = [str(name) for name in frame.columns]
+    columns = [str(name) for name in frame.columns]
+    if columns != list(frame.columns):
+        frame, call = frame.set_axis(columns, axis=1), f"{call}.set_axis({columns}, axis=1)"
     if not len(frame):
         raise ValueError(f"--data {path} has no rows.")
     _check_unique(names, path)
