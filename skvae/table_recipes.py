@@ -91,13 +91,31 @@ def check_frame(table: Any, name: str = "table") -> None:
     Raises
     ------
     ValueError
-        If it is no DataFrame of pandas.
+        If it is no DataFrame of pandas, is empty, or has columns that scikit-learn cannot tell
+        apart by their names, or whose values are none.
     """
     if not hasattr(table, "iloc") or not hasattr(table, "select_dtypes"):
         raise ValueError(
             f"{name} must be a DataFrame of pandas, got {type(table).__name__}: call its "
             "to_pandas(), or name the columns by pandas.DataFrame(X, columns=...)."
         )
+    if not table.size:
+        raise ValueError(f"{name} has the shape {table.shape}: there is no value in it.")
+    if not table.columns.is_unique:
+        twice = table.columns[table.columns.duplicated()][0]
+        raise ValueError(f"{name} has more than one column of the name {twice!r}: rename them.")
+    for place, column in enumerate(table.columns):
+        if not isinstance(column, str) and column != place:
+            raise ValueError(
+                f"{name} has a column of the name {column!r}, which is no text, and would be taken "
+                f"for a place: pass {name}.rename(columns=str), or one with names of text."
+            )
+        try:
+            table[column].nunique()
+        except TypeError as error:
+            raise ValueError(
+                f"Column {column!r} of {name} holds lists or structures, no values: leave it out."
+            ) from error
 
 
 def kinds_of(table: Any) -> tuple[list[str], list[str]]:

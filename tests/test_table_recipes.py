@@ -131,6 +131,30 @@ def test_an_unknown_feature_is_an_error_with_the_known_ones(table):
         recipes.make_for_table("fv", table)
 
 
-def test_what_is_no_frame_of_pandas_is_named(table):
-    with pytest.raises(ValueError, match="table must be a DataFrame of pandas, got dict"):
-        recipes.make_for_table("raw", dict(table))
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (dict, "table must be a DataFrame of pandas, got dict"),
+        (lambda table: table[:0], r"table has the shape \(0, 4\): there is no value"),
+        (lambda table: table[[]], r"table has the shape \(60, 0\): there is no"),
+        (
+            lambda table: table.set_axis(list("abca"), axis=1),
+            "more than one column of the name 'a'",
+        ),
+        (
+            lambda table: table.set_axis([1, 0, 2, 3], axis=1),
+            "column of the name 1, which is no",
+        ),
+        (lambda table: table.assign(age=[[1]] * 60), "Column 'age' of table holds lists or"),
+    ],
+)
+def test_what_is_no_table_for_recipes_is_named(change, message, table):
+    with pytest.raises(ValueError, match=message):
+        recipes.make_for_table("raw", change(table))
+
+
+def test_names_may_be_the_places_of_columns(table):
+    numbered = table.set_axis(range(4), axis=1)
+    F, same = (recipes.make_for_table("raw", t).fit_transform(t) for t in (numbered, table))
+
+    assert np.array_equal(F, same)

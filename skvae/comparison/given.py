@@ -108,6 +108,6 @@ def check_folds(y: np.ndarray, cv: int) -> None:
 def _checked(X: Any, name: str, table: bool) -> Any:
     if not table:
         return check_array(numbers(X, name), dtype=[np.float32, np.float64], input_name=name)
-    check_frame(X, f"With dataset='table', {name}")
+    check_frame(X, name)
 
     return with_none(X.reset_index(drop=True))

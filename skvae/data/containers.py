@@ -246,7 +246,7 @@ def check_computed(X: Any, name: str) -> None:
         Of the argument, for errors.
     """
     is_lazy = hasattr(X, "collect") and not hasattr(X, "shape")
-    if is_lazy or is_dask(X) and hasattr(X, "dtypes"):
+    if is_lazy or (hasattr(X, "dtypes") and is_dask(X)):
         way = "collect()" if is_lazy else "compute()"
         raise TypeError(f"{name} is still to be computed: call its {way}.")
 
