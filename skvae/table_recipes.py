@@ -23,6 +23,8 @@ __all__ = [
     "encoded_columns",
     "kinds_of",
     "make_for_table",
+    "marked_columns",
+    "with_none",
 ]
 
 # Passed on to what draws.
@@ -89,13 +91,31 @@ def check_frame(table: Any, name: str = "table") -> None:
     Raises
     ------
     ValueError
-        If it is no DataFrame of pandas.
+        If it is no DataFrame of pandas, is empty, or has columns that scikit-learn cannot tell
+        apart by their names, or whose values are none.
     """
     if not hasattr(table, "iloc") or not hasattr(table, "select_dtypes"):
         raise ValueError(
             f"{name} must be a DataFrame of pandas, got {type(table).__name__}: call its "
             "to_pandas(), or name the columns by pandas.DataFrame(X, columns=...)."
         )
+    if not table.size:
+        raise ValueError(f"{name} has the shape {table.shape}: there is no value in it.")
+    if not table.columns.is_unique:
+        twice = table.columns[table.columns.duplicated()][0]
+        raise ValueError(f"{name} has more than one column of the name {twice!r}: rename them.")
+    for place, column in enumerate(table.columns):
+        if not isinstance(column, str) and column != place:
+            raise ValueError(
+                f"{name} has a column of the name {column!r}, which is no text, and would be taken "
+                f"for a place: pass {name}.rename(columns=str), or one with names of text."
+            )
+        try:
+            table[column].nunique()
+        except TypeError as error:
+            raise ValueError(
+                f"Column {column!r} of {name} holds lists or structures, no values: leave it out."
+            ) from error
 
 
 def kinds_of(table: Any) -> tuple[list[str], list[str]]:
@@ -104,16 +124,60 @@ def kinds_of(table: Any) -> tuple[list[str], list[str]]:
     Parameters
     ----------
     table : DataFrame of pandas
-        Numbers have a numeric dtype; all else is categories: text, bools, categorical dtypes.
+        Numbers have a numeric dtype; all else is categories: text, bools, categorical dtypes,
+        times and durations.
 
     Returns
     -------
     numbers, categories : list of str
         Names of columns, in their order.
     """
-    numbers = list(table.select_dtypes("number").columns)
+    numbers = list(table.select_dtypes("number", exclude="timedelta").columns)
 
     return numbers, [name for name in table.columns if name not in numbers]
+
+
+def marked_columns(table: Any) -> list[Any]:
+    """Columns of text in which NA or NaT of pandas stands for a missing value.
+
+    scikit-learn's ``OneHotEncoder`` takes None and NaN for that alone.
+
+    Parameters
+    ----------
+    table : DataFrame of pandas
+
+    Returns
+    -------
+    names : list
+    """
+    return [name for name in kinds_of(table)[1] if _is_marked(table[name])]
+
+
+def _is_marked(column: Any) -> bool:
+    missing, values = column.isna(), column.astype(object)
+    is_marked = not all(mark is None or isinstance(mark, float) for mark in values[missing])
+
+    return is_marked and any(isinstance(value, str) for value in values[~missing])
+
+
+def with_none(table: Any) -> Any:
+    """A table in which None stands for the missing values of :func:`marked_columns`.
+
+    Parameters
+    ----------
+    table : DataFrame of pandas
+
+    Returns
+    -------
+    table : DataFrame
+        These columns hold objects; the others are as they were.
+    """
+    plain = table.copy(deep=False)
+    for name in marked_columns(table):
+        column = table[name].astype(object)
+        plain[name] = column.where(column.notna(), None)
+
+    return plain
 
 
 def make_for_table(name: str, table: Any, *, random_state: Seed = None) -> Pipeline:
@@ -143,7 +207,8 @@ def make_for_table(name: str, table: Any, *, random_state: Seed = None) -> Pipel
     Raises
     ------
     ValueError
-        If the name is unknown, or the table is no DataFrame of pandas.
+        If the name is unknown, the table is no DataFrame of pandas, or columns are to be encoded
+        and one of text has missing values that scikit-learn's encoder does not take.
 
     Examples
     --------
@@ -157,6 +222,12 @@ def make_for_table(name: str, table: Any, *, random_state: Seed = None) -> Pipel
         known = ", ".join(TABLE_FEATURES)
         raise ValueError(f"Feature {name!r} is unknown for tables: choose from {known}.")
     check_frame(table)
+    if name in _ENCODED and (marked := marked_columns(table)):
+        raise ValueError(
+            f"Column {marked[0]!r} of table has pandas.NA or NaT among text, which OneHotEncoder "
+            "does not take. Put None in its place, here, in fit and in transform: table.astype({"
+            f"{marked[0]!r}: object}}).replace({{pandas.NA: None, pandas.NaT: None}})."
+        )
     numbers, categories = kinds_of(table)
     columns = _Columns(
         numbers, categories, two_valued=[c for c in numbers if table[c].nunique() <= 2]
@@ -220,6 +291,7 @@ TABLE_FEATURES: dict[str, Callable[[_Columns, int, Seed], Pipeline]] = {
     "raw+vae": _raw_and_vae,
     "vae_prior": _vae_prior,
 }
+_ENCODED = ("raw", "pca", "raw+vae")  # by OneHotEncoder
 TABLE_FEATURE_TEXTS = {
     "raw": "numbers standardised, categories one-hot, holes filled",
     "pca": f"at most {_MAX_COMPONENTS} principal components of raw",

@@ -7,7 +7,14 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from skvae import recipes
-from skvae.table_recipes import MAX_CATEGORIES, TABLE_FEATURE_TEXTS, TABLE_FEATURES, kinds_of
+from skvae.table_recipes import (
+    MAX_CATEGORIES,
+    TABLE_FEATURE_TEXTS,
+    TABLE_FEATURES,
+    kinds_of,
+    marked_columns,
+    with_none,
+)
 
 
 @pytest.fixture
@@ -76,6 +83,39 @@ def test_numbers_are_what_has_a_numeric_type(table):
     assert kinds_of(table) == (["age"], ["city", "member", "visits"])
 
 
+def test_times_and_durations_are_no_numbers(table):
+    table = table.assign(when=pd.Timestamp("2026-01-01"), since=pd.Timedelta(1, "h"))
+
+    assert kinds_of(table)[1] == ["city", "member", "when", "since"]
+
+
+def marked(table):
+    """The same table with pandas' own marks of missing values among text."""
+    categories = table.city.astype("string").astype("category")
+    held = table.city.astype(object).where(table.city.notna(), pd.NaT)
+    return table.assign(city=table.city.astype("string"), b=categories, c=held)
+
+
+def test_none_stands_for_marks_that_an_encoder_does_not_take(table):
+    given = marked(table)
+    assert marked_columns(given) == ["city", "b", "c"]
+    numbers = table[["age", "member"]].convert_dtypes()
+    assert marked_columns(numbers.assign(age=numbers.age.astype("category"))) == []
+    plain = with_none(given)
+    for name in marked_columns(given):
+        assert plain[name].tolist() == [None if pd.isna(city) else city for city in table.city]
+    pd.testing.assert_frame_equal(plain[["age", "member"]], table[["age", "member"]])
+    assert given.city.dtype == "string"
+
+
+@pytest.mark.parametrize("name", ["raw", "pca", "raw+vae"])
+def test_marks_that_an_encoder_does_not_take_are_named(name, table):
+    with pytest.raises(ValueError, match=r"Column 'city' of table has pandas.NA .*astype\({'city'"):
+        recipes.make_for_table(name, marked(table))
+    assert isinstance(recipes.make_for_table("vae", marked(table)), Pipeline)
+    assert isinstance(recipes.make_for_table(name, with_none(marked(table))), Pipeline)
+
+
 def test_two_numbers_are_a_category_to_a_vae(table):
     table = table.assign(married=np.arange(60.0) % 2)
     (_, _, numbers), (_, _, categories) = (
@@ -91,6 +131,30 @@ def test_an_unknown_feature_is_an_error_with_the_known_ones(table):
         recipes.make_for_table("fv", table)
 
 
-def test_what_is_no_frame_of_pandas_is_named(table):
-    with pytest.raises(ValueError, match="table must be a DataFrame of pandas, got dict"):
-        recipes.make_for_table("raw", dict(table))
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (dict, "table must be a DataFrame of pandas, got dict"),
+        (lambda table: table[:0], r"table has the shape \(0, 4\): there is no value"),
+        (lambda table: table[[]], r"table has the shape \(60, 0\): there is no"),
+        (
+            lambda table: table.set_axis(list("abca"), axis=1),
+            "more than one column of the name 'a'",
+        ),
+        (
+            lambda table: table.set_axis([1, 0, 2, 3], axis=1),
+            "column of the name 1, which is no",
+        ),
+        (lambda table: table.assign(age=[[1]] * 60), "Column 'age' of table holds lists or"),
+    ],
+)
+def test_what_is_no_table_for_recipes_is_named(change, message, table):
+    with pytest.raises(ValueError, match=message):
+        recipes.make_for_table("raw", change(table))
+
+
+def test_names_may_be_the_places_of_columns(table):
+    numbered = table.set_axis(range(4), axis=1)
+    F, same = (recipes.make_for_table("raw", t).fit_transform(t) for t in (numbered, table))
+
+    assert np.array_equal(F, same)

@@ -13,6 +13,7 @@ import numpy as np
 
 from skvae._warnings import warn
 from skvae.data.tables import kind_of
+from skvae.table_recipes import marked_columns, with_none
 
 __all__ = ["Table", "add_table_options", "read_table"]
 
@@ -143,7 +144,9 @@ def _read(path: str) -> tuple[Any, str]:
         if isinstance(error, UnicodeDecodeError):
             reason = "it is not in UTF-8. Save it in that encoding"
         raise ValueError(f"--data {path} is no {kind} that pandas can read: {reason}") from error
-    frame.columns = [str(name) for name in frame.columns]
+    columns = [str(name) for name in frame.columns]
+    if columns != list(frame.columns):
+        frame, call = frame.set_axis(columns, axis=1), f"{call}.set_axis({columns}, axis=1)"
     if not len(frame):
         raise ValueError(f"--data {path} has no rows.")
     _check_unique(names, path)
@@ -156,8 +159,11 @@ def _read_parquet(path: str) -> tuple[Any, str, list[str]]:
     frame, call = _pandas().read_parquet(path), f"pd.read_parquet({path!r})"
     if any(name is not None for name in frame.index.names):
         frame, call = frame.reset_index(), f"{call}.reset_index()"
+    if marked := marked_columns(frame):
+        columns, none = dict.fromkeys(marked, "object"), "{pd.NA: None, pd.NaT: None}"
+        call += f".astype({columns}).replace(dict.fromkeys({marked}, {none}))"
 
-    return frame, call, list(map(str, frame.columns))
+    return with_none(frame), call, list(map(str, frame.columns))
 
 
 def _read_csv(path: str) -> tuple[Any, str, list[str]]:

@@ -8,7 +8,7 @@ from sklearn.utils import check_array, check_consistent_length
 from skvae._typing import ArrayLike
 from skvae.comparison.labels import check_labels
 from skvae.data.containers import numbers
-from skvae.table_recipes import check_frame
+from skvae.table_recipes import check_frame, with_none
 
 __all__ = ["check_folds", "check_test", "check_training"]
 
@@ -108,6 +108,6 @@ def check_folds(y: np.ndarray, cv: int) -> None:
 def _checked(X: Any, name: str, table: bool) -> Any:
     if not table:
         return check_array(numbers(X, name), dtype=[np.float32, np.float64], input_name=name)
-    check_frame(X, f"With dataset='table', {name}")
+    check_frame(X, name)
 
-    return X.reset_index(drop=True)
+    return with_none(X.reset_index(drop=True))

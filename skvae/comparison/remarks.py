@@ -67,6 +67,6 @@ def _counted(names: list[str], noun: str) -> str:
 
 
 def _named(names: list[str]) -> str:
-    shown = ", ".join(names[:_N_NAMES])
+    shown = ", ".join(map(str, names[:_N_NAMES]))
 
     return f"{shown} and {len(names) - _N_NAMES} more" if len(names) > _N_NAMES else shown

@@ -8,7 +8,7 @@ from joblib import effective_n_jobs
 
 from skvae._sklearn import Interval
 
-__all__ = ["N_JOBS", "check_memory", "n_workers"]
+__all__ = ["N_JOBS", "check_count", "check_memory", "n_workers"]
 
 _MOST_WORKERS = 1024
 
@@ -49,6 +49,27 @@ def n_workers(n_jobs: int | None) -> int:
             "negative: -1 is all cores."
         )
     return int(effective_n_jobs(n_jobs))
+
+
+def check_count(number: Any, name: str, least: int = 1) -> None:
+    """Refuse what is no number of things to make.
+
+    Parameters
+    ----------
+    number : object
+    name : str
+        Of the argument.
+    least : int, default=1
+        The smallest one.
+
+    Raises
+    ------
+    ValueError
+        If it is no integer, or too small.
+    """
+    if not isinstance(number, Integral) or isinstance(number, bool) or number < least:
+        wanted = "a positive integer" if least == 1 else f"an integer of at least {least}"
+        raise ValueError(f"{name}={number!r} must be {wanted}.")
 
 
 def check_memory(n_bytes: float, what: str) -> None:

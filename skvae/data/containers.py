@@ -19,12 +19,14 @@ from skvae.data.places import placed
 __all__ = [
     "MISSING_ALLOWED",
     "array_of",
+    "check_computed",
     "check_names",
     "check_numbers",
     "float_type",
     "is_dask",
     "is_none",
     "is_frame",
+    "is_text",
     "numbers",
     "validate_numbers",
 ]
@@ -182,7 +184,8 @@ def numbers(X: Any, name: str = "X") -> Any:
     Raises
     ------
     TypeError
-        If a tensor requires gradients, is sparse or nested, or X is no container.
+        If a tensor requires gradients, is sparse or nested, a frame is still to be computed, or X
+        is no container.
     ValueError
         If values are masked, or are no numbers but dates, durations, text, records or categories,
         or two columns have one name.
@@ -198,17 +201,21 @@ def numbers(X: Any, name: str = "X") -> Any:
      ...
     ValueError: X has masked values (1 of 2), which would be read as if they were not: leave ...
     """
+    check_computed(X, name)
     X = _array_of_sequence(X, name) if isinstance(X, (list, tuple)) else _plain(X, name)
     if is_frame(X):
         return _checked_frame(X, name)
     X = X if hasattr(X, "shape") else np.asarray(X)
     kind = getattr(getattr(X, "dtype", None), "kind", None)
+    if kind in ("U", "S"):
+        _check_text(X, name)
     if kind in _NOT_NUMBERS:
         what, advice = _NOT_NUMBERS[kind]
         example = f" such as {X.flat[0]!s}" if X.size else ""
         raise ValueError(f"{name} holds {what}{example}, no numbers: {advice}.")
     if kind in ("O", None):
-        _check_objects(X if kind else np.asarray(X[:1]), name)
+        some = X if kind else np.asarray(X[:1])
+        _check_objects(np.asarray(X) if some.dtype == object else some, name)
     return _with_nan(X) if kind == "O" and isinstance(X, np.ndarray) else X
 
 
@@ -227,6 +234,21 @@ def is_none(value: Any) -> bool:
 def is_dask(X: Any) -> bool:
     """Whether X is a collection of dask, which whoever made one has imported."""
     return "dask" in sys.modules and sys.modules["dask"].is_dask_collection(X)
+
+
+def check_computed(X: Any, name: str) -> None:
+    """Raise a TypeError for a frame of dask or a lazy one of polars.
+
+    Parameters
+    ----------
+    X : object
+    name : str
+        Of the argument, for errors.
+    """
+    is_lazy = hasattr(X, "collect") and not hasattr(X, "shape")
+    if is_lazy or (hasattr(X, "dtypes") and is_dask(X)):
+        way = "collect()" if is_lazy else "compute()"
+        raise TypeError(f"{name} is still to be computed: call its {way}.")
 
 
 def is_frame(X: object) -> bool:
@@ -294,6 +316,34 @@ def _check_objects(X: Any, name: str) -> None:
             f"{name} holds arrays in its cells, where numbers are needed: rows of equal length "
             f"become an array by numpy.stack(list({name}))."
         )
+    _check_text(X, name)
+
+
+def _check_text(X: Array, name: str) -> None:
+    """Raise an error for text that numpy does not read as a number."""
+    for place, value in enumerate(X.flat):
+        if is_text(value):
+            where = f" in column {place % X.shape[1]}" if X.ndim == 2 else ""
+            what = "bytes" if isinstance(value, bytes) else "text"
+            raise ValueError(f"{name} holds {what} such as {value!s}{where}, no numbers: {_READ}.")
+
+
+def is_text(value: Any) -> bool:
+    """Whether a value is text that does not stand for a number, as numpy reads those.
+
+    Examples
+    --------
+    >>> from skvae.data.containers import is_text
+    >>> [is_text(value) for value in ("a", "1.5", 1.5, None)]
+    [True, False, False, False]
+    """
+    if not isinstance(value, str | bytes):
+        return False
+    try:
+        float(value)
+    except ValueError:
+        return True
+    return False
 
 
 def check_names(names: Sequence[Any], name: str) -> None:
@@ -312,14 +362,17 @@ def check_names(names: Sequence[Any], name: str) -> None:
 
 
 def _checked_frame(X: Any, name: str) -> Any:
-    check_names(list(getattr(X, "columns", ())), name)
-    for column, kind in zip(getattr(X, "columns", ()), np.ravel(X.dtypes), strict=False):
-        if not _is_numeric(kind):
+    names = list(getattr(X, "columns", ()))
+    check_names(names, name)
+    for place, (column, kind) in enumerate(zip(names, np.ravel(X.dtypes), strict=False)):
+        values = X.iloc[:, place] if kind == np.dtype(object) else ()
+        text = next((f"text such as {value!r}" for value in values if is_text(value)), None)
+        if text or not _is_numeric(kind):
             raise ValueError(
-                f"Column {column!r} of {name} holds {kind}, no numbers: leave it out, or encode it "
-                "by numbers (categories by sklearn.preprocessing.OneHotEncoder)."
+                f"Column {column!r} of {name} holds {text or kind}, no numbers: leave it out, or "
+                "encode it by numbers (categories by sklearn.preprocessing.OneHotEncoder)."
             )
-    _check_objects(np.asarray(X[:1]), name)
+    _check_objects(np.asarray(X if len(X.shape) == 1 else X[:1]), name)
     # scikit-learn takes a sparse frame for a sparse matrix, whose other values are all zero.
     if any(getattr(kind, "fill_value", 0) != 0 for kind in np.ravel(X.dtypes)):
         return X.sparse.to_dense()

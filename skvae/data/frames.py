@@ -1,15 +1,18 @@
 """Data frames of pandas and polars: columns by their places, their types, and frames of those."""
 
+import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils import check_array
 
 from skvae._typing import Array
-from skvae.data.containers import array_of, is_frame
+from skvae.data.containers import array_of, check_computed, is_frame
+from skvae.data.iterables import yields_blocks
 from skvae.data.tables import (
     check_table,
     column_names,
@@ -25,7 +28,7 @@ __all__ = [
     "checked_table",
     "column_at",
     "is_data_frame",
-    "names_or_places",
+    "named_columns",
     "rows_at",
     "series_categories",
     "with_values_of",
@@ -39,6 +42,14 @@ def is_data_frame(X: Any) -> bool:
 
 def checked_table(X: Any) -> Any:
     """A data frame or a two-dimensional array of any values, with rows and columns."""
+    check_computed(X, "X")
+    is_sparse = issparse(X)
+    if is_sparse or yields_blocks(X, "VAETransformer", "Stack its blocks."):
+        problem = "is sparse: call its toarray()" if is_sparse else "comes in blocks: stack them"
+        raise TypeError(
+            "Blocks of columns, categories and conditions= need X as a data frame or an array in "
+            f"one piece, but it {problem}."
+        )
     if not is_data_frame(X):
         if isinstance(X, np.ma.MaskedArray) or hasattr(X, "requires_grad"):
             X = array_of(X, "X")
@@ -53,9 +64,12 @@ def checked_table(X: Any) -> Any:
     return X
 
 
-def names_or_places(X: Any) -> list[Any]:
-    """Names of the columns of a data frame; of an array, which has none, their places."""
-    return column_names(X) if is_data_frame(X) else list(range(X.shape[1]))
+def named_columns(X: Any) -> tuple[Any, list[Any]]:
+    """A checked table, and the names of its columns; of an array, which has none, their places."""
+    table = checked_table(X)
+    names = column_names(X) if is_named_table(X) else list(range(table.shape[1]))
+
+    return table, names
 
 
 def column_at(X: Any, place: int) -> Any:
@@ -99,6 +113,8 @@ class ColumnType:
         Whether they are ordered, in pandas.
     arrow : bytes or None, default=None
         A type of arrow's in pandas, whose name does not say all: a schema of it.
+    fill_value : scalar, default=None
+        What a sparse column of pandas does not store; ``dtype`` is that of its values.
     """
 
     dtype: str
@@ -106,6 +122,7 @@ class ColumnType:
     of_categories: str | None = None
     ordered: bool = False
     arrow: bytes | None = None
+    fill_value: Any = None
 
     @classmethod
     def of(cls, column: Any) -> "ColumnType":
@@ -113,6 +130,10 @@ class ColumnType:
         dtype = column.dtype
         if hasattr(dtype, "pyarrow_dtype"):
             return cls(str(dtype), arrow=_bytes_of_arrow(dtype.pyarrow_dtype))
+        if hasattr(dtype, "fill_value"):
+            return cls(str(dtype.subtype), fill_value=np.asarray(dtype.fill_value).item())
+        if str(dtype) == "string":
+            return cls(f"string[{dtype.storage}]")
         if not hasattr(dtype, "categories") or str(dtype) == "Categorical":
             return cls(str(dtype))
         of_categories = getattr(dtype.categories, "dtype", None)
@@ -263,12 +284,26 @@ def _of_polars(kind: FrameType, columns: list[Any]) -> Any:
 
     made = []
     for name, of_column, values in zip(kind.names, kind.types, columns, strict=True):
-        dtype: Any = getattr(pl, of_column.dtype.split("(")[0])
-        dtype = dtype if of_column.categories is None else pl.Enum(of_column.categories)
+        dtype = pl.Enum(of_column.categories or ())
+        if of_column.categories is None:
+            dtype = _type_of_polars(of_column.dtype)
         listed = values if isinstance(values, np.ndarray) and values.dtype != object else [*values]
         made.append(pl.Series(name, listed, strict=False).cast(dtype))
 
     return pl.DataFrame(made)
+
+
+def _type_of_polars(written: str) -> Any:
+    """A type as it is written: ``Int8``, ``Decimal(precision=10, scale=2)``."""
+    import polars as pl
+
+    expression = ast.parse(written, mode="eval").body
+    if not isinstance(expression, ast.Call):
+        return getattr(pl, written)
+    name, _, _ = written.partition("(")
+    options = {k.arg: ast.literal_eval(k.value) for k in expression.keywords if k.arg}
+
+    return getattr(pl, name)(**options)
 
 
 def _of_pandas(kind: FrameType, columns: list[Any], index: Any) -> Any:
@@ -282,6 +317,8 @@ def _of_pandas(kind: FrameType, columns: list[Any], index: Any) -> Any:
                 of_column.categories, dtype=of_column.of_categories, tupleize_cols=False
             )
             dtype = pd.CategoricalDtype(categories, of_column.ordered)
+        if of_column.fill_value is not None:
+            dtype = pd.SparseDtype(np.dtype(dtype), of_column.fill_value)
         if of_column.arrow is not None:
             values, dtype = _values_of_arrow(of_column.arrow, values), None
         made[place] = pd.Series(values, dtype=dtype, index=index)

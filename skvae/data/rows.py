@@ -8,12 +8,20 @@ from scipy.sparse import issparse
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import validate_data
 
-from skvae.data.containers import MISSING_ALLOWED, float_type, numbers, validate_numbers
+from skvae.data.containers import (
+    MISSING_ALLOWED,
+    check_computed,
+    check_names,
+    float_type,
+    numbers,
+    validate_numbers,
+)
 from skvae.data.iterables import BlockPasses, IteratedRows, Recut, yields_blocks
 from skvae.data.maps import MappedRows, memory_map_of, row_blocks
 from skvae.data.places import placed
 from skvae.data.row_facts import FactsReading, RowFacts
 from skvae.data.sparse import SparseRows, check_finite
+from skvae.data.tables import column_names, is_named_table
 
 __all__ = [
     "ArrayRows",
@@ -245,11 +253,14 @@ def _looked_at(rows: AnyRows, look: Look | None) -> AnyRows:
 
 
 def _validate_table(estimator: Any, X: Any, reset: bool, to_matrix: ToMatrix) -> np.ndarray:
+    check_computed(X, "X")
     if (n_dims := len(np.shape(X))) != 2:
         raise ValueError(
             f"Expected 2D array, got {n_dims}D array instead: X must be a table with the "
             "columns of fit."
         )
+    if is_named_table(X):
+        check_names(column_names(X), "X")
     validate_data(estimator, X, skip_check_array=True, reset=reset)
 
     return to_matrix(X)

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from skvae._typing import Array, FloatArray, IntArray
-from skvae.data.containers import check_names, is_dask
+from skvae.data.containers import check_computed, check_names
 
 __all__ = [
     "ColumnKind",
@@ -69,9 +69,7 @@ def check_table(table: Any, name: str) -> Any:
     ValueError
         If it has two columns of one name.
     """
-    for way, lazy in {"compute()": is_dask(table), "collect()": _is_lazy(table)}.items():
-        if lazy:
-            raise TypeError(f"{name} is still to be computed: call its {way}.")
+    check_computed(table, name)
     if not is_named_table(table):
         raise TypeError(
             f"{name} must be a DataFrame of pandas or polars, or a Table of pyarrow, whose columns "
@@ -79,10 +77,6 @@ def check_table(table: Any, name: str) -> Any:
         )
     check_names(column_names(table), name)
     return table
-
-
-def _is_lazy(table: Any) -> bool:
-    return hasattr(table, "collect") and not hasattr(table, "shape")
 
 
 def column_names(table: Any) -> list[Any]:

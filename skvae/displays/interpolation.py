@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from skvae._typing import Array, ArrayLike, Axes
+from skvae.compute.sizes import check_count
 from skvae.displays.canvas import Display, place, require_matplotlib
 from skvae.displays.latent import decode, latent_points
 from skvae.displays.mosaic import as_images, draw_mosaic, name_tiles
@@ -87,8 +88,7 @@ class InterpolationDisplay(Display):
                 f"X_from has shape {np.shape(X_from)}, but X_to has {np.shape(X_to)}: one row for "
                 "each pair."
             )
-        if n_steps < 2:
-            raise ValueError(f"n_steps={n_steps} must be at least 2, for the two ends.")
+        check_count(n_steps, "n_steps", 2)
         way = as_images(_way(estimator, X_from, X_to, n_steps), image_shape)
         way = way.reshape(-1, n_steps, *way.shape[1:])
         first, last = (as_images(X, image_shape)[:, None] for X in (X_from, X_to))

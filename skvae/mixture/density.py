@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from copy import copy
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -19,7 +18,7 @@ from skvae._typing import (
     RandomStateLike,
 )
 from skvae.compute.devices import gpu_or_none
-from skvae.compute.sizes import check_memory
+from skvae.compute.sizes import check_count, check_memory
 from skvae.compute.threads import single_threaded
 from skvae.data.blocks import ArrayBlocks, Blocks, RowBlocks, lazy_blocks
 from skvae.data.containers import MISSING_ALLOWED, validate_numbers
@@ -202,8 +201,7 @@ class MixtureDensityMixin:
         mixture = self._mixture()
         if draws is None:
             return self._of_tiles(lambda x, _, gamma: conditional_means(x, gamma, mixture), X)
-        if not isinstance(draws, Integral) or draws < 1:
-            raise ValueError(f"draws={draws!r} must be a positive integer, or None for the mean.")
+        check_count(draws, "draws")
         check_memory(8 * int(draws) * self.means_.shape[1], f"draws={draws}")
         rng = check_random_state(self.random_state if random_state is None else random_state)
         drawn = self._of_tiles(
@@ -290,8 +288,7 @@ class MixtureDensityMixin:
             Their components.
         """
         check_is_fitted(self)
-        if n_samples < 1:
-            raise ValueError(f"n_samples={n_samples} must be at least 1.")
+        check_count(n_samples, "n_samples")
         check_memory(16 * int(n_samples) * self.means_.shape[1], f"n_samples={n_samples}")
         rng = check_random_state(self.random_state)
         y = np.repeat(np.arange(len(self.weights_)), rng.multinomial(n_samples, self.weights_))

@@ -7,6 +7,7 @@ from math import isinf
 from typing import Any
 
 import numpy as np
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.preprocessing import OneHotEncoder
 
@@ -76,10 +77,13 @@ class Categories:
         _check_finite(observed, name)
         if not observed:
             raise ValueError(f"Column {name!r} of X has no value: leave it out.")
-        categories: Any = "auto" if known is None else [objects(known)]
+        categories: Any = "auto"
+        if known is not None:  # a missing value is none, though scikit-learn has it among them
+            categories = [objects([value for value in known if not is_missing(value)])]
         encoder = clone(encoder).set_params(sparse_output=False, categories=categories)
         try:
-            encoder.fit(objects(observed)[:, None])
+            with config_context(skip_parameter_validation=False):  # which our own fit skips
+                encoder.fit(objects(observed)[:, None])
         except (TypeError, ValueError) as error:
             raise ValueError(f"The categories of column {name!r} of X: {error}") from error
         rare = _pooled(encoder)
@@ -90,7 +94,7 @@ class Categories:
 
         return cls(encoder, objects(own), names)
 
-    def to_columns(self, values: Sequence[Any], name: Any = None) -> np.ndarray:
+    def to_columns(self, values: Sequence[Any], name: Any = None, table: str = "X") -> np.ndarray:
         """Columns of 0 and 1.
 
         Parameters
@@ -99,6 +103,8 @@ class Categories:
             One for each row.
         name : hashable
             Of the column, for errors.
+        table : str, default="X"
+            The argument that has it, for errors.
 
         Returns
         -------
@@ -117,13 +123,15 @@ class Categories:
         known = np.array([not is_missing(value) for value in numbers], bool)
         if known.any():
             distinct = objects([*numbers])[known]
-            names = f"Values of column {name!r} of X", "its categories"
-            _check_finite(distinct, name)
+            names = f"Values of column {name!r} of {table}", "its categories"
+            _check_finite(distinct, name, table)
             check_kinds(distinct, self.encoder.categories_[0], names)
             try:
                 rows[known] = self.encoder.transform(distinct[:, None])
             except (TypeError, ValueError) as error:
-                raise ValueError(f"The categories of column {name!r} of X: {error}") from error
+                raise ValueError(
+                    f"The categories of column {name!r} of {table}: {error}"
+                ) from error
 
         x: np.ndarray = rows[places]
 
@@ -136,10 +144,10 @@ class Categories:
         return values
 
 
-def _check_finite(values: Iterable[Any], name: Any) -> None:
+def _check_finite(values: Iterable[Any], name: Any, table: str = "X") -> None:
     if any(isinstance(value, float) and isinf(value) for value in values):
         raise ValueError(
-            f"Column {name!r} of X contains infinity: put a number or NaN in its place."
+            f"Column {name!r} of {table} contains infinity: put a number or NaN in its place."
         )
 
 

@@ -173,7 +173,8 @@ def places_of(columns: Any, X: Any, names: Sequence[Any], who: str) -> list[int]
         columns = columns(X)
     if isinstance(columns, slice):
         return list(range(len(names)))[_slice_of_places(columns, names, who)]
-    keys = list(np.atleast_1d(np.asarray(columns, object)))
+    is_listed = hasattr(columns, "__getitem__") and hasattr(columns, "__len__")
+    keys = list(columns) if is_listed and not isinstance(columns, str) else [columns]
     if keys and all(isinstance(key, bool | np.bool_) for key in keys):
         if len(keys) != len(names):
             raise ValueError(f"{who} has a mask of {len(keys)} columns, but X has {len(names)}.")
@@ -201,6 +202,12 @@ def _place(key: Any, names: Sequence[Any], who: str) -> int:
     if isinstance(key, str) and key in names:
         return list(names).index(key)
     shown = ", ".join(map(repr, names[:20])) + (", ..." if n > 20 else "")
+    advice = ""
+    own = [place for place, name in enumerate(names) if type(name) is type(key) and name == key]
+    if own:
+        advice = f" Only text is a name here: call this column {own[0]}, its place."
+    elif isinstance(key, Integral):
+        advice = " A whole number is a place, counted from 0."
     raise ValueError(
-        f"{who} names the column {key!r}, which X does not have. Its columns are {shown}."
+        f"{who} names the column {key!r}, which X does not have. Its columns are {shown}.{advice}"
     )

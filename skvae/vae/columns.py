@@ -9,12 +9,13 @@ import numpy as np
 
 from skvae._typing import Array
 from skvae.compute.sizes import check_memory
+from skvae.data.containers import check_computed, is_text
 from skvae.data.frames import (
     FrameType,
     checked_table,
     column_at,
     is_data_frame,
-    names_or_places,
+    named_columns,
     series_categories,
 )
 from skvae.data.row_facts import facts_of
@@ -247,8 +248,6 @@ def columns_of(
     _check_library(X)
     by_columns = isinstance(likelihood, list | tuple) or is_categorical(likelihood)
     is_automatic = isinstance(likelihood, str) and likelihood == "auto"
-    if conditions is not None:
-        X = checked_table(X)
     if settled is not None and is_automatic:
         return settled
     if conditions is None and not by_columns and not (is_automatic and is_data_frame(X)):
@@ -259,8 +258,7 @@ def columns_of(
         blocks = _automatic_blocks(X, taken)
         if blocks is None:
             return None
-    X = checked_table(X)
-    names = names_or_places(X)
+    X, names = named_columns(X)
     if isinstance(likelihood, list | tuple):
         blocks = named_blocks(likelihood, X, names, taken)
     elif not is_automatic:
@@ -282,7 +280,8 @@ def columns_of(
 
 
 def _check_library(X: Any) -> None:
-    """Refuse tables of arrow, unless they are but numbers."""
+    """Refuse tables of arrow, unless they are but numbers, and those still to be computed."""
+    check_computed(X, "X")
     if is_named_table(X) and not is_data_frame(X):
         names = column_names(X)
         if any(kind_of(X[name], name, "X") != "number" for name in names):
@@ -294,8 +293,7 @@ def _check_library(X: Any) -> None:
 
 def _automatic_blocks(X: Any, taken: Sequence[int] = ()) -> list[ColumnBlock] | None:
     """Numbers and categories of a table; None where there are numbers alone and no conditions."""
-    X = checked_table(X)
-    names = names_or_places(X)
+    X, names = named_columns(X)
     places = [place for place in range(len(names)) if place not in taken]
     kinds = {place: kind_of(column_at(X, place), names[place], "X") for place in places}
     if not {"category", "boolean"} & {*kinds.values()} and not taken:
@@ -340,8 +338,9 @@ def _check_same(blocks: Sequence[ColumnBlock], settled: Columns) -> None:
 
 def _check_numbers(likelihood: Any, X: Any) -> None:
     """Refuse text in a table, all of which has one likelihood of numbers."""
-    if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 2:
-        _check_objects(likelihood, X)
+    are_rows = isinstance(X, list | tuple) and all(isinstance(row, list | tuple) for row in X)
+    if are_rows or isinstance(X, np.ndarray) and X.dtype.kind in "OUS" and X.ndim == 2:
+        _check_rows(likelihood, X)
     if not is_data_frame(X):
         return
     for place, name in enumerate(column_names(X)):
@@ -353,26 +352,15 @@ def _check_numbers(likelihood: Any, X: Any) -> None:
             )
 
 
-def _check_objects(likelihood: Any, X: Array) -> None:
-    for place, column in enumerate(X.T):
-        text = next((value for value in column if _is_text(value)), None)
-        if text is not None:
+def _check_rows(likelihood: Any, X: Any) -> None:
+    for row in X:
+        place = next((place for place, value in enumerate(row) if is_text(value)), None)
+        if place is not None:
             raise ValueError(
-                f"Column {place} of X holds text such as {text!r}, which likelihood="
+                f"Column {place} of X holds text such as {str(row[place])!r}, which likelihood="
                 f"{likelihood!r} does not describe in an array: pass a data frame with "
                 "likelihood='auto', or blocks of columns."
             )
-
-
-def _is_text(value: Any) -> bool:
-    """Whether it is text that does not stand for a number, as numpy reads those."""
-    if not isinstance(value, str):
-        return False
-    try:
-        float(value)
-    except ValueError:
-        return True
-    return False
 
 
 def _numbers_of(column: Any, name: Any, block: ColumnBlock) -> Array:

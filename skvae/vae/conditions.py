@@ -9,16 +9,23 @@ from scipy.sparse import issparse
 from sklearn.preprocessing import OneHotEncoder
 
 from skvae._typing import Array
+from skvae.data.containers import array_of, check_names
 from skvae.data.frames import (
     checked_table,
     column_at,
     is_data_frame,
-    names_or_places,
+    named_columns,
     series_categories,
 )
-from skvae.data.iterables import yields_blocks
 from skvae.data.row_weights import RowWeights
-from skvae.data.tables import categories, column_names, floats, is_missing, kind_of
+from skvae.data.tables import (
+    categories,
+    column_names,
+    floats,
+    is_missing,
+    is_named_table,
+    kind_of,
+)
 from skvae.vae.categories import Categories
 from skvae.vae.column_blocks import places_of
 from skvae.vae.options import check_unchanged
@@ -109,7 +116,7 @@ class Condition:
             inputs: Array = ((values - self.mean) / self.scale)[:, None]
             self._check_reach(values, inputs, table)
             return inputs
-        inputs = self.categories.to_columns(list(values), self.name)
+        inputs = self.categories.to_columns(list(values), self.name, table)
         unknown = ~inputs.any(axis=1)
         if unknown.any():
             known = self.categories.values.tolist()
@@ -183,13 +190,7 @@ class Conditions:
         TypeError
             If X is sparse or comes in blocks.
         """
-        if issparse(X) or yields_blocks(X, "VAETransformer"):
-            raise TypeError(
-                "conditions= are columns of a data frame or an array in one piece, but X is "
-                f"{'sparse: call its toarray()' if issparse(X) else 'blocks: stack them'}."
-            )
-        X = checked_table(X)
-        names = names_or_places(X)
+        X, names = named_columns(X)
         places = _places(keys, X, names)
         weights = RowWeights.of(sample_weight, X.shape[0])
 
@@ -207,8 +208,7 @@ class Conditions:
 
     def check_same(self, keys: Any, X: Any) -> None:
         """Refuse to continue the fit with other conditions."""
-        X = checked_table(X)
-        if _places(keys, X, names_or_places(X)) != self.places:
+        if _places(keys, *named_columns(X)) != self.places:
             check_unchanged(["conditions"])
 
     def of_rows(self, X: Any) -> list[Array]:
@@ -260,14 +260,20 @@ class Conditions:
 
     def _columns_in(self, y: Any, wanted: str) -> tuple[Any, list[int]]:
         """A table of conditions, and the place of each in it."""
-        if is_data_frame(y):
-            names = column_names(checked_table(y))
+        if is_named_table(y):
+            names = column_names(y)
+            check_names(names, "y")
             lacking = [c.name for c in self.columns if c.name not in names]
             if lacking:
                 raise ValueError(
                     f"y has no column {lacking[0]!r}; it needs those of the conditions, {wanted}."
                 )
-            return y, [names.index(c.name) for c in self.columns]
+            if not y.shape[0]:
+                raise ValueError(f"y has no rows; it needs values of the conditions, {wanted}.")
+            table = y if is_data_frame(y) else np.asarray(y)
+            return table, [names.index(c.name) for c in self.columns]
+        if isinstance(y, np.ma.MaskedArray) or hasattr(y, "requires_grad") or issparse(y):
+            y = array_of(y, "y")
         table = np.asarray(y.to_list() if hasattr(y, "to_list") else y)
         if table.dtype.kind in "US":
             table = np.asarray(y, object)  # numbers beside text stay numbers

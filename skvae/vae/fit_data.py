@@ -245,5 +245,6 @@ def _named(name: str) -> Iterator[None]:
     """Say which argument it was that could not be used."""
     try:
         yield
-    except ValueError as error:
-        raise ValueError(f"{name} cannot be used: {error}") from error
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name} cannot be used: {error}") from error

@@ -108,6 +108,8 @@ def plan_fit(
         holds_out=own_validation.X is None,
         n_conditions=0 if conditions is None else conditions.width,
     )
+    if columns is not None:  # they may have categories that a fit does not go on with
+        read = partial(read, to_matrix=columns.to_matrix)
     validation = validation_data(
         read, specification, data.labels, own_validation, names, conditions
     )

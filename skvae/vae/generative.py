@@ -8,7 +8,7 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 
 from skvae._sklearn import available_if
 from skvae._typing import Array, ArrayOrTable, FloatArray
-from skvae.compute.sizes import check_memory
+from skvae.compute.sizes import check_count, check_memory
 from skvae.data.containers import numbers
 from skvae.data.rows import output_dtype, validate_rows
 from skvae.data.weights import check_weights, moderate
@@ -162,8 +162,7 @@ class GenerativeMixin:
             Means of x, in the units of the data. Where columns have likelihoods of their own, a
             table of (n_samples * n_steps) rows, line after line.
         """
-        if n_steps < 2:
-            raise ValueError(f"n_steps must be at least 2, the two ends, got {n_steps}.")
+        check_count(n_steps, "n_steps", 2)
         conditional = parameter_of_fit(vars(self), "conditional")
         fitted = self.fitted_
         is_told = conditional is not None or fitted.conditions is not None
@@ -234,8 +233,7 @@ class GenerativeMixin:
         .. [1] Y. Burda, R. Grosse and R. Salakhutdinov, "Importance weighted autoencoders", ICLR
            2016.
         """
-        if n_importance < 1:
-            raise ValueError(f"n_importance must be at least 1, got {n_importance}.")
+        check_count(n_importance, "n_importance")
         check_memory(4096 * n_importance, f"n_importance={n_importance}")  # a tile's log weights
 
         return self._row_scores(X, y, n_importance)
@@ -303,8 +301,7 @@ class GenerativeMixin:
             In the units of the data; a table as :meth:`inverse_transform` gives it.
         """
         fitted = self.fitted_
-        if n_samples < 1:
-            raise ValueError(f"n_samples must be at least 1, got {n_samples}.")
+        check_count(n_samples, "n_samples")
         check_memory(8 * n_samples * self.n_features_in_, f"n_samples={n_samples}")
         seed = stream_seed(fitted.seed, SAMPLE)
         if random_state is not None:

@@ -1,6 +1,5 @@
 """The estimator's imputation: missing values filled in."""
 
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -8,7 +7,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length, check_random_state
 
 from skvae._sklearn import available_if
-from skvae.compute.sizes import check_memory
+from skvae.compute.sizes import check_count, check_memory
 from skvae.data.frames import with_values_of
 from skvae.vae.generative import GenerativeMixin, is_generative
 from skvae.vae.labels import encode_labels
@@ -56,11 +55,12 @@ class ImputationMixin(GenerativeMixin):
         Returns
         -------
         X_imputed : ndarray of shape (n_samples, n_features) or (draws, n_samples, n_features)
-            In the units of the data; float32 for X of float32, else float64. Expectations of
-            binary features and of counts are probabilities and rates; draws are 0, 1, 2, ... Of a
-            table it is a table, or a list of one for each draw, in which the most probable category
-            stands for an expectation. Its columns have the types of the fit, or those of X where
-            these alone hold what is observed, such as a category that the fit did not see.
+            In the units of the data; float32 for X of float32, else float64, as where columns have
+            likelihoods of their own. Expectations of binary features and of counts are
+            probabilities and rates; draws are 0, 1, 2, ... Of a table it is a table, or a list of
+            one for each draw, in which the most probable category stands for an expectation. Its
+            columns have the types of the fit, or those of X where these alone hold what is
+            observed, such as a category that the fit did not see.
 
         Raises
         ------
@@ -87,9 +87,8 @@ class ImputationMixin(GenerativeMixin):
         (5, 178, 13)
         """
         n_draws = 1 if draws is None else draws
-        for name, number in (("n_importance", n_importance), ("draws", n_draws)):
-            if not isinstance(number, Integral) or number < 1:
-                raise ValueError(f"{name}={number!r} must be a positive integer.")
+        check_count(n_importance, "n_importance")
+        check_count(n_draws, "draws")
         fitted, rows = self.fitted_, self._rows(X)
         check_memory(4096 * n_importance * fitted.n_components, f"n_importance={n_importance}")
         check_memory(16 * n_draws * rows.shape[0] * rows.shape[1], f"draws={draws}")

@@ -625,7 +625,8 @@ class VAETransformer(
         -------
         Z : ndarray of shape (n_samples, n_components), or (n_samples, 2 * n_components)
             Latent points, or ``[mean | log_var]`` with ``output="params"``; float32 for X of
-            float32 or of numbers that are exact in it, such as uint8, else float64.
+            float32 or of numbers that are exact in it, such as uint8, else float64, as where
+            columns have likelihoods of their own.
         """
         fitted = self.fitted_
         rows = self._rows(X)

@@ -67,6 +67,27 @@ def test_a_parquet_file_is_read(name, tmp_path):
     assert "read_parquet" in call
 
 
+def test_names_of_a_parquet_file_are_text(tmp_path):
+    pytest.importorskip("pyarrow")
+    path = str(tmp_path / "table.parquet")
+    _TABLE.set_axis([1, 2, 3, 4], axis=1).to_parquet(path)
+    X, y, call = read_table(path, "4")
+
+    assert list(X.columns) == ["1", "2", "3"] and y.tolist() == _TABLE.Survived.tolist()
+    pd.testing.assert_frame_equal(eval(call, {"pd": pd})[X.columns], X)
+
+
+def test_missing_text_of_a_parquet_file_is_none(tmp_path):
+    pytest.importorskip("pyarrow")
+    path = str(tmp_path / "table.parquet")
+    _TABLE.astype({"town, old": "string", "age": "Float64"}).to_parquet(path)
+    X, _, call = read_table(path, "Survived")
+
+    assert X["town, old"].tolist() == ["Bonn", "Rome", None, "Bonn"]
+    assert X.age.dtype == "Float64"
+    pd.testing.assert_frame_equal(eval(call, {"pd": pd})[X.columns], X)
+
+
 def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path):
     path = tmp_path / "table.csv"
     path.write_bytes("\ufeffa,y\n1,u\n2,v\n".encode())

@@ -13,6 +13,13 @@ def test_a_table_stays_a_data_frame_with_rows_numbered_from_zero():
     assert given["X_train"].b[1] is None or pd.isna(given["X_train"].b[1])
 
 
+def test_text_of_pandas_is_one_for_encoders():
+    text = pd.Series(["x", None, "y"], dtype="string")
+    given = check_training(pd.DataFrame({"b": text}), ["no", "yes", "no"], table=True)
+
+    assert given["X_train"].b.tolist() == ["x", None, "y"]
+
+
 def test_an_array_is_no_table():
     with pytest.raises(ValueError, match="X_train must be a DataFrame of pandas, got ndarray"):
         check_training(np.zeros((2, 2)), [0, 1], table=True)

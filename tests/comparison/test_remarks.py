@@ -38,3 +38,5 @@ def test_long_lists_of_columns_are_cut():
     table = pd.DataFrame({f"c{i}": [0.0, 1.0] for i in range(9)})
 
     assert remarks_on_table(table)[0].endswith("c0, c1, c2, c3 and 5 more.")
+    numbered = table.set_axis(range(9), axis=1)
+    assert remarks_on_table(numbered)[0].endswith("0, 1, 2, 3 and 5 more.")

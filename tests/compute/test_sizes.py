@@ -3,7 +3,7 @@ import pytest
 from joblib import cpu_count
 
 from skvae.compute import sizes
-from skvae.compute.sizes import N_JOBS, check_memory, n_workers
+from skvae.compute.sizes import N_JOBS, check_count, check_memory, n_workers
 
 
 @pytest.mark.parametrize("n_jobs", [0, 1025, 10_000, np.int64(10**12), 2.5, True, "2"])
@@ -17,6 +17,15 @@ def test_no_workers_and_absurdly_many_are_refused(n_jobs):
 def test_any_other_number_of_workers_is_accepted(n_jobs):
     assert n_workers(n_jobs) == (n_jobs if n_jobs > 0 else max(1, cpu_count() + 1 + n_jobs))
     assert any(c is not None and c.is_satisfied_by(n_jobs) for c in N_JOBS)
+
+
+@pytest.mark.parametrize("number", [0, -1, 2.0, True, "3", None])
+def test_a_number_of_things_is_a_positive_integer(number):
+    with pytest.raises(ValueError, match=f"draws={number!r} must be a positive integer"):
+        check_count(number, "draws")
+    with pytest.raises(ValueError, match="n_steps=1 must be an integer of at least 2"):
+        check_count(1, "n_steps", 2)
+    check_count(np.int64(2), "n_steps", 2)
 
 
 def test_what_memory_cannot_hold_is_refused_by_name(monkeypatch):

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import torch
 from scipy.sparse import csr_array
@@ -72,6 +73,25 @@ def test_kept_types_stay():
         (np.array([["a.jpg"]]), ValueError, "text such as a.jpg"),
         (["a.jpg", "b.jpg"], ValueError, "text such as a.jpg"),
         ([b"a"], ValueError, "bytes"),
+        ([[1.0, "a"], [2.0, "b"]], ValueError, "X holds text such as a in column 1, no numbers"),
+        (np.array([["1", "2"], ["3", "b"]]), ValueError, "X holds text such as b in column 1, no"),
+        (
+            np.array([[1, None], [2, "b"]], object),
+            ValueError,
+            "text such as b in column 1, no numb",
+        ),
+        (
+            np.array([[b"1", b"x"]]),
+            ValueError,
+            "X holds bytes such as b'x' in column 1, no numbers",
+        ),
+        (pd.DataFrame({"c": [1.5, "b"]}), ValueError, "Column 'c' of X holds text such as 'b', no"),
+        (pd.Series([1.5, "b"]), ValueError, "X holds text such as b, no numbers"),
+        (
+            pa.table({"c": [1.5, 2.0], "d": ["1", "b"]}),
+            ValueError,
+            "text such as b in column 1, no",
+        ),
         (np.zeros(2, "f4,f4"), ValueError, r"records.*structured_to_unstructured"),
         (1j * X, ValueError, "Complex data not supported"),
         (pd.DataFrame({"c": pd.Categorical([1, 2])}), ValueError, "Column 'c' of X holds category"),
@@ -81,7 +101,7 @@ def test_kept_types_stay():
         (pl.DataFrame({"c": ["a"]}).cast(pl.Categorical), ValueError, "Column 'c' .* Categorical"),
         (pl.DataFrame({"c": [1]}).cast(pl.Date), ValueError, "Column 'c' of X holds Date"),
         (pl.DataFrame({"c": [1.0, None]}), ValueError, "Input X contains NaN"),
-        (pl.DataFrame(X).lazy(), TypeError, "of type LazyFrame"),
+        (pl.DataFrame(X).lazy(), TypeError, r"still to be computed: call its collect\(\)"),
         (pl.Series(X.tolist()), ValueError, "arrays in its cells"),
         (pd.Series(list(X)), ValueError, r"arrays in its cells.*numpy\.stack"),
         ([[1.0], [2.0, 3.0]], ValueError, "elements of X .* differ in shape"),
@@ -102,6 +122,13 @@ def test_nested_tensors_are_no_rows(layout):
     nested = torch.nested.nested_tensor([torch.ones(1, 2), torch.ones(3, 2)], layout=layout)
     with pytest.raises(TypeError, match=r"nested: call its unbind"):
         check_numbers(nested)
+
+
+def test_text_that_stands_for_numbers_is_read_as_those():
+    rows = np.array([["1.5", 2], [3, "1e3"]], object)
+
+    assert np.array_equal(check_numbers(rows), [[1.5, 2], [3, 1000]])
+    assert np.array_equal(check_numbers(pd.DataFrame(rows)), [[1.5, 2], [3, 1000]])
 
 
 def test_names_of_columns_are_seen():

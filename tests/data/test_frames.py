@@ -1,3 +1,5 @@
+from datetime import datetime
+from decimal import Decimal
 from importlib.util import find_spec
 
 import numpy as np
@@ -80,6 +82,23 @@ def test_types_of_arrow_in_pandas_come_back():
     pd.testing.assert_frame_equal(back, frame)
 
 
+def test_sparse_columns_and_the_storage_of_text_come_back():
+    frame = pd.DataFrame(
+        {
+            "x": pd.arrays.SparseArray([0.0, 1.5], fill_value=0.0),
+            "n": pd.arrays.SparseArray([0, 3]),
+            "b": pd.arrays.SparseArray([True, False]),
+            "s": pd.array(["a", "b"], "string[python]"),
+        }
+    )
+    numbers = [np.array([0.0, 1.5]), np.array([0.4, 2.6])]
+    others = [np.array([True, False], object), np.array(["a", "b"], object)]
+    back = FrameType.of(frame).frame([*numbers, *others])
+
+    pd.testing.assert_frame_equal(back, frame)
+    assert list(back.dtypes) == list(frame.dtypes)
+
+
 def test_categories_may_be_tuples():
     categories = pd.Index([(1, 2), (3, 4)], tupleize_cols=False)
     frame = pd.DataFrame({"c": pd.Categorical.from_codes([1, 0], categories)})
@@ -99,16 +118,20 @@ def test_a_frame_of_polars_comes_back_with_its_names_and_types():
             "s": ["a", "b"],
             "e": ["lo", "hi"],
             "c": ["x", "y"],
+            "d": [Decimal("1.25"), Decimal("2.50")],
+            "t": [datetime(2026, 1, 1), datetime(2026, 1, 2)],
         },
         schema_overrides={
             "f": pl.Float32,
             "u": pl.UInt8,
             "e": pl.Enum(["lo", "mid", "hi"]),
             "c": pl.Categorical,
+            "d": pl.Decimal(10, 2),
+            "t": pl.Datetime("ms", "Europe/Berlin"),
         },
     )
     numbers = [frame[name].to_numpy().astype(float) for name in "fu"]
-    others = [np.array(frame[name].to_list(), object) for name in "bsec"]
+    others = [np.array(frame[name].to_list(), object) for name in "bsecdt"]
     back = FrameType.of(frame).frame([*numbers, *others])
 
     assert back.equals(frame) and back.schema == frame.schema

@@ -33,5 +33,5 @@ def test_bad_ends_are_errors(digits, classes):
     X = digits[0]
     with pytest.raises(ValueError, match="one row for each pair"):
         InterpolationDisplay.from_estimator(classes, X[:2], X[:3])
-    with pytest.raises(ValueError, match="n_steps=1 must be at least 2"):
+    with pytest.raises(ValueError, match="n_steps=1 must be an integer of at least 2"):
         InterpolationDisplay.from_estimator(classes, X[:2], X[2:4], n_steps=1)

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.preprocessing import OneHotEncoder
 
 from skvae.vae.categories import Categories
@@ -56,6 +57,26 @@ def test_known_categories_have_columns_in_their_order_whether_they_are_there_or_
     assert fitted.values.tolist() == ["lo", "hi", "mid"]
     assert fitted.names == ["grade_lo", "grade_hi", "grade_mid"]
     np.testing.assert_array_equal(fitted.to_columns(["mid"]), [[0, 0, 1]])
+
+
+def test_a_missing_value_is_no_category_though_an_encoder_lists_it():
+    for missing in (None, np.nan):
+        fitted = Categories.fit(["lo", missing], IGNORES, ["lo", "hi", missing], "grade")
+        assert fitted.names == ["grade_lo", "grade_hi"]
+        np.testing.assert_array_equal(fitted.to_columns([missing]), [[np.nan, np.nan]])
+
+
+def test_an_encoder_that_cannot_be_is_refused_within_a_fit_too():
+    skips = config_context(skip_parameter_validation=True)  # as while an estimator is fitted
+    with skips, pytest.raises(ValueError, match="column 'c' of X: The 'min_frequency' parameter"):
+        Categories.fit(["a", "b"], OneHotEncoder(min_frequency=-1), None, "c")
+
+
+def test_errors_name_the_table():
+    fitted = Categories.fit(["a"], IGNORES, None, "c")
+    for value, message in ((1.0, "Values of column 'c' of y are"), (np.inf, "'c' of y contains")):
+        with pytest.raises(ValueError, match=message):
+            fitted.to_columns([value], "c", "y")
 
 
 @pytest.mark.parametrize("rule", [{"min_frequency": 3}, {"max_categories": 2}])

@@ -1,5 +1,6 @@
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from sklearn.compose import make_column_selector
 from sklearn.preprocessing import OneHotEncoder
@@ -76,6 +77,20 @@ ALL = slice(None)
 def test_what_is_wrong_with_blocks_is_named(triples, message):
     with pytest.raises(ValueError, match=message):
         named_blocks(triples, TABLE, NAMES)
+
+
+@pytest.mark.parametrize(
+    ("key", "names", "message"),
+    [
+        (10, [10, 20], "the column 10, .* Only text is a name here: call this column 0, its place"),
+        (("b", "y"), [("a", "x"), ("b", "y")], r"the column \('b', 'y'\), .* call this column 1"),
+        (9, ["a", "b"], "the column 9, .* A whole number is a place, counted from 0"),
+        (pl.col("a"), ["a", "b"], "names the column .*, which X does not have. Its col"),
+    ],
+)
+def test_columns_whose_names_are_no_text_are_told_by_their_places(key, names, message):
+    with pytest.raises(ValueError, match=message):
+        named_blocks([("n", "gaussian", [key])], None, names)
 
 
 def test_an_encoder_stands_for_categories_as_it_makes_them():

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import integrate
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -241,6 +242,65 @@ def test_tables_of_arrow_are_told_to_become_frames():
         VAETransformer(1).fit(X)
 
 
+def test_tables_of_numbers_of_arrow_have_names():
+    arrow = pytest.importorskip("pyarrow")
+    X = table()[["age", "score"]]
+    named = [("n", "gaussian_diag", ["age"]), ("m", "gaussian", ["score"])]
+    a = vae(likelihood=named).fit(arrow.Table.from_pandas(X))
+
+    assert a.likelihood_ == named
+    assert np.array_equal(a.transform(X), vae(likelihood=named).fit(X).transform(X))
+
+
+def blocks(X):
+    class Blocks:
+        def __iter__(self):
+            yield from (X[:60], X[60:])
+
+    return Blocks()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"likelihood": "categorical"},
+        {"likelihood": [("n", "gaussian", slice(None))]},
+        {"conditional": "decoder", "conditions": 0},
+    ],
+)
+def test_rows_that_are_not_in_one_piece_are_refused_by_every_method(options):
+    X = np.random.default_rng(0).integers(0, 3, (N, 4)).astype(float)
+    model = vae(**options).fit(X)
+    sparse, message = csr_array(X), r"one piece, but it is sparse: call its toarray\(\)"
+    stopping = clone(model).set_params(early_stopping=True)
+    for call in (
+        clone(model).fit,
+        model.partial_fit,
+        model.transform,
+        model.score_samples,
+        FisherScores(model).fit,
+        lambda X_val: stopping.fit(X, X_val=X_val),
+    ):
+        with pytest.raises(TypeError, match=message):
+            call(sparse)
+    with pytest.raises(TypeError, match="X_val cannot be used: Blocks of columns, categories and"):
+        stopping.fit(X, X_val=sparse)
+    with pytest.raises(TypeError, match="one piece, but it comes in blocks: stack them"):
+        clone(model).fit(blocks(X))
+
+
+@pytest.mark.parametrize("way", ["compute", "collect"])
+def test_tables_that_are_to_be_computed_are_told_so(way, fitted, recwarn):
+    if way == "compute":
+        X = pytest.importorskip("dask.dataframe").from_pandas(table(), npartitions=2)
+    else:
+        X = pytest.importorskip("polars").LazyFrame({"age": [1.0, 2.0]})
+    for call in (vae().fit, vae(likelihood=TRIPLES).fit, fitted.transform):
+        with pytest.raises(TypeError, match=rf"X is still to be computed: call its {way}\(\)"):
+            call(X)
+    assert not recwarn.list
+
+
 def test_a_series_is_no_table(fitted):
     with pytest.raises(ValueError, match="Expected 2D array, got 1D array instead: X must be a"):
         fitted.transform(table()["age"])
@@ -280,6 +340,14 @@ def test_partial_fit_and_warm_starts_keep_their_columns():
         model.set_params(likelihood=TRIPLES).partial_fit(X)
     with pytest.raises(ValueError, match="'port'"):
         model.set_params(likelihood="gaussian").partial_fit(X)
+
+
+def test_rows_to_stop_by_may_have_new_categories_whenever_a_fit_begins():
+    X = table()
+    model = vae(early_stopping=True, warm_start=True)
+    for _ in range(2):
+        model.fit(X, X_val=X.assign(port="new"))
+        assert np.isfinite(model.best_validation_score_)
 
 
 def test_a_fit_of_numbers_does_not_become_one_of_columns():
@@ -375,10 +443,22 @@ def test_what_is_for_one_likelihood_is_refused(options):
         vae(**options).fit(table())
 
 
+@pytest.mark.parametrize("likelihood", ["auto", "gaussian"])
+@pytest.mark.parametrize("make", [list, tuple, np.array, partial(np.array, dtype=object)])
+def test_text_is_named_by_its_place_in_rows_of_any_kind(make, likelihood):
+    rows = make([make([1.0, "2", "a"]), make([3.0, "4", "b"])])
+    with pytest.raises(ValueError, match="Column 2 of X holds text such as 'a', .* pass a data fr"):
+        vae(likelihood=likelihood).fit(rows)
+    model = vae().fit(np.random.default_rng(0).normal(size=(20, 3)))
+    with pytest.raises(ValueError, match="X holds text such as a in column 2"):
+        model.transform(rows)
+
+
 def test_new_rows_are_checked_by_column(fitted):
     for X, message in (
         (table().drop(columns="age"), "age"),
         (with_(age="old"), "Column 'age' of X holds categories"),
+        (table().set_axis(list("aabcde"), axis=1), "X has more than one column of the name 'a'"),
     ):
         with pytest.raises(ValueError, match=message):
             fitted.transform(X)

@@ -326,8 +326,37 @@ def test_conditions_are_columns_of_a_table_or_an_array():
             yield from (X[:60], X[60:])
 
     for other in (csr_array(X), Blocks()):
-        with pytest.raises(TypeError, match="conditions= are columns of a data frame or an array"):
+        with pytest.raises(
+            TypeError, match="and conditions= need X as a data frame or an array in"
+        ):
             vae(conditions=[2]).fit(other)
+
+
+def test_a_table_of_conditions_is_named_and_read_by_its_names(fitted):
+    arrow = pytest.importorskip("pyarrow")
+    Z = np.zeros((2, 2))
+    named = fitted.inverse_transform(Z, y=pd.DataFrame({"batch": ["b"], "age": [30.0]}))
+    turned = arrow.table({"age": [30.0], "batch": ["b"]})
+    pd.testing.assert_frame_equal(fitted.inverse_transform(Z, y=turned), named)
+    for y, message in (
+        ([[3, 30.0]], "Values of column 'batch' of y are numbers, such as 3.0, but its cat"),
+        (pd.DataFrame({"batch": [np.inf], "age": [1.0]}), "'batch' of y contains infinity"),
+        (pd.DataFrame([["a", 1, 2]], columns=["batch", "age", "age"]), "y has more than one col"),
+        (table()[:0], "y has no rows; it needs values of the conditions, 'batch', 'age'"),
+        (np.ma.masked_greater([[0.0, 5.0]], 1), "y has masked values"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            fitted.sample(y=y)
+    with pytest.raises(TypeError, match=r"y is sparse, .* call its toarray\(\)"):
+        fitted.sample(y=csr_array(np.eye(2)))
+
+
+def test_conditions_of_tables_of_arrow_have_names():
+    arrow = pytest.importorskip("pyarrow")
+    X = table().drop(columns="batch")
+    fits = [vae(conditions=["age"]).fit(t) for t in (X, arrow.Table.from_pandas(X))]
+
+    assert np.array_equal(*(model.transform(X) for model in fits))
 
 
 def test_methods_name_the_condition_that_they_lack(fitted):

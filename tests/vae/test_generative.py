@@ -324,8 +324,11 @@ def test_sampling_refuses_what_it_cannot_do(fitted, labelled):
         labelled.sample(3, y=-1)
     with pytest.raises(ValueError, match="n_samples=3"):
         labelled.sample(3, y=[0, 1])
-    with pytest.raises(ValueError, match="n_samples must be at least 1"):
-        fitted.sample(0)
+    for bad in (0, 2.5, True):
+        with pytest.raises(ValueError, match=f"n_samples={bad} must be a positive integer"):
+            fitted.sample(bad)
+    with pytest.raises(ValueError, match="n_importance='5' must be a positive integer"):
+        fitted.score_samples(X, n_importance="5")
 
 
 def test_decoding_with_a_class_without_or_with_the_found_one(decoding):
@@ -391,7 +394,7 @@ def test_classes_with_variances():
 
 
 def test_interpolation_refuses_what_it_cannot_do(fitted, decoding):
-    with pytest.raises(ValueError, match="n_steps must be at least 2"):
+    with pytest.raises(ValueError, match="n_steps=1 must be an integer of at least 2"):
         fitted.interpolate(X[:2], X[2:4], n_steps=1)
     with pytest.raises(ValueError, match="y_b has to name a class"):
         decoding.interpolate(X[:2])

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy.linalg import eigh
+from scipy.linalg import LinAlgError, eigh
 from sklearn.utils.extmath import randomized_svd
 from torch import nn
 
@@ -125,7 +125,10 @@ def _principal_axes(
         _, stds, axes = randomized_svd(scaled, n_axes, random_state=0)
         return stds**2, axes.T
     covariance = np.atleast_2d(np.cov(x.T, ddof=0, aweights=weights))
-    variances, axes = eigh(covariance, subset_by_index=(d - n_axes, d - 1))
+    try:
+        variances, axes = eigh(covariance, subset_by_index=(d - n_axes, d - 1))
+    except LinAlgError:  # of many alike, as of a column that names its rows, some are not found
+        variances, axes = (found[..., d - n_axes :] for found in eigh(covariance, driver="evd"))
     return variances[::-1], axes[:, ::-1]
 
 

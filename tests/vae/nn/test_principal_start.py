@@ -87,3 +87,17 @@ def test_many_columns_have_the_components_of_few(rows, monkeypatch, weighted):
         np.testing.assert_allclose(found, exact, atol=1e-9)
     few = principal_maps(rows[:2], 4)
     assert few.to_latent[0].any() and not few.to_latent[1:].any()
+
+
+def test_components_of_equal_variances_are_found():
+    names = np.eye(100)
+    names[:, 29] = names[:, 29:].sum(axis=1)  # the rarer ones share a column
+    x = np.c_[np.random.default_rng(0).standard_normal(100), names[:, :30]]
+    variances = np.linalg.eigvalsh(np.cov(x.T, ddof=0))[::-1]
+    for n in (1, 6, 15, 30):
+        maps = principal_maps(x, n)
+        lengths = np.square(maps.from_latent).sum(axis=0)
+        expected = variances[:n] - np.minimum(NOISE**2, 0.8 * variances[:n])
+        np.testing.assert_allclose(lengths, expected, atol=1e-9)
+        axes = maps.from_latent / np.sqrt(lengths)
+        np.testing.assert_allclose(axes.T @ axes, np.eye(n), atol=1e-6)
