@@ -19,6 +19,7 @@ from skvae.data.places import placed
 __all__ = [
     "MISSING_ALLOWED",
     "array_of",
+    "array_of_sequence",
     "check_computed",
     "check_names",
     "check_numbers",
@@ -202,7 +203,7 @@ def numbers(X: Any, name: str = "X") -> Any:
     ValueError: X has masked values (1 of 2), which would be read as if they were not: leave ...
     """
     check_computed(X, name)
-    X = _array_of_sequence(X, name) if isinstance(X, (list, tuple)) else _plain(X, name)
+    X = array_of_sequence(X, name) if isinstance(X, (list, tuple)) else _plain(X, name)
     if is_frame(X):
         return _checked_frame(X, name)
     X = X if hasattr(X, "shape") else np.asarray(X)
@@ -295,7 +296,20 @@ def _has_meaning(sequence: Iterable[Any]) -> bool:
     return any(isinstance(x, np.ma.MaskedArray) or hasattr(x, "requires_grad") for x in sequence)
 
 
-def _array_of_sequence(X: Sequence[Any], name: str) -> Array:
+def array_of_sequence(X: Sequence[Any], name: str) -> Array:
+    """A list or tuple as an array, without the masks and gradients of its elements.
+
+    Parameters
+    ----------
+    X : list or tuple
+    name : str
+        Of the argument, for errors.
+
+    Raises
+    ------
+    ValueError
+        If its elements differ in shape.
+    """
     if _has_meaning(X):
         X = [_plain(x, f"{name}[{i}]") for i, x in enumerate(X)]
     try:

@@ -9,7 +9,7 @@ import numpy as np
 
 from skvae._typing import Array
 from skvae.compute.sizes import check_memory
-from skvae.data.containers import check_computed, is_text
+from skvae.data.containers import array_of_sequence, check_computed, is_text
 from skvae.data.frames import (
     FrameType,
     checked_table,
@@ -338,8 +338,9 @@ def _check_same(blocks: Sequence[ColumnBlock], settled: Columns) -> None:
 
 def _check_numbers(likelihood: Any, X: Any) -> None:
     """Refuse text in a table, all of which has one likelihood of numbers."""
-    are_rows = isinstance(X, list | tuple) and all(isinstance(row, list | tuple) for row in X)
-    if are_rows or isinstance(X, np.ndarray) and X.dtype.kind in "OUS" and X.ndim == 2:
+    if isinstance(X, list | tuple):
+        X = array_of_sequence(X, "X")
+    if isinstance(X, np.ndarray) and X.dtype.kind in "OUS" and X.ndim == 2:
         _check_rows(likelihood, X)
     if not is_data_frame(X):
         return
@@ -352,7 +353,7 @@ def _check_numbers(likelihood: Any, X: Any) -> None:
             )
 
 
-def _check_rows(likelihood: Any, X: Any) -> None:
+def _check_rows(likelihood: Any, X: Array) -> None:
     for row in X:
         place = next((place for place, value in enumerate(row) if is_text(value)), None)
         if place is not None:
