@@ -70,6 +70,31 @@ class Stop:
         return self.n_epochs == 2
 
 
+class Unsendable(Exception):
+    """An error that pickle gives away but does not get back."""
+
+    def __init__(self, what, where):
+        super().__init__(f"{what} in {where}")
+
+
+class Fails(Stop):
+    """A callback that raises an error after two epochs."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def on_fit_task_end(self, estimator, context):
+        if super().on_fit_task_end(estimator, context):
+            raise self.error
+
+
+class Fits(Stop):
+    """A callback that fits a model of its own."""
+
+    def on_fit_task_end(self, estimator, context):
+        vae(max_iter=1).fit(X[:50])
+
+
 def vae(**options):
     return VAETransformer(**SMALL | options)
 
@@ -91,11 +116,14 @@ def hash_of(model):
     return joblib.hash({name: value for name, value in vars(model).items() if name.endswith("_")})
 
 
-def error_of(rows, weights=None, **options):
-    """What the ranks are told whose rows, weights and parameters are not the same."""
+def error_of(rows, weights=None, callback=None, **options):
+    """What a rank is told where rows and parameters differ, or a callback of rank 0 fails."""
+    model = vae(**options)
+    if callback is not None:
+        model.set_callbacks(callback)
     try:
-        vae(**options).fit(rows, sample_weight=weights)
-    except Exception as error:
+        model.fit(rows, sample_weight=weights)
+    except BaseException as error:
         return f"{type(error).__name__}: {error}"
     return None
 
@@ -131,6 +159,13 @@ def main(with_callbacks):
             "shards": error_of(X[rank::2][:100]),
             "parameters": error_of(X, beta=1.0 + rank, batch_size=32 - rank),
         }
+        if with_callbacks:
+            found |= {
+                "fails": error_of(X, callback=Fails(KeyError("lost"))),
+                "unsendable": error_of(X, callback=Fails(Unsendable("bad", "here"))),
+                "interrupted": error_of(X, callback=Fails(KeyboardInterrupt())),
+                "fits": error_of(X, callback=Fits()),
+            }
         (folder / f"{rank}.pickle").write_bytes(pickle.dumps(found))
         if rank == 1:
             die_in_the_second_epoch()

@@ -13,7 +13,7 @@ workers of joblib, in other threads than the main one and in forked processes, o
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from functools import partial
 from itertools import chain, islice
@@ -23,7 +23,7 @@ from joblib import cpu_count
 from joblib.parallel import get_active_backend
 from sklearn import get_config, set_config
 
-from skvae.compute.process import is_forked
+from skvae.compute.process import at_the_end, is_forked
 from skvae.compute.sizes import n_workers
 from skvae.compute.threads import blas_threads, limit_new_thread
 
@@ -120,15 +120,27 @@ def map_ordered(
         return
     begun: deque[Future[Result]] = deque()
     executor = ThreadPoolExecutor(n, initializer=partial(_begin_thread, get_config()))
-    try:
+
+    def oldest() -> Result:
+        result = begun[0].result()
+        begun.popleft()
+        return result
+
+    with at_the_end(partial(_end, executor, begun)):
         for item in items:
             begun.append(executor.submit(copy_context().run, function, item))
             if len(begun) > _AHEAD * n:
-                yield begun.popleft().result()
+                yield oldest()
         while begun:
-            yield begun.popleft().result()
-    finally:
-        executor.shutdown(cancel_futures=True)
+            yield oldest()
+
+
+def _end(executor: ThreadPoolExecutor, begun: Iterable[Future[Any]]) -> None:
+    """Leave out what has not begun, and wait for the rest."""
+    executor.shutdown(wait=False, cancel_futures=True)
+    # Python takes a thread whose join was interrupted for one that has ended.
+    wait([future for future in begun if not future.cancelled()])
+    executor.shutdown()
 
 
 def _begin_thread(config: dict[str, Any]) -> None:

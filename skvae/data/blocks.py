@@ -198,6 +198,10 @@ class IteratedBlocks(SummedBlocks, BlockPasses):
     def __init__(self, X: Any) -> None:
         super().__init__(X, (), **MISSING_ALLOWED)
 
+    def __iter__(self) -> Iterator[FloatArray]:
+        # Copies: blocks are read ahead, and the next one may be written where this one lies.
+        return map(np.array, super().__iter__())
+
     def take(self, rows: IntArray) -> FloatArray:
         """The rows of these sorted indices, counted over all blocks."""
         parts, first = [], 0

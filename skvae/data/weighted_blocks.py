@@ -88,11 +88,13 @@ class _Weights:
             at_once = not any(np.ndim(part) for part in given[:1])
         else:
             at_once = hasattr(given, "shape") or hasattr(given, "__array__")
-        self.given = [given] if at_once or not hasattr(given, "__iter__") else given
+        self._is_whole = at_once or not hasattr(given, "__iter__")
+        self.given = [given] if self._is_whole else given
 
     def __iter__(self) -> Iterator[FloatArray]:
         for part in self.given:
-            yield check_weights(part, all_zero=True)
+            weights = check_weights(part, all_zero=True)
+            yield weights if self._is_whole else weights.copy()  # as of rows: see IteratedBlocks
 
 
 class _Cut:

@@ -95,11 +95,14 @@ class SetVectors:
         keep_freed_memory()
         with single_threaded():
             if by_joblib:
+                # Pools of multiprocessing, and what stands on them, have no generators.
+                one_by_one = getattr(backend, "supports_return_generator", False)
+                return_as = "generator" if one_by_one else "list"
                 parallel = Parallel(
-                    self.n_jobs, prefer="threads", return_as="generator", verbose=verbose
+                    self.n_jobs, prefer="threads", return_as=return_as, verbose=verbose
                 )
                 of_part = delayed(self.of_part)
-                parts = _sent(parallel(of_part(*one, out.dtype) for one in work))
+                parts = _sent(parallel, (of_part(*one, out.dtype) for one in work))
                 for (sets, _), vectors in zip(tasks, parts, strict=True):
                     out[sets] = vectors
             else:
@@ -294,10 +297,10 @@ class SetVectors:
         return vectors[0], scales[0]
 
 
-def _sent(parts: Iterator[FloatArray]) -> Iterator[FloatArray]:
+def _sent(parallel: Parallel, calls: Iterable[Any]) -> Iterator[FloatArray]:
     """Results of workers, or an error that says what could not be sent to them."""
     try:
-        yield from parts
+        yield from parallel(calls)
     except PicklingError as error:
         raise TypeError(
             "X or a part of this encoder cannot be sent to other processes, for it cannot be "

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from functools import partial
 from numbers import Integral, Real
-from typing import Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import ClassifierTags, Tags
@@ -56,6 +56,9 @@ from skvae.vae.fitted import N_REFINEMENT, FittedVAE
 from skvae.vae.imputation import ImputationMixin
 from skvae.vae.part_types import Likelihood, Network
 from skvae.vae.told import told_conditions
+
+if TYPE_CHECKING:
+    from skvae.vae.training.ranks import Ranks
 
 __all__ = ["VAETransformer", "fit_told"]
 
@@ -677,36 +680,48 @@ def _fit(
     listeners: Sequence[Listener] = (),
     n_steps: int | None = None,
 ) -> VAETransformer:
-    from skvae.vae.training.ranks import ranks_in_use
+    from skvae.vae.training.ranks import ranks_of_fit
 
     data = given.X, given.y
-    tasks = FitTasks(vae, "fit", vae.max_iter, *data, is_told=ranks_in_use().is_first)
-    with fitted_aside(vae) as aside:
-        if not aside.warm_start:
-            aside.__dict__ = without_learned(vars(aside))
-        parameters = aside.get_params(deep=False)
-        told = [*listeners, _Tasks(tasks)]
-        _train(aside, parameters, given, told, own_validation=own_validation, n_steps=n_steps)
-        tasks.end(lambda: vars(aside))
+    with ranks_of_fit() as ranks:
+        tasks = FitTasks(vae, "fit", vae.max_iter, *data, is_told=ranks.is_first)
+        with fitted_aside(vae) as aside:
+            if not aside.warm_start:
+                aside.__dict__ = without_learned(vars(aside))
+            parameters = aside.get_params(deep=False)
+            told = [*listeners, _Tasks(tasks)]
+            _train(
+                aside,
+                parameters,
+                given,
+                told,
+                ranks,
+                own_validation=own_validation,
+                n_steps=n_steps,
+            )
+            ranks.of_first(lambda: tasks.end(lambda: vars(aside)))
 
     return vae
 
 
 def _partial_fit(vae: VAETransformer, given: Given, classes: Any) -> VAETransformer:
     from skvae.vae.training.optimizers import check_state
-    from skvae.vae.training.ranks import ranks_in_use
+    from skvae.vae.training.ranks import ranks_of_fit
 
     data = given.X, given.y
-    tasks = FitTasks(vae, "partial_fit", 1, *data, is_told=ranks_in_use().is_first)
-    with fitted_aside(vae) as aside:
-        parameters = aside.get_params(deep=False) | _ONE_EPOCH
-        optimizer = optimizer_of(vars(aside))
-        told = [_Tasks(tasks)]
-        fit = _train(aside, parameters, given, told, classes=classes, optimizer=optimizer)
-        if fit.optimizer is not None:
-            check_state(fit.optimizer)
-            aside.__dict__.update(with_optimizer(fit.optimizer))
-        tasks.end(lambda: vars(aside))
+    with ranks_of_fit() as ranks:
+        tasks = FitTasks(vae, "partial_fit", 1, *data, is_told=ranks.is_first)
+        with fitted_aside(vae) as aside:
+            parameters = aside.get_params(deep=False) | _ONE_EPOCH
+            optimizer = optimizer_of(vars(aside))
+            told = [_Tasks(tasks)]
+            fit = _train(
+                aside, parameters, given, told, ranks, classes=classes, optimizer=optimizer
+            )
+            if fit.optimizer is not None:
+                check_state(fit.optimizer)
+                aside.__dict__.update(with_optimizer(fit.optimizer))
+            ranks.of_first(lambda: tasks.end(lambda: vars(aside)))
 
     return vae
 
@@ -716,6 +731,7 @@ def _train(
     parameters: dict[str, Any],
     given: Given,
     listeners: Sequence[Listener],
+    ranks: "Ranks",
     *,
     own_validation: Given = Given(None),  # noqa: B008, it is frozen
     classes: Any = None,
@@ -728,7 +744,6 @@ def _train(
     from skvae.vae.training.checkpoints import checkpoint_file
     from skvae.vae.training.fit import train_vae
     from skvae.vae.training.listeners import EpochReport
-    from skvae.vae.training.ranks import ranks_in_use
 
     before = vars(aside)
     plan = plan_fit(
@@ -741,7 +756,7 @@ def _train(
         n_steps=n_steps,
     )
     specification, data = plan.specification, plan.data
-    start, ranks = start_of(before, optimizer), ranks_in_use()
+    start = start_of(before, optimizer)
     checkpoint = checkpoint_file(plan.parameters, specification, data, start, ranks)
     aside.__dict__.update(decided(plan.parameters, specification, data.labels, plan.columns))
     report = EpochReport(specification.n_epochs, parameters["verbose"])

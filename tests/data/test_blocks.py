@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from pages import resident
 from reiterable import Blocks as Reiterable
+from reiterable import Refilled
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from skvae.data.blocks import (
@@ -92,6 +93,11 @@ def test_batches_of_an_iterable_are_consecutive_whatever_its_blocks(rng, bounds)
     ]
     assert [len(b) for b in batches] == [30, 30, 30, 30, 30, 50]
     assert np.array_equal(np.concatenate(batches), X)
+
+
+def test_blocks_stay_while_those_after_them_are_read_into_the_same_memory(rng):
+    X = rng.normal(size=(200, 2))
+    assert np.array_equal(np.concatenate([*IteratedBlocks(Refilled(*np.split(X, BOUNDS)))]), X)
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from reiterable import Blocks as Anew
+from reiterable import Refilled
 
 from skvae.data.blocks import ArrayBlocks, Blocks, IteratedBlocks, lazy_blocks
 from skvae.data.weighted_blocks import WeightedSource, drawn_rows, weighted_blocks
@@ -73,8 +74,8 @@ def test_rows_are_drawn_as_often_as_whole_weights_say(rows, X, weights, size):
 
 def test_weights_may_come_in_blocks_of_their_own(X, weights):
     rows = IteratedBlocks(Anew(*np.split(X, [1, 50])))
-    parts = [Anew(*np.split(weights, [10, 20, 20])), np.split(weights, [99]), weights.tolist()]
-    for given in parts:
+    parts = np.split(weights, [10, 20, 20])
+    for given in Anew(*parts), Refilled(*parts), np.split(weights, [99]), weights.tolist():
         found = list(weighted_blocks(rows, given))
         assert np.array_equal(np.concatenate([b.weights for b in found]), weights[weights > 0])
 

@@ -418,13 +418,14 @@ def test_a_gpu_that_is_not_there_is_an_error(rng, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["threading", "loky"])
-def test_joblib_backends_are_honoured(rng, backend):
+@pytest.mark.parametrize("backend", ["threading", "loky", "multiprocessing", "sequential"])
+@pytest.mark.parametrize("verbose", [0, 1])
+def test_joblib_backends_are_honoured(rng, backend, verbose):
     X = [x.astype(np.float32) for x in ragged(rng, n=60, high=2000)]
     fv = FisherVectorEncoder(4, reducer=PCA(2), random_state=0).fit(X)
     F = fv.transform(X)
     with joblib.parallel_config(backend=backend, n_jobs=2):
-        assert np.array_equal(fv.transform(X), F)
+        assert np.array_equal(fv.set_params(verbose=verbose).transform(X), F)
 
 
 # Inverse

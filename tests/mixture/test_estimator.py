@@ -5,7 +5,7 @@ import pytest
 import sklearn
 from checks import parametrize_with_checks
 from mixtures import assert_same_mixture, blobs
-from reiterable import Blocks
+from reiterable import Blocks, Refilled
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
@@ -568,6 +568,16 @@ def test_any_number_of_threads_gives_the_same_bits(rng, batch_size, dtype):
         assert np.array_equal(other.score_samples(X), one.score_samples(X))
         assert np.array_equal(other.predict_proba(X), one.predict_proba(X))
         assert other.score(X) == one.score(X)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_an_iterable_may_write_all_blocks_into_the_same_memory(rng, n_jobs):
+    blocks = np.split(blobs(rng, 400), [50, 120, 300])
+    fits = [
+        DiagonalGaussianMixture(3, n_jobs=n_jobs, random_state=0).fit(X)
+        for X in (Blocks(*blocks), Refilled(*blocks))
+    ]
+    assert np.array_equal(*(fit.means_ for fit in fits))
 
 
 # Weights

@@ -109,14 +109,21 @@ def train_vae(
     watched = _watched(training, specification)
     log_jacobian = mean_log_jacobian(specification.scaling, training)
     own = _own_listeners(specification, log_jacobian, watched, held_out, stopper, start.seed)
-    told = [*own, *listeners] if ranks.is_first else []
-    told.append(Agreement(ranks))
-    if checkpoint is not None and ranks.is_first:
+    told = [*own, *listeners]
+    if checkpoint is not None:
         told.append(Checkpoint(checkpoint, specification, optimizer, stopper, products))
     library = library_of(products)
     descend = partial(train, model, optimizer, library=library, aside=aside, ranks=ranks)
     result = _run(
-        specification, model, descend, training, watched, log_jacobian, start, told, ranks
+        specification,
+        model,
+        descend,
+        training,
+        watched,
+        log_jacobian,
+        start,
+        [Agreement(ranks, told)],
+        ranks,
     )
     if stopper is not None and stopper.best_parameters is not None:
         load_arrays(model, stopper.best_parameters)
@@ -214,7 +221,12 @@ def _run(
         if start.parameters is None:
             untrained = _bound_at_start(specification, model, watched, log_jacobian, start.seed)
         result = run_epochs(
-            progress, model, listeners, epochs_done=done, parameters=start.parameters
+            progress,
+            model,
+            listeners,
+            epochs_done=done,
+            parameters=start.parameters,
+            is_alone=ranks.size == 1,
         )
     finally:
         for listener in listeners:

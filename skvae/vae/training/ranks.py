@@ -2,7 +2,8 @@
 
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+import pickle
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from datetime import timedelta
@@ -12,9 +13,9 @@ import torch
 import torch.distributed as dist
 
 from skvae._warnings import unwarned
-from skvae.vae.epochs import Epoch, Listener
+from skvae.vae.epochs import Epoch, Listener, Progress, Start
 
-__all__ = ["Agreement", "Ranks", "data_parallel", "ranks_in_use"]
+__all__ = ["Agreement", "Ranks", "data_parallel", "ranks_in_use", "ranks_of_fit"]
 
 Value = TypeVar("Value")
 
@@ -73,15 +74,17 @@ class Ranks:
         if self._group is None:
             return call()
         outcome: list[Any] = [None, None]  # value, error
+        raised: BaseException | None = None
         if self.is_first:
             try:
                 outcome[0] = call()
-            except Exception as error:
-                outcome[1] = error
+            except BaseException as error:  # noqa: BLE001, the others raise it as well
+                raised, outcome[1] = error, _sent(error)
         with _awaited():
             dist.broadcast_object_list(outcome, src=0, group=self._group)
-        if outcome[1] is not None:
-            raise outcome[1]
+        told: BaseException | None = raised or outcome[1]
+        if told is not None:
+            raise told
         value: Value = outcome[0]
 
         return value
@@ -128,21 +131,59 @@ class Ranks:
             )
 
 
+def _sent(error: BaseException) -> BaseException:
+    """An error as other processes can read it, which not all can be."""
+    try:
+        copy: BaseException = pickle.loads(pickle.dumps(error))
+    except Exception:  # a class may fail in any way
+        return RuntimeError(f"Rank 0 has raised {type(error).__name__}: {error}")
+
+    return copy
+
+
 class Agreement(Listener):
-    """Ends the fit in all processes where the first one does, whose listeners decide.
+    """Tells the listeners of the first process; what they decide or raise holds for all processes.
 
     Parameters
     ----------
     ranks : Ranks
         The processes.
+    listeners : sequence of Listener
+        Told in this order, in the first process alone.
     """
 
-    def __init__(self, ranks: Ranks):
+    def __init__(self, ranks: Ranks, listeners: Sequence[Listener]):
         self._ranks = ranks
+        self._listeners = listeners if ranks.is_first else ()
+
+    def fit_began(self, start: Start) -> None:
+        """Begin where the first process does."""
+
+        def begin() -> None:
+            for listener in self._listeners:
+                listener.fit_began(start)
+
+        self._ranks.of_first(begin)
+
+    def progressed(self, progress: Progress) -> None:
+        """Pass it on."""
+        for listener in self._listeners:
+            listener.progressed(progress)
 
     def epoch_ended(self, epoch: Epoch) -> None:
         """Do what the first process does."""
-        epoch.stop = self._ranks.of_first(lambda: epoch.stop)
+
+        def stops() -> bool:
+            for listener in self._listeners:
+                listener.epoch_ended(epoch)
+            return epoch.stop
+
+        epoch.stop = self._ranks.of_first(stops)
+
+    def fit_ended(self) -> None:
+        """Pass it on."""
+        for listener in self._listeners:
+            listener.fit_ended()
 
 
 _IN_USE: ContextVar[Ranks] = ContextVar("ranks", default=Ranks())  # noqa: B039, it never changes
@@ -153,6 +194,20 @@ def ranks_in_use() -> Ranks:
     ranks = _IN_USE.get()
 
     return ranks if ranks.is_here else Ranks()
+
+
+@contextmanager
+def ranks_of_fit() -> Iterator[Ranks]:
+    """Context of a fit in this thread, with the processes that it is divided among.
+
+    Another fit within it, such as that of a callback, is the process's own.
+    """
+    ranks = ranks_in_use()
+    outside = _IN_USE.set(Ranks())
+    try:
+        yield ranks
+    finally:
+        _IN_USE.reset(outside)
 
 
 @contextmanager
@@ -169,7 +224,7 @@ def data_parallel(timeout: float = 300.0) -> Iterator[int]:
     a script that runs by itself, without ``torchrun``, there is one process, and nothing changes.
 
     Only ``fit`` and ``partial_fit`` in this thread are shared. What runs in other threads or
-    processes, as under ``n_jobs`` of a search, each does by itself.
+    processes, as under ``n_jobs`` of a search, each does by itself; so does a callback that fits.
 
     Parameters
     ----------

@@ -32,6 +32,7 @@ def run_epochs(
     *,
     epochs_done: int = 0,
     parameters: Arrays | None = None,
+    is_alone: bool = True,
 ) -> RunResult:
     """Drain the training loop, keeping the weights of the last whole finite epoch.
 
@@ -50,6 +51,9 @@ def run_epochs(
         Epochs of this fit that are done already.
     parameters : dict of ndarray or None, default=None
         Trained weights that the loop started from.
+    is_alone : bool, default=True
+        Whether no other process trains too. Where one does, an interrupted fit keeps nothing: it
+        may be in another epoch.
 
     Returns
     -------
@@ -65,7 +69,7 @@ def run_epochs(
     try:
         diverged = run.drain(iter(progress))
     except KeyboardInterrupt:
-        if run.last is None:
+        if run.last is None or not is_alone:
             raise
         diverged = False
         warn(

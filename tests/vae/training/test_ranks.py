@@ -19,7 +19,7 @@ from small import same_weights, vae
 from skvae import data_parallel
 from skvae.data.archive import read_checkpoint
 from skvae.exceptions import PosteriorCollapseWarning
-from skvae.vae.training.ranks import Ranks, ranks_in_use
+from skvae.vae.training.ranks import Ranks, ranks_in_use, ranks_of_fit
 
 X = np.random.default_rng(0).random((40, 6), dtype=np.float32)
 HAS_CALLBACKS = find_spec("sklearn.callback") is not None
@@ -89,6 +89,27 @@ def test_a_callback_of_rank_0_ends_the_fit_everywhere(two_ranks):
 
     assert lengths == [2, 2]
     assert [found["calls"] for found in two_ranks.found] == [5, 0]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_CALLBACKS, reason="needs scikit-learn 1.9")
+@pytest.mark.parametrize(
+    ("name", "errors"),
+    [
+        ("fails", ["KeyError: 'lost'"] * 2),
+        (
+            "unsendable",
+            [
+                "Unsendable: bad in here",
+                "RuntimeError: Rank 0 has raised Unsendable: bad in here",
+            ],
+        ),
+        ("interrupted", ["KeyboardInterrupt: "] * 2),
+        ("fits", [None, None]),
+    ],
+)
+def test_what_a_callback_of_rank_0_raises_ends_the_fit_everywhere(name, errors, two_ranks):
+    assert [found[name] for found in two_ranks.found] == errors
 
 
 @pytest.mark.slow
@@ -178,6 +199,14 @@ def test_fits_in_other_threads_and_forks_are_not_shared(one_rank, monkeypatch):
         inside = ranks_in_use()
         monkeypatch.setattr("os.getpid", lambda: -1)
         assert not inside.is_here and ranks_in_use() is not inside
+
+
+def test_a_fit_within_a_fit_is_the_processs_own(one_rank):
+    with data_parallel():
+        outside = ranks_in_use()
+        with ranks_of_fit() as ranks:
+            assert ranks is outside and ranks_in_use() is not outside
+        assert ranks_in_use() is outside
 
 
 @pytest.mark.parametrize("grouped", [False, True])

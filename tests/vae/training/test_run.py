@@ -21,7 +21,7 @@ def scripted(losses, model, weight=float, n_steps=1):
         yield Progress(stretch % n_steps + 1, n_steps, {"loss": loss})
 
 
-def run(losses, stop_at=None, weight=float, n_steps=1, before=None):
+def run(losses, stop_at=None, weight=float, n_steps=1, before=None, is_alone=True):
     model = nn.utils.skip_init(nn.Linear, 1, 1, bias=False)
     seen = []
 
@@ -34,7 +34,7 @@ def run(losses, stop_at=None, weight=float, n_steps=1, before=None):
     progress = scripted(losses, model, weight, n_steps)
     records = Records()
     records.fit_began(Start(0))
-    kept = run_epochs(progress, model, [Stop(), records], parameters=before)
+    kept = run_epochs(progress, model, [Stop(), records], parameters=before, is_alone=is_alone)
     history = [] if kept.last is None else kept.last.history["loss"]
     assert model.weight.item() == kept.parameters["weight"].item()
     assert seen == history and not model.training
@@ -56,6 +56,8 @@ def test_interruption_keeps_the_last_whole_epoch():
         assert run([3.0, 2.0, 1.0, KeyboardInterrupt()], n_steps=2) == (1, [2.0])
     with pytest.raises(KeyboardInterrupt):
         run([3.0, KeyboardInterrupt()], n_steps=2)
+    with pytest.raises(KeyboardInterrupt):
+        run([3.0, 2.0, KeyboardInterrupt()], is_alone=False)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
