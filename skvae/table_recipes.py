@@ -13,6 +13,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from skvae.data.tables import kind_of
 from skvae.vae.transformer import VAETransformer
 
 __all__ = [
@@ -124,17 +125,32 @@ def kinds_of(table: Any) -> tuple[list[str], list[str]]:
     Parameters
     ----------
     table : DataFrame of pandas
-        Numbers have a numeric dtype; all else is categories: text, bools, categorical dtypes,
-        times and durations.
+        Numbers have a numeric dtype, or are objects such as decimals; all else is categories:
+        text, bools, categorical dtypes.
 
     Returns
     -------
     numbers, categories : list of str
         Names of columns, in their order.
-    """
-    numbers = list(table.select_dtypes("number", exclude="timedelta").columns)
 
-    return numbers, [name for name in table.columns if name not in numbers]
+    Raises
+    ------
+    ValueError
+        If a column holds times, durations or something else that is neither.
+    """
+    kinds = {name: kind_of(table[name], name) for name in table.columns}
+    for name, kind in kinds.items():
+        if kind in ("time", "duration"):
+            raise ValueError(
+                f"Column {name!r} of table holds {kind}s: make numbers of it, such as days, or "
+                "leave it out."
+            )
+    numeric = table.select_dtypes("number").columns
+    numbers = [
+        c for c, kind in kinds.items() if kind == "number" or (kind == "missing" and c in numeric)
+    ]
+
+    return numbers, [name for name in kinds if name not in numbers]
 
 
 def marked_columns(table: Any) -> list[Any]:
@@ -150,10 +166,14 @@ def marked_columns(table: Any) -> list[Any]:
     -------
     names : list
     """
-    return [name for name in kinds_of(table)[1] if _is_marked(table[name])]
+    columns = (table.iloc[:, place] for place in range(table.shape[1]))
+
+    return [column.name for column in columns if _is_marked(column)]
 
 
 def _is_marked(column: Any) -> bool:
+    if column.dtype.kind in "biufc":
+        return False
     missing, values = column.isna(), column.astype(object)
     is_marked = not all(mark is None or isinstance(mark, float) for mark in values[missing])
 
@@ -195,8 +215,8 @@ def make_for_table(name: str, table: Any, *, random_state: Seed = None) -> Pipel
         the third side by side; posterior means of a VAE with class means as priors, the one that
         reads labels.
     table : DataFrame of pandas
-        Whose columns the pipeline is for: numbers, by their dtype, and categories, which are the
-        other ones.
+        Whose columns the pipeline is for: numbers, which have a numeric dtype or are objects such
+        as decimals, and categories, which are the other ones.
     random_state : int, RandomState instance or None, default=None
         Passed on.
 

@@ -48,7 +48,7 @@ MAY_IMPORT = {
     "vae.nn": {"data", "compute", "mixture", "fisher", "vae"},
     "vae.training": {"data", "compute", "mixture", "vae", "vae.nn"},
     "parts": {"vae", "vae.nn"},
-    "table_recipes": {"vae"},
+    "table_recipes": {"data", "vae"},
     "inductive": set(),
     "recipes": {"images", "fisher", "vae", "table_recipes", "inductive"},
     "displays": {"data", "compute", "images", "mixture", "fisher", "vae"},

@@ -1,8 +1,10 @@
 """Data frames of pandas and polars: columns by their places, their types, and frames of those."""
 
 import ast
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from decimal import Context, Decimal
 from numbers import Real
 from typing import Any
 
@@ -33,6 +35,11 @@ __all__ = [
     "series_categories",
     "with_values_of",
 ]
+
+# Digits in all and behind the point, as types of polars and of arrow are written.
+_DECIMAL = re.compile(r"decimal\d*\(\D*(\d+), \D*(\d+)\)")
+# To which decimals of any type are exact.
+_EXACT = Context(prec=100)
 
 
 def is_data_frame(X: Any) -> bool:
@@ -145,6 +152,21 @@ class ColumnType:
             bool(getattr(dtype, "ordered", False)),
         )
 
+    @property
+    def digits(self) -> tuple[int, int] | None:
+        """Of decimals how many digits they have, and how many of these behind the point."""
+        found = _DECIMAL.match(self.dtype.lower())
+
+        return None if found is None else (int(found[1]), int(found[2]))
+
+    def held(self, values: Any) -> Any:
+        """Values as such a column can hold them."""
+        if self.digits is not None:
+            return _decimals(values, *self.digits)
+        array = np.asarray(values)
+
+        return self.numbers(array) if array.dtype.kind == "f" else values
+
     def numbers(self, values: Array) -> Array:
         """Numbers as such a column can hold them: whole ones rounded, booleans from a half."""
         name = self.dtype.lower().split("[")[0]
@@ -223,10 +245,7 @@ class FrameType:
         -------
         frame : DataFrame
         """
-        series = [
-            kind.numbers(np.asarray(values)) if np.asarray(values).dtype.kind == "f" else values
-            for kind, values in zip(self.types, columns, strict=True)
-        ]
+        series = [kind.held(values) for kind, values in zip(self.types, columns, strict=True)]
         if self.library == "polars":
             return _of_polars(self, series)
         return _of_pandas(self, series, index)
@@ -279,6 +298,15 @@ def _type_holding(
     return next((t for t in types if t.holds(values)), ColumnType(plain[are_numbers]))
 
 
+def _decimals(values: Any, n_digits: int, n_behind: int) -> list[Decimal]:
+    """Numbers rounded to so many digits behind the point, the greatest for those beyond it."""
+    unit = Decimal(1).scaleb(-n_behind)
+    most = _EXACT.multiply(Decimal(10**n_digits - 1), unit)
+    exact = map(_EXACT.create_decimal, values)
+
+    return [_EXACT.quantize(max(-most, min(value, most)), unit) for value in exact]
+
+
 def _of_polars(kind: FrameType, columns: list[Any]) -> Any:
     import polars as pl
 
@@ -287,6 +315,9 @@ def _of_polars(kind: FrameType, columns: list[Any]) -> Any:
         dtype = pl.Enum(of_column.categories or ())
         if of_column.categories is None:
             dtype = _type_of_polars(of_column.dtype)
+        if dtype == pl.Object:
+            made.append(pl.Series(name, [*values], dtype=dtype))
+            continue
         listed = values if isinstance(values, np.ndarray) and values.dtype != object else [*values]
         made.append(pl.Series(name, listed, strict=False).cast(dtype))
 

@@ -210,7 +210,7 @@ def kind_of(column: Any, name: Any, table: str = "table") -> ColumnKind:
         found = " and ".join(sorted(cls.__name__ for cls in types))
         raise ValueError(
             f"Column {name!r} of {table} holds {found}, where a column of numbers, times, booleans "
-            "or text is needed: convert it, or leave it out of columns."
+            "or text is needed: convert it, or leave it out."
         )
     return next(kind for kind in kinds if kind is not None)
 

@@ -137,7 +137,7 @@ def _conditions_of_fit(
         return None if keys is None else Conditions.fit(keys, X, sample_weight)
     known = settled.conditions
     if known is not None and keys is not None:
-        known.check_same(keys, X)
+        known.check_same(keys, X, settled.names)
     elif known is not None or keys is not None:
         check_unchanged(["conditions"])
     return known

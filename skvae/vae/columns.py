@@ -259,6 +259,8 @@ def columns_of(
         if blocks is None:
             return None
     X, names = named_columns(X)
+    if settled is not None:
+        names = settled.names  # the order of columns is checked with the rows
     if isinstance(likelihood, list | tuple):
         blocks = named_blocks(likelihood, X, names, taken)
     elif not is_automatic:

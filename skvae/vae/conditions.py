@@ -206,9 +206,9 @@ class Conditions:
         """Inputs of the decoder behind z."""
         return sum(condition.width for condition in self.columns)
 
-    def check_same(self, keys: Any, X: Any) -> None:
-        """Refuse to continue the fit with other conditions."""
-        if _places(keys, *named_columns(X)) != self.places:
+    def check_same(self, keys: Any, X: Any, names: Sequence[Any]) -> None:
+        """Refuse to continue the fit, whose table had these names, with other conditions."""
+        if _places(keys, checked_table(X), names) != self.places:
             check_unchanged(["conditions"])
 
     def of_rows(self, X: Any) -> list[Array]:

@@ -1,12 +1,14 @@
 """Files of tables: what is read of them, and what is said of those that are none."""
 
 from datetime import date
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from skvae.cli.table_file import read_table
+from skvae.table_recipes import kinds_of
 
 _TABLE = pd.DataFrame(
     {
@@ -308,6 +310,18 @@ def test_bytes_and_dates_of_a_parquet_file_are_named(tmp_path):
         pd.DataFrame({"x": [value] * 2, "y": ["u", "v"]}).to_parquet(path)
         with pytest.raises(ValueError, match=f"{message}.*--drop x"):
             read_table(path, "y")
+
+
+def test_decimals_and_numbers_beyond_64_bits_are_numbers(write, tmp_path):
+    X = read_table(write("n,y\n1" + "0" * 25 + ",u\n-3,v\n"), "y").X
+    assert kinds_of(X) == (["n"], []) and X["n"].astype(float).tolist() == [1e25, -3]
+
+    pytest.importorskip("pyarrow")
+    path = str(tmp_path / "table.parquet")
+    fees = [Decimal("1.50"), None, Decimal("12.25")]
+    pd.DataFrame({"fee": fees, "y": ["u", "v", "u"]}).to_parquet(path)
+    assert kinds_of(read_table(path, "y").X) == (["fee"], [])
+    assert kinds_of(read_table(path, "y", categorical=["fee"]).X) == ([], ["fee"])
 
 
 def test_what_is_to_be_dropped_is_written_as_a_shell_reads_it(write):

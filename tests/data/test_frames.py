@@ -150,6 +150,44 @@ def test_whole_numbers_are_rounded_and_kept_within_their_type():
     assert back["c"].tolist() == [True, True, False]
 
 
+WIDE = Decimal("1234567890123456789012345678901234.12")  # which no float is
+
+
+def decimals(library, digits, values):
+    """A frame with a column of decimals of so many digits, two of them behind the point."""
+    if library == "polars":
+        polars = pytest.importorskip("polars")
+        return polars.DataFrame({"n": polars.Series(values, dtype=polars.Decimal(digits, 2))})
+    arrow = pytest.importorskip("pyarrow")
+    return pd.DataFrame({"n": pd.array(values, dtype=pd.ArrowDtype(arrow.decimal128(digits, 2)))})
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_decimals_are_rounded_and_kept_within_their_type(library):
+    fit = decimals(library, 4, [Decimal("1.25"), Decimal("99.99")])
+    back = FrameType.of(fit).frame([np.array([1.239, 1e9, -1e9])])
+
+    assert back["n"].dtype == fit["n"].dtype
+    assert back["n"].to_list() == [Decimal(text) for text in ("1.24", "99.99", "-99.99")]
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_decimals_of_another_table_stand_as_they_are(library):
+    kind = FrameType.of(decimals(library, 38, [WIDE, Decimal(0)]))
+    made, holes = kind.frame([np.array([0.5, 0.25])]), decimals(library, 38, [WIDE, None])
+
+    assert with_values_of(made, holes, kind)["n"].to_list() == [WIDE, Decimal("0.25")]
+
+
+@pytest.mark.skipif(find_spec("polars") is None, reason="needs polars")
+def test_a_column_of_objects_of_polars_comes_back():
+    import polars as pl
+
+    frame = pl.DataFrame({"o": pl.Series(["a", "b"], dtype=pl.Object)})
+    back = FrameType.of(frame).frame([np.array(["b", "a"], object)])
+    assert back["o"].to_list() == ["b", "a"] and back.schema == frame.schema
+
+
 HUGE = 2**60 + 1  # which no float is
 
 

@@ -170,7 +170,7 @@ def test_objects_of_numpy_are_times_and_durations():
 
 def test_what_is_neither_is_named(table):
     lists = table({"trace": [[1, 2], [3], [4]]})
-    with pytest.raises(ValueError, match="'trace' of table holds .*leave it out of columns"):
+    with pytest.raises(ValueError, match="'trace' of table holds .*or leave it out"):
         kind_of(lists["trace"], "trace")
 
 

@@ -338,6 +338,11 @@ def test_partial_fit_and_warm_starts_keep_their_columns():
     assert np.isfinite(model.transform(new)).all()
     with pytest.raises(ValueError, match="likelihood cannot change"):
         model.set_params(likelihood=TRIPLES).partial_fit(X)
+    by_name = vae(likelihood=TRIPLES).partial_fit(X)
+    with pytest.raises(ValueError, match="must be in the same order"):
+        by_name.partial_fit(X[X.columns[::-1]])
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        by_name.partial_fit(X.to_numpy())
     with pytest.raises(ValueError, match="'port'"):
         model.set_params(likelihood="gaussian").partial_fit(X)
 
