@@ -13,6 +13,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from skvae.data.containers import check_names
 from skvae.data.tables import kind_of
 from skvae.vae.transformer import VAETransformer
 
@@ -102,9 +103,7 @@ def check_frame(table: Any, name: str = "table") -> None:
         )
     if not table.size:
         raise ValueError(f"{name} has the shape {table.shape}: there is no value in it.")
-    if not table.columns.is_unique:
-        twice = table.columns[table.columns.duplicated()][0]
-        raise ValueError(f"{name} has more than one column of the name {twice!r}: rename them.")
+    check_names(list(table.columns), name)
     for place, column in enumerate(table.columns):
         if not isinstance(column, str) and column != place:
             raise ValueError(

@@ -162,8 +162,9 @@ def _read_parquet(path: str) -> tuple[Any, str, list[str]]:
     if marked := marked_columns(frame):
         columns, none = dict.fromkeys(marked, "object"), "{pd.NA: None, pd.NaT: None}"
         call += f".astype({columns}).replace(dict.fromkeys({marked}, {none}))"
+        frame = with_none(frame)
 
-    return with_none(frame), call, list(map(str, frame.columns))
+    return frame, call, list(map(str, frame.columns))
 
 
 def _read_csv(path: str) -> tuple[Any, str, list[str]]:

@@ -254,13 +254,13 @@ def columns_of(
         _check_numbers(likelihood, X)
         return None
     taken = () if conditions is None else conditions.places
-    if is_automatic:
-        blocks = _automatic_blocks(X, taken)
-        if blocks is None:
-            return None
     X, names = named_columns(X)
     if settled is not None:
         names = settled.names  # the order of columns is checked with the rows
+    if is_automatic:
+        blocks = _automatic_blocks(X, names, taken)
+        if blocks is None:
+            return None
     if isinstance(likelihood, list | tuple):
         blocks = named_blocks(likelihood, X, names, taken)
     elif not is_automatic:
@@ -293,9 +293,10 @@ def _check_library(X: Any) -> None:
             )
 
 
-def _automatic_blocks(X: Any, taken: Sequence[int] = ()) -> list[ColumnBlock] | None:
+def _automatic_blocks(
+    X: Any, names: Sequence[Any], taken: Sequence[int]
+) -> list[ColumnBlock] | None:
     """Numbers and categories of a table; None where there are numbers alone and no conditions."""
-    X, names = named_columns(X)
     places = [place for place in range(len(names)) if place not in taken]
     kinds = {place: kind_of(column_at(X, place), names[place], "X") for place in places}
     if not {"category", "boolean"} & {*kinds.values()} and not taken:
