@@ -53,6 +53,15 @@ def test_among_many_descriptors_too_a_weight_of_two_is_the_descriptor_twice(rng,
     assert np.array_equal(first.totals, second.totals)
 
 
+def test_among_many_weighted_descriptors_every_cluster_is_found(rng):
+    X = np.concatenate([rng.normal(size=(3000, 2)) + m for m in ([0, 0], [50, 0], [0, 50])])
+    weights = np.repeat([0.25, 0.5, 1.5], 3000)
+    data, random_state = weighted_blocks(ArrayBlocks(X), weights), np.random.RandomState(0)
+    statistics = start(data, weights.sum(), 3, "k-means++", np.zeros(2), random_state)
+    shares = statistics.totals[:, 0] / statistics.totals[:, 0].sum()
+    np.testing.assert_allclose(np.sort(shares), np.array([0.25, 0.5, 1.5]) / 2.25)
+
+
 def partition(X, method="kmeans", k=3):
     center = X.mean(axis=0, dtype=float)
     counts = start(ArrayBlocks(X), len(X), k, method, center, np.random.RandomState(0)).totals
